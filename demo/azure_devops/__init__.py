@@ -1,0 +1,1 @@
+"""A local Azure DevOps server: the true protocol over HTTP, pipelines run as real processes."""
