@@ -113,7 +113,7 @@ class RunJournal(Protocol):
     def wait_for_checks(
         self, checkpoint: Checkpoint
     ) -> Literal["approved", "rejected", "skipped", "canceled"]:
-        """Block until all approvals and checks of the environments are decided, timed out or the run is cancelled."""
+        """Block until all checks of the environments are decided or timed out, or the run is cancelled."""
 
     def is_cancelled(self) -> bool:
         """True once somebody asked to cancel the run."""
