@@ -1,0 +1,147 @@
+"""A release: one run of an Azure DevOps pipeline, with stages, jobs, steps, logs and test results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class RunState(StrEnum):
+    """Azure DevOps' Run.state."""
+
+    UNKNOWN = "unknown"
+    IN_PROGRESS = "inProgress"
+    CANCELING = "canceling"
+    COMPLETED = "completed"
+
+
+class RunResult(StrEnum):
+    """Azure DevOps' Run.result, and partiallySucceeded as builds know it."""
+
+    UNKNOWN = "unknown"
+    SUCCEEDED = "succeeded"
+    PARTIALLY_SUCCEEDED = "partiallySucceeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """Names a pipeline run."""
+
+    project: str
+    pipeline_id: int
+    run_id: int
+
+
+@dataclass(frozen=True)
+class ReleaseRun:
+    """A pipeline run."""
+
+    ref: RunRef
+    name: str
+    state: RunState
+    result: RunResult | None
+    created: datetime | None = None
+    finished: datetime | None = None
+    web_url: str = ""
+    pipeline_name: str = ""
+    source_version: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+    @property
+    def is_finished(self) -> bool:
+        """True once the result is final."""
+        return self.state is RunState.COMPLETED
+
+
+@dataclass(frozen=True)
+class TimelineItem:
+    """One record of the timeline, in the server's words."""
+
+    id: str
+    parent_id: str | None
+    type: str
+    """Stage, Phase, Job, Task, Checkpoint, Checkpoint.Approval, Checkpoint.TaskCheck, …"""
+    name: str
+    state: str
+    result: str | None
+    order: int = 0
+    attempt: int = 1
+    identifier: str = ""
+    started: datetime | None = None
+    finished: datetime | None = None
+    log_id: int | None = None
+    issues: tuple[str, ...] = ()
+    percent: int | None = None
+
+
+@dataclass(frozen=True)
+class RunTestCase:
+    """One test of a run."""
+
+    name: str
+    outcome: str
+    duration_ms: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class RunTests:
+    """One test run that belongs to a pipeline run."""
+
+    id: int
+    title: str
+    total: int
+    passed: int
+    failed: int
+    web_url: str = ""
+    cases: tuple[RunTestCase, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunArtifact:
+    """A published pipeline artifact."""
+
+    name: str
+    download_url: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class RunApproval:
+    """An approval of a YAML pipeline's environment."""
+
+    id: str
+    status: str
+    assigned_to: tuple[str, ...] = ()
+    decided_by: tuple[str, ...] = ()
+    comment: str = ""
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseDetail:
+    """A run with everything that the release page shows."""
+
+    run: ReleaseRun
+    timeline: tuple[TimelineItem, ...] = ()
+    tests: tuple[RunTests, ...] = ()
+    artifacts: tuple[RunArtifact, ...] = ()
+    approvals: tuple[RunApproval, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """What is needed to start a pipeline, once."""
+
+    project: str
+    pipeline_id: int
+    branch: str
+    request_id: str
+    """Goes into the template parameters and the run's name: an earlier start is found by it."""
+    parameters: Mapping[str, str]
+    asked_at: datetime
