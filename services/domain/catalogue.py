@@ -1,0 +1,186 @@
+"""What pages read: rows and pages out of the portal's own copy of the registry.
+
+A missing thing is None or empty here and "unknown" on the page; it is never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from services.domain.lineage import Fact, Graph
+from services.domain.promotion import Deployment, PromotionRequest
+from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
+
+
+class TestState(StrEnum):
+    """How the tests of a version ended, taken together."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class SortBy(StrEnum):
+    """Columns that a list of versions can be sorted by."""
+
+    LAST_ACTIVITY = "last_activity"
+    MODEL = "model"
+    VERSION = "version"
+    CREATED = "created"
+    METRIC = "metric"
+    OWNER = "owner"
+    STAGE = "stage"
+
+
+@dataclass(frozen=True)
+class VersionQuery:
+    """Which versions to show; empty fields do not filter."""
+
+    text: str = ""
+    """Part of a model name, owner, alias, tag or data set."""
+    model: str = ""
+    stage: str = ""
+    alias: str = ""
+    owner: str = ""
+    live_in: str = ""
+    tests: TestState | None = None
+    sort: SortBy = SortBy.LAST_ACTIVITY
+    descending: bool = True
+    page: int = 1
+    page_size: int = 25
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One line of the list of versions."""
+
+    key: VersionKey
+    created: datetime
+    stage: str
+    aliases: tuple[str, ...]
+    owner: str | None
+    run_id: str | None
+    run_name: str | None
+    dataset: str | None
+    dataset_digest: str | None
+    metric_name: str | None
+    metric_value: float | None
+    tests_passed: int | None
+    tests_failed: int | None
+    live_in: tuple[str, ...]
+    last_activity: datetime
+    description: str = ""
+
+    @property
+    def tests(self) -> TestState:
+        """All tests taken together."""
+        if self.tests_passed is None and self.tests_failed is None:
+            return TestState.UNKNOWN
+        return TestState.FAILED if self.tests_failed else TestState.PASSED
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """A page of versions."""
+
+    rows: tuple[VersionRow, ...]
+    total: int
+    page: int
+    page_size: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // self.page_size))
+
+
+@dataclass(frozen=True)
+class FilterValues:
+    """What the filters of the list offer."""
+
+    models: tuple[str, ...]
+    stages: tuple[str, ...]
+    aliases: tuple[str, ...]
+    owners: tuple[str, ...]
+    environments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TestCase:
+    """One test with its outcome: passed, failed, error or skipped."""
+
+    name: str
+    outcome: str
+    seconds: float | None = None
+    message: str = ""
+    suite: str = ""
+
+
+@dataclass(frozen=True)
+class TestReport:
+    """Tests from one source: a JUnit artifact of the run, or a pipeline run."""
+
+    title: str
+    source: str
+    """For people: ``run artifact tests/model.xml`` or ``pipeline run 42``."""
+    link: str
+    passed: int
+    failed: int
+    skipped: int
+    cases: tuple[TestCase, ...] = ()
+    problem: str = ""
+    """Why the report could not be read; empty when it could."""
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One thing that happened to a version, from the registry or the ledger."""
+
+    at: datetime
+    what: str
+    who: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class VersionDetail:
+    """Everything that the page of one version shows."""
+
+    row: VersionRow
+    version: ModelVersion
+    model: RegisteredModel
+    run: Run | None
+    facts: tuple[Fact, ...]
+    """Owner, data, commit, algorithm, … each known, unknown or contradicted with its sources."""
+    graph: Graph
+    tests: tuple[TestReport, ...]
+    card: str | None
+    """Model card as Markdown text; None when there is none."""
+    deployments: tuple[Deployment, ...]
+    requests: tuple[PromotionRequest, ...]
+    history: tuple[HistoryLine, ...]
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Label to address: the version, run and model in MLflow."""
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """A metric of one version."""
+
+    version: int
+    value: float
+    created: datetime
+
+
+@dataclass(frozen=True)
+class SourceHealth:
+    """How fresh what is shown is, for one outside system."""
+
+    system: str
+    is_reachable: bool
+    last_success: datetime | None
+    problem: str = ""
+    hint: str = ""
