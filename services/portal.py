@@ -1,0 +1,329 @@
+"""The face that pages, API and command line talk to: one object, one member a use case.
+
+`bootstrap.open_portal` builds it. The members are Protocols, so that pages can be tested against a small world.
+Every command takes the actor and checks what the actor may do; a page never decides that by hiding a button.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.domain.catalogue import (
+    FilterValues,
+    MetricPoint,
+    SourceHealth,
+    VersionDetail,
+    VersionPage,
+    VersionQuery,
+    VersionRow,
+)
+from services.domain.checks import Check
+from services.domain.lineage import Fact
+from services.domain.people import Actor
+from services.domain.plan import Plan
+from services.domain.policy import Environment
+from services.domain.predictions import PredictionRecord
+from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.registry import VersionKey
+from services.domain.releases import ReleaseDetail
+from services.domain.requests import ActionState, Comment, Decision, DecisionKind, RequestState
+from services.domain.rollout import Rollout
+
+
+class Catalogue(Protocol):
+    """The searchable copy of the registry; no call here ever reaches MLflow."""
+
+    def search(self, query: VersionQuery) -> VersionPage:
+        """A page of versions."""
+
+    def filter_values(self) -> FilterValues:
+        """What the filters offer."""
+
+    def detail(self, key: VersionKey) -> VersionDetail:
+        """One version. Raises NotFoundError."""
+
+    def versions(self, model: str) -> Sequence[VersionRow]:
+        """All versions of a model, newest first."""
+
+    def metric_names(self, model: str) -> Sequence[str]:
+        """Metrics that any version of the model has."""
+
+    def metric_over_versions(self, model: str, metric: str) -> Sequence[MetricPoint]:
+        """One metric over the versions of a model, oldest first; versions without it are absent."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of one curve of one version; x and y have the same length, at most 500."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class VersionCurves:
+    """Curves of one version on the held-out rows; `problem` says why there are none."""
+
+    key: VersionKey
+    roc: Curve | None = None
+    precision_recall: Curve | None = None
+    calibration: Curve | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class CellRow:
+    """One metric or parameter over the versions compared; None is unknown."""
+
+    name: str
+    values: tuple[str | float | None, ...]
+    differs: bool
+
+
+@dataclass(frozen=True)
+class VersionComparison:
+    """Two or more versions side by side. The first is the baseline."""
+
+    details: tuple[VersionRow, ...]
+    metrics: tuple[CellRow, ...]
+    parameters: tuple[CellRow, ...]
+    datasets: tuple[CellRow, ...]
+    tags: tuple[CellRow, ...]
+    curves: tuple[VersionCurves, ...]
+    evidence: Mapping[VersionKey, Any] = field(default_factory=dict)
+    """Paired comparison with the baseline, by candidate (`services.evidence.comparison.Comparison`)."""
+    problems: tuple[str, ...] = ()
+
+
+class Comparisons(Protocol):
+    """Compares versions; predictions are fetched with a time limit and kept by digest."""
+
+    def compare(self, keys: Sequence[VersionKey]) -> VersionComparison:
+        """Two to eight versions. Raises InvalidInputError."""
+
+
+@dataclass(frozen=True)
+class RequestDetail:
+    """Everything that the page of one request shows."""
+
+    request: PromotionRequest
+    plan: Plan
+    checks: tuple[Check, ...]
+    """Worst first."""
+    evidence: Mapping[str, Any]
+    """The sealed evidence document: `comparison`, `tests`, `lineage`, `policy_in_words`, …"""
+    decisions: tuple[Decision, ...]
+    comments: tuple[Comment, ...]
+    actions: tuple[ActionState, ...]
+    rollout: Rollout | None
+    quorum: int
+    signatures: int
+    consequences: tuple[str, ...]
+    """What approving will do, in words: ``moves champion from v5 to v7``."""
+    environment: Environment
+    release: tuple[str, int] | None = None
+    """Project and run id of the release, once there is one."""
+
+
+@dataclass(frozen=True)
+class RequestPage:
+    """A page of requests."""
+
+    rows: tuple[PromotionRequest, ...]
+    total: int
+    page: int
+    page_size: int
+
+
+class Promotions(Protocol):
+    """Requests and decisions. Commands are idempotent by key: the same click twice is one effect."""
+
+    def environments(self, model: str) -> Sequence[Environment]:
+        """Where the model may be promoted to, by the policy."""
+
+    def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
+        """Collect the evidence, seal the plan and open a request. Raises RefusedError, ConflictError, UpstreamError."""
+
+    def find(
+        self, *, states: Sequence[RequestState] = (), model: str = "", text: str = "", page: int = 1
+    ) -> RequestPage:
+        """Requests, newest change first."""
+
+    def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
+        """Open requests that this person could decide now."""
+
+    def detail(self, actor: Actor, request_id: str) -> RequestDetail:
+        """One request as this person sees it. Raises NotFoundError."""
+
+    def decide(
+        self, actor: Actor, request_id: str, kind: DecisionKind, *, seen: str, reason: str, idempotency_key: str
+    ) -> PromotionRequest:
+        """Decide on the plan digest that was seen. Raises RefusedError, NotAllowedError, ConflictError, UpstreamError."""
+
+    def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
+        """Collect and seal again after a change; earlier signatures are void."""
+
+    def withdraw(self, actor: Actor, request_id: str, *, reason: str) -> PromotionRequest:
+        """Take the request back."""
+
+    def comment(self, actor: Actor, request_id: str, text: str, *, idempotency_key: str) -> None:
+        """Add to the discussion."""
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """One line of the list of releases."""
+
+    project: str
+    run_id: int
+    name: str
+    state: str
+    result: str | None
+    model: str | None
+    version: int | None
+    environment: str | None
+    request_id: str | None
+    created: datetime | None
+    seen: datetime
+
+
+@dataclass(frozen=True)
+class ReleasePage:
+    """A page of releases."""
+
+    rows: tuple[ReleaseRow, ...]
+    total: int
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True)
+class ReleaseView:
+    """A release as last seen, and how old that picture is."""
+
+    row: ReleaseRow
+    detail: ReleaseDetail
+    is_live: bool
+    """False when Azure DevOps could not be asked and the picture is an old one."""
+    problem: str = ""
+
+
+class Releases(Protocol):
+    """Pipeline runs, as last seen and live."""
+
+    def find(self, *, text: str = "", page: int = 1) -> ReleasePage:
+        """Releases, newest first, from the portal's own database."""
+
+    def view(self, project: str, run_id: int) -> ReleaseView:
+        """One release; asks Azure DevOps with a short time-out and falls back to the picture kept. NotFoundError."""
+
+    def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
+        """The end of a log. Raises UpstreamError."""
+
+    def cancel(self, actor: Actor, project: str, run_id: int) -> None:
+        """Ask the run to stop. Raises NotAllowedError, UpstreamError."""
+
+    def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
+        """Run a failed stage again. Raises NotAllowedError, UpstreamError."""
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """One entry of the ledger, in words and raw."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    sentence: str
+    subject: str
+    request_id: str | None
+    raw: str
+    """The bytes exactly as hashed."""
+
+
+@dataclass(frozen=True)
+class LedgerPage:
+    """A page of ledger entries, newest first, with the latest checkpoint."""
+
+    lines: tuple[LedgerLine, ...]
+    total: int
+    page: int
+    page_size: int
+    checkpoint: str
+    """The signed note, as text; empty for an empty ledger."""
+
+
+@dataclass(frozen=True)
+class LedgerVerdict:
+    """What verifying the whole ledger found."""
+
+    is_intact: bool
+    size: int
+    root: str
+    sentence: str
+
+
+class LedgerBrowser(Protocol):
+    """Reads the ledger."""
+
+    def find(
+        self, *, action: str = "", actor: str = "", subject: str = "", request_id: str = "", page: int = 1
+    ) -> LedgerPage:
+        """Entries, newest first; `action` is a prefix, `actor` and `subject` are parts of names."""
+
+    def actions(self) -> Sequence[str]:
+        """All actions that can stand in the ledger."""
+
+    def verify(self) -> LedgerVerdict:
+        """Recompute everything."""
+
+
+@dataclass(frozen=True)
+class WhyAnswer:
+    """Why a prediction was made: one sentence, and each part with its source."""
+
+    record: PredictionRecord
+    sentence: str
+    facts: tuple[Fact, ...]
+    deployment: Deployment | None
+    request: PromotionRequest | None
+
+
+class Why(Protocol):
+    """Answers the auditor. Every look-up is recorded in the ledger."""
+
+    def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
+        """The newest predictions, for the picker; empty when there is no log."""
+
+    def answer(self, actor: Actor, prediction_id: str) -> WhyAnswer:
+        """The answer. Raises NotFoundError, InvalidInputError (ambiguous), NotAllowedError, UpstreamError."""
+
+    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Deployment]:
+        """What was live at a moment."""
+
+
+class Health(Protocol):
+    """How fresh what is shown is."""
+
+    def sources(self) -> Sequence[SourceHealth]:
+        """One line a system (MLflow, Azure DevOps), from what the worker last saw: no network call."""
+
+    def incidents(self) -> Sequence[Incident]:
+        """Open incidents."""
+
+
+@dataclass(frozen=True)
+class Portal:
+    """All use cases."""
+
+    catalogue: Catalogue
+    comparisons: Comparisons
+    promotions: Promotions
+    releases: Releases
+    ledger: LedgerBrowser
+    why: Why
+    health: Health
