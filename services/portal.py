@@ -161,7 +161,7 @@ class Promotions(Protocol):
     def decide(
         self, actor: Actor, request_id: str, kind: DecisionKind, *, seen: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Decide on the plan digest that was seen. Raises RefusedError, NotAllowedError, ConflictError, UpstreamError."""
+        """Decide on the plan digest that was seen. Raises RefusedError, NotAllowedError, ConflictError."""
 
     def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
         """Collect and seal again after a change; earlier signatures are void."""

@@ -1,0 +1,138 @@
+"""Settings: one frozen object from environment variables (`COUNTERSIGN_…`) and an optional `.env` file.
+
+Start-up validates all of them and says which one is wrong and what to do. Secrets are `SecretStr`: they never
+show in a repr, a log, a page or the ledger.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.domain.people import Role
+from services.errors import SettingsError
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class DemoPerson(BaseModel):
+    """Somebody in the picker of the demo."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    roles: tuple[Role, ...]
+    title: str = ""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field's description stands in `docs/settings.md`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COUNTERSIGN_", env_file=".env", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    database_url: str = Field("sqlite:///countersign.db", description="SQLAlchemy URL: sqlite:///… or postgresql://…")
+    data_dir: Path = Field(Path("countersign-data"), description="Folder for the signing key, witness and cache")
+    governance_file: Path = Field(Path("governance.yaml"), description="The policy file")
+    host: str = Field("127.0.0.1", description="Address that the portal listens on")
+    port: int = Field(8501, ge=0, le=65_535, description="Port that the portal listens on")
+    public_url: str = Field("", description="Address that people and pipelines use; default: host and port")
+
+    mlflow_url: str = Field("http://127.0.0.1:5000", description="MLflow tracking and registry server")
+    mlflow_username: str = Field("", description="MLflow basic-auth user of the portal's service account")
+    mlflow_password: SecretStr = Field(SecretStr(""), description="Its password")
+    mlflow_token: SecretStr = Field(SecretStr(""), description="Bearer token instead of user and password")
+    mlflow_timeout: Seconds = Field(5, description="Seconds before a page's call to MLflow is given up")
+    mlflow_sync_timeout: Seconds = Field(60, description="Seconds before a call of the sync is given up")
+
+    azure_devops_url: str = Field("", description="Organization or collection URL; empty: no releases are started")
+    azure_devops_release_url: str = Field("", description="Host of classic releases; default: derived")
+    azure_devops_project: str = Field("", description="Default project")
+    azure_devops_auth: Literal["pat", "service_principal", "managed_identity", "workload_identity"] = Field(
+        "pat", description="How the portal signs in to Azure DevOps"
+    )
+    azure_devops_token: SecretStr = Field(SecretStr(""), description="Personal access token (auth = pat)")
+    azure_devops_tenant_id: str = Field("", description="Entra tenant (service principal, workload identity)")
+    azure_devops_client_id: str = Field("", description="Entra application or managed identity client id")
+    azure_devops_client_secret: SecretStr = Field(SecretStr(""), description="Secret of the service principal")
+    azure_devops_timeout: Seconds = Field(10, description="Seconds before a call to Azure DevOps is given up")
+
+    predictions_path: Path | None = Field(None, description="Folder of the prediction log (Parquet, day=… folders)")
+
+    ledger_origin: str = Field("countersign.local/ledger", description="Name of this ledger in its checkpoints")
+    ledger_key_file: Path | None = Field(None, description="Ed25519 signing key; default: in the data folder")
+    witness_file: Path | None = Field(None, description="A witness file, best on another machine's disk")
+
+    sync_interval: Seconds = Field(20, description="Seconds between two looks at the registry")
+    full_sweep_interval: Seconds = Field(600, description="Seconds between two complete reads of the registry")
+    worker_interval: Seconds = Field(2, description="Seconds between two looks for rollouts to do")
+    run_worker: bool = Field(True, description="Run sync and rollouts inside the portal's process")
+    rollout_deadline: Seconds = Field(7200, description="Seconds that a release may take before a person is asked")
+
+    api_token: SecretStr = Field(SecretStr(""), description="Bearer token that pipelines show to /api/v1")
+    demo_people: tuple[DemoPerson, ...] = Field((), description="People of the demo's picker; refused in production")
+
+    @model_validator(mode="after")
+    def _demo_stays_at_home(self) -> Settings:
+        if not self.demo_people:
+            return self
+        if not self.database_url.startswith("sqlite:"):
+            raise ValueError("demo_people: the demo's picker cannot be used with a production database")
+        addresses = [self.host, urlsplit(self.public_url).hostname or "127.0.0.1"]
+        if not all(_is_loopback(address) for address in addresses):
+            raise ValueError("demo_people: the demo's picker works on 127.0.0.1 only")
+        return self
+
+    @property
+    def address(self) -> str:
+        """The address for people and pipelines, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    def redacted(self) -> dict[str, str]:
+        """All settings for people; secrets show only whether they are set."""
+        return {name: _show(getattr(self, name)) for name in type(self).model_fields}
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return "set" if value.get_secret_value() else "not set"
+    if isinstance(value, tuple):
+        return ", ".join(getattr(item, "id", str(item)) for item in value)
+    parts = urlsplit(str(value)) if "://" in str(value) else None
+    if parts is not None and parts.password:
+        return str(value).replace(f":{parts.password}@", ":…@")
+    return "" if value is None else str(value)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings. Raises SettingsError that names each wrong one."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
+        raise SettingsError(
+            "Settings are wrong: " + "; ".join(lines) + ".",
+            hint="Set the variables named and start again; docs/settings.md explains each.",
+        ) from None
+
+
+def _problem(item: Any) -> str:
+    where = "_".join(str(part) for part in item["loc"]) if item["loc"] else ""
+    text = item["msg"].removeprefix("Value error, ")
+    return f"COUNTERSIGN_{where.upper()}: {text}" if where else f"COUNTERSIGN_{text[0].upper()}{text[1:]}"
