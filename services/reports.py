@@ -1,0 +1,116 @@
+"""Test results of a version: JUnit artifacts of its run, and what pipelines wrote on the version as tags.
+
+A report that cannot be read is shown with its problem; it never counts as passed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from xml.etree import ElementTree as ET
+
+from services.domain.catalogue import TestCase, TestReport
+from services.errors import NotFoundError, PortalError
+from services.ports import RegistryReader
+
+FOLDER = "tests"
+"""Run artifacts below this folder that end in .xml are read as JUnit."""
+TAG = re.compile(r"^countersign\.test\.(?P<name>[\w-]+)\.(?P<field>passed|failed|skipped|url)$")
+REPORT_LIMIT = 5_000_000
+MAX_FILES = 20
+
+
+def read_reports(registry: RegistryReader, run_id: str) -> tuple[TestReport, ...]:
+    """JUnit reports below the run's `tests` folder; empty when there is none. Raises UpstreamError."""
+    try:
+        found = registry.artifacts(run_id, FOLDER)
+    except NotFoundError:
+        return ()
+    paths = [a.path for a in found if a.kind == "file" and a.path.endswith(".xml")]
+    return tuple(_read(registry, run_id, path) for path in sorted(paths)[:MAX_FILES])
+
+
+def _read(registry: RegistryReader, run_id: str, path: str) -> TestReport:
+    source = f"run artifact {path}"
+    try:
+        return parse_junit(registry.read_artifact(run_id, path, limit=REPORT_LIMIT), title=path, source=source)
+    except NotFoundError as error:
+        return broken_report(path, source, error.message)
+    except PortalError as error:
+        if error.code.startswith("upstream"):
+            raise
+        return broken_report(path, source, error.message)
+
+
+def parse_junit(data: bytes, *, title: str, source: str, link: str = "") -> TestReport:
+    """A JUnit file; one that makes no sense becomes a report with a problem."""
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        return broken_report(title, source, "The file declares a document type, which is refused.")
+    try:
+        root = ET.fromstring(data)  # noqa: S314 - document types and entities are refused above
+    except ET.ParseError as error:
+        return broken_report(title, source, f"The file is not XML: {error}.")
+    if root.tag not in {"testsuite", "testsuites"}:
+        return broken_report(title, source, f"The file is no JUnit report: its root is <{root.tag}>.")
+    cases = tuple(_case(case) for case in root.iter("testcase"))
+    return _report(title, source, link, cases)
+
+
+def broken_report(title: str, source: str, problem: str) -> TestReport:
+    """A report that could not be read."""
+    return TestReport(title, source, "", 0, 0, 0, (), problem)
+
+
+def _report(title: str, source: str, link: str, cases: tuple[TestCase, ...]) -> TestReport:
+    outcomes = [case.outcome for case in cases]
+    failed = outcomes.count("failed") + outcomes.count("error")
+    return TestReport(title, source, link, outcomes.count("passed"), failed, outcomes.count("skipped"), cases)
+
+
+def _case(case: ET.Element) -> TestCase:
+    outcome, message = "passed", ""
+    for tag, name in (("failure", "failed"), ("error", "error"), ("skipped", "skipped")):
+        found = case.find(tag)
+        if found is not None:
+            outcome, message = name, (found.get("message") or found.text or "").strip()
+            break
+    return TestCase(
+        case.get("name", "unnamed"), outcome, _seconds(case.get("time")), message[:2000], case.get("classname", "")
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def reports_from_tags(tags: Mapping[str, str]) -> tuple[TestReport, ...]:
+    """What pipelines recorded on the version: ``countersign.test.<name>.passed|failed|skipped|url``."""
+    found: dict[str, dict[str, str]] = {}
+    for tag, value in tags.items():
+        match = TAG.match(tag)
+        if match:
+            found.setdefault(match["name"], {})[match["field"]] = value
+    return tuple(_tagged(name, fields) for name, fields in sorted(found.items()))
+
+
+def _tagged(name: str, fields: Mapping[str, str]) -> TestReport:
+    source = f"version tags countersign.test.{name}.*"
+    try:
+        passed, failed, skipped = (int(fields.get(k, "0")) for k in ("passed", "failed", "skipped"))
+    except ValueError:
+        return broken_report(name, source, "The tags do not hold numbers.")
+    if passed + failed + skipped == 0:
+        return broken_report(name, source, "The tags name no test.")
+    return TestReport(name, source, fields.get("url", ""), passed, failed, skipped)
+
+
+def totals(reports: Iterable[TestReport]) -> tuple[int | None, int | None]:
+    """Passed and failed over all reports (a broken one counts as failed); None when there is no report."""
+    listed = list(reports)
+    if not listed:
+        return None, None
+    failed = sum(r.failed + (1 if r.problem else 0) for r in listed)
+    return sum(r.passed for r in listed), failed
