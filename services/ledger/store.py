@@ -1,0 +1,122 @@
+"""What the ledger needs from a database. Every call works on the caller's open transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.ledger.entry import LedgerEntry
+from services.ledger.merkle import Frontier, NodeId
+from services.ledger.personal import PersonalValue
+
+
+@dataclass(frozen=True)
+class Head:
+    """The one changing row: which log, and its frontier (with its size)."""
+
+    origin: str
+    frontier: Frontier
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return self.frontier.size
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """An entry as a row: the body as hashed, and the columns that repeat parts of it for searching."""
+
+    seq: int
+    body: str
+    columns: Mapping[str, str | None]
+    nodes: bytes
+    """Hashes of the subtrees that this entry completed, leaf first, 32 bytes each."""
+
+
+@dataclass(frozen=True)
+class StoredReceipt:
+    """What a witness answered for one checkpoint."""
+
+    size: int
+    witness: str
+    receipt: str
+    at: str
+
+
+@dataclass(frozen=True)
+class EntryFilter:
+    """Which entries; an empty filter means all. Times are `entry.instant` texts, `until` is not included."""
+
+    action_prefix: str = ""
+    subject_type: str | None = None
+    subject_id: str | None = None
+    actor_id: str | None = None
+    request_id: str | None = None
+    since: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True)
+class EntryPage:
+    """A window on the matching entries, newest first; `before_seq` continues an earlier page."""
+
+    limit: int = 50
+    before_seq: int | None = None
+
+
+class LedgerStore(Protocol):
+    """The writing side, inside the caller's transaction."""
+
+    def advance(self, origin: str) -> Head:
+        """Lock the head, add one to its size, and return it *as it was before*; `origin` opens an empty ledger."""
+
+    def write(self, entry: LedgerEntry, body: str, *, nodes: bytes) -> None:
+        """Insert one entry."""
+
+    def finish(self, frontier: Frontier, note: str, *, origin: str) -> None:
+        """Store the head's new frontier and origin, and the signed checkpoint of that size."""
+
+    def keep_personal(self, values: Sequence[PersonalValue]) -> None:
+        """Insert the values behind an entry's commitments."""
+
+    def erase_personal(self, keys: Collection[tuple[int, str]]) -> list[tuple[int, str]]:
+        """Delete values by entry number and field; returns what was there and is gone."""
+
+    def keep_receipt(self, receipt: StoredReceipt) -> None:
+        """Insert what a witness answered; the same receipt again changes nothing."""
+
+
+class LedgerArchive(Protocol):
+    """The reading side."""
+
+    def head(self) -> Head | None:
+        """The head, or None for a ledger that was never opened."""
+
+    def entry(self, seq: int) -> StoredEntry | None:
+        """One entry."""
+
+    def page(self, wanted: EntryFilter, page: EntryPage) -> list[StoredEntry]:
+        """Matching entries, newest first."""
+
+    def count(self, wanted: EntryFilter) -> int:
+        """How many entries match."""
+
+    def stream(self, first: int, last: int) -> Iterator[StoredEntry]:
+        """Entries `first` to `last` in order, fetched piece by piece."""
+
+    def nodes(self, wanted: Collection[NodeId]) -> Mapping[NodeId, bytes]:
+        """Hashes of complete subtrees; those that are not there are absent."""
+
+    def checkpoint(self, size: int) -> str | None:
+        """The signed note of one size."""
+
+    def checkpoints(self, first: int, last: int) -> Iterator[tuple[int, str]]:
+        """Signed notes of sizes `first` to `last`, in order, fetched piece by piece."""
+
+    def receipts(self, witness: str | None = None) -> Iterator[StoredReceipt]:
+        """Receipts in order of size, of one witness or of all."""
+
+    def personal(self, seqs: Collection[int]) -> list[PersonalValue]:
+        """Kept personal values of these entries."""
