@@ -1,0 +1,1 @@
+"""Promotion requests: collect the evidence, seal the plan, decide."""

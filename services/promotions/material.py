@@ -1,0 +1,148 @@
+"""What is read from outside before a request is sealed, and read again before each effect.
+
+All network work happens here, before any transaction is opened.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services import reports
+from services.domain.catalogue import TestReport
+from services.domain.plan import Plan
+from services.domain.policy import Environment
+from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
+from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
+from services.held_out import HeldOutPredictions, PredictionsFile
+from services.ports import RegistryReader
+
+CARD = "model_card.md"
+CARD_LIMIT = 200_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """The facts of one version and its target at one moment."""
+
+    version: ModelVersion
+    run: Run | None
+    holders: RegistrySnapshot
+    artifact_digest: str | None
+    artifact_problem: str
+    tests: tuple[TestReport, ...]
+    card: str | None
+    predictions: PredictionsFile | None
+    predictions_problem: str
+
+    @property
+    def current_version(self) -> int | None:
+        """Who holds the target now: the alias is one row, the stage is not, so the alias speaks first."""
+        if self.holders.alias_version is not None:
+            return self.holders.alias_version
+        return max(self.holders.in_stage) if self.holders.in_stage else None
+
+
+class MaterialReader:
+    """Reads the material of a version, always fresh."""
+
+    def __init__(self, registry: RegistryReader, held_out: HeldOutPredictions) -> None:
+        self.registry = registry
+        self.held_out = held_out
+
+    def read(self, key: VersionKey, environment: Environment) -> Material:
+        """Everything of one version. Raises NotFoundError, ConflictError (not ready), UpstreamError."""
+        version = self.registry.version(key)
+        if version.status != "READY":
+            raise ConflictError(f"{key} is {version.status}, not READY.", hint="Wait until MLflow has registered it.")
+        run = self.registry.runs([version.run_id]).get(version.run_id) if version.run_id else None
+        digest, digest_problem = self._digest(key)
+        predictions, predictions_problem = self.predictions(run)
+        return Material(
+            version=version,
+            run=run,
+            holders=self.registry.holders(key.model, stage=environment.stage, alias=environment.alias),
+            artifact_digest=digest,
+            artifact_problem=digest_problem,
+            tests=self._tests(version, run),
+            card=self._card(run),
+            predictions=predictions,
+            predictions_problem=predictions_problem,
+        )
+
+    def predictions(self, run: Run | None) -> tuple[PredictionsFile | None, str]:
+        """The held-out predictions of a run, or why there are none."""
+        if run is None:
+            return None, "The version has no run, so no held-out predictions."
+        try:
+            return self.held_out.fetch(run.run_id, fresh=True), ""
+        except UpstreamError:
+            raise
+        except PortalError as error:
+            return None, error.sentence()
+
+    def _digest(self, key: VersionKey) -> tuple[str | None, str]:
+        try:
+            return self.registry.artifact_digest(key), ""
+        except UpstreamError as error:
+            if error.retryable:
+                raise
+            return None, error.sentence()
+        except PortalError as error:
+            return None, error.sentence()
+
+    def _tests(self, version: ModelVersion, run: Run | None) -> tuple[TestReport, ...]:
+        of_run = reports.read_reports(self.registry, run.run_id) if run else ()
+        return of_run + reports.reports_from_tags(version.tags)
+
+    def _card(self, run: Run | None) -> str | None:
+        if run is None:
+            return None
+        try:
+            return self.registry.read_artifact(run.run_id, CARD, limit=CARD_LIMIT).decode("utf-8", "replace")
+        except NotFoundError:
+            return None
+
+
+def build_plan(material: Material, environment: Environment, *, policy_digest: str, evidence_digest: str) -> Plan:
+    """The plan out of what was read: the same material always gives the same plan."""
+    version, run, pipeline = material.version, material.run, environment.pipeline
+    return Plan(
+        model=version.model,
+        version=version.version,
+        version_created=version.created.isoformat(),
+        run_id=version.run_id,
+        artifact_digest=material.artifact_digest,
+        metrics=finite_metrics(run.metrics) if run else {},
+        dataset_digests=_datasets(material),
+        test_results={t.title: _test_line(t) for t in material.tests},
+        environment=environment.name,
+        stage=environment.stage,
+        alias=environment.alias,
+        current_version=material.current_version,
+        registry_order=environment.registry.value,
+        pipeline_project=pipeline.project if pipeline else None,
+        pipeline_id=pipeline.pipeline_id if pipeline else None,
+        pipeline_parameters=dict(pipeline.parameters) if pipeline else {},
+        policy_digest=policy_digest,
+        evidence_digest=evidence_digest,
+    )
+
+
+def finite_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics that have a JSON form; NaN and infinity are no values and stay out."""
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+
+
+def _datasets(material: Material) -> dict[str, str]:
+    found = {
+        f"{d.name} ({d.context or 'no context'})": d.digest for d in (material.run.datasets if material.run else ())
+    }
+    if material.predictions:
+        found["held-out predictions"] = material.predictions.digest
+    return found
+
+
+def _test_line(report: TestReport) -> str:
+    return report.problem or f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
