@@ -7,10 +7,9 @@ Every method of a port that talks to another system has a bounded time and raise
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.domain.predictions import PredictionRecord
 from services.domain.registry import (
@@ -165,10 +164,3 @@ class CatalogueChange:
     versions: tuple[ModelVersion, ...]
     runs: Mapping[str, Run]
     seen_at: datetime
-
-
-class UnitOfWorkFactory(Protocol):
-    """Opens a transaction; leaving the block commits, an exception rolls back."""
-
-    def __call__(self) -> AbstractContextManager[Any]:
-        """The unit of work of `services.adapters.sql.unit_of_work`."""

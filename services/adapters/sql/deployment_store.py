@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, RowMapping, func, or_, select, update
@@ -11,28 +10,10 @@ from sqlalchemy import Connection, RowMapping, func, or_, select, update
 from services.adapters.sql.governance_tables import deployment, incident, release_snapshot
 from services.domain.promotion import Deployment, Incident
 from services.domain.registry import VersionKey
+from services.stores import ReleaseSnapshot
 
 
-@dataclass(frozen=True)
-class ReleaseSnapshot:
-    """A release as it was last seen; the page shows it with its age when Azure DevOps is away."""
-
-    project: str
-    run_id: int
-    pipeline_id: int
-    body: str
-    """JSON of a `ReleaseDetail`."""
-    state: str
-    result: str | None
-    seen: datetime
-    created: datetime | None = None
-    request_id: str | None = None
-    model: str | None = None
-    version: int | None = None
-    environment: str | None = None
-
-
-class DeploymentStore:
+class SqlDeploymentStore:
     """All statements about what is and was live."""
 
     def __init__(self, connection: Connection) -> None:

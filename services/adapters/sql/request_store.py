@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,23 +15,10 @@ from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError
+from services.stores import RequestFilter
 
 
-@dataclass(frozen=True)
-class RequestFilter:
-    """Which requests to list; empty fields do not filter."""
-
-    states: tuple[RequestState, ...] = ()
-    model: str | None = None
-    version: int | None = None
-    environment: str | None = None
-    requester_id: str | None = None
-    text: str = ""
-    page: int = 1
-    page_size: int = 25
-
-
-class RequestStore:
+class SqlRequestStore:
     """All statements about requests."""
 
     def __init__(self, connection: Connection) -> None:

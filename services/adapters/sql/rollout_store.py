@@ -7,7 +7,6 @@ no longer write. On PostgreSQL claims skip rows that another worker holds; SQLit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -24,32 +23,12 @@ from services.domain.rollout import (
     StepState,
 )
 from services.errors import ConflictError, NotFoundError
+from services.stores import Claim, JournalLine
 
 _AT_WORK = (RolloutState.RUNNING.value, RolloutState.COMPENSATING.value)
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A rollout that this worker holds until the lease ends."""
-
-    rollout_id: str
-    request_id: str
-    state: RolloutState
-    fence: int
-    attempts: int
-    definition_version: int
-
-
-@dataclass(frozen=True)
-class JournalLine:
-    """What the journal says of one step, with the data that later steps need."""
-
-    state: StepState
-    data: Mapping[str, Any]
-    started: datetime
-
-
-class RolloutStore:
+class SqlRolloutStore:
     """All statements about rollouts."""
 
     def __init__(self, connection: Connection) -> None:

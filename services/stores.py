@@ -1,0 +1,238 @@
+"""The portal's own database as the use cases see it: one unit of work, with a store for each kind of record.
+
+A unit of work is one transaction. Ledger entries are written through it, so a change and its entry commit
+together or not at all. No network call belongs inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, Unpack
+
+from services.domain.people import Actor
+from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.requests import Comment, Decision, RequestState
+from services.domain.rollout import Rollout, RolloutState, RolloutStep, StepState
+from services.ledger.actions import Action
+from services.ledger.entry import Subject
+from services.ledger.writer import AppendedEntry, EntryFields
+
+
+@dataclass(frozen=True)
+class RequestFilter:
+    """Which requests to list; empty fields do not filter."""
+
+    states: tuple[RequestState, ...] = ()
+    model: str | None = None
+    version: int | None = None
+    environment: str | None = None
+    requester_id: str | None = None
+    text: str = ""
+    page: int = 1
+    page_size: int = 25
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A rollout that this worker holds until the lease ends."""
+
+    rollout_id: str
+    request_id: str
+    state: RolloutState
+    fence: int
+    attempts: int
+    definition_version: int
+
+
+@dataclass(frozen=True)
+class JournalLine:
+    """What the journal says of one step, with the data that later steps need."""
+
+    state: StepState
+    data: Mapping[str, Any]
+    started: datetime
+
+
+@dataclass(frozen=True)
+class ReleaseSnapshot:
+    """A release as it was last seen; the page shows it with its age when Azure DevOps is away."""
+
+    project: str
+    run_id: int
+    pipeline_id: int
+    body: str
+    """JSON of a `ReleaseDetail`."""
+    state: str
+    result: str | None
+    seen: datetime
+    created: datetime | None = None
+    request_id: str | None = None
+    model: str | None = None
+    version: int | None = None
+    environment: str | None = None
+
+
+class RequestStore(Protocol):
+    """All statements about requests."""
+
+    def insert(self, request: PromotionRequest) -> None:
+        """Add a request. Raises ConflictError when one is live for the same version and environment."""
+
+    def get(self, request_id: str) -> PromotionRequest:
+        """One request. Raises NotFoundError."""
+
+    def save(self, request: PromotionRequest) -> PromotionRequest:
+        """Write a request over the revision that it was read at. Raises ConflictError when somebody was faster."""
+
+    def find(self, wanted: RequestFilter) -> tuple[Sequence[PromotionRequest], int]:
+        """A page of requests, newest change first, and how many there are."""
+
+    def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
+        """Waiting requests whose time is over."""
+
+    def decisions(self, request_id: str) -> tuple[Decision, ...]:
+        """All decisions in their order, void ones included."""
+
+    def add_decision(self, request_id: str, made: Decision, *, idempotency_key: str) -> bool:
+        """Add a decision; False when this key has been written before (the same click twice)."""
+
+    def void_decisions(self, request_id: str, reason: str) -> int:
+        """Void all standing signatures; returns how many."""
+
+    def comments(self, request_id: str) -> tuple[Comment, ...]:
+        """The discussion in its order."""
+
+    def add_comment(self, request_id: str, said: Comment, *, idempotency_key: str) -> bool:
+        """Add to the discussion; False when this key has been written before."""
+
+    def put_document(self, digest: str, kind: str, body: str, created: datetime) -> None:
+        """Keep a document by its digest; the same document again changes nothing."""
+
+    def document(self, digest: str) -> str:
+        """A document's bytes as text. Raises NotFoundError."""
+
+
+class RolloutStore(Protocol):
+    """All statements about rollouts."""
+
+    def start(self, rollout_id: str, request_id: str, now: datetime) -> None:
+        """Begin a rollout in the transaction that reaches the quorum."""
+
+    def claim(self, now: datetime, lease_until: datetime) -> Claim | None:
+        """Take the rollout that has waited longest and that nobody holds; None when there is none."""
+
+    def renew(self, claim: Claim, lease_until: datetime) -> None:
+        """Hold on for another step. Raises ConflictError when the lease was lost."""
+
+    def release(self, claim: Claim, *, not_before: datetime, attempts: int, error: str, now: datetime) -> None:
+        """Let go until later."""
+
+    def finish(self, claim: Claim, state: RolloutState, *, error: str, now: datetime) -> None:
+        """Write the state that the rollout goes on or ends in."""
+
+    def note_run(self, claim: Claim, *, project: str, pipeline_id: int, run_id: int) -> None:
+        """Keep which pipeline run belongs to the rollout."""
+
+    def journal(self, rollout_id: str) -> dict[RolloutStep, JournalLine]:
+        """The steps that have been begun."""
+
+    def write_step(
+        self, claim: Claim, step: RolloutStep, state: StepState, *, now: datetime, detail: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        """Write a line of the journal; data is kept when None."""
+
+    def lock_target(self, claim: Claim, model: str, environment: str, now: datetime) -> str | None:
+        """Reserve the target; None when it is ours, otherwise the rollout that holds it."""
+
+    def target_holder(self, model: str, environment: str) -> str | None:
+        """The rollout that has reserved the target."""
+
+    def unlock_target(self, rollout_id: str) -> None:
+        """Give the target free."""
+
+    def of_request(self, request_id: str) -> Rollout | None:
+        """The rollout of a request with its journal, or None."""
+
+    def get(self, rollout_id: str) -> Rollout:
+        """One rollout. Raises NotFoundError."""
+
+    def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
+        """Rollouts in these states that have started a pipeline run."""
+
+
+class DeploymentStore(Protocol):
+    """All statements about what is and was live."""
+
+    def begin(self, started: Deployment) -> None:
+        """A version goes live: the one before it ends at the same moment."""
+
+    def end_current(self, model: str, environment: str, at: datetime) -> None:
+        """Nothing is live there any more."""
+
+    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Deployment]:
+        """What was live at a moment; several only if the data contradict each other."""
+
+    def of(self, *, model: str | None = None, version: int | None = None, live_only: bool = False) -> list[Deployment]:
+        """Deployments, newest first."""
+
+    def put_release(self, seen: ReleaseSnapshot) -> None:
+        """Keep the latest picture of a release; what ties it to a request is kept once known."""
+
+    def release(self, project: str, run_id: int) -> ReleaseSnapshot | None:
+        """One release as last seen."""
+
+    def releases(self, *, page: int, page_size: int, text: str = "") -> tuple[Sequence[ReleaseSnapshot], int]:
+        """A page of releases, newest first, and how many there are."""
+
+    def releases_of(self, model: str, version: int) -> Sequence[ReleaseSnapshot]:
+        """Releases of one version, newest first."""
+
+    def open_incident(self, found: Incident) -> bool:
+        """Open an incident unless the same one is open; True when it is new."""
+
+    def close_incident(self, incident_id: str, at: datetime) -> None:
+        """Close an incident."""
+
+    def incidents(self, *, open_only: bool = True) -> Sequence[Incident]:
+        """Incidents, newest first."""
+
+
+class LedgerWriter(Protocol):
+    """Appends to the ledger in the unit's transaction."""
+
+    def append(self, actor: Actor, action: Action, subject: Subject, **fields: Unpack[EntryFields]) -> AppendedEntry:
+        """Write one entry. Take no other lock afterwards: the ledger's head is the last one."""
+
+
+class Unit(Protocol):
+    """One transaction."""
+
+    @property
+    def requests(self) -> RequestStore:
+        """Requests, decisions, comments, documents."""
+
+    @property
+    def rollouts(self) -> RolloutStore:
+        """Rollouts and their journal."""
+
+    @property
+    def deployments(self) -> DeploymentStore:
+        """What is live, releases, incidents."""
+
+    @property
+    def ledger(self) -> LedgerWriter:
+        """The ledger's writing side."""
+
+
+class Units(Protocol):
+    """Opens units of work."""
+
+    def begin(self) -> AbstractContextManager[Unit]:
+        """A writing transaction; leaving the block commits, an exception rolls back."""
+
+    def read(self) -> AbstractContextManager[Unit]:
+        """A reading transaction."""
