@@ -203,6 +203,8 @@ class RequestFacts:
     decisions: tuple[Decision, ...]
     checks: tuple[Check, ...]
     plan_digest: str
+    stale: tuple[str, ...] = ()
+    """What changed since it was sealed; while anything did, nobody signs."""
 
 
 def actions(actor: Actor, facts: RequestFacts) -> tuple[ActionState, ...]:
@@ -226,6 +228,8 @@ def _why_not_sign(action: UserAction, actor: Actor, facts: RequestFacts) -> str 
         return None
     if actor.person.id in standing_signatures(facts.decisions, facts.plan_digest):
         return "You have signed already; one person counts once."
+    if facts.stale:
+        return "It changed since it was sealed; the requester must seal it again."
     blocking = [check.name for check in facts.checks if check.is_blocking]
     if blocking:
         return f"Blocked by: {', '.join(blocking)}."

@@ -1,0 +1,85 @@
+"""Reads a request with everything around it."""
+
+from __future__ import annotations
+
+import json
+
+from services.domain.checks import worst_first
+from services.domain.people import Actor
+from services.domain.plan import Plan
+from services.domain.policy import Environment, PipelineTarget, RegistryOrder
+from services.domain.promotion import PromotionRequest
+from services.domain.requests import RequestFacts, actions, standing_signatures
+from services.portal import RequestDetail
+from services.promotions.sealing import checks_of
+from services.stores import Unit
+
+
+def facts_of(unit: Unit, request: PromotionRequest) -> RequestFacts:
+    """What the rules need to know of a request."""
+    evidence = json.loads(unit.requests.document(request.evidence_digest))
+    return RequestFacts(
+        state=request.state,
+        participants=request.participants,
+        decisions=unit.requests.decisions(request.id),
+        checks=checks_of(evidence),
+        plan_digest=request.plan_digest,
+        stale=request.stale,
+    )
+
+
+def detail_of(unit: Unit, actor: Actor, request: PromotionRequest) -> RequestDetail:
+    """One request as this person sees it."""
+    plan = Plan.from_dict(json.loads(unit.requests.document(request.plan_digest)))
+    policy = json.loads(unit.requests.document(request.policy_digest))
+    facts = facts_of(unit, request)
+    rollout = unit.rollouts.of_request(request.id)
+    environment = environment_of(policy["environment"])
+    has_run = rollout is not None and rollout.run_id is not None and plan.pipeline_project is not None
+    return RequestDetail(
+        request=request,
+        plan=plan,
+        checks=worst_first(facts.checks),
+        evidence=json.loads(unit.requests.document(request.evidence_digest)),
+        decisions=facts.decisions,
+        comments=unit.requests.comments(request.id),
+        actions=actions(actor, facts),
+        rollout=rollout,
+        quorum=int(policy["policy"]["quorum"]),
+        signatures=len(standing_signatures(facts.decisions, request.plan_digest)),
+        consequences=consequences(plan),
+        environment=environment,
+        release=(str(plan.pipeline_project), int(rollout.run_id or 0)) if rollout and has_run else None,
+    )
+
+
+def environment_of(frozen: dict[str, object]) -> Environment:
+    """The environment as it was frozen into the request."""
+    pipeline = frozen["pipeline"]
+    return Environment(
+        name=str(frozen["name"]),
+        stage=frozen["stage"],  # type: ignore[arg-type]  # written by `policy.frozen_form`
+        alias=frozen["alias"],  # type: ignore[arg-type]  # as above
+        pipeline=PipelineTarget(**pipeline) if isinstance(pipeline, dict) else None,
+        registry=RegistryOrder(str(frozen["registry"])),
+    )
+
+
+def consequences(plan: Plan) -> tuple[str, ...]:
+    """What approving will do, in words and in order."""
+    registry = _registry_lines(plan)
+    release = [f"starts pipeline {plan.pipeline_id} in {plan.pipeline_project} for v{plan.version}"]
+    release = release if plan.pipeline_id is not None else []
+    ordered = registry + release if plan.registry_order == RegistryOrder.BEFORE.value else release + registry
+    return (*ordered, f"marks v{plan.version} as live in {plan.environment} once all of that has succeeded")
+
+
+def _registry_lines(plan: Plan) -> list[str]:
+    old = f"v{plan.current_version}" if plan.current_version is not None else None
+    lines = []
+    if plan.alias:
+        origin = f"from {old} " if old else ""
+        lines.append(f"moves the alias {plan.alias} {origin}to v{plan.version}")
+    if plan.stage:
+        lines.append(f"puts v{plan.version} into the stage {plan.stage}" + (f" and archives {old}" if old else ""))
+    return lines
