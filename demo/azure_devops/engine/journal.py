@@ -11,9 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-RecordType = Literal[
-    "Stage", "Phase", "Job", "Task", "Checkpoint", "Checkpoint.Approval", "Checkpoint.TaskCheck"
-]
+RecordType = Literal["Stage", "Phase", "Job", "Task", "Checkpoint", "Checkpoint.Approval", "Checkpoint.TaskCheck"]
 RecordState = Literal["pending", "inProgress", "completed"]
 RecordResult = Literal["succeeded", "succeededWithIssues", "failed", "canceled", "skipped", "abandoned"]
 RunResult = Literal["succeeded", "partiallySucceeded", "failed", "canceled"]
@@ -110,9 +108,7 @@ class RunJournal(Protocol):
     def deployment_finished(self, deployment_id: str, result: RecordResult) -> None:
         """Close an environment deployment record."""
 
-    def wait_for_checks(
-        self, checkpoint: Checkpoint
-    ) -> Literal["approved", "rejected", "skipped", "canceled"]:
+    def wait_for_checks(self, checkpoint: Checkpoint) -> Literal["approved", "rejected", "skipped", "canceled"]:
         """Block until all checks of the environments are decided or timed out, or the run is cancelled."""
 
     def is_cancelled(self) -> bool:
