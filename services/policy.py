@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -179,6 +180,15 @@ def frozen_form(policy: PromotionPolicy, environment: Environment) -> dict[str, 
     form = {"policy": asdict(policy), "environment": asdict(environment)}
     form["policy"]["expires_after"] = policy.expires_after.total_seconds()
     return form
+
+
+def policy_of(frozen: Mapping[str, Any]) -> PromotionPolicy:
+    """The policy as it was frozen into a request."""
+    rules = tuple(
+        CheckRule(rule["kind"], Enforcement(rule["enforcement"]), rule["settings"]) for rule in frozen["checks"]
+    )
+    expires = timedelta(seconds=frozen["expires_after"])
+    return PromotionPolicy(**{**frozen, "checks": rules, "expires_after": expires})
 
 
 def in_words(policy: PromotionPolicy, environment: Environment) -> list[str]:

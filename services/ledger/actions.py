@@ -44,6 +44,8 @@ class Action(StrEnum):
     ROLLOUT_STEP_FAILED = "rollout:step:failed"
     ROLLOUT_STEP_COMPENSATED = "rollout:step:compensated"
 
+    RELEASE_OPERATED = "release:run:operated"
+
     VERSION_PROMOTED = "registry:version:promoted"
     VERSION_ARCHIVED = "registry:version:archived"
     VERSION_RESTORED = "registry:version:restored"

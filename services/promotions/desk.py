@@ -33,6 +33,7 @@ from services.domain.requests import (
 )
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, RefusedError
 from services.ledger.actions import Action
+from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ledger.writer import EntryFields
 from services.portal import RequestDetail, RequestPage
@@ -318,7 +319,7 @@ def _participants(actor: Actor, sealed: Sealed) -> Participants:
     return Participants(actor.person, (run.user or None) if run else None, registrar)
 
 
-def _sealed_form(request: PromotionRequest, sealed: Sealed) -> dict[str, str | None]:
+def _sealed_form(request: PromotionRequest, sealed: Sealed) -> dict[str, Json]:
     return {
         "environment": request.environment,
         "plan": sealed.plan_document.digest,

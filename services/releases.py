@@ -1,0 +1,150 @@
+"""Releases: pipeline runs as Azure DevOps shows them, with the last picture kept for when it is away."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from services.domain.people import Actor, Permission
+from services.domain.promotion import PromotionRequest
+from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
+from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
+from services.ledger.actions import Action
+from services.ledger.entry import Subject
+from services.portal import ReleasePage, ReleaseRow, ReleaseView
+from services.ports import Clock, ReleasePipelines
+from services.stores import ReleaseSnapshot, Units
+
+PAGE_SIZE = 25
+_DETAIL = TypeAdapter(ReleaseDetail)
+
+
+def read_release(pipelines: ReleasePipelines, ref: RunRef) -> ReleaseDetail:
+    """A run with stages, tests, artifacts and approvals. Raises UpstreamError, NotFoundError."""
+    return ReleaseDetail(
+        run=pipelines.get(ref),
+        timeline=tuple(pipelines.timeline(ref)),
+        tests=tuple(pipelines.tests(ref)),
+        artifacts=tuple(pipelines.artifacts(ref)),
+        approvals=tuple(pipelines.approvals(ref)),
+    )
+
+
+def watch_release(
+    pipelines: ReleasePipelines, units: Units, ref: RunRef, *, request: PromotionRequest | None, now: datetime
+) -> ReleaseRun:
+    """Look at a run and keep the picture."""
+    detail = read_release(pipelines, ref)
+    keep_release(units, detail, request=request, now=now)
+    return detail.run
+
+
+def keep_release(units: Units, detail: ReleaseDetail, *, request: PromotionRequest | None, now: datetime) -> None:
+    """Keep the picture of a run in a transaction of its own."""
+    run = detail.run
+    snapshot = ReleaseSnapshot(
+        project=run.ref.project,
+        run_id=run.ref.run_id,
+        pipeline_id=run.ref.pipeline_id,
+        body=_DETAIL.dump_json(detail).decode(),
+        state=run.state.value,
+        result=run.result.value if run.result else None,
+        seen=now,
+        created=run.created,
+        request_id=request.id if request else None,
+        model=request.key.model if request else run.parameters.get("modelName"),
+        version=request.key.version if request else None,
+        environment=request.environment if request else None,
+    )
+    with units.begin() as unit:
+        unit.deployments.put_release(snapshot)
+
+
+class ReleaseDesk:
+    """Implements `services.portal.Releases`."""
+
+    def __init__(self, units: Units, pipelines: ReleasePipelines | None, clock: Clock) -> None:
+        self._units = units
+        self._pipelines = pipelines
+        self._clock = clock
+
+    def find(self, *, text: str = "", page: int = 1) -> ReleasePage:
+        """Releases, newest first."""
+        page = max(1, page)
+        with self._units.read() as unit:
+            rows, total = unit.deployments.releases(page=page, page_size=PAGE_SIZE, text=text)
+        return ReleasePage(tuple(_row(kept) for kept in rows), total, page, PAGE_SIZE)
+
+    def view(self, project: str, run_id: int) -> ReleaseView:
+        """One release, live where possible."""
+        kept = self._kept(project, run_id)
+        detail = _DETAIL.validate_json(kept.body)
+        if detail.run.is_finished:
+            return ReleaseView(_row(kept), detail, is_live=True)
+        try:
+            detail = read_release(self._azure(), detail.run.ref)
+        except PortalError as error:
+            return ReleaseView(_row(kept), detail, is_live=False, problem=error.sentence())
+        keep_release(self._units, detail, request=None, now=self._clock.now())
+        return ReleaseView(_row(self._kept(project, run_id)), detail, is_live=True)
+
+    def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
+        """The end of a log."""
+        kept = self._kept(project, run_id)
+        return self._azure().log(RunRef(project, kept.pipeline_id, run_id), log_id, last_lines=lines)
+
+    def cancel(self, actor: Actor, project: str, run_id: int) -> None:
+        """Ask the run to stop; the wish is in the ledger before it is sent."""
+        kept = self._permitted(actor, project, run_id, "cancel")
+        self._azure().cancel(RunRef(project, kept.pipeline_id, run_id))
+
+    def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
+        """Run a failed stage again."""
+        kept = self._permitted(actor, project, run_id, f"retry stage {stage}")
+        self._azure().retry_stage(RunRef(project, kept.pipeline_id, run_id), stage)
+
+    def _permitted(self, actor: Actor, project: str, run_id: int, wish: str) -> ReleaseSnapshot:
+        if not actor.may(Permission.OPERATE_RELEASE):
+            raise NotAllowedError("Your role cannot operate releases.", hint="Ask an operator.")
+        kept = self._kept(project, run_id)
+        with self._units.begin() as unit:
+            unit.ledger.append(
+                actor,
+                Action.RELEASE_OPERATED,
+                Subject("release", f"{project}/{run_id}"),
+                after=wish,
+                request_id=kept.request_id,
+            )
+        return kept
+
+    def _kept(self, project: str, run_id: int) -> ReleaseSnapshot:
+        with self._units.read() as unit:
+            kept = unit.deployments.release(project, run_id)
+        if kept is None:
+            raise NotFoundError(f"There is no release {run_id} in {project}.", hint="Look at the list of releases.")
+        return kept
+
+    def _azure(self) -> ReleasePipelines:
+        if self._pipelines is None:
+            raise UpstreamUnavailableError(
+                "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
+            )
+        return self._pipelines
+
+
+def _row(kept: ReleaseSnapshot) -> ReleaseRow:
+    detail = _DETAIL.validate_json(kept.body)
+    return ReleaseRow(
+        project=kept.project,
+        run_id=kept.run_id,
+        name=detail.run.name,
+        state=kept.state,
+        result=kept.result,
+        model=kept.model,
+        version=kept.version,
+        environment=kept.environment,
+        request_id=kept.request_id,
+        created=kept.created,
+        seen=kept.seen,
+    )

@@ -1,0 +1,1 @@
+"""The durable workflow that carries out an approved promotion."""
