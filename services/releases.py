@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
 
+from services.domain.catalogue import TestCase, TestReport
 from services.domain.people import Actor, Permission
 from services.domain.promotion import PromotionRequest
-from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
+from services.domain.registry import VersionKey
+from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef, RunTests
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
 from services.portal import ReleasePage, ReleaseRow, ReleaseView
 from services.ports import Clock, ReleasePipelines
-from services.stores import ReleaseSnapshot, Units
+from services.stores import ReleaseSnapshot, Unit, Units
 
 PAGE_SIZE = 25
 _DETAIL = TypeAdapter(ReleaseDetail)
+_OUTCOMES = {"Passed": "passed", "Failed": "failed", "Error": "error", "NotExecuted": "skipped"}
 
 
 def read_release(pipelines: ReleasePipelines, ref: RunRef) -> ReleaseDetail:
@@ -74,20 +78,20 @@ class ReleaseDesk:
         page = max(1, page)
         with self._units.read() as unit:
             rows, total = unit.deployments.releases(page=page, page_size=PAGE_SIZE, text=text)
-        return ReleasePage(tuple(_row(kept) for kept in rows), total, page, PAGE_SIZE)
+        return ReleasePage(tuple(row_of(kept) for kept in rows), total, page, PAGE_SIZE)
 
     def view(self, project: str, run_id: int) -> ReleaseView:
         """One release, live where possible."""
         kept = self._kept(project, run_id)
         detail = _DETAIL.validate_json(kept.body)
         if detail.run.is_finished:
-            return ReleaseView(_row(kept), detail, is_live=True)
+            return ReleaseView(row_of(kept), detail, is_live=True)
         try:
             detail = read_release(self._azure(), detail.run.ref)
         except PortalError as error:
-            return ReleaseView(_row(kept), detail, is_live=False, problem=error.sentence())
+            return ReleaseView(row_of(kept), detail, is_live=False, problem=error.sentence())
         keep_release(self._units, detail, request=None, now=self._clock.now())
-        return ReleaseView(_row(self._kept(project, run_id)), detail, is_live=True)
+        return ReleaseView(row_of(self._kept(project, run_id)), detail, is_live=True)
 
     def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
         """The end of a log."""
@@ -133,7 +137,28 @@ class ReleaseDesk:
         return self._pipelines
 
 
-def _row(kept: ReleaseSnapshot) -> ReleaseRow:
+def of_version(unit: Unit, key: VersionKey) -> Sequence[ReleaseSnapshot]:
+    """Releases of one version, newest first."""
+    return unit.deployments.releases_of(key.model, key.version)
+
+
+def tests_of(releases: Sequence[ReleaseSnapshot]) -> tuple[TestReport, ...]:
+    """Test results of pipeline runs as reports, beside those of training."""
+    return tuple(_report(kept, tests) for kept in releases for tests in _DETAIL.validate_json(kept.body).tests)
+
+
+def _report(kept: ReleaseSnapshot, tests: RunTests) -> TestReport:
+    cases = tuple(
+        TestCase(c.name, _OUTCOMES.get(c.outcome, c.outcome.lower()), (c.duration_ms or 0) / 1000, c.message)
+        for c in tests.cases
+    )
+    skipped = max(0, tests.total - tests.passed - tests.failed)
+    source = f"pipeline run {kept.run_id}"
+    return TestReport(tests.title, source, tests.web_url, tests.passed, tests.failed, skipped, cases)
+
+
+def row_of(kept: ReleaseSnapshot) -> ReleaseRow:
+    """One line of the list of releases."""
     detail = _DETAIL.validate_json(kept.body)
     return ReleaseRow(
         project=kept.project,

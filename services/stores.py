@@ -6,19 +6,23 @@ together or not at all. No network call belongs inside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Unpack
 
+from services.domain.catalogue import FilterValues, SourceHealth, TestReport, VersionQuery, VersionRow
 from services.domain.people import Actor
 from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import Comment, Decision, RequestState
 from services.domain.rollout import Rollout, RolloutState, RolloutStep, StepState
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
+from services.ledger.store import LedgerArchive
 from services.ledger.writer import AppendedEntry, EntryFields
+from services.portal import LedgerVerdict
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,70 @@ class DeploymentStore(Protocol):
         """Incidents, newest first."""
 
 
+class CatalogueStore(Protocol):
+    """All statements about the catalogue."""
+
+    def put_models(self, models: Iterable[RegisteredModel]) -> None:
+        """Insert or replace models."""
+
+    def put_versions(self, versions: Iterable[ModelVersion], now: datetime) -> None:
+        """Insert or replace versions with all that is derived from model and run."""
+
+    def mark_gone(self, models: Sequence[str], present: Iterable[VersionKey], now: datetime) -> int:
+        """After a complete read of these models: versions that MLflow no longer has are marked, never deleted."""
+
+    def mark_models_gone(self, present: Iterable[str], now: datetime) -> Sequence[str]:
+        """After a complete read of all models: those that MLflow no longer has; returns their names."""
+
+    def put_run(self, run: Run, now: datetime) -> None:
+        """Insert or replace a run; reports and card that were read stay."""
+
+    def put_papers(self, run_id: str, reports: tuple[TestReport, ...], card: str | None) -> None:
+        """Keep test reports and model card of a run."""
+
+    def missing_runs(self, limit: int) -> Sequence[str]:
+        """Run ids of versions whose run was never read, newest versions first."""
+
+    def runs_without_papers(self, limit: int) -> Sequence[str]:
+        """Run ids whose artifacts were not looked at yet, newest versions first."""
+
+    def versions_of_runs(self, run_ids: Sequence[str]) -> Sequence[ModelVersion]:
+        """Versions that belong to these runs."""
+
+    def models(self, names: Sequence[str] | None = None) -> Sequence[RegisteredModel]:
+        """Models by name, or all; those that are gone too."""
+
+    def watched_models(self) -> Sequence[str]:
+        """Models with a live request or a holder of stage or alias: their tags are read on every beat."""
+
+    def search(self, query: VersionQuery) -> tuple[tuple[VersionRow, ...], int]:
+        """A page of versions and how many match."""
+
+    def version(self, key: VersionKey) -> tuple[ModelVersion, RegisteredModel, VersionRow, datetime | None] | None:
+        """One version with its model, its line, and when it was deleted in MLflow if it was."""
+
+    def versions(self, model: str) -> tuple[VersionRow, ...]:
+        """All versions of a model, newest first."""
+
+    def run(self, run_id: str) -> tuple[Run, tuple[TestReport, ...], str | None] | None:
+        """A run with its reports and card."""
+
+    def runs_of(self, model: str) -> Mapping[int, Run]:
+        """Runs of a model's versions by version number."""
+
+    def filter_values(self) -> FilterValues:
+        """What the filters offer."""
+
+    def put_health(self, health: SourceHealth, *, now: datetime, swept: bool = False) -> None:
+        """What the worker last saw of an outside system."""
+
+    def health(self) -> tuple[SourceHealth, ...]:
+        """All outside systems as last seen."""
+
+    def last_sweep(self, system: str) -> datetime | None:
+        """When everything was last read."""
+
+
 class LedgerWriter(Protocol):
     """Appends to the ledger in the unit's transaction."""
 
@@ -224,8 +292,23 @@ class Unit(Protocol):
         """What is live, releases, incidents."""
 
     @property
+    def catalogue(self) -> CatalogueStore:
+        """The copy of the registry."""
+
+    @property
+    def archive(self) -> LedgerArchive:
+        """The ledger's reading side."""
+
+    @property
     def ledger(self) -> LedgerWriter:
         """The ledger's writing side."""
+
+
+class LedgerVerifier(Protocol):
+    """Verifies the whole ledger."""
+
+    def verify(self) -> LedgerVerdict:
+        """Recompute everything."""
 
 
 class Units(Protocol):

@@ -1,0 +1,72 @@
+"""Units of work on one SQLAlchemy engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Unpack
+
+from sqlalchemy import Connection, Engine
+
+from services.adapters.sql.catalogue_store import SqlCatalogueStore
+from services.adapters.sql.deployment_store import SqlDeploymentStore
+from services.adapters.sql.ledger import SqlLedgerStore
+from services.adapters.sql.request_store import SqlRequestStore
+from services.adapters.sql.rollout_store import SqlRolloutStore
+from services.domain.people import Actor
+from services.ledger import writer
+from services.ledger.actions import Action
+from services.ledger.entry import Actor as LedgerActor
+from services.ledger.entry import Subject
+from services.ports import Clock
+
+
+class SqlLedgerWriter:
+    """Appends in the unit's transaction."""
+
+    def __init__(self, connection: Connection, signer: writer.Signer, clock: Clock) -> None:
+        self._store = SqlLedgerStore(connection)
+        self._signer = signer
+        self._clock = clock
+
+    def append(
+        self, actor: Actor, action: Action, subject: Subject, **fields: Unpack[writer.EntryFields]
+    ) -> writer.AppendedEntry:
+        """Write one entry."""
+        who = LedgerActor(actor.person.id, actor.person.name)
+        return writer.append(
+            self._store, actor=who, action=action, subject=subject, clock=self._clock.now, signer=self._signer, **fields
+        )
+
+
+class SqlUnit:
+    """One transaction with its stores."""
+
+    def __init__(self, connection: Connection, signer: writer.Signer, clock: Clock) -> None:
+        self.requests = SqlRequestStore(connection)
+        self.rollouts = SqlRolloutStore(connection)
+        self.deployments = SqlDeploymentStore(connection)
+        self.catalogue = SqlCatalogueStore(connection)
+        self.archive = SqlLedgerStore(connection)
+        self.ledger = SqlLedgerWriter(connection, signer, clock)
+
+
+class SqlUnits:
+    """Opens units of work."""
+
+    def __init__(self, engine: Engine, signer: writer.Signer, clock: Clock) -> None:
+        self.engine = engine
+        self._signer = signer
+        self._clock = clock
+
+    @contextmanager
+    def begin(self) -> Iterator[SqlUnit]:
+        """A writing transaction."""
+        with self.engine.begin() as connection:
+            yield SqlUnit(connection, self._signer, self._clock)
+
+    @contextmanager
+    def read(self) -> Iterator[SqlUnit]:
+        """A reading transaction."""
+        with self.engine.connect().execution_options(read_only=True) as connection, connection.begin():
+            yield SqlUnit(connection, self._signer, self._clock)

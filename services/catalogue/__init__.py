@@ -1,0 +1,1 @@
+"""The catalogue: a searchable copy of the MLflow registry in the portal's own database."""

@@ -1,0 +1,114 @@
+"""Reads the catalogue for pages: no call here ever reaches MLflow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from services import reports
+from services.catalogue.lineage import facts_of, graph_of
+from services.domain.catalogue import (
+    FilterValues,
+    HistoryLine,
+    MetricPoint,
+    VersionDetail,
+    VersionPage,
+    VersionQuery,
+    VersionRow,
+)
+from services.domain.registry import ModelVersion, Run, VersionKey
+from services.errors import NotFoundError
+from services.ledger_browser import lines_about
+from services.releases import of_version, row_of, tests_of
+from services.stores import RequestFilter, Unit, Units
+
+
+class Links(Protocol):
+    """Addresses in MLflow's own pages."""
+
+    def of_version(self, version: ModelVersion, run: Run | None) -> Mapping[str, str]:
+        """Label to address."""
+
+
+class CatalogueBrowser:
+    """Implements `services.portal.Catalogue`."""
+
+    def __init__(self, units: Units, links: Links) -> None:
+        self._units = units
+        self._links = links
+
+    def search(self, query: VersionQuery) -> VersionPage:
+        """A page of versions."""
+        with self._units.read() as unit:
+            rows, total = unit.catalogue.search(query)
+        return VersionPage(rows, total, query.page, query.page_size)
+
+    def filter_values(self) -> FilterValues:
+        """What the filters offer."""
+        with self._units.read() as unit:
+            return unit.catalogue.filter_values()
+
+    def versions(self, model: str) -> Sequence[VersionRow]:
+        """All versions of a model, newest first."""
+        with self._units.read() as unit:
+            return unit.catalogue.versions(model)
+
+    def metric_names(self, model: str) -> Sequence[str]:
+        """Metrics that any version of the model has."""
+        with self._units.read() as unit:
+            runs = unit.catalogue.runs_of(model)
+        return sorted({name for run in runs.values() for name in run.metrics})
+
+    def metric_over_versions(self, model: str, metric: str) -> Sequence[MetricPoint]:
+        """One metric over the versions of a model, oldest first."""
+        with self._units.read() as unit:
+            runs = unit.catalogue.runs_of(model)
+            created = {row.key.version: row.created for row in unit.catalogue.versions(model)}
+        values = {v: run.metrics[metric] for v, run in runs.items() if metric in run.metrics}
+        return [MetricPoint(v, values[v], created[v]) for v in sorted(values) if math.isfinite(values[v])]
+
+    def detail(self, key: VersionKey) -> VersionDetail:
+        """One version. Raises NotFoundError."""
+        with self._units.read() as unit:
+            found = unit.catalogue.version(key)
+            if found is None:
+                raise NotFoundError(
+                    f"{key} is not in the catalogue.", hint="Check the name; new versions show up within a minute."
+                )
+            version, model, row, gone = found
+            run, run_reports, card = unit.catalogue.run(version.run_id) or (None, (), None)
+            deployments = tuple(unit.deployments.of(model=key.model, version=key.version))
+            requests = tuple(unit.requests.find(_of(key))[0])
+            releases = of_version(unit, key)
+            history = _history(unit, version, run)
+        links = self._links.of_version(version, run)
+        if gone is not None:
+            history = (HistoryLine(gone, "was missed in MLflow: the version was deleted", "", "catalogue"), *history)
+        return VersionDetail(
+            row=row,
+            version=version,
+            model=model,
+            run=run,
+            facts=facts_of(version, run, links),
+            graph=graph_of(
+                version, run, deployments=deployments, requests=requests, releases=[row_of(kept) for kept in releases]
+            ),
+            tests=run_reports + reports.reports_from_tags(version.tags) + tests_of(releases),
+            card=card,
+            deployments=deployments,
+            requests=requests,
+            history=tuple(sorted(history, key=lambda line: line.at, reverse=True)),
+            links=links,
+        )
+
+
+def _of(key: VersionKey) -> RequestFilter:
+    return RequestFilter(model=key.model, version=key.version, page_size=100)
+
+
+def _history(unit: Unit, version: ModelVersion, run: Run | None) -> tuple[HistoryLine, ...]:
+    lines = [HistoryLine(version.created, "version registered", "", "MLflow registry")]
+    if run and run.started:
+        lines.append(HistoryLine(run.started, f"run {run.name or run.run_id} started", run.user, "MLflow run"))
+    return (*lines, *lines_about(unit, version.key))

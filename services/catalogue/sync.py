@@ -1,0 +1,146 @@
+"""Keeps the catalogue fresh.
+
+MLflow moves no time stamp for tags and aliases, so time stamps alone are not enough (`docs/mlflow.md`). One beat:
+all registered models with aliases; versions whose time stamp moved; models that matter now (a live request, a holder
+of alias or stage) whole; every so often everything. A chunk of models is written in one transaction, and versions
+count as gone only after a complete read of their model. All network calls happen outside transactions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from services import reports
+from services.domain.catalogue import SourceHealth, TestReport
+from services.domain.registry import ModelVersion, RegisteredModel
+from services.errors import NotFoundError, PortalError, UpstreamError
+from services.ports import Clock, RegistryReader
+from services.promotions.material import CARD, CARD_LIMIT
+from services.stores import Units
+
+log = logging.getLogger(__name__)
+
+SYSTEM = "mlflow"
+CHUNK = 50
+RUNS_A_BEAT = 1000
+PAPERS_A_BEAT = 100
+OVERLAP = timedelta(minutes=5)
+"""Time stamps are the server's clock before its commit, and several servers' clocks differ."""
+
+
+class CatalogueSync:
+    """Reads MLflow, writes the catalogue."""
+
+    def __init__(self, reader: RegistryReader, units: Units, *, clock: Clock, sweep_every: timedelta) -> None:
+        self._reader = reader
+        self._units = units
+        self._clock = clock
+        self._sweep_every = sweep_every
+        self._watermark = datetime.fromtimestamp(0, UTC)
+
+    def beat(self) -> bool:
+        """One look at the registry; False when MLflow could not be read (the reason is kept for the banner)."""
+        now = self._clock.now()
+        try:
+            swept = self._read(now)
+        except UpstreamError as error:
+            log.warning("the registry could not be read: %s", error.message)
+            self._note(
+                SourceHealth(SYSTEM, is_reachable=False, last_success=None, problem=error.message, hint=error.hint)
+            )
+            return False
+        self._note(SourceHealth(SYSTEM, is_reachable=True, last_success=now), swept=swept)
+        return True
+
+    def refresh(self, models: Sequence[str]) -> None:
+        """Read these models whole, now. Raises UpstreamError."""
+        self._read_models([self._reader.model(name) for name in models])
+
+    def _read(self, now: datetime) -> bool:
+        models = [model for page in self._reader.models() for model in page]
+        moved = self._keep_models(models, now)
+        with self._units.read() as unit:
+            last = unit.catalogue.last_sweep(SYSTEM)
+            watched = set(unit.catalogue.watched_models())
+        swept = last is None or now - last >= self._sweep_every
+        whole = models if swept else [m for m in models if m.name in moved or m.name in watched]
+        self._read_models(whole)
+        if not swept:
+            self._read_recent()
+        self._watermark = now - OVERLAP
+        self._read_runs(now)
+        self._read_papers()
+        return swept
+
+    def _keep_models(self, models: Sequence[RegisteredModel], now: datetime) -> set[str]:
+        """Write the models; returns those that are new or changed (aliases change without a time stamp)."""
+        with self._units.read() as unit:
+            known = {m.name: m for m in unit.catalogue.models()}
+        with self._units.begin() as unit:
+            unit.catalogue.put_models(models)
+            unit.catalogue.mark_models_gone([m.name for m in models], now)
+        return {m.name for m in models if known.get(m.name) != m}
+
+    def _read_models(self, models: Sequence[RegisteredModel]) -> None:
+        for start in range(0, len(models), CHUNK):
+            chunk = models[start : start + CHUNK]
+            names = [m.name for m in chunk]
+            versions = self._reader.versions_of(names)
+            with self._units.begin() as unit:
+                unit.catalogue.put_models(chunk)
+                unit.catalogue.put_versions(versions, self._clock.now())
+                unit.catalogue.mark_gone(names, [v.key for v in versions], self._clock.now())
+
+    def _read_recent(self) -> None:
+        self._rewrite(self._reader.recently_updated(self._watermark))
+
+    def _rewrite(self, versions: Iterable[ModelVersion]) -> None:
+        listed = list(versions)
+        if listed:
+            with self._units.begin() as unit:
+                unit.catalogue.put_versions(listed, self._clock.now())
+
+    def _read_runs(self, now: datetime) -> None:
+        with self._units.read() as unit:
+            missing = unit.catalogue.missing_runs(RUNS_A_BEAT)
+        if not missing:
+            return
+        found = self._reader.runs(missing)
+        with self._units.begin() as unit:
+            for run in found.values():
+                unit.catalogue.put_run(run, now)
+            unit.catalogue.put_versions(unit.catalogue.versions_of_runs(list(found)), now)
+
+    def _read_papers(self) -> None:
+        with self._units.read() as unit:
+            waiting = unit.catalogue.runs_without_papers(PAPERS_A_BEAT)
+        for run_id in waiting:
+            papers, card = self._papers(run_id)
+            with self._units.begin() as unit:
+                unit.catalogue.put_papers(run_id, papers, card)
+                unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]), self._clock.now())
+
+    def _papers(self, run_id: str) -> tuple[tuple[TestReport, ...], str | None]:
+        try:
+            found = reports.read_reports(self._reader, run_id)
+            return found, self._card(run_id)
+        except UpstreamError as error:
+            if error.retryable:
+                raise
+            return (reports.broken_report("tests", "run artifacts", error.message),), None
+
+    def _card(self, run_id: str) -> str | None:
+        try:
+            return self._reader.read_artifact(run_id, CARD, limit=CARD_LIMIT).decode("utf-8", "replace")
+        except NotFoundError:
+            return None
+        except UpstreamError:
+            raise
+        except PortalError as error:
+            return f"(The model card cannot be shown: {error.message})"
+
+    def _note(self, health: SourceHealth, *, swept: bool = False) -> None:
+        with self._units.begin() as unit:
+            unit.catalogue.put_health(health, now=self._clock.now(), swept=swept)
