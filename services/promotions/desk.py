@@ -39,7 +39,7 @@ from services.ledger.writer import EntryFields
 from services.portal import RequestDetail, RequestPage
 from services.ports import Clock, Ids
 from services.promotions.sealing import Sealed, Sealer
-from services.promotions.views import detail_of, facts_of
+from services.promotions.views import detail_of, facts_of, plan_of
 from services.stores import RequestFilter, Unit, Units
 
 REASON_LIMIT = 4000
@@ -343,7 +343,7 @@ def _resealed(request: PromotionRequest, sealed: Sealed, now: datetime) -> Promo
 
 def _request_and_plan(unit: Unit, request_id: str) -> tuple[PromotionRequest, Plan]:
     request = unit.requests.get(request_id)
-    return request, Plan.from_dict(json.loads(unit.requests.document(request.plan_digest)))
+    return request, plan_of(unit, request)
 
 
 def _same_click(unit: Unit, request_id: str, actor: Actor, kind: DecisionKind, seen: str) -> Decision | None:

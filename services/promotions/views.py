@@ -15,6 +15,11 @@ from services.promotions.sealing import checks_of
 from services.stores import Unit
 
 
+def plan_of(unit: Unit, request: PromotionRequest) -> Plan:
+    """The plan that the signatures cover."""
+    return Plan.from_dict(json.loads(unit.requests.document(request.plan_digest)))
+
+
 def facts_of(unit: Unit, request: PromotionRequest) -> RequestFacts:
     """What the rules need to know of a request."""
     evidence = json.loads(unit.requests.document(request.evidence_digest))
@@ -30,7 +35,7 @@ def facts_of(unit: Unit, request: PromotionRequest) -> RequestFacts:
 
 def detail_of(unit: Unit, actor: Actor, request: PromotionRequest) -> RequestDetail:
     """One request as this person sees it."""
-    plan = Plan.from_dict(json.loads(unit.requests.document(request.plan_digest)))
+    plan = plan_of(unit, request)
     policy = json.loads(unit.requests.document(request.policy_digest))
     facts = facts_of(unit, request)
     rollout = unit.rollouts.of_request(request.id)

@@ -13,13 +13,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from services import policy as policies
-from services.domain.plan import Plan
 from services.domain.promotion import Deployment, Incident
 from services.domain.requests import RequestEvent, next_state
 from services.domain.rollout import DEFINITION_VERSION, RolloutState, RolloutStep, StepState, steps_for
 from services.errors import ConflictError, PortalError, UpstreamError, UpstreamRefusedError
 from services.ledger.actions import Action
-from services.promotions.views import environment_of
+from services.promotions.views import environment_of, plan_of
 from services.rollout.context import LEASE, Context, Done, RolloutFailedError, Tools, Wait, record
 from services.rollout.steps import STEPS
 from services.stores import Claim, JournalLine, Unit
@@ -228,7 +227,7 @@ class RolloutWorker:
         """Everything from the database: policy and environment as they were frozen into the request."""
         with self._tools.units.read() as unit:
             request = unit.requests.get(claim.request_id)
-            plan = Plan.from_dict(json.loads(unit.requests.document(request.plan_digest)))
+            plan = plan_of(unit, request)
             frozen = json.loads(unit.requests.document(request.policy_digest))
             journal = unit.rollouts.journal(claim.rollout_id)
         begun = journal.get(RolloutStep.START_RUN)

@@ -1,0 +1,160 @@
+"""The HTTP API below `/api/v1`, described by OpenAPI at `/api/v1/openapi.json`.
+
+Pipelines show a bearer token; while none is set the API answers nobody. A service opens requests and reads; people
+decide, on the pages.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, SecretStr
+
+from services.domain.catalogue import VersionQuery
+from services.domain.people import Actor, Person, Role
+from services.domain.registry import VersionKey
+from services.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    PortalError,
+    RefusedError,
+    UpstreamError,
+)
+from services.gate import Gate, GateQuestion
+from services.portal import Portal
+
+SERVICE = Actor(Person("service:pipeline", "Pipeline"), frozenset({Role.SERVICE}))
+STATUS: tuple[tuple[type[PortalError], int], ...] = (
+    (NotFoundError, 404),
+    (NotAllowedError, 403),
+    (InvalidInputError, 422),
+    (ConflictError, 409),
+    (RefusedError, 409),
+    (UpstreamError, 503),
+)
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class GateReply(BaseModel):
+    """Whether this version may be deployed there, now."""
+
+    allowed: bool
+    why: str
+    request_id: str
+    approvers: list[str]
+    plan_digest: str
+    artifact_digest: str | None
+
+
+class NewRequest(BaseModel):
+    """Ask for a promotion, as a training job does."""
+
+    model: str = Field(min_length=1, max_length=300)
+    version: int = Field(ge=1)
+    environment: str = Field(min_length=1, max_length=100)
+    reason: str = Field(min_length=1, max_length=4000)
+
+
+class RequestReply(BaseModel):
+    """A promotion request."""
+
+    id: str
+    model: str
+    version: int
+    environment: str
+    state: str
+    plan_digest: str
+    stale: list[str]
+
+
+def _authenticate(request: Request) -> Actor:
+    secret = request.app.state.token.get_secret_value()
+    shown = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if secret and hmac.compare_digest(shown.encode(), secret.encode()):
+        return SERVICE
+    hint = "Send 'Authorization: Bearer <token>'." if secret else "Set COUNTERSIGN_API_TOKEN to switch the API on."
+    raise NotAllowedError("This API needs a valid token.", hint=hint, code="unauthenticated")
+
+
+Caller = Annotated[Actor, Depends(_authenticate)]
+
+
+def build_api(portal: Portal, gate: Gate, token: SecretStr) -> FastAPI:
+    """The API as an ASGI app, to be mounted at `/api/v1`."""
+    api = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None)
+    api.add_exception_handler(PortalError, _problem)
+    api.state.token = token
+
+    @api.get("/gate", summary="May this version be deployed there, now?")
+    def ask_gate(
+        _: Caller,
+        request_id: Annotated[str, Query(max_length=100)],
+        model: Annotated[str, Query(max_length=300)],
+        version: Annotated[int, Query(ge=1)],
+        environment: Annotated[str, Query(max_length=100)] = "production",
+        plan_digest: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> GateReply:
+        answer = gate.ask(GateQuestion(request_id, VersionKey(model, version), environment, plan_digest))
+        return GateReply(**asdict(answer))
+
+    @api.get("/versions", summary="Search the catalogue")
+    def versions(
+        _: Caller,
+        text: str = "",
+        model: str = "",
+        page: Annotated[int, Query(ge=1)] = 1,
+        page_size: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> dict[str, Any]:
+        found = portal.catalogue.search(VersionQuery(text=text, model=model, page=page, page_size=page_size))
+        return {"total": found.total, "page": found.page, "versions": [asdict(row) for row in found.rows]}
+
+    @api.post("/requests", status_code=201, summary="Ask for a promotion")
+    def open_request(
+        actor: Caller,
+        wanted: NewRequest,
+    ) -> RequestReply:
+        key = VersionKey(wanted.model, wanted.version)
+        return _reply(portal.promotions.open(actor, key, wanted.environment, reason=wanted.reason))
+
+    @api.get("/requests/{request_id}", summary="One promotion request")
+    def read_request(
+        actor: Caller,
+        request_id: str,
+    ) -> RequestReply:
+        return _reply(portal.promotions.detail(actor, request_id).request)
+
+    return api
+
+
+def _reply(request: Any) -> RequestReply:
+    return RequestReply(
+        id=request.id,
+        model=request.key.model,
+        version=request.key.version,
+        environment=request.environment,
+        state=request.state.value,
+        plan_digest=request.plan_digest,
+        stale=list(request.stale),
+    )
+
+
+async def _problem(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, PortalError):
+        raise error
+    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    status = 401 if error.code == "unauthenticated" else status
+    body = Problem(code=error.code, message=error.message, hint=error.hint)
+    return JSONResponse(body.model_dump(), status_code=status)
