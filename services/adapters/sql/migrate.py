@@ -1,0 +1,61 @@
+"""Brings the database to the schema of this release.
+
+Each migration runs in a transaction with a lock time-out; two processes that start at the same moment do it once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from services.errors import SettingsError
+
+LOCK = 4_517_201_188
+"""Key of the advisory lock that keeps two migrations apart on PostgreSQL."""
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Run the migrations that are missing. Raises SettingsError when the database cannot be reached."""
+    try:
+        with engine.begin() as connection:
+            _prepare(connection)
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    except OperationalError as error:
+        raise SettingsError(
+            "The database cannot be opened.", hint=f"Look at COUNTERSIGN_DATABASE_URL: {_first_line(error)}"
+        ) from error
+
+
+def current_revision(engine: Engine) -> str | None:
+    """The revision that the database is at; None for an empty one."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str:
+    """The revision of this release."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _prepare(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def _first_line(error: OperationalError) -> str:
+    return str(error.orig).splitlines()[0][:200] if str(error.orig) else "no details"
