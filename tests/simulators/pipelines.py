@@ -1,0 +1,103 @@
+"""Azure DevOps in memory: starts that may lose their answer, runs that end when told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from services.domain.releases import (
+    ReleaseRun,
+    RunApproval,
+    RunArtifact,
+    RunRef,
+    RunResult,
+    RunStart,
+    RunState,
+    RunTestCase,
+    RunTests,
+    TimelineItem,
+)
+from services.errors import NotFoundError, UnknownOutcomeError, UpstreamRefusedError, UpstreamUnavailableError
+from tests.simulators.basics import START
+
+
+class PipelinesSimulator:
+    """Implements ReleasePipelines."""
+
+    def __init__(self) -> None:
+        self.started: list[ReleaseRun] = []
+        self.starts: list[RunStart] = []
+        self.ends_with: RunResult | None = RunResult.SUCCEEDED
+        self.looks_until_end = 1
+        self.lose_answers = 0
+        self.drop_requests = 0
+        self.refuse = False
+        self.is_down = False
+        self.cancelled: list[RunRef] = []
+
+    def start(self, start: RunStart) -> ReleaseRun:
+        self._answer()
+        if self.refuse:
+            raise UpstreamRefusedError("The pipeline refuses the parameters.", system="azure_devops")
+        if self.drop_requests:
+            self.drop_requests -= 1
+            raise UnknownOutcomeError("The connection was lost.", system="azure_devops")
+        ref = RunRef(start.project, start.pipeline_id, 100 + len(self.started))
+        run = ReleaseRun(
+            ref, f"{start.request_id}-1", RunState.IN_PROGRESS, None, START, None,
+            f"http://127.0.0.1/run/{ref.run_id}", "release-model", parameters={**start.parameters},
+        )  # fmt: skip
+        self.started.append(run)
+        self.starts.append(start)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise UnknownOutcomeError("The answer was lost.", system="azure_devops")
+        return run
+
+    def find_by_request(self, start: RunStart) -> ReleaseRun | None:
+        self._answer()
+        found = [r for r, s in zip(self.started, self.starts, strict=True) if s.request_id == start.request_id]
+        return found[0] if found else None
+
+    def get(self, ref: RunRef) -> ReleaseRun:
+        self._answer()
+        for index, run in enumerate(self.started):
+            if run.ref == ref:
+                self.looks_until_end -= 1
+                if self.looks_until_end <= 0 and self.ends_with and not run.is_finished:
+                    run = replace(run, state=RunState.COMPLETED, result=self.ends_with, finished=START)  # noqa: PLW2901
+                    self.started[index] = run
+                return run
+        raise NotFoundError("no such run")
+
+    def timeline(self, ref: RunRef) -> Sequence[TimelineItem]:
+        return [TimelineItem("1", None, "Stage", "Test", "completed", "succeeded", 1)]
+
+    def log(self, ref: RunRef, log_id: int, *, last_lines: int = 200) -> str:
+        return "line\n"
+
+    def tests(self, ref: RunRef) -> Sequence[RunTests]:
+        return [RunTests(1, "Smoke test", 1, 1, 0, "", (RunTestCase("row 1", "Passed", 12.0),))]
+
+    def artifacts(self, ref: RunRef) -> Sequence[RunArtifact]:
+        return []
+
+    def approvals(self, ref: RunRef) -> Sequence[RunApproval]:
+        return []
+
+    def cancel(self, ref: RunRef) -> None:
+        self._answer()
+        self.cancelled.append(ref)
+
+    def retry_stage(self, ref: RunRef, stage: str) -> None:
+        self._answer()
+
+    def add_tags(self, ref: RunRef, tags: Sequence[str]) -> None:
+        self._answer()
+
+    def ping(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise UpstreamUnavailableError("Azure DevOps cannot be reached.", system="azure_devops")
