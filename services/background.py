@@ -42,6 +42,10 @@ class BackgroundLoop:
         for thread in self._threads:
             thread.start()
 
+    def end(self) -> None:
+        """Ask all jobs to end; `wait` returns."""
+        self._stop.set()
+
     def stop(self, timeout: float = 10.0) -> None:
         """Let each job finish what it is doing, up to `timeout` seconds in all."""
         self._stop.set()

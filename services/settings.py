@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     public_url: str = Field("", description="Address that people and pipelines use; default: host and port")
 
     mlflow_url: str = Field("http://127.0.0.1:5000", description="MLflow tracking and registry server")
+    mlflow_public_url: str = Field("", description="Address of MLflow's pages for people; default: mlflow_url")
     mlflow_username: str = Field("", description="MLflow basic-auth user of the portal's service account")
     mlflow_password: SecretStr = Field(SecretStr(""), description="Its password")
     mlflow_token: SecretStr = Field(SecretStr(""), description="Bearer token instead of user and password")
@@ -74,6 +75,9 @@ class Settings(BaseSettings):
     full_sweep_interval: Seconds = Field(600, description="Seconds between two complete reads of the registry")
     worker_interval: Seconds = Field(2, description="Seconds between two looks for rollouts to do")
     run_worker: bool = Field(True, description="Run sync and rollouts inside the portal's process")
+    start_settle: Seconds = Field(
+        90, description="Seconds that a pipeline start without answer is looked for before it is sent again"
+    )
     rollout_deadline: Seconds = Field(7200, description="Seconds that a release may take before a person is asked")
 
     api_token: SecretStr = Field(SecretStr(""), description="Bearer token that pipelines show to /api/v1")

@@ -21,6 +21,7 @@ from services.domain.rollout import Rollout, RolloutState, RolloutStep, StepStat
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
 from services.ledger.store import LedgerArchive
+from services.ledger.witnessing import Ledger
 from services.ledger.writer import AppendedEntry, EntryFields
 from services.portal import LedgerVerdict
 
@@ -294,6 +295,10 @@ class Unit(Protocol):
     @property
     def catalogue(self) -> CatalogueStore:
         """The copy of the registry."""
+
+    @property
+    def log(self) -> Ledger:
+        """Both sides of the ledger's storage, for witnessing."""
 
     @property
     def archive(self) -> LedgerArchive:

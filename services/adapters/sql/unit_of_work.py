@@ -47,7 +47,8 @@ class SqlUnit:
         self.rollouts = SqlRolloutStore(connection)
         self.deployments = SqlDeploymentStore(connection)
         self.catalogue = SqlCatalogueStore(connection)
-        self.archive = SqlLedgerStore(connection)
+        self.log = SqlLedgerStore(connection)
+        self.archive = self.log
         self.ledger = SqlLedgerWriter(connection, signer, clock)
 
 

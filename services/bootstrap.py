@@ -1,0 +1,230 @@
+"""The composition root: the only place where adapters are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine
+
+from services.adapters.inference_log.parquet import ParquetInferenceLog
+from services.adapters.mlflow.config import MlflowConfig
+from services.adapters.mlflow.links import Links
+from services.adapters.mlflow.registry import build_registry
+from services.adapters.sql import migrate
+from services.adapters.sql.engine import open_engine
+from services.adapters.sql.unit_of_work import SqlUnits
+from services.adapters.witness.file import FileWitness
+from services.azure_watch import AzureWatch
+from services.background import BackgroundLoop, Job
+from services.catalogue.browse import CatalogueBrowser
+from services.catalogue.sync import CatalogueSync
+from services.clock import RandomIds, SystemClock
+from services.comparisons import ComparisonDesk, compare_files
+from services.domain.policy import Governance
+from services.domain.registry import ModelVersion, Run
+from services.errors import SettingsError
+from services.gate import Gate
+from services.health import HealthDesk
+from services.held_out import HeldOutPredictions
+from services.ledger.keys import KeyRing, load_or_create
+from services.ledger_browser import LedgerDesk
+from services.ledger_check import LedgerVerdicts, WitnessDesk
+from services.policy import load_governance
+from services.portal import Portal
+from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
+from services.promotions.desk import PromotionDesk
+from services.promotions.material import MaterialReader
+from services.promotions.sealing import Sealer
+from services.releases import ReleaseDesk
+from services.rollout.context import Tools
+from services.rollout.worker import RolloutWorker
+from services.settings import Settings
+from services.why import WhyDesk
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+AZURE_LOOK = 15.0
+HOUSEKEEPING = 30.0
+
+
+class MlflowLinks:
+    """Labels MLflow's addresses for the version page."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    def of_version(self, version: ModelVersion, run: Run | None) -> Mapping[str, str]:
+        """Label to address."""
+        found = {
+            "Version in MLflow": self._links.version(version.key),
+            "Model in MLflow": self._links.model(version.model),
+        }
+        if run is not None:
+            found["Run in MLflow"] = self._links.run(run.experiment_id, run.run_id)
+        return found
+
+
+@dataclass
+class Adapters:
+    """Everything that talks to the outside."""
+
+    engine: Engine
+    units: SqlUnits
+    registry: Any
+    """Implements RegistryReader and RegistryWriter with short time-outs, for pages and commands."""
+    sync_registry: RegistryReader
+    """The same server with the longer time-outs of the sync."""
+    pipelines: ReleasePipelines | None
+    keys: KeyRing
+    witness: FileWitness | None
+
+
+@dataclass
+class OpenedPortal:
+    """A portal with its background work."""
+
+    settings: Settings
+    portal: Portal
+    gate: Gate
+    adapters: Adapters
+    desk: PromotionDesk
+    sync: CatalogueSync
+    worker: RolloutWorker
+    loop: BackgroundLoop
+
+    def api(self) -> FastAPI:
+        """The HTTP API of this portal."""
+        from services.api import build_api
+
+        return build_api(self.portal, self.gate, self.settings.api_token)
+
+    def close(self) -> None:
+        """Stop the background work and let go of the database."""
+        self.loop.stop()
+        self.adapters.engine.dispose()
+
+
+def open_portal(settings: Settings, *, run_worker: bool | None = None) -> OpenedPortal:
+    """Open everything; the embedded worker starts when the settings say so. Raises SettingsError."""
+    opened = build_portal(settings)
+    if settings.run_worker if run_worker is None else run_worker:
+        opened.loop.start()
+    return opened
+
+
+def build_portal(settings: Settings) -> OpenedPortal:
+    """Build everything and start nothing."""
+    clock, ids = SystemClock(), RandomIds()
+    governance = load_governance(settings.governance_file)
+    _demand_witness(governance, settings)
+    adapters = open_adapters(settings)
+    units, registry = adapters.units, adapters.registry
+    held_out = HeldOutPredictions(registry, settings.data_dir / "predictions", clock)
+    sealer = Sealer(MaterialReader(registry, held_out), governance, compare_files)
+    desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
+    browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
+    predictions = ParquetInferenceLog(settings.predictions_path) if settings.predictions_path else None
+    witness = WitnessDesk(units, adapters.witness, clock)
+    portal = Portal(
+        catalogue=browser,
+        comparisons=ComparisonDesk(units, held_out),
+        promotions=desk,
+        releases=ReleaseDesk(units, adapters.pipelines, clock),
+        ledger=LedgerDesk(units, LedgerVerdicts(units, adapters.keys, adapters.witness)),
+        why=WhyDesk(units, browser, predictions),
+        health=HealthDesk(units),
+    )
+    tools = Tools(
+        units=units,
+        reader=registry,
+        writer=registry,
+        pipelines=adapters.pipelines,
+        sealer=sealer,
+        clock=clock,
+        ids=ids,
+        witness=witness,
+        settle=timedelta(seconds=settings.start_settle),
+        deadline=timedelta(seconds=settings.rollout_deadline),
+    )
+    sync = CatalogueSync(
+        adapters.sync_registry, units, clock=clock, sweep_every=timedelta(seconds=settings.full_sweep_interval)
+    )
+    worker = RolloutWorker(tools)
+    jobs = [
+        Job("sync", settings.sync_interval, sync.beat),
+        Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
+        Job("expiry", HOUSEKEEPING, desk.expire_due),
+        Job("witness", settings.worker_interval, witness.publish),
+        Job("azure", AZURE_LOOK, AzureWatch(adapters.pipelines, units, clock).beat),
+    ]
+    return OpenedPortal(
+        settings=settings,
+        portal=portal,
+        gate=Gate(units, registry),
+        adapters=adapters,
+        desk=desk,
+        sync=sync,
+        worker=worker,
+        loop=BackgroundLoop(jobs),
+    )
+
+
+def _demand_witness(governance: Governance, settings: Settings) -> None:
+    if settings.witness_file is None and any(policy.witness_before_release for policy in governance.policies):
+        raise SettingsError(
+            "A policy asks for a witness before the release, and no witness is set.",
+            hint="Set COUNTERSIGN_WITNESS_FILE, or take witness_before_release out of the policy.",
+        )
+
+
+def open_adapters(settings: Settings) -> Adapters:
+    """The outside: database (brought to this release's schema), MLflow, Azure DevOps, key, witness."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(settings.database_url)
+    migrate.upgrade(engine)
+    keys = load_or_create(settings.ledger_key_file or settings.data_dir / "ledger.pem", settings.ledger_origin)
+    return Adapters(
+        engine=engine,
+        units=SqlUnits(engine, keys, SystemClock()),
+        registry=build_registry(mlflow_config(settings, settings.mlflow_timeout)),
+        sync_registry=build_registry(mlflow_config(settings, settings.mlflow_sync_timeout)),
+        pipelines=open_pipelines(settings),
+        keys=keys,
+        witness=FileWitness(settings.witness_file) if settings.witness_file else None,
+    )
+
+
+def open_registry(settings: Settings) -> RegistryWriter:
+    """MLflow alone, for the command line."""
+    registry: RegistryWriter = build_registry(mlflow_config(settings, settings.mlflow_timeout))
+    return registry
+
+
+def open_pipelines(settings: Settings) -> ReleasePipelines | None:
+    """Azure DevOps, or None when no organization is set."""
+    if not settings.azure_devops_url:
+        return None
+    from services.adapters.azure_devops import build_from_settings
+
+    return build_from_settings(settings)
+
+
+def mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:
+    """Where MLflow is, with the time that one call may take."""
+    return MlflowConfig(
+        uri=settings.mlflow_url,
+        username=settings.mlflow_username,
+        password=settings.mlflow_password,
+        token=settings.mlflow_token,
+        ui_url=settings.mlflow_public_url,
+        call_seconds=seconds,
+    )
+
+
+def _all_due(worker: RolloutWorker) -> None:
+    while worker.run_once():
+        pass

@@ -1,0 +1,148 @@
+"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger`.
+
+Exit codes: 0 done, 1 not (the message says why and what to do), 2 wrong usage; `evidence` and `ledger` have their own,
+documented with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from services.errors import PortalError
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is returned."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        code: int = args.run(args)
+    except PortalError as error:
+        print(f"countersign: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"  {error.hint}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser with all commands."""
+    parser = argparse.ArgumentParser(
+        prog="countersign", description="Approval portal and audit trail for MLflow models."
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add(commands, "serve", serve, "run the portal (pages, API and, by default, the worker)")
+    _add(commands, "worker", worker, "run sync and rollouts in a process of their own")
+    _add(commands, "migrate", migrate, "bring the database to this release's schema")
+    sync_parser = _add(commands, "sync", sync, "read the MLflow registry once, now")
+    sync_parser.add_argument("--quiet", action="store_true", help="print nothing when it worked")
+    _add(commands, "doctor", doctor, "check settings, policy, database, MLflow and Azure DevOps, and say what to do")
+    _add_evidence(commands)
+    _add_ledger(commands)
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: Command, text: str
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.evidence import command
+
+    command.add_parser(commands).set_defaults(run=command.run)
+
+
+def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.ledger import command
+
+    command.add_parser(commands).set_defaults(run=_ledger)
+
+
+def _ledger(args: argparse.Namespace) -> int:
+    from services.bootstrap import open_ledger
+    from services.ledger import command
+    from services.settings import load_settings
+
+    return command.run(args, open_ledger(load_settings()))
+
+
+def serve(_: argparse.Namespace) -> int:
+    """Run the portal."""
+    from dashboard.__main__ import main as run_dashboard
+
+    return run_dashboard() or 0
+
+
+def worker(_: argparse.Namespace) -> int:
+    """Run sync and rollouts until told to stop."""
+    from services.bootstrap import build_portal
+    from services.settings import load_settings
+
+    opened = build_portal(load_settings())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: opened.loop.end())
+    opened.loop.start()
+    print("The worker is at work; stop it with Ctrl-C.")
+    opened.loop.wait()
+    opened.close()
+    return 0
+
+
+def migrate(_: argparse.Namespace) -> int:
+    """Bring the database to this release's schema."""
+    from services.adapters.sql import migrate as migrations
+    from services.adapters.sql.engine import open_engine
+    from services.settings import load_settings
+
+    engine = open_engine(load_settings().database_url)
+    before = migrations.current_revision(engine)
+    migrations.upgrade(engine)
+    print(f"The database is at {migrations.head_revision()} (was: {before or 'empty'}).")
+    return 0
+
+
+def sync(args: argparse.Namespace) -> int:
+    """Read the registry once."""
+    from services.bootstrap import build_portal
+    from services.domain.catalogue import VersionQuery
+    from services.settings import load_settings
+
+    opened = build_portal(load_settings())
+    try:
+        if not opened.sync.beat():
+            health = opened.portal.health.sources()
+            print("; ".join(f"{h.system}: {h.problem} {h.hint}" for h in health if h.problem), file=sys.stderr)
+            return 1
+        if not args.quiet:
+            print(f"{opened.portal.catalogue.search(VersionQuery(page_size=1)).total} versions are in the catalogue.")
+    finally:
+        opened.close()
+    return 0
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """Check everything."""
+    from services.doctor import examine
+    from services.settings import load_settings
+
+    findings = examine(load_settings())
+    for finding in findings:
+        print(f"{'ok  ' if finding.is_well else 'FAIL'} {finding.what}: {finding.sentence}")
+    return 0 if all(finding.is_well for finding in findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""`countersign doctor`: looks at everything that must be right, and says of each thing what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.adapters.mlflow.registry import build_registry
+from services.adapters.sql import migrate
+from services.adapters.sql.engine import open_engine
+from services.bootstrap import mlflow_config, open_pipelines
+from services.errors import PortalError, SettingsError
+from services.policy import load_governance
+from services.settings import Settings
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One line of the report."""
+
+    what: str
+    is_well: bool
+    sentence: str
+
+
+def examine(settings: Settings) -> list[Diagnosis]:
+    """All checks; each is made even when another fails."""
+    checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("Policy", _policy),
+        ("Database", _database),
+        ("Data folder", _folder),
+        ("MLflow", _mlflow),
+        ("Azure DevOps", _azure),
+        ("Prediction log", _predictions),
+        ("API token", _token),
+    ]
+    return [_check(name, check, settings) for name, check in checks]
+
+
+def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> Diagnosis:
+    try:
+        return Diagnosis(name, True, check(settings))
+    except PortalError as error:
+        return Diagnosis(name, False, error.sentence())
+
+
+def _policy(settings: Settings) -> str:
+    governance = load_governance(settings.governance_file)
+    return f"{len(governance.policies)} policies for {', '.join(governance.environments)}."
+
+
+def _database(settings: Settings) -> str:
+    engine = open_engine(settings.database_url)
+    try:
+        migrate.upgrade(engine)
+        return f"{engine.dialect.name}, schema {migrate.current_revision(engine)}."
+    finally:
+        engine.dispose()
+
+
+def _folder(settings: Settings) -> str:
+    probe = settings.data_dir / ".doctor"
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        probe.write_text("written by countersign doctor")
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            f"{settings.data_dir} cannot be written ({error.strerror}).", hint="Set COUNTERSIGN_DATA_DIR."
+        ) from error
+    return f"{settings.data_dir} can be written."
+
+
+def _mlflow(settings: Settings) -> str:
+    version = build_registry(mlflow_config(settings, settings.mlflow_timeout)).ping()
+    return f"{settings.mlflow_url} answers{f', version {version}' if version else ''}."
+
+
+def _azure(settings: Settings) -> str:
+    pipelines = open_pipelines(settings)
+    if pipelines is None:
+        needing = [e.name for e in load_governance(settings.governance_file).environments.values() if e.pipeline]
+        if needing:
+            raise SettingsError(
+                f"{', '.join(needing)} have pipelines, and no organization is set.",
+                hint="Set COUNTERSIGN_AZURE_DEVOPS_URL and COUNTERSIGN_AZURE_DEVOPS_TOKEN.",
+            )
+        return "not used."
+    pipelines.ping()
+    return f"{settings.azure_devops_url} answers."
+
+
+def _predictions(settings: Settings) -> str:
+    if settings.predictions_path is None:
+        return "not set; the Why page finds nothing. Set COUNTERSIGN_PREDICTIONS_PATH to switch it on."
+    if not settings.predictions_path.is_dir():
+        raise SettingsError(
+            f"{settings.predictions_path} is no folder.", hint="Set COUNTERSIGN_PREDICTIONS_PATH to the log's folder."
+        )
+    return f"{settings.predictions_path} is there."
+
+
+def _token(settings: Settings) -> str:
+    is_set = bool(settings.api_token.get_secret_value())
+    return "set." if is_set else "not set; pipelines cannot ask the gate. Set COUNTERSIGN_API_TOKEN."
