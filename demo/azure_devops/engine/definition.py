@@ -64,7 +64,7 @@ def expand(
     `parameters` come as in an API request (texts or JSON), `variables` are those given with the run, `predefined`
     such as ``Build.SourceBranch``; `groups` are variable groups by name, without which ``group:`` is refused.
     """
-    bound = bind(definition.parameters, from_request(definition.parameters, parameters), place=definition.root.place)
+    bound = bind(definition.parameters, from_request(definition.parameters, parameters))
     expander = Expander.for_root(
         definition.path,
         parameters=bound,

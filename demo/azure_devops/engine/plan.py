@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from demo.azure_devops.engine.expressions.values import Value
 from demo.azure_devops.engine.run_name import format_run_name
 
 DEFAULT_CONDITION = "succeeded()"
@@ -96,7 +97,7 @@ class PipelinePlan:
     name: str = DEFAULT_NAME
     variables: tuple[Variable, ...] = ()
     queue_variables: Mapping[str, str] = field(default_factory=dict)
-    parameters: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, Value] = field(default_factory=dict)
     final_yaml: str = ""
 
     def yaml(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from demo.azure_devops.engine.plan import InstancePlan, JobPlan, StepPlan, Variable
 from demo.azure_devops.engine.reading.conditions import read_condition
@@ -40,7 +40,13 @@ def read_jobs(fields: Fields, groups: Groups) -> tuple[JobPlan, ...]:
             jobs.append(job)
             items.append(item)
     check_graph("job", [(job.name, job.depends_on) for job in jobs], items)
-    return tuple(jobs)
+    spelling = {job.name.casefold(): job.name for job in jobs}
+    return tuple(replace(job, depends_on=spelled(job.depends_on, spelling)) for job in jobs)
+
+
+def spelled(names: Sequence[str], spelling: Mapping[str, str]) -> tuple[str, ...]:
+    """Dependencies written as the names that they mean; names ignore case."""
+    return tuple(spelling.get(name.casefold(), name) for name in names)
 
 
 def implicit_job(fields: Fields) -> JobPlan:

@@ -90,11 +90,17 @@ def _values(node: YamlNode | None) -> tuple[str, ...]:
     return tuple(item.value for item in node.items if isinstance(item, YamlText))
 
 
-def bind(parameters: Sequence[Parameter], given: Mapping[str, Value], *, place: Place) -> dict[str, Value]:
-    """Values of all parameters; PipelineError lists each that is unknown, missing or of the wrong type."""
+def bind(
+    parameters: Sequence[Parameter], given: Mapping[str, Value], *, place: Place | None = None
+) -> dict[str, Value]:
+    """Values of all parameters; PipelineError lists each that is unknown, missing or of the wrong type.
+
+    `place` is where a template is called; parameters of a request have none.
+    """
     folded = {name.casefold(): value for name, value in given.items()}
     known = {parameter.name.casefold() for parameter in parameters}
-    problems = [place.say(f"Unexpected parameter '{name}'") for name in given if name.casefold() not in known]
+    unknown = [f"Unexpected parameter '{name}'" for name in given if name.casefold() not in known]
+    problems = [place.say(message) if place else message for message in unknown]
     bound: dict[str, Value] = {}
     for parameter in parameters:
         try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from demo.azure_devops.engine.plan import JobPlan, StagePlan
 from demo.azure_devops.engine.reading.conditions import read_condition
 from demo.azure_devops.engine.reading.fields import Fields
-from demo.azure_devops.engine.reading.jobs import check_graph, check_pool, implicit_job, read_jobs
+from demo.azure_devops.engine.reading.jobs import check_graph, check_pool, implicit_job, read_jobs, spelled
 from demo.azure_devops.engine.reading.variables import Groups, read_variables
 
 IGNORED = ("trigger", "pr", "schedules")
@@ -44,7 +46,8 @@ def _stages(root: Fields, groups: Groups) -> tuple[StagePlan, ...]:
     if not stages:
         root.problems.add(root.at("stages"), "A pipeline needs at least one stage")
     check_graph("stage", [(stage.name, stage.depends_on) for stage in stages], items)
-    return tuple(stages)
+    spelling = {stage.name.casefold(): stage.name for stage in stages}
+    return tuple(replace(stage, depends_on=spelled(stage.depends_on, spelling)) for stage in stages)
 
 
 def _stage(item: Fields, groups: Groups, *, previous: str | None, number: int) -> StagePlan:
