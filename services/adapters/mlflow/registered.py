@@ -1,0 +1,150 @@
+"""Reads registered models and model versions by the calls that tell the truth (`docs/mlflow.md`)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from services.adapters.mlflow import entities, filters, parse
+from services.adapters.mlflow.paging import pages
+from services.adapters.mlflow.parse import Json
+from services.adapters.mlflow.transport import Params, Transport
+from services.domain.registry import ModelVersion, RegisteredModel, RegistrySnapshot, VersionKey
+from services.errors import NotFoundError
+
+logger = logging.getLogger(__name__)
+MODELS_A_PAGE = 1_000
+VERSIONS_A_PAGE = 10_000
+"""Of one search; up to here the answer is a single statement and so consistent in itself."""
+CHANGES_A_PAGE = 200
+SEARCH_MODELS = "registered-models/search"
+SEARCH_VERSIONS = "model-versions/search"
+
+
+class RegisteredReads:
+    """Models and versions; stateless."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def models(self) -> Iterator[Sequence[RegisteredModel]]:
+        """All models in pages of 1000, ordered by name; a model that moves between pages comes once."""
+        seen: set[str] = set()
+        with self._transport.understanding():
+            for answer in self._pages(SEARCH_MODELS, {"max_results": MODELS_A_PAGE, "order_by": ["name ASC"]}):
+                found = [entities.registered_model(item) for item in _usable(answer, "registered_models")]
+                page = [model for model in found if model.name not in seen]
+                seen.update(model.name for model in page)
+                if page:
+                    yield page
+
+    def model(self, name: str) -> RegisteredModel:
+        """One model, fresh. Raises NotFoundError.
+
+        The search costs a fifth of `registered-models/get`, which loads every version of the model; that one is
+        asked only when the search finds nothing.
+        """
+        with self._transport.understanding():
+            if filters.fits(name):
+                asked: Params = {"filter": filters.one_of("name", [name]), "max_results": 2}
+                items = parse.objects(self._transport.get(SEARCH_MODELS, asked), "registered_models")
+                found = next((item for item in items if item.get("name") == name), None)
+                if found is not None:
+                    return entities.registered_model(found)
+            answer = self._transport.get("registered-models/get", {"name": name})
+            model = entities.registered_model(parse.child(answer, "registered_model"))
+        if model.name != name:
+            raise NotFoundError(f"MLflow has no registered model “{name}”.")
+        return model
+
+    def version(self, key: VersionKey) -> ModelVersion:
+        """One version with its aliases, fresh. Raises NotFoundError."""
+        with self._transport.understanding():
+            answer = self._transport.get("model-versions/get", _named(key))
+            found = entities.model_version(parse.child(answer, "model_version"))
+        if found.key != key:
+            raise NotFoundError(f"MLflow has no version {key}.")
+        return found
+
+    def versions_of(self, models: Sequence[str]) -> Sequence[ModelVersion]:
+        """All versions of these models, by name and number; `aliases` are never filled here."""
+        wanted = list(dict.fromkeys(models))
+        found: dict[VersionKey, ModelVersion] = {}
+        with self._transport.understanding():
+            for group in filters.chunks([name for name in wanted if filters.fits(name)]):
+                found |= self._matching(filters.one_of("name", group), set(group))
+            for name in self._unanswered(wanted, found):
+                found |= self._matching(filters.like(name), {name})
+        return [found[key] for key in sorted(found)]
+
+    def recently_updated(self, since: datetime) -> Sequence[ModelVersion]:
+        """Versions with a time stamp at or after `since`, newest first; tags and aliases move no time stamp.
+
+        What changes during the walk moves to the front and is missed by it, but found by the next one.
+        """
+        found: dict[VersionKey, ModelVersion] = {}
+        asked: Params = {"max_results": CHANGES_A_PAGE, "order_by": ["last_updated_timestamp DESC"]}
+        with self._transport.understanding():
+            for answer in self._pages(SEARCH_VERSIONS, asked):
+                page = [entities.model_version(item) for item in _usable(answer, "model_versions")]
+                for version in page:
+                    if version.updated >= since:
+                        found.setdefault(version.key, version)
+                if page and page[-1].updated < since:
+                    break
+        return list(found.values())
+
+    def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
+        """Who holds a stage and an alias. Raises NotFoundError when the model is gone.
+
+        MLflow cannot filter by stage, and `get-latest-versions` hides all but the newest holder, so all versions of
+        the model are read.
+        """
+        aliases = self.model(model).aliases
+        holding = [v.version for v in self.versions_of([model]) if _same(v.stage, stage)] if stage else []
+        return RegistrySnapshot(in_stage=tuple(holding), alias_version=aliases.get(alias) if alias else None)
+
+    def _unanswered(self, wanted: Iterable[str], found: Iterable[VersionKey]) -> list[str]:
+        """Unusual names without a row: another server may read the filter in another way, so ask again."""
+        answered = {key.model for key in found}
+        return [n for n in wanted if n not in answered and not (filters.is_plain(n) and filters.fits(n))]
+
+    def _matching(self, condition: str, names: set[str]) -> dict[VersionKey, ModelVersion]:
+        asked: Params = {
+            "filter": condition,
+            "max_results": VERSIONS_A_PAGE,
+            "order_by": ["name ASC", "version_number ASC"],
+        }
+        versions = (
+            entities.model_version(item)
+            for answer in self._pages(SEARCH_VERSIONS, asked)
+            for item in _usable(answer, "model_versions")
+            if item.get("name") in names
+        )
+        return {version.key: version for version in versions}
+
+    def _pages(self, path: str, params: Params) -> Iterator[Json]:
+        def fetch(token: str) -> Json:
+            return self._transport.get(path, {**params, "page_token": token} if token else params)
+
+        return pages(fetch)
+
+
+def _named(key: VersionKey) -> Params:
+    return {"name": key.model, "version": str(key.version)}
+
+
+def _same(stage: str, wanted: str) -> bool:
+    """MLflow takes stages in any case."""
+    return stage.casefold() == wanted.casefold()
+
+
+def _usable(answer: Json, key: str) -> Iterator[Json]:
+    """Without the items whose name no database can hold; one such name must not stop the whole catalogue."""
+    for item in parse.objects(answer, key):
+        name = parse.name(item, "name")
+        if parse.is_storable(name):
+            yield item
+        else:
+            logger.warning("MLflow's %s %s is left out: its name cannot be stored.", key, ascii(name))
