@@ -46,6 +46,17 @@ class StoredReceipt:
 
 
 @dataclass(frozen=True)
+class PersonalKey:
+    """Where a kept personal value belongs: entry and field, and what that entry is about."""
+
+    seq: int
+    field: str
+    subject_type: str
+    subject_id: str
+    request_id: str | None
+
+
+@dataclass(frozen=True)
 class EntryFilter:
     """Which entries; an empty filter means all. Times are `entry.instant` texts, `until` is not included."""
 
@@ -115,8 +126,14 @@ class LedgerArchive(Protocol):
     def checkpoints(self, first: int, last: int) -> Iterator[tuple[int, str]]:
         """Signed notes of sizes `first` to `last`, in order, fetched piece by piece."""
 
-    def receipts(self, witness: str | None = None) -> Iterator[StoredReceipt]:
-        """Receipts in order of size, of one witness or of all."""
+    def receipts(self, first: int, last: int) -> Iterator[StoredReceipt]:
+        """Receipts for checkpoints of sizes `first` to `last`, in order, fetched piece by piece."""
+
+    def last_receipts(self) -> list[StoredReceipt]:
+        """Each witness's receipt for the largest size."""
 
     def personal(self, seqs: Collection[int]) -> list[PersonalValue]:
         """Kept personal values of these entries."""
+
+    def personal_before(self, until: str, after: tuple[int, str], limit: int) -> list[PersonalKey]:
+        """Kept values of entries older than `until`, in order, from beyond the key `after` on."""

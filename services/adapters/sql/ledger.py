@@ -8,9 +8,10 @@ append should begin with BEGIN IMMEDIATE, so that it waits for the lock instead 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.adapters.sql.ledger_tables import (
@@ -23,7 +24,8 @@ from services.adapters.sql.ledger_tables import (
 from services.ledger.entry import LedgerEntry
 from services.ledger.merkle import HASH_BYTES, Frontier, NodeId
 from services.ledger.personal import PersonalValue
-from services.ledger.store import EntryFilter, EntryPage, Head, StoredEntry, StoredReceipt
+from services.ledger.store import EntryFilter, EntryPage, Head, PersonalKey, StoredEntry, StoredReceipt
+from services.ledger.witnessing import Ledger, Transactions
 
 HEAD_ID = 1
 STREAM_ROWS = 2000
@@ -124,19 +126,37 @@ class SqlLedgerStore:
         for row in self._pieces(statement, ledger_checkpoint.c.size, first, last):
             yield row.size, row.note
 
-    def receipts(self, witness: str | None = None) -> Iterator[StoredReceipt]:
-        """Receipts in order of size."""
+    def receipts(self, first: int, last: int) -> Iterator[StoredReceipt]:
+        """Receipts in order of size, `STREAM_ROWS` sizes at a time."""
         statement = select(ledger_receipt).order_by(ledger_receipt.c.size, ledger_receipt.c.witness)
-        if witness is not None:
-            statement = statement.where(ledger_receipt.c.witness == witness)
-        for row in self._connection.execute(statement):
+        for row in self._pieces(statement, ledger_receipt.c.size, first, last):
             yield StoredReceipt(row.size, row.witness, row.receipt, row.at)
+
+    def last_receipts(self) -> list[StoredReceipt]:
+        """Each witness's receipt for the largest size."""
+        table = ledger_receipt.c
+        last = select(table.witness, func.max(table.size)).group_by(table.witness)
+        statement = select(ledger_receipt).where(tuple_(table.witness, table.size).in_(last))
+        rows = self._connection.execute(statement.order_by(table.witness))
+        return [StoredReceipt(row.size, row.witness, row.receipt, row.at) for row in rows]
 
     def personal(self, seqs: Collection[int]) -> list[PersonalValue]:
         """Kept personal values."""
         statement = select(ledger_personal).where(ledger_personal.c.seq.in_(list(seqs)))
         rows = self._connection.execute(statement.order_by(ledger_personal.c.seq, ledger_personal.c.field))
         return [PersonalValue(row.seq, row.field, row.salt, row.value) for row in rows]
+
+    def personal_before(self, until: str, after: tuple[int, str], limit: int) -> list[PersonalKey]:
+        """Kept values of entries older than `until`."""
+        kept, entry = ledger_personal.c, ledger_entry.c
+        statement = (
+            select(kept.seq, kept.field, entry.subject_type, entry.subject_id, entry.request_id)
+            .join_from(ledger_personal, ledger_entry, kept.seq == entry.seq)
+            .where(entry.at < until, tuple_(kept.seq, kept.field) > tuple_(*after))
+            .order_by(kept.seq, kept.field)
+            .limit(limit)
+        )
+        return [PersonalKey(*row) for row in self._connection.execute(statement)]
 
     def _count_up(self) -> AnyRow | None:
         table = ledger_head.c
@@ -160,6 +180,17 @@ class SqlLedgerStore:
             end = min(first + STREAM_ROWS - 1, last)
             yield from self._connection.execute(statement.where(key.between(first, end))).all()
             first = end + 1
+
+
+def ledger_transactions(engine: Engine) -> Transactions:
+    """Short transactions of their own, for what runs beside the use cases: publishing, verification, export."""
+
+    @contextmanager
+    def transaction() -> Iterator[Ledger]:
+        with engine.begin() as connection:
+            yield SqlLedgerStore(connection)
+
+    return transaction
 
 
 def copied_columns(entry: LedgerEntry) -> dict[str, str | None]:

@@ -1,0 +1,221 @@
+"""Verifying the ledger inside the portal: one pass, flat memory, stopping at the first entry that does not hold.
+
+The portal can only say whether its own database holds together and agrees with what witnesses keep. Whoever does not
+trust the portal uses an export and `tools/verify_ledger.py`.
+
+Checked: numbers without gap; each text against its leaf hash, its columns and its canonical form; the root at every
+piece's end, every rotation and every witnessed size against the signed checkpoints; the head; signatures there; nothing
+beyond the head; witnesses' notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from services.errors import IntegrityError
+from services.ledger.entry import LedgerEntry
+from services.ledger.history import ADMIN_PREFIX, LogHistory
+from services.ledger.merkle import HASH_BYTES, leaf_hash
+from services.ledger.note import SignedNote, VerifierKey, parse_note
+from services.ledger.reader import read_stored, turning_points
+from services.ledger.store import EntryFilter, EntryPage, Head, LedgerArchive, StoredEntry
+from services.ledger.stream import TreeStream
+
+PIECE = 2000
+Progress = Callable[[int, int], None]
+"""Called with entries done and entries in all."""
+WitnessNotes = Mapping[str, Sequence[str]]
+"""Witness name to the notes it keeps, of every origin of this log."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not hold; `seq` is the first entry concerned, where there is one."""
+
+    seq: int | None
+    what: str
+
+
+@dataclass(frozen=True)
+class WitnessView:
+    """How far one witness has seen, and whether all it keeps agrees with this ledger."""
+
+    name: str
+    size: int
+    notes: int
+    agrees: bool
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The result: what was covered, and what does not hold."""
+
+    size: int
+    root: bytes
+    signatures: int
+    """How many checkpoint signatures were checked."""
+    findings: tuple[Finding, ...] = ()
+    witnesses: tuple[WitnessView, ...] = ()
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """Origins that a restore ended, and the size that witnesses had seen of each."""
+
+    @property
+    def holds(self) -> bool:
+        """True when nothing was found."""
+        return not self.findings
+
+    @property
+    def first_bad(self) -> int | None:
+        """The first entry that does not hold."""
+        return min((f.seq for f in self.findings if f.seq is not None), default=None)
+
+    @property
+    def witnessed(self) -> int:
+        """Entries that at least one agreeing witness has seen; the rest stands on the signature alone."""
+        return max((view.size for view in self.witnesses if view.agrees), default=0)
+
+
+def verify_ledger(
+    archive: LedgerArchive,
+    keys: Sequence[VerifierKey],
+    *,
+    witnesses: WitnessNotes | None = None,
+    progress: Progress | None = None,
+    forms: bool = True,
+) -> Verification:
+    """Verify everything; `forms=False` leaves out canonical form and columns, and is several times faster."""
+    head = archive.head()
+    walk = _Walk(archive, LogHistory.start(keys), _sort_notes(witnesses or {}), forms=forms)
+    try:
+        walk.run(head, progress)
+    except IntegrityError as error:
+        walk.findings.append(Finding(walk.at_fault, error.message))
+    return walk.result(0 if head is None else head.size)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A witness's note on the way: whose it is."""
+
+    witness: str
+    note: SignedNote
+
+
+def _sort_notes(witnesses: WitnessNotes) -> dict[str, list[_Held]]:
+    return {name: [_Held(name, parse_note(note)) for note in notes] for name, notes in witnesses.items()}
+
+
+class _Walk:
+    """One pass over the entries."""
+
+    def __init__(
+        self, archive: LedgerArchive, history: LogHistory, held: Mapping[str, list[_Held]], *, forms: bool
+    ) -> None:
+        self.findings: list[Finding] = []
+        self.at_fault: int | None = None
+        self._archive, self._history, self._held, self._forms = archive, history, held, forms
+        self._tree = TreeStream()
+        self._signatures = 0
+        self._disagreeing: set[str] = set()
+        self._by_size: dict[int, list[_Held]] = {}
+        for note in (note for notes in held.values() for note in notes):
+            self._by_size.setdefault(note.note.checkpoint.size, []).append(note)
+
+    def run(self, head: Head | None, progress: Progress | None) -> None:
+        size = 0 if head is None else head.size
+        for first, last in pairwise([0, *self._stops(size)]):
+            self._piece(first + 1, last)
+            if progress is not None:
+                progress(last, size)
+        self.at_fault = size + 1
+        self._check_head(head)
+        self._check_beyond(size)
+
+    def result(self, size: int) -> Verification:
+        views = [self._view(name, notes) for name, notes in self._held.items()]
+        lost = {tail.origin: tail.size for tail in self._history.lost.values()}
+        root = self._tree.root()
+        return Verification(size, root, self._signatures, tuple(self.findings), tuple(views), lost)
+
+    def _view(self, name: str, notes: Sequence[_Held]) -> WitnessView:
+        here = [held.note.checkpoint.size for held in notes if held.note.checkpoint.origin == self._history.origin]
+        return WitnessView(name, max(here, default=0), len(notes), name not in self._disagreeing)
+
+    def _stops(self, size: int) -> list[int]:
+        """Where roots are compared: piece ends, rotations and new origins, witnessed sizes, the end."""
+        marks = {*range(PIECE, size, PIECE), *(mark for mark in self._by_size if 0 < mark <= size)}
+        marks |= set(turning_points(self._archive, size))
+        return sorted(marks | ({size} if size else set()))
+
+    def _piece(self, first: int, last: int) -> None:
+        before, rows = self._tree.copy(), list(self._archive.stream(first, last))
+        self._check_rows(rows, first, last)
+        self._tree.add(row.body.encode() for row in rows)
+        note = self._checkpoint(last)
+        if note.checkpoint.root != self._tree.root():
+            self._name_first(before, rows)
+        self.at_fault = last
+        self._history.verify(note, rows[-1].columns["at"] or "")
+        self._signatures += 1
+        self._check_witnessed(last)
+
+    def _check_rows(self, rows: Sequence[StoredEntry], first: int, last: int) -> None:
+        for expected, row in zip(
+            range(first, last + 1), [*rows, *[None] * (last + 1 - first - len(rows))], strict=True
+        ):
+            self.at_fault = expected
+            if row is None or row.seq != expected:
+                raise IntegrityError(f"Entry {expected} is missing.")
+            if leaf_hash(row.body.encode()) != row.nodes[:HASH_BYTES]:
+                raise IntegrityError(f"Entry {expected} is not the text that was signed.")
+            if self._forms and (problem := read_stored(row).problem):
+                raise IntegrityError(f"Entry {expected}: {problem}.")
+            if (row.columns["action"] or "").startswith(ADMIN_PREFIX):
+                self._history.learn(LedgerEntry.parse(row.body))
+
+    def _name_first(self, tree: TreeStream, rows: Iterable[StoredEntry]) -> None:
+        """Find the first entry whose own checkpoint does not hold."""
+        for row in rows:
+            self.at_fault = row.seq
+            tree.add([row.body.encode()])
+            if self._checkpoint(row.seq).checkpoint.root != tree.root():
+                raise IntegrityError(f"Entry {row.seq} does not lead to the root that was signed.")
+
+    def _checkpoint(self, size: int) -> SignedNote:
+        note = self._archive.checkpoint(size)
+        if note is None:
+            raise IntegrityError(f"The checkpoint of {size} entries is missing.")
+        parsed = parse_note(note)
+        if parsed.checkpoint.size != size:
+            raise IntegrityError(f"The checkpoint of {size} entries speaks of {parsed.checkpoint.size}.")
+        return parsed
+
+    def _check_witnessed(self, size: int) -> None:
+        for held in self._by_size.pop(size, []):
+            checkpoint = held.note.checkpoint
+            if checkpoint.origin != self._history.origin:
+                self._by_size.setdefault(-size, []).append(held)
+            elif checkpoint.root != self._tree.root():
+                self._disagree(held, size, f"witness {held.witness} holds another root for {size} entries")
+
+    def _check_head(self, head: Head | None) -> None:
+        if head is not None and head.frontier.root() != self._tree.root():
+            raise IntegrityError("The ledger's head does not fit its entries.")
+        for held in [held for notes in self._by_size.values() for held in notes]:
+            try:
+                self._history.verify_lost(held.note)
+            except IntegrityError as error:
+                self._disagree(held, None, f"{error.message} (witness {held.witness})")
+
+    def _check_beyond(self, size: int) -> None:
+        newest = self._archive.page(EntryFilter(), EntryPage(limit=1))
+        if newest and newest[0].seq > size:
+            raise IntegrityError(f"Entry {newest[0].seq} stands beyond the ledger's head.")
+        if self._archive.checkpoint(size + 1) is not None:
+            raise IntegrityError(f"A checkpoint stands beyond the ledger's head of {size} entries.")
+
+    def _disagree(self, held: _Held, seq: int | None, what: str) -> None:
+        self._disagreeing.add(held.witness)
+        self.findings.append(Finding(seq, what[:1].upper() + what[1:].rstrip(".") + "."))

@@ -1,0 +1,167 @@
+"""Witnesses: who keeps copies of checkpoints outside the portal, and how the portal notices that they went silent.
+
+A signature proves who wrote the log, not that there is only one. Only a copy that the portal cannot take back shows a
+cut or rewritten tail, so everything a witness has not seen yet is exposed; `witnessed_up_to` says how far that is.
+
+Rules:
+- a witness keeps every note it took and refuses one that does not extend the last of the same origin;
+- publishing is network: it runs from the worker, never inside a transaction;
+- before publishing, the portal compares the witness's last note with its own rows: a restored backup shows here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from services.errors import IntegrityError
+from services.ledger.actions import Action
+from services.ledger.canonical import canonical_text
+from services.ledger.entry import Actor, LedgerEntry, Subject, instant
+from services.ledger.note import Checkpoint, parse_note, split_notes
+from services.ledger.reader import extends
+from services.ledger.store import LedgerArchive, LedgerStore, StoredReceipt
+from services.ledger.writer import AppendedEntry, Clock, Signer, append
+
+
+class WitnessRefusedError(IntegrityError):
+    """The checkpoint does not extend what the witness holds."""
+
+    code = "witness_refused"
+    hint = "If a backup was restored, open a new origin. Otherwise verify the ledger at once."
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A witness's answer: it keeps the checkpoint of `size` entries since `at`; `reference` is where."""
+
+    witness: str
+    size: int
+    at: datetime
+    reference: str
+
+
+class Witness(Protocol):
+    """Somebody outside the portal who keeps checkpoints. Failures are `UpstreamError`s, and may be tried again."""
+
+    @property
+    def name(self) -> str:
+        """A short name for people."""
+
+    def publish(self, note: str) -> Receipt:
+        """Keep a note, or find it kept already; `WitnessRefusedError` for one that does not extend the last."""
+
+    def latest(self, origin: str) -> str | None:
+        """The last note kept of an origin."""
+
+    def all(self, origin: str) -> Sequence[str]:
+        """Every note kept of an origin, oldest first."""
+
+
+class Ledger(LedgerStore, LedgerArchive, Protocol):
+    """Both sides of a store."""
+
+
+Transactions = Callable[[], AbstractContextManager[Ledger]]
+"""Opens a short transaction; committed when the block ends well."""
+
+
+def is_kept(last: str | None, note: str) -> bool:
+    """False when `note` extends `last`, True when it is already there; else `WitnessRefusedError`."""
+    if last is None:
+        return False
+    held, offered = parse_note(last).checkpoint, parse_note(note).checkpoint
+    if held == offered:
+        return True
+    if offered.size <= held.size:
+        what = "another root for the same size" if offered.size == held.size else "a shorter log"
+        raise WitnessRefusedError(
+            f"The witness holds a checkpoint of {held.size} entries of {held.origin}; {what} was offered."
+        )
+    return False
+
+
+def notes_of(text: str, origin: str) -> list[str]:
+    """The notes of one origin in a witness's file."""
+    return [note for note in split_notes(text) if note.partition("\n")[0] == origin]
+
+
+def publish_head(transactions: Transactions, witness: Witness, clock: Clock) -> Receipt | None:
+    """Offer the newest checkpoint to one witness and record the receipt; None for an empty ledger.
+
+    Raises `WitnessRefusedError` when the witness holds a history that this ledger does not continue.
+    """
+    with transactions() as ledger:
+        head = ledger.head()
+        note = ledger.checkpoint(head.size) if head is not None else None
+    if note is None:
+        return None
+    origin = parse_note(note).checkpoint.origin
+    _compare(transactions, witness.latest(origin), witness.name)
+    receipt = witness.publish(note)
+    with transactions() as ledger:
+        ledger.keep_receipt(stored_receipt(receipt, clock()))
+    return receipt
+
+
+def _compare(transactions: Transactions, held: str | None, name: str) -> None:
+    if held is None:
+        return
+    checkpoint = parse_note(held).checkpoint
+    with transactions() as ledger:
+        if not extends(ledger, checkpoint):
+            raise WitnessRefusedError(
+                f"Witness {name} holds a checkpoint of {checkpoint.size} entries that this ledger does not continue."
+            )
+
+
+def stored_receipt(receipt: Receipt, now: datetime) -> StoredReceipt:
+    """The receipt as a row; `at` of the row is the portal's time, the witness's own stands in the receipt."""
+    text = canonical_text({"at": instant(receipt.at), "reference": receipt.reference, "witness": receipt.witness})
+    return StoredReceipt(receipt.size, receipt.witness, text, instant(now))
+
+
+def witnessed_up_to(archive: LedgerArchive, needed: int = 1) -> int:
+    """How many entries at least `needed` witnesses have seen; 0 when fewer witnesses ever answered."""
+    sizes = sorted((receipt.size for receipt in archive.last_receipts()), reverse=True)
+    return sizes[needed - 1] if 0 < needed <= len(sizes) else 0
+
+
+class Freshness(StrEnum):
+    """Whether a witness has seen a checkpoint lately."""
+
+    FRESH = "fresh"
+    LATE = "late"
+    SILENT = "silent"
+
+
+def freshness(now: datetime, last_seen: datetime | None, interval: timedelta) -> Freshness:
+    """FRESH up to one heartbeat `interval` after the last receipt, LATE up to two, then SILENT: raise the alarm."""
+    if last_seen is None or now - last_seen > 2 * interval:
+        return Freshness.SILENT
+    return Freshness.FRESH if now - last_seen <= interval else Freshness.LATE
+
+
+def heartbeat_due(now: datetime, last_entry: datetime | None, interval: timedelta) -> bool:
+    """True when nothing was appended for an interval, so that witnesses would see no new checkpoint."""
+    return last_entry is None or now - last_entry >= interval
+
+
+def beat(store: Ledger, interval: timedelta, *, actor: Actor, clock: Clock, signer: Signer) -> AppendedEntry | None:
+    """Append a heartbeat when one is due."""
+    head = store.head()
+    stored = store.entry(head.size) if head is not None else None
+    last = LedgerEntry.parse(stored.body).time if stored is not None else None
+    if not heartbeat_due(clock(), last, interval):
+        return None
+    subject = Subject("ledger", head.origin if head is not None else signer.name)
+    return append(store, actor=actor, action=Action.LEDGER_HEARTBEAT, subject=subject, clock=clock, signer=signer)
+
+
+def checkpoint_of(note: str) -> Checkpoint:
+    """The checkpoint inside a note."""
+    return parse_note(note).checkpoint

@@ -1,0 +1,150 @@
+# ruff: noqa: ANN001, ANN201, ANN204, B905, BLE001, D101, D102, D103, E401, E701, I001, N818, PLW1510, RET503
+# fmt: off
+"""Verify a Countersign ledger export (folder or zip) or evidence pack (.json) offline, without the portal.
+
+Needs Python 3.11 and, for Ed25519, the package cryptography or the command openssl 3. Hashes bytes as they stand (RFC
+6962 tree, C2SP checkpoints). Exit code: 0 all holds, 1 tampered with or cut, 2 unusable input, 3 stale.
+"""
+import argparse, base64, functools, itertools, json, re, subprocess, sys, tempfile, zipfile
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+NOTE = re.compile(rb"([^\n]+)\n([1-9]\d{0,17})\n([A-Za-z0-9+/]{43}=)\n\n((?:\xe2\x80\x94 [^ \n]+ [\w+/]+=*\n)+)")
+TAIL = re.compile(rb',"seq":(\d+),"subject":\{"id":"(?:[^"\\]|\\.)*","type":"(?:[^"\\]|\\.)*"\},"v":1\}\n')
+class Bad(Exception): """Arguments: the verdict that fails (or "input"), and what is wrong."""
+
+def node(left, right):
+    return sha256(b"\1" + left + right).digest()
+def grow(rows, lines):
+    """Unpaired nodes of a Merkle tree, a row a level, after more leaves (RFC 9162, 2.1.1); leaves end in a newline."""
+    hashes, grown = [sha256(b"\0" + line[:-1]).digest() for line in lines], []
+    while hashes or len(grown) < len(rows):
+        row = (rows[len(grown)] if len(grown) < len(rows) else []) + hashes
+        hashes = [node(left, right) for left, right in zip(row[::2], row[1::2])]
+        grown.append(row[-1:] if len(row) & 1 else [])
+    return grown
+def root_of(rows):
+    return functools.reduce(lambda low, high: node(high, low), [row[0] for row in rows if row])
+def climb(leaf, index, size, proof):  # the root that an inclusion proof leads to (RFC 9162, 2.1.3.1)
+    if size < 2 or not proof: return leaf if (index, size, len(proof)) == (0, 1, 0) else b""
+    half = 1 << (size - 1).bit_length() - 1
+    if index < half: return node(climb(leaf, index, half, proof[:-1]), proof[-1])
+    return node(proof[-1], climb(leaf, index - half, size - half, proof[:-1]))
+def ed25519(public, signature, text):
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        return Ed25519PublicKey.from_public_bytes(public).verify(signature, text) is None
+    except ImportError:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in (("k", b"0*0\5\6\3+ep\3!\0" + public), ("s", signature), ("t", text)):
+                Path(folder, name).write_bytes(data)
+            command = "openssl pkeyutl -verify -pubin -keyform DER -rawin -inkey k -sigfile s -in t"
+            return subprocess.run(command.split(), cwd=folder, capture_output=True, timeout=60).returncode == 0
+    except Exception: return False
+def parse_key(vkey):
+    name, _, rest = vkey.strip().partition("+")
+    raw = base64.b64decode(rest[9:])
+    if len(raw) == 33 and sha256(f"{name}\n".encode() + raw).hexdigest()[:8] == rest[:8]:
+        return name, bytes.fromhex(rest[:8]), raw[1:]
+    raise Bad("input", f"{vkey.strip()!r} is not an Ed25519 verifier key")
+def parse(line, seq):
+    """The entry, if its text is canonical: no doubled key, no other order, spacing or escape."""
+    try:
+        entry = json.loads(line, parse_float=lambda number: f"\0{number}\0")
+        text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = text.replace('"\\u0000', "").replace('\\u0000"', "").encode()
+        if text == line[:-1] and entry["seq"] == seq: return entry
+    except (ValueError, TypeError, KeyError): pass
+    raise Bad("integrity", f"first bad entry: {seq}: its text is not that of ledger entry {seq}")
+
+class Note:
+    def __init__(self, match):
+        self.origin, self.size, self.root = match[1].decode(), int(match[2]), base64.b64decode(match[3])
+        self.text, self.lines = match[0].partition(b"\n\n")[0] + b"\n", match[4].decode().splitlines()
+    def is_signed(self, keys):
+        parts = [(line.split()[1], base64.b64decode(line.split()[2] + "==")) for line in self.lines]
+        checks = [ed25519(k[2], raw[4:], self.text) for k in keys for name, raw in parts if (name, raw[:4]) == k[:2]]
+        return bool(checks) and all(checks)
+
+class Log:
+    def __init__(self, keys):
+        self.keys, self.name, self.origin = dict.fromkeys(keys, "9"), keys[0][0], f"{keys[0][0]}/1"
+        self.rows, self.size, self.seen, self.lost = [], 0, {}, {}
+    def notes(self, text):
+        return [note for note in map(Note, NOTE.finditer(text)) if note.origin.rpartition("/")[0] == self.name]
+    def walk(self, export, marks, forms):
+        own = {note.size: note for note in self.notes((export / "checkpoints.txt").read_bytes())}
+        with (export / "entries.jsonl").open("rb") as lines:
+            for cut in sorted({*own, *(mark for mark in marks if mark < max(own, default=0))}):
+                old, start, piece = self.rows, self.size, [*itertools.islice(lines, cut - self.size)]
+                self.rows, self.size = grow(old, piece), start + len(piece)
+                in_order = [*map(int, TAIL.findall(b"".join(piece)))] == [*range(start + 1, cut + 1)]
+                for seq, line in enumerate(piece if forms or not in_order else (), start + 1): parse(line, seq)
+                if self.size < cut: raise Bad("integrity", f"first bad entry: {self.size + 1}: it is missing")
+                if cut in own and own[cut].root != root_of(self.rows):
+                    steps = {note.size: note.root for note in self.notes((export / "steps.txt").read_bytes())}
+                    for seq, line in enumerate(piece, start + 1):
+                        if steps.get(seq) != root_of(old := grow(old, [line])): break
+                    raise Bad("integrity", f"first bad entry: {seq}: it does not lead to the root that was signed")
+                if cut in own: self.follow(own[cut], parse(piece[-1], cut))
+                self.seen[cut] = (self.origin, root_of(self.rows), piece[-1])
+            if next(lines, b""): raise Bad("integrity", f"first bad entry: {self.size + 1}: no checkpoint covers it")
+    def follow(self, note, entry):  # checks a signature; takes new keys and origins from the log's own entries
+        after, keys = entry["after"], [key for key, until in self.keys.items() if entry["at"] <= until]
+        if entry["action"] == "ledger:origin:opened":
+            self.origin, self.lost = after["origin"], {t["origin"]: t["size"] for t in after["last_witnessed"]}
+        if note.origin != self.origin or not note.is_signed(keys):
+            raise Bad("integrity", f"no known key signed the checkpoint of {note.size} entries for {self.origin}")
+        if entry["action"] == "ledger:key:rotated":
+            self.keys.update({parse_key(after["retires"]): after["until"], parse_key(after["vkey"]): "9"})
+    def compare(self, witness, expected):  # the last entry on which log and witness agree
+        agreed, lost = (0, b""), "a restore lost entries, and the log went on as"
+        for note in sorted(witness, key=lambda note: note.size):
+            origin, root, line = self.seen.get(note.size, ("", b"", b""))
+            if (origin, root) == (note.origin, note.root): agreed = (note.size, line)
+            elif origin == note.origin or note.size > self.lost.get(note.origin, 0) or not note.is_signed(self.keys):
+                what = f"{'fork' if origin == note.origin else 'cut'}: the witness holds {note.size} other entries"
+                signed = "" if note.is_signed(self.keys) else "not "
+                raise Bad("completeness", f"{what}, {signed}signed by a known key; first bad entry: after {agreed[0]}")
+        if self.origin == (expected or f"{self.name}/1"): return agreed
+        raise Bad("completeness", f"{lost} {self.origin}; read why, then accept it with --origin {self.origin}")
+
+def verify_pack(pack, log, witness):
+    note, = log.notes(pack["checkpoint"].encode())
+    if not note.is_signed(log.keys): raise Bad("integrity", "no known key signed the checkpoint")
+    for seq, line, proof in ((e["seq"], e["body"].encode() + b"\n", e["proof"]) for e in pack["entries"]):
+        leaf, path = sha256(b"\0" + line[:-1]).digest(), [*map(base64.b64decode, proof)]
+        if parse(line, seq) and climb(leaf, seq - 1, note.size, path) != note.root:
+            raise Bad("integrity", f"first bad entry: {seq}: its proof does not lead to the checkpoint")
+    print(f"integrity: holds: {len(pack['entries'])} entries stand under the checkpoint of {note.size} entries")
+    if (note.origin, note.size, note.root) not in [(n.origin, n.size, n.root) for n in witness]:
+        raise Bad("completeness", "the witness does not hold the checkpoint")
+    print("completeness: holds: the witness holds the checkpoint\nfreshness: not judged: a pack is about the past")
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, extra in {"export": {"type": Path}, "--vkey": {"action": "append", "required": True}, "--origin": {},
+                        "--witness": {"action": "append", "type": Path, "required": True}, "--now": {"default": ""},
+                        "--max-age": {"type": float, "default": 24}, "--forms": {"action": "store_true"}}.items():
+        parser.add_argument(name, **extra)
+    args = parser.parse_args()
+    log = Log([parse_key(Path(key).read_text() if Path(key).is_file() else key) for key in args.vkey])
+    files = [file for path in args.witness for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])]
+    witness = log.notes(b"\n".join(file.read_bytes() for file in files))
+    if not witness: raise Bad("input", f"the witness's copy holds no checkpoint of {log.name}")
+    if args.export.suffix == ".json": return verify_pack(json.loads(args.export.read_bytes()), log, witness)
+    log.walk(zipfile.Path(args.export) if args.export.is_file() else args.export, {n.size for n in witness}, args.forms)
+    if log.size: print(f"integrity: holds: {log.size} entries, root {base64.b64encode(root_of(log.rows)).decode()}")
+    size, line = log.compare(witness, args.origin)
+    print(f"completeness: holds: witnessed up to entry {size}, {log.size - size} more stand on the signature alone")
+    now = datetime.fromisoformat(args.now) if args.now else datetime.now(UTC)
+    age = now - datetime.fromisoformat(json.loads(line)["at"]) if size else timedelta.max
+    if not timedelta(minutes=-5) < age < timedelta(hours=args.max_age): raise Bad("freshness", f"{age} since witnessed")
+    print(f"freshness: holds: the newest witnessed entry is {age} old")
+
+if __name__ == "__main__":
+    try: sys.exit(main())
+    except Bad as bad: verdict, what = bad.args
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error: verdict, what = "input", repr(error)
+    print(f"{verdict}: FAILS: {what}")
+    sys.exit({"input": 2, "freshness": 3}.get(verdict, 1))
