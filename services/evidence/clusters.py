@@ -1,0 +1,118 @@
+"""Finds rows that belong together (five rows of one customer) when nobody said so: they make chance look like proof."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.evidence.alignment import Aligned
+from services.evidence.estimates import FloatArray, IntArray
+from services.evidence.labels import numbers
+from services.evidence.tables import Column, canonical_texts
+
+_NAMED = re.compile(
+    r"(^|_)(customer|client|user|member|account|patient|subject|person|household|family|group|cluster|device|machine"
+    r"|session|visit|store|shop|branch|company|firm|employer|employee|student|school|hospital|driver|vehicle"
+    r"|merchant|card|contract|order|loan|property|domain|author|speaker|team|owner|tenant|entity|parent)s?"
+    r"(_?(id|no|nr|num|number|key|code|uuid|hash|name))?$|(_|^)(id|uuid)$|[a-z]Id$|_key$",
+    re.IGNORECASE,
+)
+_PREFIX = re.compile(r"^(.+?)[-_:/.#|@ ]+[^-_:/.#|@ ]+$")
+_SURE = 5.0
+"""Standard errors beyond independence before unnamed columns, prefixes or neighbours are called groups."""
+
+
+@dataclass(frozen=True)
+class Suspected:
+    """Rows that probably belong together. `groups` are codes [n]; None when only neighbours resemble each other."""
+
+    source: str
+    groups: IntArray | None
+    count: int
+    rows: int
+    named: bool
+
+    @property
+    def sentence(self) -> str:
+        """What was seen and what to do."""
+        if self.groups is None:
+            return (
+                "Rows next to each other in order of their id err alike: they may belong together (one customer, one day). "
+                "Name what they share with --group, or the p-value counts the same evidence several times."
+            )
+        return (
+            f"{self.rows} rows belong to only {self.count} values of {self.source}, {self.rows / self.count:.1f} each: "
+            f"rows of one value are not independent. Name it as the group, or chance is taken for proof too often."
+        )
+
+
+def suspected_groups(rows: Aligned, influence: FloatArray) -> Suspected | None:
+    """The most telling grouping, or None. `influence`: each row's share in the error of the difference, [n]."""
+    if not np.isfinite(influence).all() or rows.rows < 20:
+        return None
+    for name, values in rows.further.items():
+        found = _by_column(name, values, influence)
+        if found is not None:
+            return found
+    return _by_prefix(rows.ids, influence) or _by_neighbours(rows.ids, influence)
+
+
+def _codes(texts: list[str | None]) -> tuple[IntArray, int]:
+    named = [f"={text}" if text is not None else f"#{place}" for place, text in enumerate(texts)]
+    codes = np.unique(np.asarray(named, dtype=str), return_inverse=True)[1].astype(np.int64)
+    return codes, int(codes.max()) + 1
+
+
+def _by_column(name: str, values: Column, influence: FloatArray) -> Suspected | None:
+    rows = len(values)
+    named = _NAMED.search(name) is not None
+    parsed, bad = numbers(values)
+    if bad == 0 and not named and not bool(np.all(parsed[np.isfinite(parsed)] % 1 == 0)):
+        return None
+    codes, count = _codes(canonical_texts(values).tolist())
+    size = rows / count
+    if count < 10 or size < 1.1:
+        return None
+    if named and size <= 100:
+        return Suspected(name, codes, count, rows, True)
+    if count >= 30 and size <= 10 and dependence(influence, codes) > _SURE:
+        return Suspected(name, codes, count, rows, False)
+    return None
+
+
+def _by_prefix(ids: Column, influence: FloatArray) -> Suspected | None:
+    found = [_PREFIX.match(text) for text in ids.tolist()]
+    if not all(found):
+        return None
+    codes, count = _codes([match.group(1) if match else None for match in found])
+    size = len(ids) / count
+    if count < 20 or not 1.1 <= size <= 100 or dependence(influence, codes) <= _SURE - 1:
+        return None
+    return Suspected("the first part of the row id", codes, count, len(ids), False)
+
+
+def dependence(influence: FloatArray, groups: IntArray) -> float:
+    """How many standard errors the rows of a group agree more than independent rows would (0: independent)."""
+    squares = influence**2
+    total = np.bincount(groups, weights=influence)
+    own = np.bincount(groups, weights=squares)
+    fourth = np.bincount(groups, weights=squares**2)
+    spread = math.sqrt(max(2 * float((own**2 - fourth).sum()), 0.0))
+    return float((total**2 - own).sum()) / spread if spread > 0 else 0.0
+
+
+def _by_neighbours(ids: Column, influence: FloatArray) -> Suspected | None:
+    texts = ids.tolist()
+    if not all(text.isdecimal() for text in texts):
+        return None
+    ordered = influence[np.argsort(np.asarray([int(text) for text in texts], dtype=np.float64), kind="stable")]
+    power = float(ordered @ ordered)
+    if power == 0:
+        return None
+    likeness = float(ordered[1:] @ ordered[:-1]) / power
+    if likeness < 0.1 or likeness * math.sqrt(len(ordered)) < _SURE:
+        return None
+    return Suspected("neighbouring rows", None, 0, len(ordered), False)

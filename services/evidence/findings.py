@@ -1,0 +1,32 @@
+"""Findings: what the evidence engine noticed, in words that a reviewer understands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """What a finding does to the recommendation."""
+
+    INFO = "info"
+    """Said, and nothing more."""
+    WARNING = "warning"
+    """To be weighed by the reviewer; does not stop a promotion by itself."""
+    BLOCKING = "blocking"
+    """No promotion is recommended while it stands."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a reviewer must know about the comparison."""
+
+    kind: str
+    severity: Severity
+    subject: str
+    """What it is about: candidate, current, both, training data, or `column=value` of a slice."""
+    sentence: str
+
+
+HARMS = frozenset({"slice_harm", "calibration_harm"})
+"""Kinds that show harm to somebody: they reject. Other blocking kinds say that the evidence is not usable: they hold."""

@@ -1,0 +1,115 @@
+"""From numbers to advice: the guards on the rows, the recommendation and its one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.evidence.alignment import Aligned
+from services.evidence.estimates import FloatArray, Outcome
+from services.evidence.findings import HARMS, Finding, Severity
+from services.evidence.inputs import Task
+from services.evidence.metrics import class_decisions
+from services.evidence.record import Recommendation
+
+FEW = 20
+"""Fewer rows of a class (or groups, or half as many rows as 50) than this block."""
+SOME = 50
+"""Fewer than this are said."""
+
+
+def row_findings(rows: Aligned, *, has_current: bool = True) -> list[Finding]:
+    """What is wrong with the rows themselves: one class, constant scores, too few rows, identical predictions."""
+    found = [*_one_class(rows), *_constant(rows, has_current=has_current), *_few(rows)]
+    if has_current and _identical(rows):
+        sentence = "Both versions give the same prediction for every row: there is nothing to gain from a promotion."
+        found.append(Finding("identical", Severity.BLOCKING, "both", sentence))
+    return found
+
+
+def _one_class(rows: Aligned) -> list[Finding]:
+    kinds = np.unique(rows.labels)
+    if len(kinds) > 1:
+        return []
+    if rows.task is Task.REGRESSION:
+        sentence = f"The target is {kinds[0]:g} in every row: R squared does not exist, and the rows look like a wrong extract."
+        return [Finding("constant_target", Severity.BLOCKING, "label", sentence)]
+    name = rows.classes[int(kinds[0])] if int(kinds[0]) < len(rows.classes) else f"{kinds[0]:g}"
+    sentence = f"Every row has the label {name}: how well the versions tell classes apart cannot be measured."
+    return [Finding("one_class", Severity.BLOCKING, "label", sentence)]
+
+
+def _constant(rows: Aligned, *, has_current: bool) -> list[Finding]:
+    found = []
+    for subject, scores in (("candidate", rows.candidate), ("current", rows.current)):
+        if scores is None or rows.rows < 2 or not bool((scores == scores[0]).all()):
+            continue
+        if subject == "current" and not has_current:
+            continue
+        severity = Severity.BLOCKING if subject == "candidate" else Severity.WARNING
+        sentence = f"The {subject} gives the same score to every row: it does not look at its inputs."
+        found.append(Finding("constant_scores", severity, subject, sentence))
+    return found
+
+
+def _few(rows: Aligned) -> list[Finding]:
+    counts = [(rows.rows, "rows", 2.5)]
+    if rows.task is Task.BINARY:
+        positives = int(rows.labels.sum())
+        counts += [
+            (positives, "rows of the positive class", 1.0),
+            (rows.rows - positives, "rows of the negative class", 1.0),
+        ]
+    if rows.groups is not None:
+        counts.append((len(np.unique(rows.groups)), "groups", 1.0))
+    count, what, factor = min(counts, key=lambda item: item[0] / item[2])
+    if count >= SOME * factor:
+        return []
+    if count < FEW * factor:
+        sentence = f"Only {count} {what}: too few for a judgement; at least {int(FEW * factor)} are needed."
+        return [Finding("too_few_rows", Severity.BLOCKING, what, sentence)]
+    sentence = f"Only {count} {what}: intervals are rough and only large differences can be seen."
+    return [Finding("too_few_rows", Severity.WARNING, what, sentence)]
+
+
+def _identical(rows: Aligned) -> bool:
+    if rows.candidate is not None and rows.current is not None:
+        return bool(np.array_equal(rows.candidate, rows.current))
+    if rows.task is Task.MULTICLASS:
+        first, second = class_decisions(rows)
+        return bool(np.array_equal(first, second))
+    return False
+
+
+def recommend(
+    verdict: Outcome, findings: list[Finding], said: str, *, accept_not_worse: bool
+) -> tuple[Recommendation, str]:
+    """Harm or a worse candidate: reject. Evidence that cannot be used or shows no gain: hold. A gain: promote."""
+    blocking = [finding for finding in findings if finding.severity is Severity.BLOCKING]
+    harms = [finding for finding in blocking if finding.kind in HARMS]
+    broken = [finding for finding in blocking if finding.kind not in HARMS]
+    for_whom = [finding for finding in harms if finding.kind == "slice_harm"]
+    if for_whom:
+        return Recommendation.REJECT, for_whom[0].sentence
+    if verdict is Outcome.WORSE:
+        return Recommendation.REJECT, f"The candidate is worse: {said}."
+    if harms:
+        return Recommendation.REJECT, harms[0].sentence
+    if broken:
+        return Recommendation.HOLD, broken[0].sentence
+    if verdict is Outcome.BETTER:
+        return Recommendation.PROMOTE, f"The candidate is better: {said}, and no guard was hit."
+    if verdict is Outcome.CANNOT_TELL:
+        return Recommendation.HOLD, f"The rows cannot tell which version is better: {said}."
+    if accept_not_worse:
+        return Recommendation.PROMOTE, f"The candidate is not worse than allowed: {said}, and no guard was hit."
+    return Recommendation.HOLD, f"The candidate is not worse, but no gain is shown: {said}."
+
+
+def difference_in_words(name: str, value: float, interval: tuple[float, float], *, figures: FloatArray) -> str:
+    """Like "auc 0.904 to 0.916, difference +0.0120 (95 % interval +0.0100 to +0.0140)"."""
+    if not np.isfinite(value):
+        return f"{name} cannot be computed"
+    words = f"{name} {figures[1]:.4g} to {figures[0]:.4g}, difference {value:+.4g}"
+    if not np.isfinite(interval).all():
+        return f"{words}, uncertainty not estimable"
+    return f"{words} (95 % interval {interval[0]:+.4g} to {interval[1]:+.4g})"

@@ -1,0 +1,44 @@
+"""The published win-rate rule, as it is and nothing else.
+
+The rule (Databricks, champion against challenger on bootstrap samples): draw n resamples of the test rows, score both
+models' AUC on each, promote when the candidate is at least as good (>=) on the bar's share of them (default 0.9).
+A tie is a win; a resample with one class has no AUC, NaN >= NaN is false, so it is a loss. Known defects are why the
+comparison shows it only beside the interval: see docs/evidence.md.
+
+`replay` repeats the textbook loop bit for bit: `numpy.random.RandomState(seed)`, then per resample
+`randint(0, n, n)` for the row indices, and scikit-learn's `roc_auc_score` of both models on the same indices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.evidence.draws import Resampled
+from services.evidence.estimates import FloatArray
+from services.evidence.fallback import auc_from_counts
+from services.evidence.ranking import rank_order
+from services.evidence.record import PublishedRule
+
+DEFAULT_BAR = 0.9
+
+
+def rule_of(resampled: Resampled, *, bar: float, seed: int, higher_is_better: bool = True) -> PublishedRule:
+    """The rule's verdict on resamples that were drawn anyway."""
+    first, second = resampled.candidate, resampled.current
+    level_or_better = first >= second if higher_is_better else first <= second
+    rate = float(level_or_better.mean())
+    return PublishedRule(rate >= bar, rate, bar, len(first), seed, resampled.engine)
+
+
+def replay(labels: FloatArray, candidate: FloatArray, current: FloatArray, *, resamples: int, seed: int) -> Resampled:
+    """The reference loop's values from its own random stream, without its sorting: equal to scikit-learn to 1e-12."""
+    stream = np.random.RandomState(seed)  # noqa: NPY002 - the reference's stream, to be replayed
+    rows = len(labels)
+    positive = labels == 1
+    orders = [rank_order(scores) for scores in (candidate, current)]
+    found = np.empty((2, resamples))
+    for place in range(resamples):
+        counts = np.bincount(stream.randint(0, rows, rows), minlength=rows)
+        for side, order in enumerate(orders):
+            found[side, place] = auc_from_counts(positive, order, counts)
+    return Resampled(found[0], found[1], "reference")

@@ -1,0 +1,214 @@
+"""Slices: for whom is the candidate better or worse? Worst first, with a guard that no mean can hide."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from services.errors import InvalidInputError
+from services.evidence.alignment import Aligned
+from services.evidence.estimates import NAN, Difference, harm_p_value, holm
+from services.evidence.findings import Finding, Severity
+from services.evidence.inputs import Task
+from services.evidence.labels import numbers
+from services.evidence.metrics import Paired, Settings, paired_metrics
+from services.evidence.record import Gap, SliceLine, finite, gap_of
+from services.evidence.tables import Column, canonical_texts
+
+LEVEL = 0.05
+MIN_ROWS = 30
+"""Smaller segments are listed, not judged."""
+MIN_PER_CLASS = 10
+BRIER_HARM = 0.05
+"""A segment's Brier score must rise by this share before shifted scores count as harm."""
+_MANY = 12
+_SHOWN = 20
+_COLUMNS_AT_MOST = 30
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    line: SliceLine
+    p_rank: float
+    p_brier: float
+
+
+def segments(values: Column, *, bins: int = 4) -> list[tuple[str, Mask]]:
+    """Segments of one column: each value, or quantile ranges when there are many numbers; rare values together."""
+    parsed, bad = numbers(values)
+    texts = canonical_texts(values)
+    names = [text for text in texts.tolist() if text is not None]
+    if bad == 0 and len(set(names)) > _MANY:
+        return _ranges(parsed, bins)
+    kinds, counts = np.unique(np.asarray(names, dtype=str), return_counts=True)
+    shown = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")][:_SHOWN]]
+    found = [(kind, np.asarray(texts == kind, dtype=bool)) for kind in shown]
+    rest = np.asarray([text is not None and text not in set(shown) for text in texts.tolist()], dtype=bool)
+    missing = np.asarray([text is None for text in texts.tolist()], dtype=bool)
+    found += [("(other)", rest)] if rest.any() else []
+    return [*found, ("(missing)", missing)] if missing.any() else found
+
+
+def _ranges(values: npt.NDArray[np.float64], bins: int) -> list[tuple[str, Mask]]:
+    known = np.isfinite(values)
+    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, bins + 1)))
+    found: list[tuple[str, Mask]] = []
+    for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        last = place == len(edges) - 2
+        mask = known & (values >= low) & ((values <= high) if last else (values < high))
+        found.append((f"{low:g} to {'' if last else 'below '}{high:g}", mask))
+    return [*found, ("(missing)", ~known)] if not known.all() else found
+
+
+def slice_columns(rows: Aligned, asked: tuple[str, ...] | None, *, skip: frozenset[str]) -> dict[str, Column]:
+    """The columns asked for, or all further ones that split the rows into few segments.
+
+    Raises InvalidInputError when a column asked for is in neither table.
+    """
+    if asked is not None:
+        for name in asked:
+            if name not in rows.further:
+                present = ", ".join(list(rows.further)[:20]) or "none"
+                raise InvalidInputError(
+                    f"Neither table has the slice column {name!r}.", hint=f"Present: {present}.", code="column_missing"
+                )
+        return {name: rows.further[name] for name in asked}
+    found = {name: values for name, values in rows.further.items() if name not in skip and _splits(values)}
+    return dict(list(found.items())[:_COLUMNS_AT_MOST])
+
+
+def _splits(values: Column) -> bool:
+    """Two to fifty kinds, or numbers that can be cut into ranges (whole numbers that never repeat are ids)."""
+    kinds = {text for text in canonical_texts(values).tolist() if text is not None}
+    if len(kinds) <= 50:
+        return len(kinds) > 1
+    parsed, bad = numbers(values)
+    whole = bool(np.all(parsed[np.isfinite(parsed)] % 1 == 0))
+    return bad == 0 and not (whole and len(kinds) > 0.9 * len(values))
+
+
+def slice_lines(
+    rows: Aligned, columns: dict[str, Column], *, settings: Settings, metric: str, margin: float, harmed_overall: bool
+) -> tuple[SliceLine, ...]:
+    """One line a segment, the harmed and the worst first; Holm over all segments and both guards.
+
+    Where the calibration is harmed overall, a segment is harmed by its scores only when clearly more than the mean.
+    """
+    judged = [
+        _judge(rows.take(mask), (name, value), settings=settings, metric=metric, margin=margin)
+        for name, values in columns.items()
+        for value, mask in segments(values)
+        if mask.any()
+    ]
+    adjusted = holm([part.p_rank for part in judged] + [part.p_brier for part in judged])
+    least = 1.5 * _brier_rise(rows, settings) if harmed_overall else 0.001
+    lines = [
+        _flagged(part.line, adjusted[place], adjusted[len(judged) + place], least_rise=least)
+        for place, part in enumerate(judged)
+    ]
+    return tuple(sorted(lines, key=_harm_order))
+
+
+def _judge(rows: Aligned, which: tuple[str, str], *, settings: Settings, metric: str, margin: float) -> _Judged:
+    paired = paired_metrics(rows, settings, only=metric)
+    note = _too_small(rows)
+    nothing = Gap(None, None, None)
+    line = SliceLine(
+        which[0], which[1], rows.rows, _positives(rows), metric, None, None, nothing, None, None, note=note
+    )
+    p_rank = NAN
+    if paired:
+        difference = paired[0].difference(rows.labels, rows.groups)
+        p_rank = NAN if note else harm_p_value(difference, margin=margin, higher_is_better=paired[0].higher_is_better)
+        line = _with_metric(line, paired[0], difference, p_rank)
+    return _with_brier(line, p_rank, rows, settings, judged=not note or note == _ONE_SIDED)
+
+
+_ONE_SIDED = "too few rows of one class"
+
+
+def _too_small(rows: Aligned) -> str:
+    if rows.rows < MIN_ROWS:
+        return f"fewer than {MIN_ROWS} rows"
+    if rows.task is Task.BINARY and min(rows.labels.sum(), (1 - rows.labels).sum()) < MIN_PER_CLASS:
+        return _ONE_SIDED
+    return ""
+
+
+def _positives(rows: Aligned) -> int | None:
+    return int(rows.labels.sum()) if rows.task is Task.BINARY else None
+
+
+def _with_metric(line: SliceLine, paired: Paired, difference: Difference, p_value: float) -> SliceLine:
+    return replace(
+        line,
+        candidate=finite(paired.candidate.value),
+        current=finite(paired.current.value),
+        difference=gap_of(difference),
+        p_value=finite(p_value),
+    )
+
+
+def _with_brier(line: SliceLine, p_rank: float, rows: Aligned, settings: Settings, *, judged: bool) -> _Judged:
+    found = paired_metrics(rows, settings, only="brier") if rows.task is Task.BINARY else ()
+    if not found:
+        return _Judged(line, p_rank, NAN)
+    brier = found[0]
+    line = replace(line, brier_candidate=finite(brier.candidate.value), brier_current=finite(brier.current.value))
+    if not judged:
+        return _Judged(line, p_rank, NAN)
+    difference = brier.difference(rows.labels, rows.groups)
+    return _Judged(line, p_rank, harm_p_value(difference, margin=0.0, higher_is_better=False))
+
+
+def _brier_rise(rows: Aligned, settings: Settings) -> float:
+    found = paired_metrics(rows, settings, only="brier")
+    return found[0].candidate.value - found[0].current.value if found else 0.0
+
+
+def _flagged(line: SliceLine, p_rank: float, p_brier: float, *, least_rise: float) -> SliceLine:
+    return replace(
+        line,
+        p_adjusted=finite(p_rank),
+        brier_p_adjusted=finite(p_brier),
+        harmed=p_rank < LEVEL or (p_brier < LEVEL and _rises(line, least_rise)),
+    )
+
+
+def _rises(line: SliceLine, least: float) -> bool:
+    if line.brier_candidate is None or line.brier_current is None:
+        return False
+    return line.brier_candidate - line.brier_current > max(BRIER_HARM * line.brier_current, least)
+
+
+def _harm_order(line: SliceLine) -> tuple[bool, float, float]:
+    """Harmed first, then by how sure the harm is, then by its size; unknown last."""
+    known = [p for p in (line.p_adjusted, line.brier_p_adjusted) if p is not None]
+    size = line.difference.value
+    return not line.harmed, min(known) if known else math.inf, size if size is not None else math.inf
+
+
+def slice_findings(lines: tuple[SliceLine, ...]) -> list[Finding]:
+    """`slice_harm` for every segment that the guard caught."""
+    return [
+        Finding("slice_harm", Severity.BLOCKING, f"{line.column}={line.value}", _harm_sentence(line))
+        for line in lines
+        if line.harmed
+    ]
+
+
+def _harm_sentence(line: SliceLine) -> str:
+    who = f"{line.column} = {line.value} ({line.rows} rows)"
+    gap = line.difference
+    ranked = line.p_adjusted is not None and line.p_adjusted < LEVEL
+    if ranked and gap.value is not None and line.current is not None and line.candidate is not None:
+        reach = f" (95 % interval {gap.low:+.3f} to {gap.high:+.3f})" if gap.low is not None else ""
+        return f"The candidate is worse for {who}: {line.metric} {line.current:.3f} to {line.candidate:.3f}{reach}."
+    return (
+        f"The candidate's scores are off for {who}: "
+        f"Brier score {line.brier_current or 0:.3f} to {line.brier_candidate or 0:.3f}."
+    )

@@ -1,0 +1,248 @@
+"""Reads tables of predictions: Parquet, CSV and JSON (records, lines, and MLflow's `{"columns": …, "data": …}`).
+
+A table is a name and its columns as numpy arrays; text from CSV stays text and is parsed where its meaning is known.
+A table above the row limit is read in pieces and thinned by a hash of the row id, so that two tables keep the same
+rows whatever their order; the share kept is recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from services.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROW_LIMIT = 2_000_000
+"""Rows kept at most; above it every second row (by hash of its id) is left out, again and again."""
+_PIECE = 200_000
+Column = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of equal length. `rows_total` counts the rows of the source; `rate` is the share of ids kept (1: all)."""
+
+    name: str
+    columns: Mapping[str, Column]
+    rows_total: int
+    rate: float = 1.0
+
+    @property
+    def rows(self) -> int:
+        """Rows at hand."""
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    def column(self, name: str, *, role: str) -> Column:
+        """The column, or an error that names those present."""
+        if name not in self.columns:
+            present = ", ".join(list(self.columns)[:20]) or "none"
+            raise InvalidInputError(
+                f"The {self.name} table has no column {name!r} for the {role}.",
+                hint=f"Columns present: {present}. Name the right one with --{role}.",
+                code="column_missing",
+            )
+        return self.columns[name]
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Table:
+        """The same table with the rows where the mask is true."""
+        return replace(self, columns={name: values[rows] for name, values in self.columns.items()})
+
+
+def read_table(path: Path, *, name: str, key: str | None = None, row_limit: int = ROW_LIMIT) -> Table:
+    """Read a file by its ending (.parquet, .pq, .csv, .tsv, .json, .jsonl, also .gz for CSV).
+
+    Raises InvalidInputError when it is missing, unreadable, of another kind, or empty.
+    """
+    if not path.is_file():
+        raise InvalidInputError(
+            f"The {name} table {path.name!r} is not there.", hint="Check the path.", code="file_missing"
+        )
+    try:
+        pieces = _pieces(path)
+        table = _collect(pieces, name=name, key=key, row_limit=row_limit)
+    except InvalidInputError:
+        raise
+    except Exception as error:
+        raise InvalidInputError(
+            f"The {name} table {path.name!r} cannot be read: {_first_line(error)}",
+            hint="Give a Parquet, CSV or JSON file with one row per prediction.",
+            code="file_unreadable",
+        ) from error
+    if table.rows == 0:
+        raise InvalidInputError(
+            f"The {name} table {path.name!r} has no rows.", hint="Score the evaluation data first.", code="empty_table"
+        )
+    return table
+
+
+def table_from_mapping(columns: Mapping[str, Any], *, name: str) -> Table:
+    """A table from columns in memory (lists or arrays of equal length)."""
+    arrays = {str(key): _plain(np.asarray(values)) for key, values in columns.items()}
+    lengths = {len(values) for values in arrays.values()}
+    if len(lengths) > 1:
+        raise InvalidInputError(f"The {name} table has columns of different lengths.", hint="Give rectangular data.")
+    return Table(name, arrays, lengths.pop() if lengths else 0)
+
+
+def table_from_frame(frame: pd.DataFrame, *, name: str) -> Table:
+    """A table from a data frame."""
+    return Table(name, _columns_of(frame), len(frame))
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def _pieces(path: Path) -> Iterator[pd.DataFrame]:
+    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if kind in {"parquet", "pq"}:
+        return _parquet_pieces(path)
+    if kind in {"csv", "tsv", "txt"}:
+        return _csv_pieces(path)
+    if kind in {"json", "jsonl", "ndjson"}:
+        return _json_pieces(path)
+    raise InvalidInputError(
+        f"The file {path.name!r} has an unknown ending.",
+        hint="Use .parquet, .csv, .tsv, .json or .jsonl.",
+        code="file_kind",
+    )
+
+
+def _parquet_pieces(path: Path) -> Iterator[pd.DataFrame]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        if file.metadata.num_rows == 0:
+            yield file.schema_arrow.empty_table().to_pandas()
+        for batch in file.iter_batches(batch_size=_PIECE):
+            yield batch.to_pandas()
+
+
+def _csv_pieces(path: Path) -> Iterator[pd.DataFrame]:
+    import pandas as pd
+
+    separator = _separator(path)
+    with pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator, chunksize=_PIECE) as reader:
+        yield from reader
+
+
+def _separator(path: Path) -> str:
+    """The one of comma, semicolon, tab and bar that the header line has most of."""
+    import gzip
+
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8-sig") as file:
+        header = file.readline()
+    return max(",;\t|", key=header.count)
+
+
+def _json_pieces(path: Path) -> Iterator[pd.DataFrame]:
+    import pandas as pd
+
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError:
+        content = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(content, dict) and {"columns", "data"} <= content.keys():
+        yield pd.DataFrame(content["data"], columns=content["columns"])
+    elif isinstance(content, dict) and all(isinstance(values, list) for values in content.values()):
+        yield pd.DataFrame(content)
+    elif isinstance(content, list) and all(isinstance(row, dict) for row in content):
+        yield pd.DataFrame(content)
+    else:
+        raise InvalidInputError(
+            f"The file {path.name!r} is JSON, but no table.",
+            hint='Give a list of records, or {"columns": […], "data": [[…]]} as MLflow writes it.',
+            code="file_kind",
+        )
+
+
+def _collect(pieces: Iterator[pd.DataFrame], *, name: str, key: str | None, row_limit: int) -> Table:
+    kept: list[Table] = []
+    total, halvings = 0, 0
+    for frame in pieces:
+        piece = Table(name, _columns_of(frame), len(frame))
+        total += len(frame)
+        kept.append(_thinned(piece, key, halvings))
+        while key is not None and sum(part.rows for part in kept) > row_limit:
+            halvings += 1
+            kept = [_thinned(part, key, halvings) for part in kept]
+    columns = _joined(kept)
+    return Table(name, columns, total, 0.5**halvings)
+
+
+def _joined(parts: list[Table]) -> dict[str, Column]:
+    parts = [part for part in parts if part.rows] or parts[:1]
+    names = parts[0].columns if parts else {}
+    return {name: np.concatenate([part.columns[name] for part in parts]) for name in names}
+
+
+def _thinned(table: Table, key: str | None, halvings: int) -> Table:
+    if halvings == 0 or key is None:
+        return table
+    return table.take(kept_by_hash(canonical_texts(table.column(key, role="key")), 0.5**halvings))
+
+
+def kept_by_hash(ids: Column, rate: float) -> npt.NDArray[np.bool_]:
+    """Which row ids belong to the sample of this rate: a fixed hash, so that every table keeps the same ones."""
+    import pandas as pd
+
+    hashed = pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)
+    return hashed < np.uint64(min(int(rate * 2**64), 2**64 - 1))
+
+
+def _columns_of(frame: pd.DataFrame) -> dict[str, Column]:
+    return {str(name): _plain(frame.iloc[:, place].to_numpy()) for place, name in enumerate(frame.columns)}
+
+
+def _plain(values: Column) -> Column:
+    """Integers, floats and booleans stay; everything else becomes objects with None for missing."""
+    if values.ndim != 1:
+        raise InvalidInputError("A column holds lists, not single values.", hint="Give one value a cell.")
+    if values.dtype.kind in "iufb":
+        return values
+    out = np.empty(len(values), dtype=object)
+    out[:] = [None if _is_missing(value) else value for value in values.tolist()]
+    return out
+
+
+def _is_missing(value: object) -> bool:
+    return value is None or value != value or type(value).__name__ in {"NAType", "NaTType"}  # noqa: PLR0124 - NaN
+
+
+def canonical_texts(values: Column) -> Column:
+    """Values as texts that are equal when a person calls them equal: 7, 7.0 and "7" alike; None stays None."""
+    out = np.empty(len(values), dtype=object)
+    if values.dtype.kind in "iu":
+        out[:] = list(map(str, values.tolist()))
+        return out
+    out[:] = [canonical_text(value) for value in values.tolist()]
+    return out
+
+
+def canonical_text(value: object) -> str | None:
+    """One value as canonical text."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    text = str(value).strip()
+    head, dot, tail = text.partition(".")
+    if dot and tail.strip("0") == "" and head.removeprefix("-").isdigit():
+        return head
+    return text
