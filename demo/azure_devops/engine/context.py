@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +50,13 @@ class RunContext:
     python: Path = field(default_factory=lambda: Path(sys.executable))
     """Interpreter that `UsePythonVersion@0` offers first."""
     clock: Callable[[], datetime] = utc_now
+    monotonic: Callable[[], float] = time.monotonic
+    """Seconds, for the time limits of steps and jobs."""
     seconds_per_minute: float = 60.0
-    """Length of a minute of ``timeoutInMinutes``; tests shorten it."""
+    """Length of a minute of ``timeoutInMinutes``, so that a demonstration can shorten it."""
     stop_grace: tuple[float, float] = (7.5, 2.5)
     """Seconds from SIGINT to SIGTERM and from SIGTERM to SIGKILL."""
+
+    def seconds(self, minutes: int) -> float:
+        """Minutes of the YAML as seconds of `monotonic`."""
+        return minutes * self.seconds_per_minute

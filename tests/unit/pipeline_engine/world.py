@@ -24,7 +24,8 @@ class KeptJournal:
 
     copies: Path
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    cancel_when: Callable[[str], bool] = lambda _: False
+    on_line: Callable[[str], None] = lambda _: None
+    """Called with each logged line, without its time."""
     records: dict[str, Record] = field(default_factory=dict)
     history: list[Record] = field(default_factory=list)
     logs: dict[str, str] = field(default_factory=dict)
@@ -47,8 +48,8 @@ class KeptJournal:
     def write_log(self, record_id: str, text: str) -> None:
         with self.lock:
             self.logs[record_id] = self.logs.get(record_id, "") + text
-        if self.cancel_when(text):
-            self.cancelled.set()
+        for line in text.splitlines():
+            self.on_line(line[29:])
 
     def rename_run(self, build_number: str) -> None:
         self.names.append(build_number)
@@ -137,12 +138,38 @@ def plan_of(
 
 
 @dataclass
+class Watch:
+    """A clock for time limits that only moves when told to."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
 class World:
     """A place to run pipelines in; one folder, any number of runs."""
 
     folder: Path
     journal: KeptJournal
     context: dict[str, Any] = field(default_factory=dict)
+    watch: Watch = field(default_factory=Watch)
+
+    def on(self, line: str, act: Callable[[], None]) -> None:
+        """Do something when a step has printed this line."""
+        before = self.journal.on_line
+
+        def on_line(text: str) -> None:
+            before(text)
+            if text == line:
+                act()
+
+        self.journal.on_line = on_line
+
+    def pass_minutes(self, minutes: float) -> None:
+        """Let time go by, as far as time limits are concerned."""
+        self.watch.seconds += 60 * minutes
 
     def run(self, text: str, *, context: Mapping[str, Any] | None = None, **plan: Any) -> RunOutcome:
         """Run a pipeline to its end in real processes."""
@@ -151,7 +178,8 @@ class World:
             "work_dir": self.folder / "work",
             "source_dir": self.folder / "source",
             "predefined_variables": {"Build.BuildId": "501", "Build.BuildNumber": "1"},
-            "stop_grace": (0.3, 0.3),
+            "stop_grace": (5, 5),
+            "monotonic": self.watch,
         }
         made = RunContext(**(settings | self.context | dict(context or {})))
         return run_pipeline(plan_of(text, **plan), context=made, journal=self.journal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -239,7 +238,7 @@ class JobRun:
         variables.update(folder_variables(folders), readonly=True)
         attempt = context.attempt
         variables.update(job_variables(stage.plan, self._plan, instance, attempt=attempt, record_id=record.id))
-        limit = self._limit() * context.seconds_per_minute
+        limit = context.seconds(self._plan.timeout_minutes)
         return JobState(
             stage=stage,
             plan=self._plan,
@@ -251,13 +250,8 @@ class JobRun:
             names=names,
             processes=Processes(context.stop_grace),
             ignores_cancel=self._ignores_cancel,
-            deadline=time.monotonic() + limit if limit else None,
+            deadline=context.monotonic() + limit if limit else None,
         )
-
-    def _limit(self) -> int:
-        """Minutes that the job may take; those that run in spite of a cancel get the cancel's time only."""
-        limit, rest = self._plan.timeout_minutes, self._plan.cancel_timeout_minutes
-        return (min(limit, rest) if limit else rest) if self._ignores_cancel else limit
 
 
 def _all_steps(job: JobState, instance: InstancePlan) -> None:

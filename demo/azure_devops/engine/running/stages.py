@@ -61,18 +61,21 @@ class StageRun:
     def _result(self) -> tuple[RecordResult, str | None]:
         if self._plan.name in self._run.context.stages_to_skip:
             return "skipped", None
+        # Looked at once: a stage that runs in spite of a cancel must not stop for the same cancel.
+        by_run, by_stage = self._run.journal.is_cancelled(), self._run.journal.stage_cancelled(self._plan.name)
         try:
-            if not self._wanted():
+            if not self._wanted(cancelled=by_run or by_stage):
                 return "skipped", None
         except ExpressionError as error:
             return "failed", f"The condition of the stage failed: {error}"
+        self._state.ignores_run, self._state.ignores_stage = by_run, by_stage
         verdict = self._checks()
         if verdict is not None:
             return verdict, _REJECTED if verdict == "failed" else None
         self._record = self._recorder.start(self._record)
         return self._jobs(), None
 
-    def _wanted(self) -> bool:
+    def _wanted(self, *, cancelled: bool) -> bool:
         run, plan = self._run, self._plan
         wants = {stage.name: stage.depends_on for stage in run.plan.stages}
         before = {name: run.stages[name].result for name in ancestors(plan.name, wants) if name in run.stages}
@@ -80,7 +83,7 @@ class StageRun:
         variables = stage_level_variables(run, plan, names)
         variables.update(stage_variables(plan, attempt=run.context.attempt))
         deselected = run.context.stages_to_skip
-        functions = graph_functions(before, cancelled=self._state.cancelled(), deselected=deselected)
+        functions = graph_functions(before, cancelled=cancelled, deselected=deselected)
         return holds(plan.condition, {**names, "variables": variables.mapping()}, functions)
 
     def _checks(self) -> RecordResult | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,11 +39,16 @@ class StageState:
     plan: StagePlan
     record_id: str
     jobs: dict[str, JobOutcome] = field(default_factory=dict)
+    ignores_run: bool = False
+    """True for a stage whose condition held although the run was cancelled already; it then runs as any other."""
+    ignores_stage: bool = False
+    """As `ignores_run`, for a stage that was cancelled itself before it started."""
 
     def cancelled(self) -> bool:
         """True once the run or this stage is to be cancelled."""
         journal = self.run.journal
-        return journal.is_cancelled() or journal.stage_cancelled(self.plan.name)
+        by_run = not self.ignores_run and journal.is_cancelled()
+        return by_run or (not self.ignores_stage and journal.stage_cancelled(self.plan.name))
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ class JobState:
     processes: Processes
     status: RecordResult = "succeeded"
     ignores_cancel: bool = False
-    """True for jobs that started on purpose after the run was cancelled."""
+    """True for jobs whose condition held although the run was cancelled already."""
     deadline: float | None = None
     cancelled_at: float | None = None
     out_of_time: bool = False
@@ -122,14 +126,14 @@ class JobState:
     def cancelled(self) -> bool:
         """True once this job is to stop: cancelled from outside, or out of time."""
         if self.cancelled_at is None:
-            self.out_of_time = self.deadline is not None and time.monotonic() >= self.deadline
+            self.out_of_time = self.deadline is not None and self.run.context.monotonic() >= self.deadline
             if self.out_of_time or (not self.ignores_cancel and self.stage.cancelled()):
-                self.cancelled_at = time.monotonic()
+                self.cancelled_at = self.run.context.monotonic()
         return self.cancelled_at is not None
 
     def must_end(self) -> bool:
         """True once even steps that run on after a cancel must stop (``cancelTimeoutInMinutes``)."""
         if self.cancelled_at is None:
             return False
-        allowed = self.plan.cancel_timeout_minutes * self.run.context.seconds_per_minute
-        return time.monotonic() >= self.cancelled_at + allowed
+        context = self.run.context
+        return context.monotonic() >= self.cancelled_at + context.seconds(self.plan.cancel_timeout_minutes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -136,7 +135,7 @@ class StepRun:
 
     def should_stop(self) -> str | None:
         """Why the step must end now: ``timeout``, ``canceled``, or None."""
-        if self.deadline is not None and time.monotonic() >= self.deadline:
+        if self.deadline is not None and self.job.run.context.monotonic() >= self.deadline:
             return "timeout"
         if self.job.cancelled() and (self.job.must_end() or not self._runs_on()):
             return "canceled"

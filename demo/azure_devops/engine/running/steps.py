@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 from demo.azure_devops.engine.expressions.errors import ExpressionError
@@ -87,7 +86,8 @@ def _attempt(job: JobState, step: StepPlan, record: Record) -> StepRun:
         env={name: expand(value) for name, value in step.env.items()},
     )
     if step.timeout_minutes:
-        run.deadline = time.monotonic() + step.timeout_minutes * job.run.context.seconds_per_minute
+        context = job.run.context
+        run.deadline = context.monotonic() + context.seconds(step.timeout_minutes)
     try:
         RUNNERS[step.task](run)
     except Exception as error:  # noqa: BLE001  # a broken step ends as a failed record, never as a dead run

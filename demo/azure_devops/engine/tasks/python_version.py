@@ -23,12 +23,18 @@ _CONDITION = re.compile(r"\s*(>=|<=|==|=|>|<|~=)?\s*v?(\d+(?:\.(?:\d+|[xX*]))*)\
 def run_use_python(step: StepRun) -> None:
     """Put an interpreter first on the PATH: one that matches, or with a warning the one at hand."""
     spec = step.inputs["versionSpec"]
-    found = [(path, version) for path in _candidates(step, spec) if (version := _version(path)) is not None]
+    found: list[tuple[Path, str]] = []
+    for candidate in _candidates(step, spec):
+        known = _version(candidate)
+        if known is not None:
+            found.append((candidate, known))
+            if matches(known, spec):
+                break
     if not found:
         raise TaskError("No Python interpreter was found on this machine")
-    match = next(((path, version) for path, version in found if matches(version, spec)), None)
-    path, version = match or found[0]
-    if match is None:
+    fits = matches(found[-1][1], spec)
+    path, version = found[-1] if fits else found[0]
+    if not fits:
         step.warning(f"Python {spec} is not on this machine. The local server goes on with Python {version} ({path}).")
     else:
         step.log(f"Found Python {version} for '{spec}': {path}")
@@ -41,10 +47,12 @@ def _candidates(step: StepRun, spec: str) -> Iterator[Path]:
     yield step.job.run.context.python
     numbers = re.match(r"\D*(\d+)\.(\d+)", spec)
     names = [f"python{numbers.group(1)}.{numbers.group(2)}"] if numbers else []
-    for name in (*names, "python3", "python"):
-        program = find_program(step, name)
-        if program:
-            yield Path(program)
+    programs = (find_program(step, name) for name in (*names, "python3", "python"))
+    seen = {step.job.run.context.python}
+    for path in (Path(program) for program in programs if program):
+        if path not in seen:
+            yield path
+        seen.add(path)
 
 
 def _version(path: Path) -> str | None:
