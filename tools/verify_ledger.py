@@ -56,7 +56,6 @@ def parse(line, seq):
         if text == line[:-1] and entry["seq"] == seq: return entry
     except (ValueError, TypeError, KeyError): pass
     raise Bad("integrity", f"first bad entry: {seq}: its text is not that of ledger entry {seq}")
-
 class Note:
     def __init__(self, match):
         self.origin, self.size, self.root = match[1].decode(), int(match[2]), base64.b64decode(match[3])
@@ -65,7 +64,6 @@ class Note:
         parts = [(line.split()[1], base64.b64decode(line.split()[2] + "==")) for line in self.lines]
         checks = [ed25519(k[2], raw[4:], self.text) for k in keys for name, raw in parts if (name, raw[:4]) == k[:2]]
         return bool(checks) and all(checks)
-
 class Log:
     def __init__(self, keys):
         self.keys, self.name, self.origin = dict.fromkeys(keys, "9"), keys[0][0], f"{keys[0][0]}/1"
@@ -74,19 +72,21 @@ class Log:
         return [note for note in map(Note, NOTE.finditer(text)) if note.origin.rpartition("/")[0] == self.name]
     def walk(self, export, marks, forms):
         own = {note.size: note for note in self.notes((export / "checkpoints.txt").read_bytes())}
+        old, since = [], []  # the tree at the last own checkpoint, and the lines after it
         with (export / "entries.jsonl").open("rb") as lines:
             for cut in sorted({*own, *(mark for mark in marks if mark < max(own, default=0))}):
-                old, start, piece = self.rows, self.size, [*itertools.islice(lines, cut - self.size)]
-                self.rows, self.size = grow(old, piece), start + len(piece)
+                start, piece = self.size, [*itertools.islice(lines, cut - self.size)]
+                self.rows, self.size, since = grow(self.rows, piece), start + len(piece), since + piece
                 in_order = [*map(int, TAIL.findall(b"".join(piece)))] == [*range(start + 1, cut + 1)]
                 for seq, line in enumerate(piece if forms or not in_order else (), start + 1): parse(line, seq)
                 if self.size < cut: raise Bad("integrity", f"first bad entry: {self.size + 1}: it is missing")
                 if cut in own and own[cut].root != root_of(self.rows):
                     steps = {note.size: note.root for note in self.notes((export / "steps.txt").read_bytes())}
-                    for seq, line in enumerate(piece, start + 1):
+                    for seq, line in enumerate(since, self.size - len(since) + 1):
                         if steps.get(seq) != root_of(old := grow(old, [line])): break
                     raise Bad("integrity", f"first bad entry: {seq}: it does not lead to the root that was signed")
                 if cut in own: self.follow(own[cut], parse(piece[-1], cut))
+                if cut in own: old, since = self.rows, []
                 self.seen[cut] = (self.origin, root_of(self.rows), piece[-1])
             if next(lines, b""): raise Bad("integrity", f"first bad entry: {self.size + 1}: no checkpoint covers it")
     def follow(self, note, entry):  # checks a signature; takes new keys and origins from the log's own entries

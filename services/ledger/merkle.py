@@ -121,9 +121,9 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
 
 def consistency_ranges(old: int, new: int) -> list[Range]:
     """The ranges that prove a tree of `new` leaves extends one of `old` (RFC 9162, 2.1.4.1)."""
-    if not 0 <= old <= new:
-        raise InvalidInputError(f"A ledger of {new} entries cannot extend one of {old}.")
-    if old in {0, new}:
+    if not 0 < old <= new:
+        raise InvalidInputError(f"There is no proof that a ledger of {new} entries extends one of {old}.")
+    if old == new:
         return []
     first, end, ranges = 0, new, list[Range]()
     while end != old:
@@ -166,26 +166,18 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 def verify_consistency(old: int, new: int, proof: Sequence[bytes], *, old_root: bytes, new_root: bytes) -> None:
     """Raise `ProofError` unless the tree `new_root` extends the tree `old_root` (RFC 9162, 2.1.4.2)."""
-    if not 0 <= old <= new:
-        raise ProofError(f"A tree of {new} leaves cannot extend one of {old}.")
-    _check_hashes(old_root, new_root, *proof)
-    if old in {0, new}:
-        _verify_trivial(old, new, proof, (old_root, new_root))
+    if not 0 < old <= new:
+        raise ProofError(f"There is no proof that a tree of {new} leaves extends one of {old}.")
+    if old == new:
+        if proof or old_root != new_root:
+            raise ProofError("Two trees of one size have one root, and need no proof.")
         return
+    _check_hashes(old_root, new_root, *proof)
     path = list(proof) if old & (old - 1) else [old_root, *proof]
     if not path:
         raise ProofError("The consistency proof is empty.")
     if _climb(old - 1, new - 1, path) != (old_root, new_root):
         raise ProofError("The consistency proof leads to other roots.")
-
-
-def _verify_trivial(old: int, new: int, proof: Sequence[bytes], roots: tuple[bytes, bytes]) -> None:
-    if proof:
-        raise ProofError("A consistency proof between these sizes has no hashes.")
-    if old == new and roots[0] != roots[1]:
-        raise ProofError("Two roots for one size.")
-    if old == 0 and roots[0] != EMPTY_ROOT:
-        raise ProofError("The root of the empty tree is another one.")
 
 
 def _climb(first: int, last: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:

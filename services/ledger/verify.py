@@ -17,7 +17,7 @@ from itertools import pairwise
 from services.errors import IntegrityError
 from services.ledger.entry import LedgerEntry
 from services.ledger.history import ADMIN_PREFIX, LogHistory
-from services.ledger.merkle import HASH_BYTES, leaf_hash
+from services.ledger.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from services.ledger.note import SignedNote, VerifierKey, parse_note
 from services.ledger.reader import read_stored, turning_points
 from services.ledger.store import EntryFilter, EntryPage, Head, LedgerArchive, StoredEntry
@@ -86,8 +86,23 @@ def verify_ledger(
     forms: bool = True,
 ) -> Verification:
     """Verify everything; `forms=False` leaves out canonical form and columns, and is several times faster."""
+    try:
+        return _verify(archive, keys, witnesses or {}, progress, forms=forms)
+    except IntegrityError as error:
+        # The head or a witness's note cannot even be read.
+        return Verification(0, EMPTY_ROOT, 0, (Finding(None, error.message),))
+
+
+def _verify(
+    archive: LedgerArchive,
+    keys: Sequence[VerifierKey],
+    witnesses: WitnessNotes,
+    progress: Progress | None,
+    *,
+    forms: bool,
+) -> Verification:
     head = archive.head()
-    walk = _Walk(archive, LogHistory.start(keys), _sort_notes(witnesses or {}), forms=forms)
+    walk = _Walk(archive, LogHistory.start(keys), _sort_notes(witnesses), forms=forms)
     try:
         walk.run(head, progress)
     except IntegrityError as error:
@@ -136,8 +151,7 @@ class _Walk:
     def result(self, size: int) -> Verification:
         views = [self._view(name, notes) for name, notes in self._held.items()]
         lost = {tail.origin: tail.size for tail in self._history.lost.values()}
-        root = self._tree.root()
-        return Verification(size, root, self._signatures, tuple(self.findings), tuple(views), lost)
+        return Verification(size, self._tree.root(), self._signatures, tuple(self.findings), tuple(views), lost)
 
     def _view(self, name: str, notes: Sequence[_Held]) -> WitnessView:
         here = [held.note.checkpoint.size for held in notes if held.note.checkpoint.origin == self._history.origin]
