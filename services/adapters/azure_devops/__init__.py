@@ -1,1 +1,53 @@
-"""Adapters for the ports in `services.ports`."""
+"""Azure DevOps over its REST API: the `ReleasePipelines` of the portal. `docs/azure-devops.md` has the protocol."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.adapters.azure_devops.config import AzureDevOpsConfig
+
+if TYPE_CHECKING:
+    from requests.auth import AuthBase
+
+    from services.ports import ReleasePipelines
+    from services.settings import Settings
+
+
+def build_pipelines(config: AzureDevOpsConfig) -> ReleasePipelines:
+    """The adapter for one organization."""
+    from services.adapters.azure_devops.calls import Calls
+    from services.adapters.azure_devops.pipelines import AzureDevOpsPipelines
+
+    return AzureDevOpsPipelines(Calls(config))
+
+
+def build_from_settings(settings: Settings) -> ReleasePipelines:
+    """The adapter as the settings say. Raises SettingsError."""
+    return build_pipelines(
+        AzureDevOpsConfig(
+            organization_url=settings.azure_devops_url,
+            auth=_auth(settings),
+            read_seconds=settings.azure_devops_timeout,
+            call_seconds=3 * settings.azure_devops_timeout,
+        )
+    )
+
+
+def _auth(settings: Settings) -> AuthBase:
+    from services.adapters.azure_devops.auth import EntraToken, PersonalAccessToken
+
+    if settings.azure_devops_auth == "pat":
+        return PersonalAccessToken(settings.azure_devops_token)
+    from azure import identity
+
+    client = settings.azure_devops_client_id or None
+    if settings.azure_devops_auth == "managed_identity":
+        return EntraToken(identity.ManagedIdentityCredential(client_id=client))
+    if settings.azure_devops_auth == "workload_identity":
+        tenant = settings.azure_devops_tenant_id or None
+        return EntraToken(identity.WorkloadIdentityCredential(tenant_id=tenant, client_id=client))
+    secret = settings.azure_devops_client_secret.get_secret_value()
+    return EntraToken(identity.ClientSecretCredential(settings.azure_devops_tenant_id, client or "", secret))
+
+
+__all__ = ["AzureDevOpsConfig", "build_from_settings", "build_pipelines"]

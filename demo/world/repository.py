@@ -1,0 +1,46 @@
+"""A small Git repository with the training code: one commit a version, made by its author, so that commits exist."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from demo.people import DemoPerson
+from demo.world.training import RECIPES, Recipe
+
+SOURCE = Path(__file__).with_name("training.py")
+GIT_SECONDS = 30
+
+
+def build_repository(folder: Path) -> dict[int, str]:
+    """Commit the training code once a version; returns version to commit id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _git(folder, "init", "-q", "-b", "main")
+    return {recipe.version: _commit(folder, recipe) for recipe in RECIPES}
+
+
+def _commit(folder: Path, recipe: Recipe) -> str:
+    (folder / "train.py").write_text(SOURCE.read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "version.txt").write_text(f"{recipe.version}: {recipe.title}\n{recipe.note}\n", encoding="utf-8")
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-q", "-m", f"Train version {recipe.version}: {recipe.title}", author=recipe.author)
+    return _git(folder, "rev-parse", "HEAD").strip()
+
+
+def _git(folder: Path, *arguments: str, author: DemoPerson | None = None) -> str:
+    who = (author.name, author.email) if author else ("Countersign demo", "demo@example.com")
+    environment = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(folder),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": who[0],
+        "GIT_AUTHOR_EMAIL": who[1],
+        "GIT_COMMITTER_NAME": who[0],
+        "GIT_COMMITTER_EMAIL": who[1],
+    }
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments],
+        env=environment, capture_output=True, text=True, timeout=GIT_SECONDS, check=True,
+    )  # fmt: skip
+    return done.stdout

@@ -1,0 +1,156 @@
+"""Reads what Azure DevOps answers into the domain's words. What is missing stays None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.domain.releases import (
+    ReleaseRun,
+    RunApproval,
+    RunArtifact,
+    RunRef,
+    RunResult,
+    RunState,
+    RunTestCase,
+    RunTests,
+    TimelineItem,
+)
+
+
+def run_of(run: Any, project: str, pipeline_id: int) -> ReleaseRun:
+    """A pipeline run (`azure.devops` model Run). Raises ValueError for an empty model: the SDK makes those."""
+    if run is None or not getattr(run, "id", None):
+        raise ValueError("an empty run")
+    parameters = run.template_parameters or {}
+    extra = getattr(run, "additional_properties", None) or {}
+    return ReleaseRun(
+        ref=RunRef(project, pipeline_id, int(run.id)),
+        name=str(run.name or run.id),
+        state=_enum(RunState, run.state, RunState.UNKNOWN),
+        result=_enum(RunResult, run.result, None),
+        created=aware(run.created_date),
+        finished=aware(run.finished_date),
+        web_url=_web(run, extra),
+        pipeline_name=str(getattr(run.pipeline, "name", "") or ""),
+        source_version=_commit(run),
+        parameters={str(k): str(v) for k, v in dict(parameters).items()},
+        tags=tuple(extra.get("tags") or ()),
+    )
+
+
+def item_of(record: Any) -> TimelineItem:
+    """A line of the timeline."""
+    return TimelineItem(
+        id=str(record.id),
+        parent_id=str(record.parent_id) if record.parent_id else None,
+        type=str(getattr(record, "type", None) or getattr(record, "record_type", "")),
+        name=str(record.name or ""),
+        state=str(record.state or "pending"),
+        result=str(record.result) if record.result else None,
+        order=int(record.order or 0),
+        attempt=int(record.attempt or 1),
+        identifier=str(record.identifier or ""),
+        started=aware(record.start_time),
+        finished=aware(record.finish_time),
+        log_id=int(record.log.id) if record.log and record.log.id is not None else None,
+        issues=tuple(f"{i.type}: {i.message}" for i in record.issues or ()),
+        percent=int(record.percent_complete) if record.percent_complete is not None else None,
+    )
+
+
+def tests_of(run: Any, cases: Sequence[Any]) -> RunTests:
+    """A test run with its results."""
+    total = int(run.total_tests or len(cases))
+    passed = int(run.passed_tests or 0)
+    failed = int(run.unanalyzed_tests or 0)
+    return RunTests(
+        id=int(run.id),
+        title=str(run.name or f"Test run {run.id}"),
+        total=total,
+        passed=passed,
+        failed=failed,
+        web_url=str(run.web_access_url or ""),
+        cases=tuple(_case(case) for case in cases),
+    )
+
+
+def _case(case: Any) -> RunTestCase:
+    return RunTestCase(
+        name=str(case.test_case_title or case.automated_test_name or "unnamed"),
+        outcome=str(case.outcome or "Unspecified"),
+        duration_ms=float(case.duration_in_ms) if case.duration_in_ms is not None else None,
+        message=str(case.error_message or "")[:2000],
+    )
+
+
+def artifact_of(artifact: Any) -> RunArtifact:
+    """A published artifact."""
+    resource = artifact.resource
+    properties = (resource.properties if resource else None) or {}
+    size = properties.get("artifactsize")
+    return RunArtifact(
+        name=str(artifact.name),
+        download_url=str(resource.download_url or "") if resource else "",
+        size=int(size) if size is not None and str(size).isdigit() else None,
+    )
+
+
+def approval_of(value: Mapping[str, Any]) -> RunApproval:
+    """An approval of a YAML pipeline; the SDK has no model for it."""
+    steps = value.get("steps") or []
+    return RunApproval(
+        id=str(value["id"]),
+        status=str(value.get("status", "undefined")),
+        assigned_to=tuple(_name(step.get("assignedApprover")) for step in steps),
+        decided_by=tuple(_name(s.get("actualApprover")) for s in steps if s.get("actualApprover")),
+        comment="; ".join(str(s["comment"]) for s in steps if s.get("comment")),
+        created=_time(value.get("createdOn")),
+    )
+
+
+def _name(identity: Any) -> str:
+    return (
+        str(identity.get("displayName") or identity.get("id") or "unknown") if isinstance(identity, dict) else "unknown"
+    )
+
+
+def aware(value: datetime | None) -> datetime | None:
+    """The SDK gives naive times where the server leaves out the zone; all are UTC."""
+    if value is None:
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _time(text: Any) -> datetime | None:
+    if not isinstance(text, str) or not text:
+        return None
+    whole, _, rest = text.rstrip("Z").partition(".")
+    return aware(datetime.fromisoformat(f"{whole}.{rest[:6].ljust(6, '0')}" if rest else whole))
+
+
+def _web(run: Any, extra: Mapping[str, Any]) -> str:
+    links = getattr(run, "_links", None)
+    for holder in (getattr(links, "additional_properties", None), extra.get("_links")):
+        if isinstance(holder, Mapping):
+            inner = holder.get("links", holder)
+            web = inner.get("web") if isinstance(inner, Mapping) else None
+            href = web.get("href") if isinstance(web, Mapping) else getattr(web, "href", None)
+            if href:
+                return str(href)
+    return ""
+
+
+def _commit(run: Any) -> str:
+    resources = getattr(run, "resources", None)
+    repositories = getattr(resources, "repositories", None) or {}
+    own = repositories.get("self") if isinstance(repositories, Mapping) else None
+    return str(getattr(own, "version", "") or "")
+
+
+def _enum(kind: Any, value: Any, otherwise: Any) -> Any:
+    try:
+        return kind(str(value)) if value is not None else otherwise
+    except ValueError:
+        return otherwise

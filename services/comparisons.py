@@ -1,0 +1,161 @@
+"""Compares versions side by side: what the registry says of them, and their held-out predictions on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.domain.catalogue import VersionRow
+from services.domain.registry import Run, VersionKey
+from services.errors import InvalidInputError, NotFoundError, PortalError
+from services.held_out import HeldOutPredictions, PredictionsFile
+from services.portal import CellRow, Curve, VersionComparison, VersionCurves
+from services.stores import Units
+
+FEWEST, MOST = 2, 8
+OPTION_NAMES = ("metric", "slice_margin", "resamples", "seed", "bar", "accept_not_worse")
+IGNORED_TAGS = ("mlflow.", "countersign.")
+
+
+def compare_files(
+    candidate: PredictionsFile, current: PredictionsFile, settings: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The paired comparison of two tables as plain JSON. Raises InvalidInputError."""
+    return compare_tables(candidate, current, settings).to_json()  # type: ignore[no-any-return]  # late import
+
+
+def compare_tables(candidate: PredictionsFile, current: PredictionsFile, settings: Mapping[str, Any]) -> Any:
+    """As `compare_files`, as a `services.evidence.comparison.Comparison`."""
+    from services.evidence.comparison import Options, compare
+    from services.evidence.inputs import Columns, Task, predictions_from_table
+    from services.evidence.tables import read_table
+
+    unknown = set(settings) - {*OPTION_NAMES, "margin", "task", "slices"}
+    if unknown:
+        raise InvalidInputError(
+            f"The comparison knows no setting {', '.join(sorted(unknown))}.",
+            hint=f"Possible: margin, task, slices, {', '.join(OPTION_NAMES)}.",
+        )
+    task = str(settings.get("task", "binary"))
+    chosen = {name: settings[name] for name in OPTION_NAMES if name in settings}
+    slices = tuple(settings["slices"]) if settings.get("slices") else None
+    sides = [
+        predictions_from_table(read_table(file.path, name=name, key="row_id"), Columns(slices=slices), task=Task(task))
+        for name, file in (("candidate", candidate), ("current", current))
+    ]
+    return compare(*sides, task=task, margin=settings.get("margin"), options=Options(slices=slices, **chosen))
+
+
+class ComparisonDesk:
+    """Implements `services.portal.Comparisons`."""
+
+    def __init__(self, units: Units, held_out: HeldOutPredictions) -> None:
+        self._units = units
+        self._held_out = held_out
+
+    def compare(self, keys: Sequence[VersionKey]) -> VersionComparison:
+        """Two to eight versions; the first is the baseline."""
+        wanted = list(dict.fromkeys(keys))
+        if not FEWEST <= len(wanted) <= MOST:
+            raise InvalidInputError(f"Choose {FEWEST} to {MOST} different versions.", hint="Select them on Models.")
+        rows, runs, tags = self._read(wanted)
+        files, problems = self._files(wanted, runs)
+        evidence, more = _evidence(wanted, files)
+        return VersionComparison(
+            details=tuple(rows),
+            metrics=_cells([run.metrics if run else {} for run in runs]),
+            parameters=_cells([run.params if run else {} for run in runs]),
+            datasets=_cells([_datasets(run) for run in runs]),
+            tags=_cells([{k: v for k, v in t.items() if not k.startswith(IGNORED_TAGS)} for t in tags]),
+            curves=tuple(_curves(key, wanted[0], evidence, problems) for key in wanted),
+            evidence=evidence,
+            problems=tuple([f"{key}: {problem}" for key, problem in problems.items()] + more),
+        )
+
+    def _read(self, keys: list[VersionKey]) -> tuple[list[VersionRow], list[Run | None], list[Mapping[str, str]]]:
+        rows: list[VersionRow] = []
+        runs: list[Run | None] = []
+        tags: list[Mapping[str, str]] = []
+        with self._units.read() as unit:
+            for key in keys:
+                found = unit.catalogue.version(key)
+                if found is None:
+                    raise NotFoundError(f"{key} is not in the catalogue.", hint="Check the name and the number.")
+                version, _, row, _ = found
+                kept = unit.catalogue.run(version.run_id) if version.run_id else None
+                rows.append(row)
+                runs.append(kept[0] if kept else None)
+                tags.append(version.tags)
+        return rows, runs, tags
+
+    def _files(
+        self, keys: list[VersionKey], runs: list[Run | None]
+    ) -> tuple[dict[VersionKey, PredictionsFile], dict[VersionKey, str]]:
+        files: dict[VersionKey, PredictionsFile] = {}
+        problems: dict[VersionKey, str] = {}
+        for key, run in zip(keys, runs, strict=True):
+            if run is None:
+                problems[key] = "The version has no run, so no held-out predictions."
+                continue
+            try:
+                files[key] = self._held_out.fetch(run.run_id, fresh=False)
+            except PortalError as error:
+                problems[key] = error.sentence()
+        return files, problems
+
+
+def _evidence(
+    keys: list[VersionKey], files: Mapping[VersionKey, PredictionsFile]
+) -> tuple[dict[VersionKey, Any], list[str]]:
+    baseline, evidence, problems = keys[0], {}, []
+    if baseline not in files:
+        return {}, []
+    for key in keys[1:]:
+        if key in files and key.model == baseline.model:
+            try:
+                evidence[key] = compare_tables(files[key], files[baseline], {})
+            except PortalError as error:
+                problems.append(f"{key} with {baseline}: {error.sentence()}")
+    return evidence, problems
+
+
+def _cells(columns: Sequence[Mapping[str, Any]]) -> tuple[CellRow, ...]:
+    names = sorted({name for column in columns for name in column})
+    return tuple(_cell(name, tuple(column.get(name) for column in columns)) for name in names)
+
+
+def _cell(name: str, values: tuple[Any, ...]) -> CellRow:
+    return CellRow(name, values, differs=len(set(map(repr, values))) > 1)
+
+
+def _datasets(run: Run | None) -> dict[str, str]:
+    return {f"{d.name} ({d.context or 'no context'})": d.digest for d in (run.datasets if run else ())}
+
+
+def _curves(
+    key: VersionKey, baseline: VersionKey, evidence: Mapping[VersionKey, Any], problems: Mapping[VersionKey, str]
+) -> VersionCurves:
+    if key == baseline:
+        found, side = next(iter(evidence.values()), None), "current"
+    else:
+        found, side = evidence.get(key), "candidate"
+    if found is None:
+        return VersionCurves(key, problem=problems.get(key, "There is nothing to compare it with on the same rows."))
+    curves = found.curves
+    return VersionCurves(
+        key,
+        roc=_curve(curves.get("roc", {}).get(side), "false_positive_rate", "true_positive_rate"),
+        precision_recall=_curve(curves.get("precision_recall", {}).get(side), "recall", "precision"),
+        calibration=_reliability(found.calibration, side),
+    )
+
+
+def _curve(points: Mapping[str, Any] | None, x: str, y: str) -> Curve | None:
+    return Curve(tuple(points[x]), tuple(points[y])) if points else None
+
+
+def _reliability(calibration: Any, side: str) -> Curve | None:
+    if calibration is None:
+        return None
+    bins = getattr(calibration, f"{side}_curve")
+    return Curve(tuple(b.mean_score for b in bins), tuple(b.observed for b in bins))
