@@ -155,3 +155,23 @@ def test_plan__environments__are_listed_by_stage() -> None:
           strategy: {runOnce: {deploy: {steps: [script: a]}}}
     """)
     assert plan.environments == plan.stages[0].environments == ("production",)
+
+
+def test_load__yaml_nested_without_end__is_refused() -> None:
+    with pytest.raises(PipelineError, match="nested too deeply"):
+        load_pipeline("a: " + "[" * 400 + "]" * 400, read_template=str)
+
+
+def test_expand__loops_over_loops__stop_at_a_limit() -> None:
+    with pytest.raises(PipelineError, match="more than 50000 parts"):
+        plan_of("""
+            parameters:
+            - {name: many, type: object, default: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}
+            steps:
+            - ${{ each a in parameters.many }}:
+              - ${{ each b in parameters.many }}:
+                - ${{ each c in parameters.many }}:
+                  - ${{ each d in parameters.many }}:
+                    - ${{ each e in parameters.many }}:
+                      - script: a
+        """)

@@ -8,6 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.unit.pipeline_engine.world import World
 
 
@@ -221,3 +223,18 @@ def test_daemon__that_holds_the_output_open__does_not_hold_up_the_step(world: Wo
         assert is_alive(pid)
     finally:
         os.killpg(pid, signal.SIGKILL)
+
+
+def test_process__where_ended_ones_cannot_be_looked_at__still_ends_with_its_code(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("demo.azure_devops.engine.running.process._CAN_PEEK", False)
+    world.run("steps:\n- checkout: none\n- {bash: echo last words; exit 4, displayName: step}")
+    assert world.journal.named("step").issues[0].message == "Bash exited with code '4'."
+    assert "last words" in world.journal.lines("step")
+
+
+def test_process__much_output__arrives_whole_and_in_order(world: World) -> None:
+    world.run("steps:\n- checkout: none\n- {bash: seq 1 30000, displayName: count}")
+    numbers = [line for line in world.journal.lines("count") if line.isdigit()]
+    assert numbers == [str(number) for number in range(1, 30001)]

@@ -131,6 +131,10 @@ def _environment(item: Fields) -> str | None:
         name = item.text("environment")
         if "." in name:
             item.problems.unsupported(item.at("environment"), f"A resource of an environment ('{name}')")
+    if "$" in name:
+        item.problems.add(
+            item.at("environment"), f"The environment '{name}' must be known before the run starts. Use ${{{{ }}}}"
+        )
     return name or None
 
 

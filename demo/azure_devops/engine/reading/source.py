@@ -72,13 +72,13 @@ def read_yaml(text: str, *, file: str) -> YamlNode:
     try:
         _refuse_anchors(text, file)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return YamlText("", Place(file, 1, 1)) if root is None else _node(root, file)
+    except RecursionError as error:
+        raise PipelineError([f"{file}: The YAML is nested too deeply."]) from error
     except yaml.MarkedYAMLError as error:
         raise PipelineError([_yaml_message(error, file)]) from error
     except yaml.YAMLError as error:
         raise PipelineError([f"{file}: {error}"]) from error
-    if root is None:
-        return YamlText("", Place(file, 1, 1))
-    return _node(root, file)
 
 
 def _refuse_anchors(text: str, file: str) -> None:

@@ -24,11 +24,20 @@ from demo.azure_devops.engine.reading.source import (
 _INCLUDED_UNDER = ("stages", "jobs", "steps", "variables")
 _MAX_FILES = 100
 _MAX_NESTING = 50
+_MAX_NODES = 50_000
 
 
 @dataclass
 class _Budget:
+    """Limits that keep a loop over loops from filling the memory."""
+
     files: int = 0
+    nodes: int = 0
+
+    def spend(self, place: Place) -> None:
+        self.nodes += 1
+        if self.nodes > _MAX_NODES:
+            raise place.error(f"The expanded pipeline has more than {_MAX_NODES} parts")
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,7 @@ class Expander:
 
     def expand(self, node: YamlNode, under: str = "") -> YamlNode:
         """The node without expressions; `under` is the key that holds it."""
+        self.budget.spend(node.place)
         if isinstance(node, YamlText):
             return from_value(fill(node.value, self.scope, node.place), node.place)
         if isinstance(node, YamlList):

@@ -23,6 +23,9 @@ Stream = Literal["stdout", "stderr"]
 Line = tuple[Stream, str]
 _POLL = 0.05
 _CHUNK = 1 << 20
+_MAX_WAITING = 10_000
+_CAN_PEEK = hasattr(os, "waitid")
+"""False on systems that cannot look at an ended process without reaping it."""
 _DRAIN = 0.5
 """Seconds to wait for output that a process left in its pipes, for example held open by a child."""
 
@@ -118,7 +121,8 @@ class _Pump:
     """Threads that read the streams of a process; they end with the streams."""
 
     def __init__(self, leader: subprocess.Popen[bytes], on_lines: Callable[[Sequence[Line]], None]) -> None:
-        self._lines: queue.Queue[Line | None] = queue.Queue()
+        # Bounded: a step that writes faster than its lines are kept has to wait.
+        self._lines: queue.Queue[Line | None] = queue.Queue(maxsize=_MAX_WAITING)
         self._on_lines = on_lines
         self._listening = True
         streams: list[tuple[Stream, IO[bytes] | None]] = [("stdout", leader.stdout), ("stderr", leader.stderr)]
@@ -131,10 +135,15 @@ class _Pump:
     def _read(self, name: Stream, stream: IO[bytes]) -> None:
         with stream:
             while chunk := stream.readline(_CHUNK):
-                # Once nobody listens, output of what lives on is read and dropped: its writes must not fail.
-                if self._listening:
-                    self._lines.put((name, chunk.decode("utf-8", errors="replace").rstrip("\r\n")))
-        self._lines.put(None)
+                self._put((name, chunk.decode("utf-8", errors="replace").rstrip("\r\n")))
+        self._put(None)
+
+    def _put(self, item: Line | None) -> None:
+        # Once nobody listens, output of what lives on is read and dropped: its writes must not fail.
+        while self._listening:
+            with contextlib.suppress(queue.Full):
+                self._lines.put(item, timeout=_POLL)
+                return
 
     def pass_on(self, wait: float) -> None:
         """Hand over what has come, waiting for the first line at most `wait` seconds."""
@@ -160,10 +169,14 @@ class _Pump:
 
 
 def _has_ended(leader: subprocess.Popen[bytes]) -> bool:
+    if not _CAN_PEEK:
+        return leader.poll() is not None
     return os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _exit_code(leader: subprocess.Popen[bytes]) -> int:
+    if not _CAN_PEEK:
+        return leader.wait()
     status = os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
     if status is None:
         return -1
