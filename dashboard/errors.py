@@ -1,0 +1,59 @@
+"""The one place where errors become text on a page. Never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from dashboard.widgets.text import as_text
+from services.errors import NotFoundError, PortalError, UpstreamError
+
+LOG = logging.getLogger("countersign.dashboard")
+
+
+@contextmanager
+def boundary() -> Iterator[None]:
+    """Show what went wrong inside, and go on after it."""
+    try:
+        yield
+    except PortalError as error:
+        show_expected(error)
+    except Exception as error:
+        show_unexpected(error)
+
+
+def show_expected(error: PortalError) -> None:
+    """Message and hint of an error of ours."""
+    text = f"**{as_text(error.message)}**"
+    if error.hint:
+        text += f"  \n{as_text(error.hint)}"
+    if isinstance(error, NotFoundError):
+        st.info(text, icon=":material/search_off:")
+    elif isinstance(error, UpstreamError):
+        st.warning(text, icon=":material/cloud_off:")
+    else:
+        st.error(text, icon=":material/block:")
+
+
+def show_unexpected(error: Exception) -> None:
+    """A reference that finds the error in the log; nothing else leaves the server."""
+    reference = secrets.token_hex(4)
+    LOG.error("Page failed, reference %s", reference, exc_info=error)
+    st.error(
+        f"**Something went wrong.** Nothing that you did is lost on the server. Load the page again; "
+        f"if it stays, give your operator the reference `{reference}`.",
+        icon=":material/error:",
+    )
+
+
+def on_script_error(error: Exception) -> bool:
+    """Streamlit's hook for what no boundary caught: fragments, dialogs and callbacks."""
+    if isinstance(error, PortalError):
+        show_expected(error)
+    else:
+        show_unexpected(error)
+    return True

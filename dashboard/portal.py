@@ -1,0 +1,103 @@
+"""The script that Streamlit runs for every session: who is it, which page, what is out of order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.errors import boundary
+from dashboard.widgets import banners, commands, style
+from dashboard.widgets.markup import show
+from dashboard.widgets.text import as_html, as_text
+
+ICON = Path(__file__).resolve().parent / "assets" / "icon.png"
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """All pages by section. Detail pages are reached by links and stay out of the menu."""
+    return {
+        "": [
+            _page("home", "Home", "home", default=True),
+            _page("requests", "Requests", "approval"),
+        ],
+        "Registry": [
+            _page("models", "Models", "deployed_code"),
+            _page("compare", "Compare", "balance"),
+        ],
+        "Delivery": [_page("releases", "Releases", "rocket_launch")],
+        "Audit": [
+            _page("why", "Why", "contact_support"),
+            _page("ledger", "Ledger", "receipt_long"),
+        ],
+        "Details": [
+            _page("version", "Version", "deployed_code", is_hidden=True),
+            _page("request", "Request", "approval", is_hidden=True),
+            _page("release", "Release", "rocket_launch", is_hidden=True),
+        ],
+    }
+
+
+def _page(name: str, title: str, icon: str, *, default: bool = False, is_hidden: bool = False) -> st.Page:
+    return st.Page(
+        f"views/{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=None if default else name,
+        default=default,
+        visibility="hidden" if is_hidden else "visible",
+    )
+
+
+def main() -> None:
+    """One run."""
+    st.set_page_config(page_icon=str(ICON), layout="wide")
+    style.inject()
+    with boundary():
+        if not wiring.is_open():
+            wiring.portal()
+        person = identity.signed_in()
+        if person is None:
+            st.navigation([st.Page(_stranger, title="Countersign")], position="hidden").run()
+            return
+        page = st.navigation(pages(), expanded=True)
+        _sidebar(person.name, person.title)
+        commands.show_flash()
+        banners.show(wiring.portal().health)
+        page.run()
+
+
+def _sidebar(name: str, title: str) -> None:
+    st.logo(str(ICON), size="large")
+    with st.sidebar:
+        st.space("small")
+        st.markdown(f"**{as_text(name)}**")
+        if title:
+            st.caption(as_text(title))
+        show('<a href="/sign-out">Switch person</a>')
+
+
+def _stranger() -> None:
+    """What somebody sees who is not signed in."""
+    st.title("Countersign")
+    if identity.demo_people():
+        st.info("You are signed out. Sign in to go on; the address is kept.", icon=":material/login:")
+        show(f'<a href="/sign-in?next={as_html(_here())}">Sign in</a>')
+        return
+    st.error(
+        "**Nobody can sign in yet.** This portal has no identity provider and is not a demo.  \n"
+        "Set up sign-in as the documentation says, or start the demo with `make demo`.",
+        icon=":material/lock:",
+    )
+
+
+def _here() -> str:
+    from urllib.parse import quote, urlsplit
+
+    parts = urlsplit(str(st.context.url or "/"))
+    query = "&".join(f"{quote(k)}={quote(v)}" for k, v in st.query_params.to_dict().items())
+    return quote(f"{parts.path or '/'}{'?' + query if query else ''}", safe="")
+
+
+main()

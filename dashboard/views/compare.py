@@ -1,0 +1,106 @@
+"""Compare: two or more versions of a model. The verdict first, in words; then curves and differences."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import wiring
+from dashboard.errors import boundary
+from dashboard.widgets import compare_parts as parts
+from dashboard.widgets import links, lists, plots
+from dashboard.widgets.markup import bullets, empty, show
+from dashboard.widgets.text import as_text
+from services.domain.registry import VersionKey
+
+MOST = 8
+MODEL, VERSIONS = "compare_model", "compare_versions"
+
+
+def main() -> None:
+    """The page."""
+    st.title("Compare")
+    model, chosen = _choice()
+    if not model:
+        empty("The catalogue is empty.", "Register a model in MLflow; it shows up here after the next sync.")
+        return
+    if len(chosen) < 2:
+        empty("Choose two to eight versions.", "The first one chosen is the baseline; the others are compared with it.")
+        return
+    with st.skeleton(height=400):
+        compared = wiring.portal().comparisons.compare([VersionKey(model, number) for number in chosen])
+    if compared.problems:
+        st.warning("**Some things could not be compared.**", icon=":material/help:")
+        show(bullets(compared.problems))
+    parts.show_verdicts(compared)
+    parts.show_versions(compared)
+    st.subheader("Curves")
+    parts.show_curves(compared)
+    st.subheader("Over the versions")
+    _metric(model, chosen)
+    st.subheader("Differences")
+    parts.show_differences(compared)
+
+
+def _choice() -> tuple[str, list[int]]:
+    """Model and versions, read from the address and written back to it."""
+    models = list(wiring.portal().catalogue.filter_values().models)
+    _from_address(models)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = st.selectbox(
+            "Model", models, key=MODEL, index=None, on_change=_other_model, width=360, placeholder="Choose a model"
+        )
+        numbers = [row.key.version for row in wiring.portal().catalogue.versions(model)] if model else []
+        st.session_state[VERSIONS] = [n for n in st.session_state.get(VERSIONS, []) if n in numbers]
+        chosen = st.multiselect(
+            "Versions, the baseline first", numbers, key=VERSIONS, format_func=lambda n: f"v{n}", max_selections=MOST,
+            on_change=_to_address, width=460, disabled=not model, placeholder="Choose two to eight",
+        )  # fmt: skip
+    if not models:
+        return "", []
+    if model and len(chosen) == 1:
+        lists.version_link(VersionKey(model, chosen[0]))
+    return model or models[0], list(chosen) if model else []
+
+
+def _from_address(models: list[str]) -> None:
+    """Take what the address says when it is not what was taken last: a link was followed."""
+    model, text = st.query_params.get("model", ""), st.query_params.get("versions", "")
+    if (model, text) == st.session_state.get("compare_seen"):
+        return
+    st.session_state["compare_seen"] = (model, text)
+    with boundary():
+        if model and model not in models:
+            st.info(f"{as_text(model)} is not in the catalogue.", icon=":material/search_off:")
+            return
+        if model:
+            st.session_state[MODEL] = model
+        if text:
+            st.session_state[VERSIONS] = links.version_numbers(text)[:MOST]
+
+
+def _other_model() -> None:
+    st.session_state[VERSIONS] = []
+    _to_address()
+
+
+def _to_address() -> None:
+    model, versions = st.session_state.get(MODEL), st.session_state.get(VERSIONS) or []
+    params = links.compare_params(model, versions) if model else {}
+    st.query_params.from_dict(params)
+    st.session_state["compare_seen"] = (params.get("model", ""), params.get("versions", ""))
+
+
+def _metric(model: str, chosen: list[int]) -> None:
+    names = list(wiring.portal().catalogue.metric_names(model))
+    if not names:
+        empty("No version of this model has metrics.", "Log metrics with the run.")
+        return
+    metric = st.selectbox("Metric", names, key="compare_metric", width=280)
+    points = wiring.portal().catalogue.metric_over_versions(model, str(metric))
+    if points:
+        plots.show_metric(points, str(metric), chosen)
+    else:
+        empty("No version has this metric.")
+
+
+main()

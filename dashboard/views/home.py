@@ -1,0 +1,120 @@
+"""Home: what waits for me, what I asked for, what is live, what is out of order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.widgets import formats, links, lists
+from dashboard.widgets.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
+from dashboard.widgets.text import as_text, shorten
+from services.domain.catalogue import VersionQuery, VersionRow
+from services.domain.people import Actor, Permission
+from services.domain.promotion import Incident, PromotionRequest
+from services.domain.requests import FINAL, RequestState
+from services.portal import Portal
+
+SHOWN = 8
+"""Lines of a section; the rest is one link away."""
+
+
+def main() -> None:
+    """The page."""
+    portal, actor = wiring.portal(), identity.actor()
+    st.title("Home")
+    waiting = list(portal.promotions.waiting_for(actor))
+    mine = _asked_by(actor, portal)
+    live = _live(portal)
+    incidents = list(portal.health.incidents())
+    with st.grid(4, min_column_width=150):
+        st.metric("Waiting for you", len(waiting), border=True)
+        st.metric("You asked for, undecided", sum(not r.is_final for r in mine), border=True)
+        st.metric("Versions live", sum(len(rows) for rows in live.values()), border=True)
+        st.metric("Open incidents", len(incidents), border=True)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _waiting(waiting, actor)
+        _mine(mine, actor)
+    with right:
+        _live_now(live)
+        _incidents(incidents)
+
+
+def _asked_by(actor: Actor, portal: Portal) -> list[PromotionRequest]:
+    living = [state for state in RequestState if state not in FINAL]
+    rows = [*portal.promotions.find(states=living).rows, *portal.promotions.find().rows]
+    mine = {r.id: r for r in rows if r.participants.requester.id == actor.person.id}
+    return list(mine.values())
+
+
+def _live(portal: Portal) -> dict[str, Sequence[VersionRow]]:
+    places = portal.catalogue.filter_values().environments
+    return {place: portal.catalogue.search(VersionQuery(live_in=place)).rows for place in places}
+
+
+def _waiting(rows: list[PromotionRequest], actor: Actor) -> None:
+    st.subheader("Waits for you")
+    if not rows:
+        is_reviewer = actor.may(Permission.DECIDE)
+        hint = "New requests of other people show up here." if is_reviewer else "Only reviewers are asked to decide."
+        empty("Nothing waits for your decision.", hint)
+    lists.requests(rows[:SHOWN])
+    if len(rows) > SHOWN:
+        st.page_link(links.REQUESTS, label=f"All {len(rows)} that wait for you", query_params={"requests_view": "me"})
+
+
+def _mine(rows: list[PromotionRequest], actor: Actor) -> None:
+    st.subheader("You asked for")
+    if not rows:
+        can = actor.may(Permission.OPEN_REQUEST)
+        empty(
+            "You have asked for no promotion.",
+            "Open a version under Models and press Request promotion."
+            if can
+            else "Your role does not ask for promotions.",
+        )
+    lists.requests(rows[:SHOWN])
+    if len(rows) > SHOWN:
+        st.page_link(links.REQUESTS, label="More on the page Requests")
+
+
+def _live_now(live: dict[str, Sequence[VersionRow]]) -> None:
+    st.subheader("Live now")
+    if not any(live.values()):
+        empty("Nothing is live.", "A version goes live when its promotion request has been approved and rolled out.")
+    for place, rows in live.items():
+        if rows:
+            show(row([badge(place, "good"), soft(f"{len(rows)} live")]))
+        for version in rows[:SHOWN]:
+            with st.container(border=True, gap="xxsmall"):
+                lists.version_link(version.key, limit=36)
+                marks = [stage_badge(version.stage), alias_badges(version.aliases)]
+                metric = (
+                    f"{shorten(version.metric_name, 24)} {formats.number(version.metric_value)}"
+                    if version.metric_name
+                    else ""
+                )
+                show(row([*marks, soft(metric)]))
+
+
+def _incidents(incidents: list[Incident]) -> None:
+    st.subheader("Incidents")
+    if not incidents:
+        empty("No open incidents.", "What goes round the portal shows up here.")
+    for incident in incidents[:SHOWN]:
+        with st.container(border=True, gap="xxsmall"):
+            st.markdown(f"**{as_text(incident.sentence)}**")
+            show(
+                row(
+                    [
+                        badge(incident.kind.replace("_", " "), "bad"),
+                        soft(incident.subject),
+                        f"<span>since {time(incident.opened)}</span>",
+                    ]
+                )
+            )
+
+
+main()

@@ -1,0 +1,117 @@
+"""One release: the pipeline run by stage and step, live, with logs, tests, artifacts and approvals."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.errors import boundary
+from dashboard.widgets import commands, formats, links, lists, stages
+from dashboard.widgets import release_parts as parts
+from dashboard.widgets.markup import badge, empty, external, row, show, soft, time
+from dashboard.widgets.text import as_html, as_text, shorten
+from services.domain.people import Permission
+from services.domain.registry import VersionKey
+from services.portal import ReleaseView
+
+FOLLOW_SECONDS = 3
+
+
+def main() -> None:
+    """The page."""
+    project, run = st.query_params.get("project", ""), st.query_params.get("run", "")
+    if not project or not run:
+        empty("No release is chosen.", "Choose one on the Releases page.")
+        st.page_link(links.RELEASES, label="Go to Releases")
+        return
+    run_id = links.whole(run, "run")
+    with st.skeleton(height=320):
+        view = wiring.portal().releases.view(project, run_id)
+    _header(view)
+    _actions(view)
+    is_running = not view.detail.run.is_finished
+    st.fragment(run_every=FOLLOW_SECONDS if is_running else None)(_progress)(project, run_id, was_running=is_running)
+    tabs = st.tabs(["Log", "Tests", "Artifacts", "Approvals", "Parameters"])
+    with tabs[0]:
+        st.fragment(parts.show_log)(view)
+    with tabs[1]:
+        parts.show_tests(view)
+    with tabs[2]:
+        parts.show_artifacts(view)
+    with tabs[3]:
+        parts.show_approvals(view)
+    with tabs[4]:
+        parts.show_parameters(view)
+
+
+def _header(view: ReleaseView) -> None:
+    release, run = view.row, view.detail.run
+    st.set_page_config(page_title=f"Release {shorten(run.name, 40)} · Countersign")
+    show(f'<h1 class="cs-name" title="{as_html(run.name)}">Release {as_html(shorten(run.name, 80))}</h1>')
+    pipeline = run.pipeline_name or f"pipeline {run.ref.pipeline_id}"
+    started = (
+        f"<span>{as_html(shorten(pipeline, 60))} in {as_html(release.project)} · started {time(run.created)}</span>"
+    )
+    show(row([started, external("Open in Azure DevOps", run.web_url) if links.outside(run.web_url) else ""]))
+    with st.container(horizontal=True):
+        if release.model and release.version:
+            lists.version_link(VersionKey(release.model, release.version))
+        if release.request_id:
+            label = f"Request {as_text(release.request_id)}"
+            st.page_link(links.REQUEST, label=label, query_params=links.request_params(release.request_id))
+
+
+def _actions(view: ReleaseView) -> None:
+    actor, run = identity.actor(), view.detail.run
+    failed = [s for s in stages.stages(view.detail.timeline) if s.result in {"failed", "canceled"} and s.identifier]
+    if run.is_finished and not failed:
+        return
+    if not actor.may(Permission.OPERATE_RELEASE):
+        st.caption("Only operators stop or repeat releases.")
+        return
+    project, run_id = view.row.project, view.row.run_id
+    releases = wiring.portal().releases
+    with st.container(horizontal=True):
+        if not run.is_finished and st.button("Cancel the run", icon=":material/stop_circle:"):
+            commands.launch(
+                commands.Command(
+                    f"cancel:{project}:{run_id}", "Cancel the run", "Cancel the run",
+                    lambda _r, _k: releases.cancel(actor, project, run_id), "Asked Azure DevOps to stop the run",
+                    ("asks Azure DevOps to stop the run", "puts back what was live before"), "Countersign", asks_reason=False,
+                )
+            )  # fmt: skip
+        for stage in failed if run.is_finished else []:
+            if st.button(
+                f"Repeat {as_text(shorten(stage.name, 40))}", icon=":material/replay:", key=f"retry:{stage.id}"
+            ):
+                identifier = stage.identifier
+                commands.launch(
+                    commands.Command(
+                        f"retry:{project}:{run_id}:{identifier}", "Repeat a stage", "Repeat the stage",
+                        lambda _r, _k: releases.retry_stage(actor, project, run_id, identifier), "The stage runs again",
+                        (f"runs the stage {stage.name} of this run again", "everything after it follows as the pipeline says"),
+                        "Azure DevOps", asks_reason=False,
+                    )
+                )  # fmt: skip
+
+
+def _progress(project: str, run_id: int, *, was_running: bool) -> None:
+    """Runs by itself while the release runs; the whole page runs once more when it has ended."""
+    with boundary():
+        view = wiring.portal().releases.view(project, run_id)
+        run = view.detail.run
+        tone = parts.result_tone(run.result)
+        length = formats.duration((run.finished or formats.now()) - run.created) if run.created else formats.UNKNOWN
+        seen = "asked just now" if view.is_live else f"as seen {formats.when(view.row.seen)}"
+        show(row([badge(lists.release_state(view.row), tone), f"<span>{as_html(length)}</span>", soft(seen)]))
+        if not view.is_live:
+            st.warning(f"**This is an old picture.** {as_text(view.problem)}", icon=":material/cloud_off:")
+        if view.detail.timeline:
+            stages.show_stages(view.detail.timeline, formats.now())
+        else:
+            empty("No stages are known yet.", "They show up when Azure DevOps has planned the run.")
+        if was_running and run.is_finished:
+            st.rerun()
+
+
+main()

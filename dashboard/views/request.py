@@ -1,0 +1,106 @@
+"""One request, on one screen: what changes, what speaks against it, the evidence, the discussion, the decision."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.widgets import decide, formats, links, lists
+from dashboard.widgets import request_parts as parts
+from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
+from dashboard.widgets.text import as_html
+from services.domain.requests import RequestState
+from services.portal import RequestDetail
+
+FOLLOW_SECONDS = 4
+_UNDECIDED = {RequestState.DRAFT, RequestState.OPEN, RequestState.CHANGES_REQUESTED}
+_MOVING = {RequestState.APPROVED, RequestState.ROLLING_OUT}
+
+
+def main() -> None:
+    """The page."""
+    request_id = st.query_params.get("id", "")
+    if not request_id:
+        empty("No request is chosen.", "Choose one on the Requests page.")
+        st.page_link(links.REQUESTS, label="Go to Requests")
+        return
+    actor = identity.actor()
+    detail = wiring.portal().promotions.detail(actor, request_id)
+    _header(detail)
+    if detail.request.stale:
+        st.warning(
+            "**It changed since it was sealed.** Signatures are void; the requester must seal it again.",
+            icon=":material/difference:",
+        )
+        show(bullets(detail.request.stale))
+    main_part, side = st.columns([5, 3], gap="large")
+    with main_part:
+        st.subheader("Checks")
+        parts.show_checks(detail.checks)
+        st.subheader("Compared with what is live")
+        parts.show_evidence(detail)
+        tabs = st.tabs(["Tests", "Documentation", "What is signed"])
+        with tabs[0]:
+            parts.show_failed_tests(detail.evidence)
+        with tabs[1]:
+            parts.show_documentation(detail)
+        with tabs[2]:
+            parts.show_plan(detail)
+    with side:
+        _decision(detail)
+        if detail.request.state in _MOVING:
+            st.fragment(run_every=FOLLOW_SECONDS)(_follow)(request_id)
+        else:
+            parts.show_rollout(detail)
+        st.subheader("Discussion")
+        parts.show_discussion(detail, actor)
+        _ledger_link(detail)
+
+
+def _header(detail: RequestDetail) -> None:
+    request = detail.request
+    st.set_page_config(page_title=f"{request.id} · {lists.version_label(request.key, limit=40)} · Countersign")
+    title = f"{lists.version_label(request.key, limit=80)} to {request.environment}"
+    show(f'<h1 class="cs-name" title="{as_html(request.key)}">{as_html(title)}</h1>')
+    who = request.participants.requester.name
+    marks = [
+        state_badge(request.state),
+        badge(decide.quorum_line(detail), "good" if detail.signatures >= detail.quorum else "mute"),
+    ]
+    line = f"<span>{as_html(request.id)} · asked by {as_html(who)} {time(request.created)}</span>"
+    expires = "" if request.is_final else soft(f"expires {formats.age(request.expires)}")
+    show(row([*marks, line, expires]))
+    show(paragraphs(request.reason))
+    with st.container(horizontal=True):
+        st.page_link(links.VERSION, label="The version", query_params=links.version_params(request.key))
+        if detail.plan.current_version is not None and detail.plan.current_version != request.key.version:
+            versions = [detail.plan.current_version, request.key.version]
+            params = links.compare_params(request.key.model, versions)
+            st.page_link(links.COMPARE, label=f"Compare with v{versions[0]}", query_params=params)
+
+
+def _decision(detail: RequestDetail) -> None:
+    with st.container(border=True):
+        is_open = detail.request.state in _UNDECIDED
+        st.subheader("Decide" if is_open else "Decisions")
+        if is_open:
+            show("Approving, once all signatures are there,", bullets(detail.consequences, ordered=True))
+            decide.show_actions(detail, identity.actor())
+        parts.show_decisions(detail)
+
+
+def _follow(request_id: str) -> None:
+    """Runs by itself while the rollout moves; the whole page runs again once it has ended."""
+    detail = wiring.portal().promotions.detail(identity.actor(), request_id)
+    if detail.request.state not in _MOVING:
+        st.rerun()
+    parts.show_rollout(detail)
+
+
+def _ledger_link(detail: RequestDetail) -> None:
+    st.page_link(
+        links.LEDGER, label="What the ledger says of this request", query_params={"ledger_request": detail.request.id}
+    )
+
+
+main()

@@ -1,0 +1,134 @@
+"""One version: where it comes from, how good it is, where it is live, what is asked of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.widgets import card, commands, facts, formats, links, lists
+from dashboard.widgets.lineage import show_graph
+from dashboard.widgets.markup import (
+    alias_badges, code, empty, external, live_badges, row, show, soft, stage_badge, table, time,
+)  # fmt: skip
+from dashboard.widgets.promote import launch_request
+from dashboard.widgets.text import as_html, as_text, shorten
+from services.domain.catalogue import VersionDetail
+from services.domain.people import Permission
+
+
+def main() -> None:
+    """The page."""
+    key = links.version_key(st.query_params)
+    if key is None:
+        empty("No version is chosen.", "Choose one on the Models page.")
+        st.page_link(links.MODELS, label="Go to Models")
+        return
+    detail = wiring.portal().catalogue.detail(key)
+    _header(detail)
+    st.subheader("Lineage")
+    show_graph(detail.graph)
+    tabs = st.tabs(["Facts", "Metrics and parameters", "Tests", "Documentation", "Requests", "History"])
+    with tabs[0]:
+        facts.show_facts(detail.facts, caption="Facts about this version")
+        _identity(detail)
+    with tabs[1]:
+        _numbers(detail)
+    with tabs[2]:
+        facts.show_tests(detail.tests)
+    with tabs[3]:
+        _documentation(detail)
+    with tabs[4]:
+        _requests(detail)
+    with tabs[5]:
+        facts.show_history(detail.history)
+
+
+def _header(detail: VersionDetail) -> None:
+    version = detail.row
+    st.set_page_config(page_title=f"{lists.version_label(version.key, limit=40)} · Countersign")
+    show(
+        f'<h1 class="cs-name" title="{as_html(version.key)}">{as_html(lists.version_label(version.key, limit=90))}</h1>'
+    )
+    marks = [stage_badge(version.stage), alias_badges(version.aliases), live_badges(version.live_in)]
+    metric = f"{shorten(version.metric_name, 30)} {formats.number(version.metric_value)}" if version.metric_name else ""
+    show(row([*marks, soft(metric), f"<span>last activity {time(version.last_activity)}</span>"]))
+    if version.description:
+        st.text(shorten(version.description, 2000))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _actions(detail)
+
+
+def _actions(detail: VersionDetail) -> None:
+    key, actor = detail.row.key, identity.actor()
+    may_ask = actor.may(Permission.OPEN_REQUEST)
+    if st.button("Request promotion", type="primary", disabled=not may_ask, icon=":material/approval:"):
+        launch_request(key, actor)
+    if not may_ask:
+        st.caption("Your role does not ask for promotions.")
+    others = [v.key.version for v in wiring.portal().catalogue.versions(key.model) if v.key != key]
+    if others:
+        live = next(
+            (v.key.version for v in wiring.portal().catalogue.versions(key.model) if v.live_in and v.key != key), None
+        )
+        against = live if live is not None else max(others)
+        params = links.compare_params(key.model, [against, key.version])
+        st.page_link(links.COMPARE, label=f"Compare with v{against}{' (live)' if live else ''}", query_params=params)
+    outside = " · ".join(external(label, link) for label, link in detail.links.items() if links.outside(link))
+    if outside:
+        show(outside)
+
+
+def _identity(detail: VersionDetail) -> None:
+    version = detail.version
+    pairs = [
+        ("Registered", time(version.created)),
+        ("Status", as_html(version.status.lower())),
+        ("Source", code(version.source or "unknown")),
+    ]
+    rows = [(as_html(name), value) for name, value in pairs]
+    rows += [(f"tag {as_html(shorten(k, 50))}", as_html(shorten(v, 300))) for k, v in sorted(version.tags.items())]
+    with st.expander("Registry entry and tags"):
+        show(table(("Field", "Value"), rows, caption="Registry entry", classes="cs-stack"))
+
+
+def _numbers(detail: VersionDetail) -> None:
+    if detail.run is None:
+        empty("The version has no run, so its metrics and parameters are unknown.", "Register versions from a run.")
+        return
+    left, right = st.columns(2, gap="large")
+    with left:
+        rows = [(as_html(k), as_html(formats.number(v))) for k, v in sorted(detail.run.metrics.items())]
+        show(table(("Metric", "Latest value"), rows, caption="Metrics"))
+    with right:
+        rows = [
+            (as_html(k), f'<span title="{as_html(v)}">{as_html(shorten(v, 120))}</span>')
+            for k, v in sorted(detail.run.params.items())
+        ]
+        show(table(("Parameter", "Value"), rows, caption="Parameters"))
+
+
+def _documentation(detail: VersionDetail) -> None:
+    if detail.model.description:
+        st.text(shorten(detail.model.description, 2000))
+    if not detail.card:
+        empty("No model card.", "Log model_card.md as an artifact of the run; it shows up here and counts as evidence.")
+        return
+    with st.container(border=True):
+        st.markdown(card.safe_markdown(detail.card))
+
+
+def _requests(detail: VersionDetail) -> None:
+    if not detail.requests:
+        empty("Nobody has asked for a promotion of this version.", "Press Request promotion above.")
+    lists.requests(detail.requests)
+    for live in detail.deployments:
+        until = time(live.live_until) if live.live_until else "now"
+        show(f"Live in {as_html(live.environment)} from {time(live.live_from)} until {until}")
+        if live.run_project and live.run_id:
+            params = links.release_params(live.run_project, live.run_id)
+            st.page_link(
+                links.RELEASE, label=f"Release {as_text(live.run_name or str(live.run_id))}", query_params=params
+            )
+
+
+main()

@@ -1,0 +1,134 @@
+"""Why: an auditor's answer to one prediction, each part with its source."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.errors import boundary
+from dashboard.widgets import facts, formats, links, lists
+from dashboard.widgets.markup import bullets, empty, show, soft, table, time
+from dashboard.widgets.markup import facts as pairs
+from dashboard.widgets.text import as_html, as_text, shorten
+from services.domain.predictions import PredictionRecord
+from services.portal import WhyAnswer
+
+
+def main() -> None:
+    """The page."""
+    st.title("Why")
+    st.write("Why did the model predict this? Give the request id of a prediction.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        wanted = st.text_input(
+            "Request id of the prediction",
+            key="prediction",
+            bind="query-params",
+            width=420,
+            placeholder="as the application logged it",
+        )
+        st.button("Answer", type="primary", icon=":material/contact_support:")
+    with boundary():
+        if wanted and wanted.strip():
+            with st.spinner("Looking in the prediction log and the ledger …"):
+                answer = wiring.portal().why.answer(identity.actor(), wanted.strip())
+            _answer(answer)
+        else:
+            _recent()
+    with boundary():
+        _live_at()
+
+
+def _recent() -> None:
+    st.subheader("Newest predictions")
+    records = wiring.portal().why.recent(identity.actor())
+    if not records:
+        empty(
+            "There is no prediction log.",
+            "Set COUNTERSIGN_PREDICTIONS_PATH to the folder of the log; a request id can still be pasted.",
+        )
+    for record in records[:20]:
+        with st.container(border=True, gap="xxsmall"):
+            st.page_link(
+                links.WHY, label=as_text(shorten(record.request_id, 60)), query_params={"prediction": record.request_id}
+            )
+            model = (
+                f"{shorten(record.model or 'model unknown', 40)} v{record.version}"
+                if record.version
+                else "version unknown"
+            )
+            output = f"output {shorten(record.output, 40)}" if record.output is not None else "output unknown"
+            show(soft(f"{formats.when(record.time)} · {model} · {output}"))
+
+
+def _answer(answer: WhyAnswer) -> None:
+    show(f'<p class="cs-answer">{as_html(answer.sentence)}</p>')
+    facts.show_facts(answer.facts, caption="Parts of the answer with their sources")
+    with st.container(horizontal=True):
+        if answer.deployment:
+            lists.version_link(answer.deployment.key)
+            live = answer.deployment
+            if live.run_project and live.run_id:
+                params = links.release_params(live.run_project, live.run_id)
+                st.page_link(
+                    links.RELEASE, label=f"Release {as_text(live.run_name or str(live.run_id))}", query_params=params
+                )
+        if answer.request:
+            st.page_link(
+                links.REQUEST,
+                label=f"Request {as_text(answer.request.id)}",
+                query_params=links.request_params(answer.request.id),
+            )
+        st.page_link(links.WHY, label="Another prediction")
+    _record(answer.record)
+
+
+def _record(record: PredictionRecord) -> None:
+    st.subheader("The prediction as logged")
+    score = formats.number(record.score) if record.score is not None else soft(formats.UNKNOWN)
+    output = as_html(shorten(record.output, 200)) if record.output is not None else soft(formats.UNKNOWN)
+    show(
+        pairs(
+            [
+                ("Time", time(record.time)),
+                ("Output", output),
+                ("Score", score),
+                ("Environment", as_html(record.environment or formats.UNKNOWN)),
+                ("Version in the log", as_html(f"v{record.version}" if record.version else formats.UNKNOWN)),
+                ("Found in", as_html(record.source or formats.UNKNOWN)),
+            ]
+        )
+    )
+    if record.inputs:
+        rows = [
+            (as_html(k), as_html(shorten(v, 200)) if v is not None else soft("missing"))
+            for k, v in record.inputs.items()
+        ]
+        show(table(("Input", "Value"), rows, caption="Inputs"))
+    else:
+        empty("The inputs are not in the log, or your role does not see them.")
+
+
+def _live_at() -> None:
+    with st.expander("What was live at a moment?", icon=":material/history:"):
+        values = wiring.portal().catalogue.filter_values()
+        if not values.models or not values.environments:
+            empty("The catalogue knows no model or no environment yet.")
+            return
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            model = st.selectbox("Model", values.models, key="live_model", width=280)
+            place = st.selectbox("Environment", values.environments, key="live_place", width=180)
+            at = st.datetime_input(
+                "Moment (UTC)", value=formats.now().replace(tzinfo=None), key="live_moment", width=230
+            )
+        if model and place and isinstance(at, datetime):
+            found = wiring.portal().why.live_at(model, place, at.replace(tzinfo=UTC))
+            lines = [
+                f"{lists.version_label(d.key)}, live from {formats.moment(d.live_from)} until {formats.moment(d.live_until) if d.live_until else 'now'}"
+                for d in found
+            ]
+            show(bullets(lines)) if lines else empty("Nothing was live there then, as far as the ledger knows.")
+
+
+main()

@@ -1,0 +1,117 @@
+"""The parts of the page of one release."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import wiring
+from dashboard.errors import boundary
+from dashboard.widgets import formats, links, stages
+from dashboard.widgets.markup import badge, empty, external, paragraphs, show, soft, table, time
+from dashboard.widgets.text import as_html, as_text, plain, shorten, words
+from services.domain.releases import RunResult
+from services.portal import ReleaseView
+
+LOG_LINES = 200
+_OUTCOME = {"passed": "good", "failed": "bad", "aborted": "warn"}
+
+
+def result_tone(result: RunResult | None) -> str:
+    """Colour of a run's result."""
+    tones = {
+        RunResult.SUCCEEDED: "good",
+        RunResult.FAILED: "bad",
+        RunResult.CANCELED: "warn",
+        RunResult.PARTIALLY_SUCCEEDED: "warn",
+    }
+    return tones.get(result, "violet") if result else "violet"
+
+
+def show_log(view: ReleaseView) -> None:
+    """The end of the log of one step; the failed step first."""
+    items = stages.with_logs(view.detail.timeline)
+    if not items:
+        empty("There are no logs yet.", "A step's log shows up when it has begun.")
+        return
+    labels = {item.id: f"{shorten(item.name, 60)} ({words(item.result or item.state)})" for item in items}
+    chosen = st.selectbox("Step", [item.id for item in items], format_func=lambda ident: labels[ident], key="log_step")
+    item = next((i for i in items if i.id == chosen), items[0])
+    with boundary():
+        with st.spinner("Fetching the log …"):
+            text = wiring.portal().releases.log_tail(
+                view.row.project, view.row.run_id, item.log_id or 0, lines=LOG_LINES
+            )
+        st.caption(f"The last {LOG_LINES} lines at most")
+        st.code(text or "(empty)", language=None, wrap_lines=True, height=420)
+    st.button("Fetch again", icon=":material/refresh:", key="log_again")
+
+
+def show_tests(view: ReleaseView) -> None:
+    """Test runs of the release, failures first."""
+    if not view.detail.tests:
+        empty("No test results were published.", "Publish JUnit files in the pipeline with PublishTestResults@2.")
+    for run in view.detail.tests:
+        is_bad = run.failed > 0
+        sign = ":red[✕]" if is_bad else ":green[✓]"
+        title = f"{sign} **{as_text(run.title)}** · {run.passed} of {run.total} passed, {run.failed} failed"
+        with st.expander(title, expanded=is_bad):
+            if links.outside(run.web_url):
+                show(external("Open in Azure DevOps", run.web_url))
+            cases = sorted(run.cases, key=lambda c: c.outcome.lower() == "passed")[:200]
+            rows = [
+                (
+                    badge(words(c.outcome), _OUTCOME.get(c.outcome.lower(), "mute")),
+                    as_html(shorten(c.name, 80)),
+                    as_html(formats.duration(c.duration_ms / 1000 if c.duration_ms is not None else None)),
+                    as_html(shorten(c.message, 300)),
+                )
+                for c in cases
+            ]
+            show(
+                table(
+                    ("Outcome", "Test", "Time", "Message"),
+                    rows,
+                    caption=f"Tests of {plain(run.title)}",
+                    classes="cs-stack",
+                )
+            )
+
+
+def show_artifacts(view: ReleaseView) -> None:
+    """Published artifacts with their links."""
+    if not view.detail.artifacts:
+        empty("No artifacts were published.")
+        return
+    rows = [(external(a.name, a.download_url), as_html(formats.size(a.size))) for a in view.detail.artifacts]
+    show(table(("Artifact", "Size"), rows, caption="Artifacts"))
+
+
+def show_approvals(view: ReleaseView) -> None:
+    """Who approved in Azure DevOps."""
+    if not view.detail.approvals:
+        empty("Azure DevOps asked nobody.", "Approvals of its environments show up here.")
+        return
+    rows = [
+        (
+            badge(words(a.status), {"approved": "good", "rejected": "bad", "pending": "violet"}.get(a.status, "mute")),
+            as_html(", ".join(a.assigned_to) or formats.UNKNOWN),
+            as_html(", ".join(a.decided_by) or "nobody yet"),
+            paragraphs(a.comment),
+            time(a.created),
+        )
+        for a in view.detail.approvals
+    ]
+    show(table(("Status", "Asked", "Decided", "Comment", "Since"), rows, caption="Approvals", classes="cs-stack"))
+
+
+def show_parameters(view: ReleaseView) -> None:
+    """What the run was started with."""
+    run = view.detail.run
+    rows = [
+        (as_html(k), f'<span title="{as_html(v)}">{as_html(shorten(v, 120))}</span>')
+        for k, v in sorted(run.parameters.items())
+    ]
+    rows.append(
+        ("commit of the pipeline", as_html(run.source_version) if run.source_version else soft(formats.UNKNOWN))
+    )
+    show(table(("Parameter", "Value"), rows, caption="Parameters", classes="cs-stack"))

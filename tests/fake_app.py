@@ -1,0 +1,20 @@
+"""The real server over the small portal: `python -m tests.fake_app PORT`. Used by the browser tests."""
+
+from __future__ import annotations
+
+import sys
+
+from dashboard import wiring
+from dashboard.app import app
+from tests.fake_portal import fake_opened
+
+
+def main() -> None:
+    """Serve until stopped."""
+    opened = fake_opened()
+    wiring.use(opened)
+    app.run(config={"server.port": int(sys.argv[1]), "server.address": "127.0.0.1"})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,486 @@
+"""A small portal in memory that implements the Protocols of `services.portal`, for tests of the pages.
+
+Its rules are the domain's own; only storage and the outside world are replaced.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from services.domain.catalogue import (
+    FilterValues,
+    MetricPoint,
+    SortBy,
+    SourceHealth,
+    VersionDetail,
+    VersionPage,
+    VersionQuery,
+    VersionRow,
+)
+from services.domain.people import Actor, Permission
+from services.domain.policy import Environment
+from services.domain.predictions import PredictionRecord
+from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.registry import VersionKey
+from services.domain.requests import (
+    ActionState,
+    Comment,
+    Decision,
+    DecisionKind,
+    Participants,
+    RequestFacts,
+    RequestState,
+    UserAction,
+    actions,
+    standing_signatures,
+)
+from services.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    RefusedError,
+    UpstreamUnavailableError,
+)
+from services.ledger.actions import Action
+from services.portal import (
+    CellRow,
+    Curve,
+    LedgerLine,
+    LedgerPage,
+    LedgerVerdict,
+    Portal,
+    ReleasePage,
+    ReleaseRow,
+    ReleaseView,
+    RequestDetail,
+    RequestPage,
+    VersionComparison,
+    VersionCurves,
+    WhyAnswer,
+)
+from services.settings import Settings, load_settings
+from tests import fake_world as world
+
+
+class FakeCatalogue:
+    def __init__(self, rows: Sequence[VersionRow]) -> None:
+        self.rows = tuple(rows)
+
+    def search(self, query: VersionQuery) -> VersionPage:
+        rows = [row for row in self.rows if _matches(row, query)]
+        rows.sort(key=lambda row: _sort_key(row, query.sort), reverse=query.descending)
+        start = (query.page - 1) * query.page_size
+        return VersionPage(tuple(rows[start : start + query.page_size]), len(rows), query.page, query.page_size)
+
+    def filter_values(self) -> FilterValues:
+        return FilterValues(
+            tuple(dict.fromkeys(row.key.model for row in self.rows)), ("Archived", "None", "Production", "Staging"),
+            ("challenger", "champion", "prod|uction"), tuple(sorted({row.owner for row in self.rows if row.owner})),
+            ("production", "staging"),
+        )  # fmt: skip
+
+    def detail(self, key: VersionKey) -> VersionDetail:
+        return world.detail(self._row(key))
+
+    def versions(self, model: str) -> Sequence[VersionRow]:
+        return [row for row in self.rows if row.key.model == model]
+
+    def metric_names(self, model: str) -> Sequence[str]:
+        return ["auc", "log_loss"] if self.versions(model) else []
+
+    def metric_over_versions(self, model: str, metric: str) -> Sequence[MetricPoint]:
+        rows = [row for row in reversed(self.versions(model)) if row.metric_value is not None]
+        return [MetricPoint(row.key.version, row.metric_value or 0.0, row.created) for row in rows]
+
+    def _row(self, key: VersionKey) -> VersionRow:
+        for row in self.rows:
+            if row.key == key:
+                return row
+        raise NotFoundError(
+            f"{key} is not in the catalogue.", hint="It may have been deleted; the ledger keeps its history."
+        )
+
+
+def _matches(row: VersionRow, query: VersionQuery) -> bool:
+    text = " ".join([row.key.model, row.owner or "", *row.aliases, row.dataset or ""]).lower()
+    return (
+        query.text.lower() in text
+        and query.model in {"", row.key.model}
+        and query.stage in {"", row.stage}
+        and (not query.alias or query.alias in row.aliases)
+        and query.owner in {"", row.owner}
+        and (not query.live_in or query.live_in in row.live_in)
+        and query.tests in {None, row.tests}
+    )
+
+
+def _sort_key(row: VersionRow, sort: SortBy) -> Any:
+    keys: Mapping[SortBy, Any] = {
+        SortBy.LAST_ACTIVITY: row.last_activity, SortBy.CREATED: row.created, SortBy.MODEL: row.key.model.lower(),
+        SortBy.VERSION: row.key.version, SortBy.OWNER: row.owner or "", SortBy.STAGE: row.stage,
+        SortBy.METRIC: row.metric_value if row.metric_value is not None else -math.inf,
+    }  # fmt: skip
+    return keys[sort]
+
+
+def _curve(strength: float, *, inverted: bool = False) -> Curve:
+    xs = tuple(i / 100 for i in range(101))
+    ys = tuple(x ** (1 - strength) for x in xs)
+    return Curve(xs, tuple(1 - y * 0.7 for y in ys) if inverted else ys)
+
+
+EVIDENCE_HARM: dict[str, Any] = {
+    "verdict": "worse", "recommendation": "reject", "metric": "auc",
+    "reason": "v7 harms women: their AUC falls by 0.031 while the average barely moves.",
+    "difference": {"value": -0.0074, "low": -0.0098, "high": -0.0051, "level": 0.95}, "p_value": 0.00002, "win_rate": 0.01,
+    "published_rule": {"promotes": False, "win_rate": 0.01, "bar": 0.9}, "rows": 16281,
+    "findings": [
+        {"kind": "slice_harm", "severity": "blocking", "subject": "sex=Female", "sentence": "Women are scored worse than now."},
+        {"kind": "clustered_rows", "severity": "info", "subject": "both", "sentence": "Rows are taken as independent."},
+    ],
+    "slices": [
+        {"column": "sex", "value": "Female", "rows": 5421, "candidate": 0.9102, "current": 0.9411,
+         "difference": {"value": -0.0309, "low": -0.0363, "high": -0.0255}, "verdict": "worse"},
+        {"column": "sex", "value": "Male", "rows": 10860, "candidate": 0.9124, "current": 0.9121,
+         "difference": {"value": 0.0003, "low": -0.0011, "high": 0.0017}, "verdict": "not_worse"},
+    ],
+    "fairness": [{"column": "sex", "measure": "selection rate difference", "candidate": 0.21, "current": 0.17}],
+}  # fmt: skip
+EVIDENCE_SAME: dict[str, Any] = {
+    "verdict": "cannot_tell", "recommendation": "hold", "metric": "auc",
+    "reason": "No difference can be told: the interval includes zero.",
+    "difference": {"value": 0.0001, "low": -0.0012, "high": 0.0014, "level": 0.95}, "p_value": 0.84, "win_rate": 0.55,
+    "published_rule": {"promotes": False, "win_rate": 0.55, "bar": 0.9}, "rows": 16281, "findings": [], "slices": [],
+}  # fmt: skip
+
+
+class FakeComparisons:
+    def __init__(self, catalogue: FakeCatalogue) -> None:
+        self.catalogue = catalogue
+
+    def compare(self, keys: Sequence[VersionKey]) -> VersionComparison:
+        if not 2 <= len(keys) <= 8:
+            raise InvalidInputError("Choose two to eight versions.", hint="Pick them above.")
+        details = [self.catalogue.detail(key) for key in keys]
+        metrics = sorted({name for d in details if d.run for name in d.run.metrics})
+        params = sorted({name for d in details if d.run for name in d.run.params})
+        tell = [d.run.metrics if d.run else {} for d in details]
+        return VersionComparison(
+            details=tuple(d.row for d in details),
+            metrics=tuple(_cells(name, [t.get(name) for t in tell]) for name in metrics),
+            parameters=tuple(_cells(name, [d.run.params.get(name) if d.run else None for d in details]) for name in params),
+            datasets=(_cells("training", [d.row.dataset_digest for d in details]),),
+            tags=(_cells("note <i>", ["a|b `c` :tada:" for _ in details]),),
+            curves=tuple(_curves(d.row) for d in details),
+            evidence={key: EVIDENCE_HARM if key.version == 7 else EVIDENCE_SAME for key in keys[1:] if key.model == world.CENSUS},
+            problems=tuple(f"{d.row.key}: no held-out predictions." for d in details if d.run is None),
+        )  # fmt: skip
+
+
+def _cells(name: str, values: Sequence[Any]) -> CellRow:
+    return CellRow(name, tuple(values), len(set(map(str, values))) > 1)
+
+
+def _curves(row: VersionRow) -> VersionCurves:
+    if row.run_id is None:
+        return VersionCurves(row.key, problem="The version has no run, so no held-out predictions.")
+    strength = row.metric_value if row.metric_value is not None and row.metric_value < 1 else 0.5
+    return VersionCurves(
+        row.key, _curve(strength), _curve(strength, inverted=True), Curve((0.1, 0.5, 0.9), (0.12, 0.47, 0.93))
+    )
+
+
+class FakePromotions:
+    def __init__(self, health: FakeHealth) -> None:
+        self.requests = dict(world.REQUESTS)
+        self.health = health
+        self.keys: set[str] = set()
+        self.decisions: dict[str, list[Decision]] = {"req-8": [world.DECISION]}
+        self.comments: dict[str, list[Comment]] = {"req-7": list(world.COMMENTS)}
+
+    def environments(self, model: str) -> Sequence[Environment]:
+        return world.ENVIRONMENTS if model != world.HOSTILE else ()
+
+    def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
+        if not actor.may(Permission.OPEN_REQUEST):
+            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+        if not reason.strip():
+            raise InvalidInputError("The reason is empty.", hint="Say why this version should be promoted.")
+        if not all(source.is_reachable for source in self.health.sources()):
+            raise UpstreamUnavailableError(
+                "MLflow does not answer.", system="mlflow", hint="Try again later; nothing is lost."
+            )
+        live = next((r for r in self.requests.values() if r.key == key and not r.is_final), None)
+        if live:
+            raise ConflictError(f"{key} has the open request {live.id} already.", hint="Open that request.")
+        request = replace(
+            world.REQUESTS["req-6"], id=f"req-{len(self.requests) + 200}", key=key, environment=environment, reason=reason,
+            participants=Participants(actor.person), created=world.NOW, updated=world.NOW,
+        )  # fmt: skip
+        self.requests[request.id] = request
+        return request
+
+    def find(
+        self, *, states: Sequence[RequestState] = (), model: str = "", text: str = "", page: int = 1
+    ) -> RequestPage:
+        rows = [
+            r for r in sorted(self.requests.values(), key=lambda r: r.updated, reverse=True)
+            if (not states or r.state in states) and model in {"", r.key.model}
+            and text.lower() in f"{r.id} {r.key} {r.reason} {r.participants.requester.name}".lower()
+        ]  # fmt: skip
+        return RequestPage(tuple(rows[(page - 1) * 25 : page * 25]), len(rows), page, 25)
+
+    def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
+        return [r for r in self.requests.values() if self._state(actor, r, UserAction.REJECT).is_open]
+
+    def detail(self, actor: Actor, request_id: str) -> RequestDetail:
+        request = self._get(request_id)
+        rollout = world.rollout_of(request)
+        evidence = {
+            "comparison": EVIDENCE_HARM if request.key.version == 7 else EVIDENCE_SAME if request.key.version == 6 else None,
+            "comparison_problem": "The version that is live has no held-out predictions.", "card": world.CARD,
+            "run": {"params": {"max_iter": "200"}, "metrics": {"auc": 0.9189}, "user": "ana.novak", "commit": None, "datasets": []},
+            "tests": [{"title": "Model tests", "source": "tests/model.xml", "link": "", "passed": 14, "failed": 1, "skipped": 0,
+                       "problem": "", "cases": [{"name": "test_women <b>", "outcome": "failed", "seconds": 0.2, "message": "0.81 < 0.85",
+                                                 "suite": "model"}]}],
+            "policy_in_words": ["One reviewer must sign.", "The requester and the author never sign."],
+        }  # fmt: skip
+        return RequestDetail(
+            request=request, plan=world.plan_of(request), checks=world.checks_of(request), evidence=evidence,
+            decisions=tuple(self.decisions.get(request_id, ())), comments=tuple(self.comments.get(request_id, ())),
+            actions=actions(actor, self._facts(request)), rollout=rollout, quorum=2,
+            signatures=len(standing_signatures(self.decisions.get(request_id, ()), request.plan_digest)),
+            consequences=("moves the alias champion from v5 to v7", "puts v7 into the stage Production and archives v5",
+                          "starts pipeline 3 in census for v7", "marks v7 as live in production once all of that has succeeded"),
+            environment=world.PRODUCTION, release=("census", rollout.run_id) if rollout and rollout.run_id else None,
+        )  # fmt: skip
+
+    def decide(
+        self, actor: Actor, request_id: str, kind: DecisionKind, *, seen: str, reason: str, idempotency_key: str
+    ) -> PromotionRequest:
+        request = self._get(request_id)
+        if idempotency_key in self.keys:
+            return request
+        if not reason.strip():
+            raise InvalidInputError("The reason is empty.", hint="Give a reason: it is part of the record.")
+        state = self._state(actor, request, UserAction(kind.value))
+        if state.reason:
+            raise RefusedError(state.reason)
+        if seen != request.plan_digest:
+            raise ConflictError("The request was sealed again since you looked at it.")
+        self.keys.add(idempotency_key)
+        number = sum(map(len, self.decisions.values()))
+        decision = Decision(f"d{number}", kind, actor.person, seen, reason, world.datetime.now(world.UTC))
+        self.decisions.setdefault(request_id, []).append(decision)
+        self.requests[request_id] = replace(request, state=self._after(request, kind), updated=decision.at)
+        return self.requests[request_id]
+
+    def _after(self, request: PromotionRequest, kind: DecisionKind) -> RequestState:
+        signed = len(standing_signatures(self.decisions[request.id], request.plan_digest))
+        approved = RequestState.ROLLING_OUT if signed >= 2 else RequestState.OPEN
+        return {
+            DecisionKind.APPROVE: approved, DecisionKind.REJECT: RequestState.REJECTED,
+            DecisionKind.REQUEST_CHANGES: RequestState.CHANGES_REQUESTED,
+        }[kind]  # fmt: skip
+
+    def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
+        self._demand(actor, request_id, UserAction.RESEAL)
+        self.requests[request_id] = replace(
+            self._get(request_id), stale=(), state=RequestState.OPEN, plan_digest="new" * 20
+        )
+        return self.requests[request_id]
+
+    def withdraw(self, actor: Actor, request_id: str, *, reason: str) -> PromotionRequest:
+        self._demand(actor, request_id, UserAction.WITHDRAW)
+        self.requests[request_id] = replace(self._get(request_id), state=RequestState.WITHDRAWN)
+        return self.requests[request_id]
+
+    def comment(self, actor: Actor, request_id: str, text: str, *, idempotency_key: str) -> None:
+        self._demand(actor, request_id, UserAction.COMMENT)
+        if idempotency_key in self.keys:
+            return
+        self.keys.add(idempotency_key)
+        comment = Comment(f"c{len(self.keys)}", actor.person, text, world.datetime.now(world.UTC))
+        self.comments.setdefault(request_id, []).append(comment)
+
+    def _get(self, request_id: str) -> PromotionRequest:
+        if request_id not in self.requests:
+            raise NotFoundError(f"There is no request {request_id}.", hint="Look for it in the list of requests.")
+        return self.requests[request_id]
+
+    def _facts(self, request: PromotionRequest) -> RequestFacts:
+        decisions = tuple(self.decisions.get(request.id, ()))
+        return RequestFacts(
+            request.state, request.participants, decisions, world.checks_of(request), request.plan_digest, request.stale
+        )
+
+    def _state(self, actor: Actor, request: PromotionRequest, action: UserAction) -> ActionState:
+        return next(state for state in actions(actor, self._facts(request)) if state.action is action)
+
+    def _demand(self, actor: Actor, request_id: str, action: UserAction) -> None:
+        reason = self._state(actor, self._get(request_id), action).reason
+        if reason:
+            raise RefusedError(reason)
+
+
+class FakeReleases:
+    def __init__(self) -> None:
+        self.commands: list[tuple[str, int, str]] = []
+        self.is_down = False
+
+    def find(self, *, text: str = "", page: int = 1) -> ReleasePage:
+        rows = [
+            row
+            for row in (_release_row(n) for n in range(60, 0, -1))
+            if text.lower() in f"{row.name} {row.model}".lower()
+        ]
+        return ReleasePage(tuple(rows[(page - 1) * 25 : page * 25]), len(rows), page, 25)
+
+    def view(self, project: str, run_id: int) -> ReleaseView:
+        if project != "census" or run_id > 60:
+            raise NotFoundError(
+                f"There is no release {run_id} in {project}.", hint="Look for it in the list of releases."
+            )
+        problem = "Azure DevOps did not answer within 10 s." if self.is_down else ""
+        return ReleaseView(_release_row(run_id), world.release(run_id), not self.is_down, problem)
+
+    def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
+        if self.is_down:
+            raise UpstreamUnavailableError(
+                "Azure DevOps does not answer.", system="azure_devops", hint="Try again in a minute."
+            )
+        return f"log {log_id} of run {run_id}\n2026-11-20T10:00:00Z <b>scored</b> 20 records\n" + "x" * 300
+
+    def cancel(self, actor: Actor, project: str, run_id: int) -> None:
+        self._demand(actor)
+        self.commands.append(("cancel", run_id, ""))
+
+    def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
+        self._demand(actor)
+        self.commands.append(("retry", run_id, stage))
+
+    def _demand(self, actor: Actor) -> None:
+        if not actor.may(Permission.OPERATE_RELEASE):
+            raise NotAllowedError("Only operators stop or repeat releases.", hint="Ask an operator.")
+
+
+def _release_row(run_id: int) -> ReleaseRow:
+    detail = world.release(run_id)
+    known = run_id in {11, 12, 13}
+    return ReleaseRow(
+        "census", run_id, detail.run.name, detail.run.state.value, detail.run.result.value if detail.run.result else None,
+        world.CENSUS if known else None, 3 if known else None, "production" if known else None, "req-10" if known else None,
+        detail.run.created, world.ago(seconds=30),
+    )  # fmt: skip
+
+
+class FakeLedger:
+    def __init__(self) -> None:
+        self.is_intact = True
+
+    def find(
+        self, *, action: str = "", actor: str = "", subject: str = "", request_id: str = "", page: int = 1
+    ) -> LedgerPage:
+        lines = [
+            line for line in (_ledger_line(n) for n in range(119, -1, -1))
+            if line.action.startswith(action) and actor.lower() in line.actor.lower() and subject.lower() in line.subject.lower()
+            and request_id in {"", line.request_id}
+        ]  # fmt: skip
+        note = "countersign.demo/ledger\n120\nq83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80=\n\n— countersign.demo/ledger AbCd=\n"
+        return LedgerPage(tuple(lines[(page - 1) * 50 : page * 50]), len(lines), page, 50, note)
+
+    def actions(self) -> Sequence[str]:
+        return [action.value for action in Action]
+
+    def verify(self) -> LedgerVerdict:
+        good = "All 120 entries are intact."
+        return LedgerVerdict(self.is_intact, 120, "ab" * 32, good if self.is_intact else "Entry 17 was changed.")
+
+
+def _ledger_line(seq: int) -> LedgerLine:
+    action = (Action.REQUEST_OPENED, Action.DECISION_APPROVED, Action.VERSION_LIVE, Action.COMMENT_ADDED)[seq % 4]
+    who = (world.ANA, world.BEN, world.CHI)[seq % 3]
+    sentence = f"{who.name} did {action.value} with <b>v{seq}</b> :tada:"
+    raw = '{"action":"' + action.value + '","seq":' + str(seq) + ',"text":"<script>"}'
+    return LedgerLine(
+        seq,
+        world.ago(hours=120 - seq),
+        who.name,
+        action.value,
+        sentence,
+        f"{world.CENSUS}/{seq % 8 + 1}",
+        f"req-{seq % 9}",
+        raw,
+    )
+
+
+class FakeWhy:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
+        return world.PREDICTIONS
+
+    def answer(self, actor: Actor, prediction_id: str) -> WhyAnswer:
+        if not actor.may(Permission.LOOK_UP_PREDICTION):
+            raise NotAllowedError("Your role does not look up predictions.", hint="Ask an auditor or a reviewer.")
+        self.asked.append(prediction_id)
+        record = next((r for r in world.PREDICTIONS if r.request_id == prediction_id), None)
+        if record is None:
+            raise NotFoundError(
+                f"No prediction {prediction_id} in the log.", hint="Check the id; logs are kept 90 days."
+            )
+        row = next(r for r in world.ROWS if r.key == VersionKey(world.CENSUS, 5))
+        sentence = (
+            "Version 5 of census-income, trained on adult-census (9f8e7d6c5) with HistGradientBoostingClassifier by ana.novak, was live in "
+            "production since 2026-11-18 through release 20261120.4, approved by Ben Okafor."
+        )
+        deployment = world.DEPLOYMENTS[0] if record.version else None
+        return WhyAnswer(
+            record, sentence, world.facts(row), deployment, world.REQUESTS["req-5"] if deployment else None
+        )
+
+    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Deployment]:
+        return [
+            d for d in world.DEPLOYMENTS
+            if d.key.model == model and d.environment == environment and d.live_from <= at and (d.live_until is None or at < d.live_until)
+        ]  # fmt: skip
+
+
+class FakeHealth:
+    def __init__(self) -> None:
+        self.now: tuple[SourceHealth, ...] = world.HEALTHY
+        self.open: tuple[Incident, ...] = world.INCIDENTS
+
+    def sources(self) -> Sequence[SourceHealth]:
+        return self.now
+
+    def incidents(self) -> Sequence[Incident]:
+        return self.open
+
+
+@dataclass
+class FakeOpened:
+    """What `wiring.use` takes."""
+
+    portal: Portal
+    settings: Settings
+    closed: list[bool] = field(default_factory=list)
+
+    def close(self) -> None:
+        self.closed.append(True)
+
+
+def fake_opened(*, rows: Sequence[VersionRow] = world.ROWS, **settings: Any) -> FakeOpened:
+    """A portal with the whole awkward world, or with other rows."""
+    catalogue, health = FakeCatalogue(rows), FakeHealth()
+    portal = Portal(
+        catalogue=catalogue, comparisons=FakeComparisons(catalogue), promotions=FakePromotions(health),
+        releases=FakeReleases(), ledger=FakeLedger(), why=FakeWhy(), health=health,
+    )  # fmt: skip
+    return FakeOpened(portal, load_settings(**({"demo_people": world.PEOPLE} | settings)))
