@@ -51,7 +51,8 @@ def junit(title: str, outcomes: list[Outcome]) -> bytes:
         case = ET.SubElement(suite, "testcase", classname=title, name=outcome.name, time=f"{outcome.seconds:.4f}")
         if outcome.failure:
             ET.SubElement(case, "failure", message=outcome.failure)
-    return ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    report: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return report
 
 
 def _has_all_columns(trained: Trained, _: Adult) -> None:

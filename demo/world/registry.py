@@ -29,6 +29,7 @@ AWKWARD = 'Zins & Kredit "Müller" <b>neu<b> *v2* 🚲'
 LIVE_BEFORE_THE_PORTAL = 3
 MARKER = "world.json"
 WORLD_VERSION = 1
+KNOWN_RECORDS = 20
 Progress = Callable[[str], None]
 
 
@@ -152,8 +153,22 @@ def _log_papers(mlflow: Any, trained: Trained, data: Adult) -> None:
             _write(root / path, junit(Path(path).stem, run_suite(checks, trained, data)))
         _write(root / "model_card.md", model_card(trained, data).encode())
         (root / "evaluation").mkdir()
+        (root / "evaluation" / "known_records.json").write_text(json.dumps(_known_records(trained, data)))
         held_out_table(trained, data).to_parquet(root / "evaluation" / "predictions.parquet", compression="zstd")
         mlflow.log_artifacts(folder)
+
+
+def _known_records(trained: Trained, data: Adult) -> dict[str, Any]:
+    """Twenty evaluation rows and the scores that this version must give them wherever it is deployed."""
+    rows = data.evaluation.features.iloc[:: len(data.evaluation.features) // KNOWN_RECORDS].head(KNOWN_RECORDS)
+    expected = trained.model.predict_proba(rows)[:, 1]
+    return {
+        "columns": list(rows.columns),
+        "data": rows.to_numpy().tolist(),
+        "row_ids": [int(i) for i in rows.index],
+        "expected": [float(value) for value in expected],
+        "tolerance": 1e-6,
+    }
 
 
 def _log_model(mlflow: Any, trained: Trained, data: Adult) -> Any:
