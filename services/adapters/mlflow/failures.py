@@ -144,6 +144,8 @@ class Failures:
 def _is_timeout(error: BaseException | None) -> bool:
     seen = 0
     while error is not None and seen < 10:
+        if isinstance(error, u3.NewConnectionError):  # a kind of ConnectTimeoutError to urllib3
+            return False
         if isinstance(error, rq.Timeout | u3.TimeoutError | TimeoutError):
             return True
         first = error.args[0] if error.args else None

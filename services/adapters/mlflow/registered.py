@@ -45,6 +45,8 @@ class RegisteredReads:
         The search costs a fifth of `registered-models/get`, which loads every version of the model; that one is
         asked only when the search finds nothing.
         """
+        if not parse.is_storable(name):
+            raise NotFoundError("MLflow has no registered model with such a name.")
         with self._transport.understanding():
             if filters.fits(name):
                 asked: Params = {"filter": filters.one_of("name", [name]), "max_results": 2}
@@ -69,7 +71,7 @@ class RegisteredReads:
 
     def versions_of(self, models: Sequence[str]) -> Sequence[ModelVersion]:
         """All versions of these models, by name and number; `aliases` are never filled here."""
-        wanted = list(dict.fromkeys(models))
+        wanted = [name for name in dict.fromkeys(models) if parse.is_storable(name)]
         found: dict[VersionKey, ModelVersion] = {}
         with self._transport.understanding():
             for group in filters.chunks([name for name in wanted if filters.fits(name)]):
