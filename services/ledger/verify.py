@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from services.errors import IntegrityError
 from services.ledger.entry import LedgerEntry
-from services.ledger.history import ADMIN_PREFIX, LogHistory
+from services.ledger.history import TURNING, LogHistory
 from services.ledger.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from services.ledger.note import SignedNote, VerifierKey, parse_note
 from services.ledger.reader import read_stored, turning_points
@@ -165,8 +165,7 @@ class _Walk:
 
     def _piece(self, first: int, last: int) -> None:
         before, rows = self._tree.copy(), list(self._archive.stream(first, last))
-        self._check_rows(rows, first, last)
-        self._tree.add(row.body.encode() for row in rows)
+        self._tree.add_leaves(self._check_rows(rows, first, last))
         note = self._checkpoint(last)
         if note.checkpoint.root != self._tree.root():
             self._name_first(before, rows)
@@ -175,19 +174,27 @@ class _Walk:
         self._signatures += 1
         self._check_witnessed(last)
 
-    def _check_rows(self, rows: Sequence[StoredEntry], first: int, last: int) -> None:
-        for expected, row in zip(
-            range(first, last + 1), [*rows, *[None] * (last + 1 - first - len(rows))], strict=True
-        ):
+    def _check_rows(self, rows: Sequence[StoredEntry], first: int, last: int) -> list[bytes]:
+        """Check each row by itself; returns the leaf hashes."""
+        leaves = [leaf_hash(row.body.encode()) for row in rows]
+        for expected, row, leaf in zip(range(first, last + 1), rows, leaves, strict=False):
             self.at_fault = expected
-            if row is None or row.seq != expected:
-                raise IntegrityError(f"Entry {expected} is missing.")
-            if leaf_hash(row.body.encode()) != row.nodes[:HASH_BYTES]:
+            if row.seq != expected:
+                break
+            if leaf != row.nodes[:HASH_BYTES]:
                 raise IntegrityError(f"Entry {expected} is not the text that was signed.")
-            if self._forms and (problem := read_stored(row).problem):
-                raise IntegrityError(f"Entry {expected}: {problem}.")
-            if (row.columns["action"] or "").startswith(ADMIN_PREFIX):
-                self._history.learn(LedgerEntry.parse(row.body))
+            self._check_form(row)
+        if len(rows) <= last - first or rows[-1].seq != last:
+            missing = next(n for n, seq in enumerate([*(row.seq for row in rows), 0], first) if n != seq)
+            self.at_fault = missing
+            raise IntegrityError(f"Entry {missing} is missing.")
+        return leaves
+
+    def _check_form(self, row: StoredEntry) -> None:
+        if self._forms and (problem := read_stored(row).problem):
+            raise IntegrityError(f"Entry {row.seq}: {problem}.")
+        if (row.columns["action"] or "").startswith(TURNING):
+            self._history.learn(LedgerEntry.parse(row.body))
 
     def _name_first(self, tree: TreeStream, rows: Iterable[StoredEntry]) -> None:
         """Find the first entry whose own checkpoint does not hold."""

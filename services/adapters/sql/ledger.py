@@ -31,6 +31,7 @@ HEAD_ID = 1
 STREAM_ROWS = 2000
 AnyRow = Row[*tuple[Any, ...]]
 COPIED_COLUMNS = ("at", "action", "subject_type", "subject_id", "actor_id", "request_id")
+_COLUMNS = [ledger_entry.c[name] for name in ("seq", "body", *COPIED_COLUMNS, "nodes")]
 
 
 class SqlLedgerStore:
@@ -85,12 +86,12 @@ class SqlLedgerStore:
 
     def entry(self, seq: int) -> StoredEntry | None:
         """One entry by number."""
-        row = self._connection.execute(select(ledger_entry).where(ledger_entry.c.seq == seq)).one_or_none()
+        row = self._connection.execute(select(*_COLUMNS).where(ledger_entry.c.seq == seq)).one_or_none()
         return None if row is None else _stored(row)
 
     def page(self, wanted: EntryFilter, page: EntryPage) -> list[StoredEntry]:
         """Matching entries, newest first, limited in SQL."""
-        statement = select(ledger_entry).where(*_conditions(wanted)).order_by(ledger_entry.c.seq.desc())
+        statement = select(*_COLUMNS).where(*_conditions(wanted)).order_by(ledger_entry.c.seq.desc())
         if page.before_seq is not None:
             statement = statement.where(ledger_entry.c.seq < page.before_seq)
         return [_stored(row) for row in self._connection.execute(statement.limit(page.limit))]
@@ -102,7 +103,7 @@ class SqlLedgerStore:
 
     def stream(self, first: int, last: int) -> Iterator[StoredEntry]:
         """Entries in order, `STREAM_ROWS` at a time."""
-        statement = select(ledger_entry).order_by(ledger_entry.c.seq)
+        statement = select(*_COLUMNS).order_by(ledger_entry.c.seq)
         for row in self._pieces(statement, ledger_entry.c.seq, first, last):
             yield _stored(row)
 
@@ -206,8 +207,8 @@ def copied_columns(entry: LedgerEntry) -> dict[str, str | None]:
 
 
 def _stored(row: AnyRow) -> StoredEntry:
-    columns = {name: getattr(row, name) for name in COPIED_COLUMNS}
-    return StoredEntry(row.seq, row.body, columns, row.nodes)
+    seq, body, *copied, nodes = row
+    return StoredEntry(seq, body, dict(zip(COPIED_COLUMNS, copied, strict=True)), nodes)
 
 
 def _cut(joined: Mapping[int, bytes], level: int, index: int) -> bytes:
