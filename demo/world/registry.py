@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version as installed
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,8 @@ import pandas as pd
 from demo.world.adult import Adult, data_file, load_adult
 from demo.world.cards import model_card
 from demo.world.checks import SUITES, junit, run_suite
+from demo.world.history import log_history
+from demo.world.predictions import PredictionLog
 from demo.world.repository import build_repository
 from demo.world.training import RECIPES, Recipe, Trained, held_out_table, train
 
@@ -57,7 +60,7 @@ def read_world(directory: Path) -> World | None:
 def discard_half_built(directory: Path) -> None:
     """Before the servers start: a world without its marker was cut off, so it begins anew."""
     if read_world(directory) is None:
-        for part in ("mlflow", "training-code"):
+        for part in ("mlflow", "training-code", "predictions"):
             shutil.rmtree(directory / part, ignore_errors=True)
 
 
@@ -73,7 +76,10 @@ def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> Wo
     runs = {}
     for recipe in RECIPES:
         progress(f"training and registering {MODEL} v{recipe.version}: {recipe.title}")
-        runs[recipe.version] = _register(mlflow, train(recipe, data), data, commits[recipe.version])
+        trained = train(recipe, data)
+        runs[recipe.version] = _register(mlflow, trained, data, commits[recipe.version])
+        if recipe.version == LIVE_BEFORE_THE_PORTAL:
+            log_history(PredictionLog(directory / "predictions"), trained, data, now=datetime.now(UTC))
     _describe(mlflow)
     progress(f"registering {BIKES} and an awkwardly named model, with gaps")
     _register_bikes(mlflow)

@@ -1,0 +1,48 @@
+"""The policy of the demo: one environment, one reviewer's signature, checks that mean something."""
+
+from __future__ import annotations
+
+from demo.layout import ENVIRONMENT, PROJECT, Layout
+
+TEMPLATE = """# The policy of the demo. A real one lives in Git; see docs/governance.md.
+version: 1
+environments:
+  {environment}:
+    stage: Production
+    alias: champion
+    registry: before
+    pipeline:
+      project: {project}
+      id: {pipeline}
+      branch: refs/heads/main
+      parameters:
+        portalUrl: {portal}
+        mlflowUrl: {mlflow}
+        servingUrl: {serving}
+policies:
+  - models: "*"
+    environment: {environment}
+    quorum: 1
+    expires_after_days: 14
+    witness_before_release: true
+    checks:
+      - {{kind: tests_passed, enforcement: block}}
+      - {{kind: artifact_digest, enforcement: block}}
+      - {{kind: lineage_complete, enforcement: block}}
+      - {{kind: model_card, enforcement: warn}}
+      - {{kind: metric_floor, enforcement: block, with: {{metric: auc, at_least: 0.85}}}}
+      - {{kind: comparison, enforcement: warn, with: {{margin: 0.002}}}}
+"""
+
+
+def write_governance(layout: Layout, *, pipeline: int) -> None:
+    """Write the policy file; the same world gives the same bytes, so that seals hold over restarts."""
+    text = TEMPLATE.format(
+        environment=ENVIRONMENT,
+        project=PROJECT,
+        pipeline=pipeline,
+        portal=layout.portal_url,
+        mlflow=layout.mlflow_url,
+        serving=layout.serving_url,
+    )
+    layout.governance_file.write_text(text, encoding="utf-8")
