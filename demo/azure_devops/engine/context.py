@@ -24,7 +24,7 @@ class RunContext:
 
     `work_dir` is the run's own folder and stays the same for all its attempts: artifacts of earlier attempts are
     found there. `source_dir` is the repository; each job that checks out gets its own copy of it.
-    `environment` is added to the environment variables of every step. The process environment of the server is
+    `environment` is added to the environment of every step, unmasked. The process environment of the server is
     not: only an allow list of it is passed on.
     """
 

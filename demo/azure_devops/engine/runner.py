@@ -43,7 +43,7 @@ def run_pipeline(plan: PipelinePlan, *, context: RunContext, journal: RunJournal
         context=context,
         journal=journal,
         masker=masker,
-        recorder=Recorder(context, journal, masker),
+        recorder=Recorder(context, journal, masker=masker),
         slots=threading.Semaphore(context.max_parallel_jobs),
     )
     runs = {stage.name: StageRun(state, stage, order=order) for order, stage in enumerate(plan.stages, start=1)}

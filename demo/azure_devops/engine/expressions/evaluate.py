@@ -27,10 +27,10 @@ def check(text: str, *, names: Collection[str], functions: Collection[str] = ())
         if isinstance(node, Name) and node.name.casefold() not in known_names:
             raise ExpressionError(_unrecognized(node.name, text))
         if isinstance(node, Call):
-            _check_call(node, text, known_functions)
+            _check_call(node, text, known=known_functions)
 
 
-def _check_call(node: Call, text: str, known: Collection[str]) -> None:
+def _check_call(node: Call, text: str, *, known: Collection[str]) -> None:
     name = node.function.casefold()
     if name not in known:
         raise ExpressionError(_unrecognized(node.function, text))
@@ -82,7 +82,7 @@ def _named(name: str, scope: Scope) -> Value:
 def _call(node: Call, scope: Scope) -> Value:
     name = node.function.casefold()
     if name in ("and", "or"):
-        return _short(name, node, scope)
+        return _short(name, node, scope=scope)
     own = {key.casefold(): value for key, value in scope.functions.items()}
     function = own.get(name) or FUNCTIONS.get(name)
     if function is None:
@@ -92,7 +92,7 @@ def _call(node: Call, scope: Scope) -> Value:
     return function.run(arguments)
 
 
-def _short(name: str, node: Call, scope: Scope) -> bool:
+def _short(name: str, node: Call, *, scope: Scope) -> bool:
     _check_count(node, FUNCTIONS[name])
     values = (to_boolean(_value(argument, scope)) for argument in node.arguments)
     return all(values) if name == "and" else any(values)

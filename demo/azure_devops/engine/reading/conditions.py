@@ -34,7 +34,7 @@ def runtime_expression(value: str) -> str | None:
     return stripped[2:-1].strip() if stripped.startswith("$[") and stripped.endswith("]") else None
 
 
-def check_runtime_expression(value: str, place: Place, problems: Problems) -> None:
+def check_runtime_expression(value: str, place: Place, *, problems: Problems) -> None:
     """Note what is wrong with the ``$[ … ]`` of a variable, if it is one."""
     expression = runtime_expression(value)
     if expression is None:

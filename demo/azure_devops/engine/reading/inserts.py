@@ -76,24 +76,24 @@ def _each(rest: str, place: Place) -> Directive:
     return Directive("each", match.group(2), match.group(1))
 
 
-def fill(text: str, scope: Scope, place: Place) -> Value:
+def fill(text: str, scope: Scope, *, place: Place) -> Value:
     """A scalar with its expressions replaced; the value itself where the scalar is one expression."""
     parts = list(pieces(text, place))
     if len(parts) == 1 and parts[0][1]:
-        return value_of(parts[0][0], scope, place)
-    return "".join(_text(part, is_expression, scope, place) for part, is_expression in parts)
+        return value_of(parts[0][0], scope, place=place)
+    return "".join(_text(part, is_expression, scope=scope, place=place) for part, is_expression in parts)
 
 
-def _text(part: str, is_expression: bool, scope: Scope, place: Place) -> str:  # noqa: FBT001  # a pair of `pieces`
+def _text(part: str, is_expression: bool, *, scope: Scope, place: Place) -> str:  # noqa: FBT001  # a pair of `pieces`
     if not is_expression:
         return part
-    value = value_of(part, scope, place)
+    value = value_of(part, scope, place=place)
     if kind(value) in ("Object", "Array"):
         raise place.error(f"Unable to convert from {kind(value)} to String. Expression: {part}")
     return to_string(value)
 
 
-def value_of(expression: str, scope: Scope, place: Place) -> Value:
+def value_of(expression: str, scope: Scope, *, place: Place) -> Value:
     """Evaluate an expression of compile time; errors tell the place."""
     try:
         return evaluate(expression, scope)

@@ -39,7 +39,7 @@ def read_jobs(fields: Fields, groups: Groups) -> tuple[JobPlan, ...]:
         if job is not None:
             jobs.append(job)
             items.append(item)
-    check_graph("job", [(job.name, job.depends_on) for job in jobs], items)
+    check_graph("job", [(job.name, job.depends_on) for job in jobs], items=items)
     spelling = {job.name.casefold(): job.name for job in jobs}
     return tuple(replace(job, depends_on=spelled(job.depends_on, spelling)) for job in jobs)
 
@@ -76,14 +76,14 @@ def check_pool(fields: Fields) -> None:
 
 
 def _plain_job(item: Fields, groups: Groups, *, number: int) -> JobPlan:
-    named = _named(item, "job", f"Job{number}")
+    named = _named(item, "job", default=f"Job{number}")
     steps = _with_checkout(read_steps(item))
     if not steps:
         item.problems.add(item.place, f"The job {named.name} has no steps")
-    return _plan(item, named, tuple(_instances(item, named, steps)), groups)
+    return _plan(item, named, instances=tuple(_instances(item, named, steps=steps)), groups=groups)
 
 
-def _instances(item: Fields, named: _Named, steps: Sequence[StepPlan]) -> Iterator[InstancePlan]:
+def _instances(item: Fields, named: _Named, *, steps: Sequence[StepPlan]) -> Iterator[InstancePlan]:
     strategy = item.map("strategy")
     if strategy is None:
         yield InstancePlan(DEFAULT_INSTANCE, named.display_name, tuple(steps))
@@ -107,18 +107,18 @@ def _with_checkout(steps: tuple[StepPlan, ...]) -> tuple[StepPlan, ...]:
 
 
 def _deployment(item: Fields, groups: Groups, *, number: int) -> JobPlan:
-    named = _named(item, "deployment", f"Deployment{number}")
+    named = _named(item, "deployment", default=f"Deployment{number}")
     environment = _environment(item)
     strategy = item.map("strategy")
     if strategy is None:
         item.problems.add(item.place, f"The deployment {named.name} needs a 'strategy' with 'runOnce'")
-        return _plan(item, named, (), groups)
+        return _plan(item, named, instances=(), groups=groups)
     strategy.check(("runOnce",), ("canary", "rolling"))
     once = strategy.map("runOnce")
     instances = tuple(_hooks(once, named)) if once else ()
     if once and not once.has("deploy"):
         once.problems.add(once.place, "The strategy 'runOnce' needs 'deploy'")
-    return _plan(item, named, instances, groups, environment=environment, is_deployment=True)
+    return _plan(item, named, instances=instances, groups=groups, environment=environment)
 
 
 def _environment(item: Fields) -> str | None:
@@ -143,7 +143,7 @@ def _hooks(once: Fields, named: _Named) -> Iterator[InstancePlan]:
     for hook in _HOOKS:
         below = once.map(hook)
         if below is not None:
-            yield _hook(below, hook, named)
+            yield _hook(below, hook, named=named)
     on = once.map("on")
     if on is None:
         return
@@ -151,10 +151,10 @@ def _hooks(once: Fields, named: _Named) -> Iterator[InstancePlan]:
     for hook in ("success", "failure"):
         below = on.map(hook)
         if below is not None:
-            yield _hook(below, hook, named)
+            yield _hook(below, hook, named=named)
 
 
-def _hook(fields: Fields, hook: str, named: _Named) -> InstancePlan:
+def _hook(fields: Fields, hook: str, *, named: _Named) -> InstancePlan:
     fields.check(("steps", "pool"))
     check_pool(fields)
     steps = read_steps(fields)
@@ -178,7 +178,7 @@ def _with_download(steps: tuple[StepPlan, ...]) -> tuple[StepPlan, ...]:
     return (StepPlan(spec.name, spec.version, inputs, "Download artifacts of this run"), *steps)
 
 
-def _named(item: Fields, key: str, default: str) -> _Named:
+def _named(item: Fields, key: str, *, default: str) -> _Named:
     name = item.name(key) or default
     return _Named(name, item.text("displayName") or name)
 
@@ -186,11 +186,10 @@ def _named(item: Fields, key: str, default: str) -> _Named:
 def _plan(
     item: Fields,
     named: _Named,
+    *,
     instances: tuple[InstancePlan, ...],
     groups: Groups,
-    *,
     environment: str | None = None,
-    is_deployment: bool = False,
 ) -> JobPlan:
     return JobPlan(
         name=named.name,
@@ -203,11 +202,11 @@ def _plan(
         timeout_minutes=item.count("timeoutInMinutes", 60),
         cancel_timeout_minutes=item.count("cancelTimeoutInMinutes", 5),
         environment=environment,
-        is_deployment=is_deployment,
+        is_deployment=item.has("deployment"),
     )
 
 
-def check_graph(word: str, nodes: Sequence[tuple[str, tuple[str, ...]]], items: Sequence[Fields]) -> None:
+def check_graph(word: str, nodes: Sequence[tuple[str, tuple[str, ...]]], *, items: Sequence[Fields]) -> None:
     """Note names that appear twice, unknown dependencies and circles; names ignore case, as in Azure."""
     known = [name.casefold() for name, _ in nodes]
     wants = {name.casefold(): {other.casefold() for other in depends} for name, depends in nodes}

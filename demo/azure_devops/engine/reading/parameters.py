@@ -129,36 +129,36 @@ def convert(parameter: Parameter, value: Value, *, place: Place | None = None) -
     """A given value as the parameter's type; PipelineError names parameter, value and type."""
     shape = kind(value)
     if parameter.type in _SIMPLE and shape in ("Object", "Array"):
-        raise _wrong(parameter, shape.lower(), place)
+        raise _wrong(parameter, shape.lower(), place=place)
     if parameter.type in (*_LISTS, "stringList") and shape != "Array":
-        raise _wrong(parameter, to_string(value) if shape == "String" else shape.lower(), place)
+        raise _wrong(parameter, to_string(value) if shape == "String" else shape.lower(), place=place)
     if parameter.type in _SINGLE and shape != "Object":
-        raise _wrong(parameter, to_string(value) if shape == "String" else shape.lower(), place)
-    converted = _simple(parameter, value, place) if parameter.type in _SIMPLE else value
-    _check_allowed(parameter, converted, place)
+        raise _wrong(parameter, to_string(value) if shape == "String" else shape.lower(), place=place)
+    converted = _simple(parameter, value, place=place) if parameter.type in _SIMPLE else value
+    _check_allowed(parameter, converted, place=place)
     return converted
 
 
-def _simple(parameter: Parameter, value: Value, place: Place | None) -> Value:
+def _simple(parameter: Parameter, value: Value, *, place: Place | None) -> Value:
     text = to_string(value)
     if parameter.type == "boolean":
         if text.casefold() not in ("true", "false"):
-            raise _wrong(parameter, text, place)
+            raise _wrong(parameter, text, place=place)
         return text.casefold() == "true"
     if parameter.type == "number":
         number = to_number(value) if text.strip() else None
         if number is None:
-            raise _wrong(parameter, text, place)
+            raise _wrong(parameter, text, place=place)
         return number
     return text
 
 
-def _wrong(parameter: Parameter, shown: str, place: Place | None) -> PipelineError:
+def _wrong(parameter: Parameter, shown: str, *, place: Place | None) -> PipelineError:
     message = f"The '{parameter.name}' parameter value '{shown}' is not a valid {parameter.type.capitalize()}."
     return PipelineError([(place or parameter.place).say(message)])
 
 
-def _check_allowed(parameter: Parameter, value: Value, place: Place | None) -> None:
+def _check_allowed(parameter: Parameter, value: Value, *, place: Place | None) -> None:
     if not parameter.values:
         return
     text = number_text(value) if isinstance(value, float) else None

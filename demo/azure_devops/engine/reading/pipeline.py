@@ -45,7 +45,7 @@ def _stages(root: Fields, groups: Groups) -> tuple[StagePlan, ...]:
         stages.append(_stage(item, groups, previous=previous, number=len(stages) + 1))
     if not stages:
         root.problems.add(root.at("stages"), "A pipeline needs at least one stage")
-    check_graph("stage", [(stage.name, stage.depends_on) for stage in stages], items)
+    check_graph("stage", [(stage.name, stage.depends_on) for stage in stages], items=items)
     spelling = {stage.name.casefold(): stage.name for stage in stages}
     return tuple(replace(stage, depends_on=spelled(stage.depends_on, spelling)) for stage in stages)
 

@@ -87,10 +87,10 @@ def _task(item: Fields) -> StepPlan | None:
         )
         return None
     given = item.map("inputs")
-    return _plan(item, spec, _inputs(spec, given, item), spec.title)
+    return _plan(item, spec, inputs=_inputs(spec, given, item=item), title=spec.title)
 
 
-def _inputs(spec: TaskSpec, given: Fields | None, item: Fields) -> dict[str, str]:
+def _inputs(spec: TaskSpec, given: Fields | None, *, item: Fields) -> dict[str, str]:
     names = {name.casefold(): key for key, declared in spec.inputs.items() for name in (key, *declared.aliases)}
     values = {key: declared.default for key, declared in spec.inputs.items()}
     for key, _ in given.node.entries if given else ():
@@ -99,18 +99,18 @@ def _inputs(spec: TaskSpec, given: Fields | None, item: Fields) -> dict[str, str
             item.problems.unsupported(key.place, f"The input '{key.value}' of {spec.reference}")
         elif given is not None:
             values[own] = given.text(key.value)
-            _check_input(spec.inputs[own], key.value, values[own], given)
-    _check_needed(spec, values, item)
+            _check_input(spec.inputs[own], key.value, value=values[own], given=given)
+    _check_needed(spec, values, item=item)
     return values
 
 
-def _check_input(declared: Input, name: str, value: str, given: Fields) -> None:
+def _check_input(declared: Input, name: str, *, value: str, given: Fields) -> None:
     allowed = {option.casefold() for option in declared.only}
     if allowed and "$(" not in value and value.casefold() not in allowed:
         given.problems.unsupported(given.at(name), f"The value '{value}' of '{name}'")
 
 
-def _check_needed(spec: TaskSpec, values: Mapping[str, str], item: Fields) -> None:
+def _check_needed(spec: TaskSpec, values: Mapping[str, str], *, item: Fields) -> None:
     needed = [key for key, declared in spec.inputs.items() if declared.required]
     if spec.name in ("Bash", "PythonScript"):
         source = values["targetType" if spec.name == "Bash" else "scriptSource"].casefold()
@@ -129,7 +129,7 @@ def _checkout(item: Fields) -> StepPlan | None:
     for key in _CHECKOUT_OFF:
         if item.has(key) and item.text(key).casefold() not in ("false", ""):
             item.problems.unsupported(item.at(key), f"'{key}: {item.text(key)}'")
-    return _plan(item, CHECKOUT, {"repository": repository}, f"Checkout {repository}")
+    return _plan(item, CHECKOUT, inputs={"repository": repository}, title=f"Checkout {repository}")
 
 
 def _shortcut(word: str, item: Fields) -> StepPlan | None:
@@ -140,10 +140,10 @@ def _shortcut(word: str, item: Fields) -> StepPlan | None:
     stderr = item.text("failOnStderr", "false")
     if word == "script":
         inputs = {"script": value, "workingDirectory": folder, "failOnStderr": stderr}
-        return _plan(item, task_spec("CmdLine"), inputs, "CmdLine")
+        return _plan(item, task_spec("CmdLine"), inputs=inputs, title="CmdLine")
     if word == "bash":
         inputs = {"targetType": "inline", "script": value, "workingDirectory": folder, "failOnStderr": stderr}
-        return _plan(item, task_spec("Bash"), inputs, "Bash")
+        return _plan(item, task_spec("Bash"), inputs=inputs, title="Bash")
     if word == "publish":
         return _publish(item, value)
     return _download(item, value)
@@ -151,7 +151,7 @@ def _shortcut(word: str, item: Fields) -> StepPlan | None:
 
 def _publish(item: Fields, path: str) -> StepPlan:
     inputs = {"targetPath": path, "artifact": item.text("artifact"), "publishLocation": "pipeline"}
-    return _plan(item, task_spec("PublishPipelineArtifact"), inputs, "PublishPipelineArtifact")
+    return _plan(item, task_spec("PublishPipelineArtifact"), inputs=inputs, title="PublishPipelineArtifact")
 
 
 def _download(item: Fields, source: str) -> StepPlan | None:
@@ -165,10 +165,10 @@ def _download(item: Fields, source: str) -> StepPlan | None:
         "itemPattern": item.text("patterns", "**"),
         "targetPath": f"$(Pipeline.Workspace)/{artifact}" if artifact else "$(Pipeline.Workspace)",
     }
-    return _plan(item, task_spec("DownloadPipelineArtifact"), inputs, "DownloadPipelineArtifact")
+    return _plan(item, task_spec("DownloadPipelineArtifact"), inputs=inputs, title="DownloadPipelineArtifact")
 
 
-def _plan(item: Fields, spec: TaskSpec, inputs: Mapping[str, str], title: str) -> StepPlan:
+def _plan(item: Fields, spec: TaskSpec, *, inputs: Mapping[str, str], title: str) -> StepPlan:
     filled = {**{key: declared.default for key, declared in spec.inputs.items()}, **inputs}
     return StepPlan(
         task=spec.name,

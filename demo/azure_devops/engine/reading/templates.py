@@ -72,7 +72,7 @@ class Expander:
         """The node without expressions; `under` is the key that holds it."""
         self.budget.spend(node.place)
         if isinstance(node, YamlText):
-            return from_value(fill(node.value, self.scope, node.place), node.place)
+            return from_value(fill(node.value, self.scope, place=node.place), node.place)
         if isinstance(node, YamlList):
             return YamlList(tuple(self._items(node, under)), node.place)
         return self.mapping(node)
@@ -112,7 +112,7 @@ class Expander:
                 name = YamlText(self._text(key), key.place)
                 yield name, self.expand(value, name.value)
                 continue
-            taken, branches = self._chosen(found, taken, key.place)
+            taken, branches = self._chosen(found, taken, place=key.place)
             for expander in branches:
                 yield from expander.inserted_entries(value)
 
@@ -138,7 +138,7 @@ class Expander:
                 yield from self._plain_item(item, under)
                 continue
             word, value, place = found
-            taken, branches = self._chosen(word, taken, place)
+            taken, branches = self._chosen(word, taken, place=place)
             for expander in branches:
                 yield from expander.inserted_items(value, under)
 
@@ -161,6 +161,7 @@ class Expander:
         self,
         found: Directive,
         taken: bool | None,  # noqa: FBT001  # the state of a chain of ifs
+        *,
         place: Place,
     ) -> tuple[bool | None, tuple[Expander, ...]]:
         """Whether the chain of ifs is settled, and the expanders to insert the value with."""
@@ -172,11 +173,11 @@ class Expander:
             raise place.error(f"'{found.word}' must follow 'if' or 'elseif'")
         if found.word != "if" and taken:
             return True, ()
-        holds = found.word == "else" or to_boolean(value_of(found.expression, self.scope, place))
+        holds = found.word == "else" or to_boolean(value_of(found.expression, self.scope, place=place))
         return (None if found.word == "else" else holds), (self,) if holds else ()
 
     def _loop(self, found: Directive, place: Place) -> Iterator[Expander]:
-        value = value_of(found.expression, self.scope, place)
+        value = value_of(found.expression, self.scope, place=place)
         if isinstance(value, Mapping):
             values: list[Value] = [{"key": key, "value": item} for key, item in value.items()]
         elif kind(value) == "Array":
@@ -189,7 +190,7 @@ class Expander:
             yield replace(self, loops={**self.loops, found.variable: item})
 
     def _text(self, node: YamlText) -> str:
-        value = fill(node.value, self.scope, node.place)
+        value = fill(node.value, self.scope, place=node.place)
         if kind(value) in ("Object", "Array"):
             raise node.place.error("A mapping key must be a text")
         return to_string(value)

@@ -18,26 +18,26 @@ def read_variables(fields: Fields, groups: Groups) -> tuple[Variable, ...]:
     if node is None:
         return ()
     found: dict[str, Variable] = {}
-    for variable in _all(node, fields.problems, groups):
+    for variable in _all(node, fields.problems, groups=groups):
         found.pop(variable.name.casefold(), None)
         found[variable.name.casefold()] = variable
     return tuple(found.values())
 
 
-def _all(node: YamlNode, problems: Problems, groups: Groups) -> Iterator[Variable]:
+def _all(node: YamlNode, problems: Problems, *, groups: Groups) -> Iterator[Variable]:
     if isinstance(node, YamlMap):
         fields = Fields(node, problems)
         for key, value in node.entries:
-            check_runtime_expression(fields.text(key.value), value.place, problems)
+            check_runtime_expression(fields.text(key.value), value.place, problems=problems)
             yield Variable(key.value, fields.text(key.value))
     elif isinstance(node, YamlList):
         for item in node.items:
-            yield from _listed(item, problems, groups)
+            yield from _listed(item, problems, groups=groups)
     elif node.value:
         problems.add(node.place, "Expected a mapping or a sequence for 'variables'")
 
 
-def _listed(item: YamlNode, problems: Problems, groups: Groups) -> Iterator[Variable]:
+def _listed(item: YamlNode, problems: Problems, *, groups: Groups) -> Iterator[Variable]:
     if not isinstance(item, YamlMap):
         problems.add(item.place, "Expected a mapping")
         return
@@ -47,11 +47,11 @@ def _listed(item: YamlNode, problems: Problems, groups: Groups) -> Iterator[Vari
         yield from _group(fields, groups)
     elif fields.has("name"):
         fields.check(("name", "value", "readonly"))
-        check_runtime_expression(fields.text("value"), fields.at("value"), problems)
+        check_runtime_expression(fields.text("value"), fields.at("value"), problems=problems)
         yield Variable(fields.text("name"), fields.text("value"), readonly=fields.flag("readonly", default=False))
     elif all(isinstance(value, YamlText) for _, value in item.entries):
         # A template's mapping form arrives as one item.
-        yield from _all(item, problems, groups)
+        yield from _all(item, problems, groups=groups)
     else:
         problems.add(item.place, "A variable needs a 'name'")
 

@@ -97,9 +97,9 @@ class JobRun:
         before = {name: stage.jobs[name].result for name in ancestors(plan.name, wants) if name in stage.jobs}
         names = job_names(stage, plan)
         instance = InstancePlan(DEFAULT_INSTANCE, plan.display_name, ())
-        variables = job_level_variables(stage, plan, instance, names)
+        variables = job_level_variables(stage, plan, instance=instance, names=names)
         functions = graph_functions(before, cancelled=cancelled)
-        return holds(plan.condition, {**names, "variables": variables.mapping()}, functions)
+        return holds(plan.condition, {**names, "variables": variables.mapping()}, functions=functions)
 
     def _skip(self) -> None:
         for order, instance in enumerate(self._plan.instances, start=1):
@@ -109,7 +109,7 @@ class JobRun:
     def _close(self, result: RecordResult, error: str | None = None) -> None:
         if result == "failed" and self._plan.continue_on_error:
             result = "succeededWithIssues"
-        phase = self._recorder.finish(self._phase, result, error)
+        phase = self._recorder.finish(self._phase, result, error=error)
         outputs: dict[str, str] = {}
         secret: set[str] = set()
         for name, ended in self._ended.items():
@@ -191,13 +191,13 @@ class JobRun:
     def _instance(self, instance: InstancePlan, *, order: int) -> None:
         record = self._recorder.put(self._job_record(instance, order=order))
         if not self._slot():
-            self._recorder.finish(record, "canceled", "The job was canceled before it started.")
+            self._recorder.finish(record, "canceled", error="The job was canceled before it started.")
             self._ended[instance.name] = _Ended("canceled", {}, set())
             return
         try:
             self._ended[instance.name] = self._on_agent(instance, record)
         except Exception as error:  # noqa: BLE001  # the run goes on and tells
-            self._recorder.finish(record, "failed", str(error) or type(error).__name__)
+            self._recorder.finish(record, "failed", error=str(error) or type(error).__name__)
             self._ended[instance.name] = _Ended("failed", {}, set())
         finally:
             self._stage.run.slots.release()
@@ -225,7 +225,7 @@ class JobRun:
             minutes = self._plan.timeout_minutes
             error = f"The job running on agent local ran longer than the maximum time of {minutes} minutes."
         result: RecordResult = "canceled" if job.cancelled_at is not None and job.status != "failed" else job.status
-        self._recorder.finish(record, "canceled" if error else result, error)
+        self._recorder.finish(record, "canceled" if error else result, error=error)
         return _Ended("canceled" if error else result, job.outputs, job.secret_outputs)
 
     def _job_state(self, instance: InstancePlan, record: Record) -> JobState:
@@ -234,10 +234,10 @@ class JobRun:
         folders = Folders(context.work_dir.joinpath("jobs", *parts).resolve())
         folders.make()
         names = job_names(stage, self._plan)
-        variables = job_level_variables(stage, self._plan, instance, names)
+        variables = job_level_variables(stage, self._plan, instance=instance, names=names)
         variables.update(folder_variables(folders), readonly=True)
         attempt = context.attempt
-        variables.update(job_variables(stage.plan, self._plan, instance, attempt=attempt, record_id=record.id))
+        variables.update(job_variables(stage.plan, self._plan, instance=instance, attempt=attempt, record_id=record.id))
         limit = context.seconds(self._plan.timeout_minutes)
         return JobState(
             stage=stage,
@@ -256,15 +256,15 @@ class JobRun:
 
 def _all_steps(job: JobState, instance: InstancePlan) -> None:
     records = [pending_step(job, step, order=order) for order, step in enumerate(instance.steps, start=2)]
-    _frame(job, "Initialize job", 1, ["Agent name: 'local'", f"Working folder: {job.folders.workspace}"])
+    _frame(job, "Initialize job", order=1, lines=["Agent name: 'local'", f"Working folder: {job.folders.workspace}"])
     for step, record in zip(instance.steps, records, strict=True):
-        run_step(job, step, record)
+        run_step(job, step, record=record)
     ended = job.processes.finish()
     lines = [f"Terminated orphan processes of {ended} step(s)."] if ended else ["No orphan processes."]
-    _frame(job, "Finalize Job", len(records) + 2, lines)
+    _frame(job, "Finalize Job", order=len(records) + 2, lines=lines)
 
 
-def _frame(job: JobState, name: str, order: int, lines: Sequence[str]) -> None:
+def _frame(job: JobState, name: str, *, order: int, lines: Sequence[str]) -> None:
     recorder = job.run.recorder
     identifier = f"{job.identifier}.{name.title().replace(' ', '')}"
     record = recorder.start(

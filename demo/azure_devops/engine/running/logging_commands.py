@@ -119,7 +119,7 @@ def _upload_artifact(command: LoggingCommand, step: StepRun) -> None:
     name = command.get("artifactname") or command.get("containerfolder")
     if not name:
         raise _CommandError("The property 'artifactname' is missing.")
-    publish(step, name, _existing(command.text, step))
+    publish(step, name, path=_existing(command.text, step))
 
 
 def _add_tag(command: LoggingCommand, step: StepRun) -> None:

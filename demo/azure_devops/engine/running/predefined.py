@@ -32,7 +32,7 @@ def folder_variables(folders: Folders) -> dict[str, str]:
 
 
 def job_variables(
-    stage: StagePlan, job: JobPlan, instance: InstancePlan, *, attempt: int, record_id: str
+    stage: StagePlan, job: JobPlan, *, instance: InstancePlan, attempt: int, record_id: str
 ) -> dict[str, str]:
     """Who runs."""
     variables = {

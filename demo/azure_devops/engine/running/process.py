@@ -74,14 +74,14 @@ class Processes:
         )
         self._leaders.append(leader)
         pump = _Pump(leader, on_lines)
-        stopped = self._follow(leader, pump, should_stop)
+        stopped = self._follow(leader, pump, should_stop=should_stop)
         if stopped:
             _signal_group(leader, signal.SIGKILL)
         pump.drain()
         return ProcessEnd(_exit_code(leader), stopped)
 
     def _follow(
-        self, leader: subprocess.Popen[bytes], pump: _Pump, should_stop: Callable[[], str | None]
+        self, leader: subprocess.Popen[bytes], pump: _Pump, *, should_stop: Callable[[], str | None]
     ) -> str | None:
         while not _has_ended(leader):
             pump.pass_on(_POLL)

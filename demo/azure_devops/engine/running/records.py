@@ -35,7 +35,7 @@ def merged(current: RecordResult, coming: RecordResult) -> RecordResult:
 class Recorder:
     """Writes records of one run."""
 
-    def __init__(self, context: RunContext, journal: RunJournal, masker: Masker) -> None:
+    def __init__(self, context: RunContext, journal: RunJournal, *, masker: Masker) -> None:
         self._context = context
         self._journal = journal
         self._masker = masker
@@ -64,7 +64,7 @@ class Recorder:
         """Mark a record as in progress from now."""
         return self.put(replace(record, state="inProgress", started=self.now()))
 
-    def finish(self, record: Record, result: RecordResult, error: str | None = None) -> Record:
+    def finish(self, record: Record, result: RecordResult, *, error: str | None = None) -> Record:
         """Mark a record as completed now; `error` becomes one more issue."""
         issues = (*record.issues, Issue("error", error)) if error else record.issues
         now = self.now()

@@ -29,21 +29,21 @@ def job_names(stage: StageState, job: JobPlan) -> dict[str, Value]:
     return {"parameters": parameters, "dependencies": own, "stageDependencies": others}
 
 
-def stage_level_variables(run: RunState, stage: StagePlan, names: Mapping[str, Value]) -> Variables:
+def stage_level_variables(run: RunState, stage: StagePlan, *, names: Mapping[str, Value]) -> Variables:
     """Variables of the pipeline and the stage."""
     variables = _base(run)
-    add(variables, run.plan.variables, names)
-    add(variables, stage.variables, names)
+    add(variables, run.plan.variables, names=names)
+    add(variables, stage.variables, names=names)
     return variables
 
 
 def job_level_variables(
-    stage: StageState, job: JobPlan, instance: InstancePlan, names: Mapping[str, Value]
+    stage: StageState, job: JobPlan, *, instance: InstancePlan, names: Mapping[str, Value]
 ) -> Variables:
     """Variables of the pipeline, the stage, the job and a matrix leg; later ones win."""
     variables = _base(stage.run)
     for layer in (stage.run.plan.variables, stage.plan.variables, job.variables, instance.variables):
-        add(variables, layer, names)
+        add(variables, layer, names=names)
     return variables
 
 
@@ -56,7 +56,7 @@ def _base(run: RunState) -> Variables:
     return variables
 
 
-def add(variables: Variables, layer: Sequence[Variable], names: Mapping[str, Value]) -> None:
+def add(variables: Variables, layer: Sequence[Variable], *, names: Mapping[str, Value]) -> None:
     """Define a layer of variables; ``$[ … ]`` is evaluated with what is known so far."""
     for variable in layer:
         expression = runtime_expression(variable.value)

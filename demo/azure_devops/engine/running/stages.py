@@ -55,7 +55,7 @@ class StageRun:
             result, error = self._result()
         except Exception as problem:  # noqa: BLE001  # the run goes on and tells
             result, error = "failed", str(problem) or type(problem).__name__
-        self._recorder.finish(self._record, result, error)
+        self._recorder.finish(self._record, result, error=error)
         self._run.stages[name] = StageOutcome(result, dict(self._state.jobs), self._run.context.attempt)
 
     def _result(self) -> tuple[RecordResult, str | None]:
@@ -80,11 +80,11 @@ class StageRun:
         wants = {stage.name: stage.depends_on for stage in run.plan.stages}
         before = {name: run.stages[name].result for name in ancestors(plan.name, wants) if name in run.stages}
         names = stage_names(run, plan)
-        variables = stage_level_variables(run, plan, names)
+        variables = stage_level_variables(run, plan, names=names)
         variables.update(stage_variables(plan, attempt=run.context.attempt))
         deselected = run.context.stages_to_skip
         functions = graph_functions(before, cancelled=cancelled, deselected=deselected)
-        return holds(plan.condition, {**names, "variables": variables.mapping()}, functions)
+        return holds(plan.condition, {**names, "variables": variables.mapping()}, functions=functions)
 
     def _checks(self) -> RecordResult | None:
         """Wait for the checks of the stage's environments; None lets the stage start."""

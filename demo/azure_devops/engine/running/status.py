@@ -39,7 +39,7 @@ def graph_functions(
             return not cancelled
         return not cancelled and all(result in (*_GOOD, "failed") for result in chosen(arguments))
 
-    return _functions(succeeded, failed, either, cancelled=cancelled)
+    return _functions(succeeded, failed, either=either, cancelled=cancelled)
 
 
 def step_functions(status: RecordResult, *, cancelled: bool) -> dict[str, Function]:
@@ -47,7 +47,7 @@ def step_functions(status: RecordResult, *, cancelled: bool) -> dict[str, Functi
     return _functions(
         lambda _: not cancelled and status in _GOOD,
         lambda _: not cancelled and status == "failed",
-        lambda _: not cancelled and status in (*_GOOD, "failed"),
+        either=lambda _: not cancelled and status in (*_GOOD, "failed"),
         cancelled=cancelled,
     )
 
@@ -55,7 +55,7 @@ def step_functions(status: RecordResult, *, cancelled: bool) -> dict[str, Functi
 _Test = Callable[[Sequence[Value]], bool]
 
 
-def _functions(succeeded: _Test, failed: _Test, either: _Test, *, cancelled: bool) -> dict[str, Function]:
+def _functions(succeeded: _Test, failed: _Test, *, either: _Test, cancelled: bool) -> dict[str, Function]:
     return {
         "always": Function(lambda _: True, 0, 0),
         "canceled": Function(lambda _: cancelled, 0, 0),
@@ -72,7 +72,7 @@ def _by_name(results: Mapping[str, RecordResult], name: str) -> RecordResult:
     raise ExpressionError(f"'{name}' is not among the dependencies")
 
 
-def holds(condition: str, names: Mapping[str, Value], functions: Mapping[str, Function]) -> bool:
+def holds(condition: str, names: Mapping[str, Value], *, functions: Mapping[str, Function]) -> bool:
     """Whether a condition is met; ExpressionError where it cannot be evaluated."""
     return to_boolean(evaluate(condition, Scope(names, functions)))
 

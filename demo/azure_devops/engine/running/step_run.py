@@ -144,7 +144,7 @@ class StepRun:
     def _runs_on(self) -> bool:
         functions = step_functions("canceled", cancelled=True)
         names = {**self.job.names, "variables": self.job.variables.mapping()}
-        return holds(self.step.condition, names, functions)
+        return holds(self.step.condition, names, functions=functions)
 
     def _stopped(self, reason: str) -> None:
         if reason == "timeout":

@@ -31,21 +31,27 @@ def pending_step(job: JobState, step: StepPlan, *, order: int) -> Record:
     return job.run.recorder.put(record)
 
 
-def run_step(job: JobState, step: StepPlan, record: Record) -> None:
+def run_step(job: JobState, step: StepPlan, *, record: Record) -> None:
     """Run one step if its condition holds, and take its result into the job's."""
     recorder = job.run.recorder
     try:
         wanted = step.enabled and _wanted(job, step)
     except ExpressionError as error:
-        _finish(job, step, recorder.start(record), "failed", f"The condition of the step failed: {error}")
+        _finish(
+            job,
+            step,
+            record=recorder.start(record),
+            result="failed",
+            error=f"The condition of the step failed: {error}",
+        )
         return
     if not wanted:
         recorder.finish(record, "skipped")
         return
     started = recorder.start(replace(record, name=job.variables.expand(step.display_name)))
     recorder.log(started.id, [f"##[section]Starting: {started.name}", *_headline(step)])
-    run = _attempts(job, step, started)
-    _finish(job, step, run.record, run.result, None)
+    run = _attempts(job, step, record=started)
+    _finish(job, step, record=run.record, result=run.result, error=None)
 
 
 def _wanted(job: JobState, step: StepPlan) -> bool:
@@ -55,7 +61,7 @@ def _wanted(job: JobState, step: StepPlan) -> bool:
     status: RecordResult = "canceled" if cancelled else job.status
     job.variables.set("Agent.JobStatus", result_text(status))
     names = {**job.names, "variables": job.variables.mapping()}
-    return holds(step.condition, names, step_functions(status, cancelled=cancelled))
+    return holds(step.condition, names, functions=step_functions(status, cancelled=cancelled))
 
 
 def _headline(step: StepPlan) -> list[str]:
@@ -64,19 +70,19 @@ def _headline(step: StepPlan) -> list[str]:
     return [rule, f"Task         : {spec.title}", f"Version      : {step.version}", "Runs in      : local server", rule]
 
 
-def _attempts(job: JobState, step: StepPlan, record: Record) -> StepRun:
-    run = _attempt(job, step, record)
+def _attempts(job: JobState, step: StepPlan, *, record: Record) -> StepRun:
+    run = _attempt(job, step, record=record)
     for number in range(1, step.retries + 1):
         if run.result != "failed" or job.cancelled():
             break
         run.log(
             f"##[warning]RetryHelper encountered task failure, will retry (attempt #: {number} out of {step.retries})"
         )
-        run = _attempt(job, step, run.record)
+        run = _attempt(job, step, record=run.record)
     return run
 
 
-def _attempt(job: JobState, step: StepPlan, record: Record) -> StepRun:
+def _attempt(job: JobState, step: StepPlan, *, record: Record) -> StepRun:
     expand = job.variables.expand
     run = StepRun(
         job=job,
@@ -96,13 +102,13 @@ def _attempt(job: JobState, step: StepPlan, record: Record) -> StepRun:
     return run
 
 
-def _finish(job: JobState, step: StepPlan, record: Record, result: RecordResult, error: str | None) -> None:
+def _finish(job: JobState, step: StepPlan, *, record: Record, result: RecordResult, error: str | None) -> None:
     recorder = job.run.recorder
     if result == "failed" and step.continue_on_error:
         result = "succeededWithIssues"
     if error:
         recorder.log(record.id, [f"##[error]{error}"])
     recorder.log(record.id, [f"##[section]Finishing: {record.name}"])
-    recorder.finish(record, result, error)
+    recorder.finish(record, result, error=error)
     if result != "skipped":
         job.status = merged(job.status, result)

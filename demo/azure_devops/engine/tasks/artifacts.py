@@ -22,10 +22,10 @@ def run_publish_artifact(step: StepRun) -> None:
     if not path.exists():
         raise TaskError(f"Path does not exist: {path}")
     default = f"{step.job.stage.plan.name}.{step.job.plan.name}.{step.job.instance.name}"
-    publish(step, step.inputs["artifact"] or default, path)
+    publish(step, step.inputs["artifact"] or default, path=path)
 
 
-def publish(step: StepRun, name: str, path: Path) -> None:
+def publish(step: StepRun, name: str, *, path: Path) -> None:
     """Keep a file or folder under a name that the run has not used yet."""
     if _FORBIDDEN.search(name):
         raise TaskError(f'Artifact name is not valid: {name}. It cannot contain \\ / " : < > | * ?')

@@ -39,7 +39,7 @@ def run_use_python(step: StepRun) -> None:
     else:
         step.log(f"Found Python {version} for '{spec}': {path}")
     if step.inputs["addToPath"].casefold() == "true":
-        step.job.prepended.append(str(_folder(step, path, version)))
+        step.job.prepended.append(str(_folder(step, path, version=version)))
     step.job.variables.set("pythonLocation", str(path.parent))
 
 
@@ -70,10 +70,10 @@ def matches(version: str, spec: str) -> bool:
     conditions = list(_CONDITION.finditer(spec))
     if not conditions or "".join(match.group() for match in conditions) != spec:
         return False
-    return all(_fits(version, match.group(1) or "", match.group(2)) for match in conditions)
+    return all(_fits(version, match.group(1) or "", wanted=match.group(2)) for match in conditions)
 
 
-def _fits(version: str, sign: str, wanted: str) -> bool:
+def _fits(version: str, sign: str, *, wanted: str) -> bool:
     have = [int(part) for part in version.split(".")]
     want = [int(part) for part in wanted.split(".") if part.isdigit()]
     start = have[: len(want)]
@@ -84,7 +84,7 @@ def _fits(version: str, sign: str, wanted: str) -> bool:
     return {">=": start >= want, "<=": start <= want, ">": start > want, "<": start < want}[sign]
 
 
-def _folder(step: StepRun, path: Path, version: str) -> Path:
+def _folder(step: StepRun, path: Path, *, version: str) -> Path:
     """The interpreter's folder; where it has no ``python``, one with starters for ``python`` and ``python3``."""
     if (path.parent / "python").exists() and (path.parent / "python3").exists():
         return path.parent

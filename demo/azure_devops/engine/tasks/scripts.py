@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 def run_command_line(step: StepRun) -> None:
     """`CmdLine@2` and ``script:``: bash on Linux, as on the real agent."""
-    _run_shell(step, _inline(step, ".sh"), [])
+    _run_shell(step, _inline(step, ".sh"), arguments=[])
 
 
 def run_bash(step: StepRun) -> None:
     """`Bash@3` and ``bash:``."""
     if step.inputs["targetType"].casefold() == "inline":
-        _run_shell(step, _inline(step, ".sh"), [])
+        _run_shell(step, _inline(step, ".sh"), arguments=[])
     else:
-        _run_shell(step, _file(step, "filePath"), _arguments(step))
+        _run_shell(step, _file(step, "filePath"), arguments=_arguments(step))
 
 
 def run_python(step: StepRun) -> None:
@@ -42,7 +42,7 @@ def find_program(step: StepRun, name: str) -> str | None:
     return shutil.which(name, path=step.environment()["PATH"])
 
 
-def _run_shell(step: StepRun, script: Path, arguments: list[str]) -> None:
+def _run_shell(step: StepRun, script: Path, *, arguments: list[str]) -> None:
     bash = find_program(step, "bash")
     if bash is None:
         raise TaskError("bash was not found on the PATH")
