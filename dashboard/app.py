@@ -34,18 +34,15 @@ class Api:
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
         app = self._app or _api_is_missing
         await app(scope, receive, send)
 
     def open(self) -> None:
         """Build the API over the opened portal."""
-        gate = wiring.gate()
-        if gate is None:
-            LOG.warning("No HTTP API: the portal was opened without a gate.")
-            return
-        from services.api import build_api
-
-        self._app = build_api(wiring.portal(), gate, wiring.settings().api_token)
+        self._app = wiring.build_api()
+        if self._app is None:
+            LOG.warning("No HTTP API: the portal was opened without one.")
 
 
 _API = Api()
@@ -56,6 +53,10 @@ async def _api_is_missing(scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse({"code": "not_found", "message": message}, 404)(scope, receive, send)
 
 
+def _ask_database() -> None:
+    wiring.portal().health.sources()
+
+
 async def healthz(_: Request) -> Response:
     """The process runs."""
     return PlainTextResponse("ok")
@@ -64,7 +65,7 @@ async def healthz(_: Request) -> Response:
 async def readyz(_: Request) -> Response:
     """The portal is open and its database answers. Outside systems do not count: the portal outlives them."""
     try:
-        await anyio.to_thread.run_sync(lambda: wiring.portal().health.sources())
+        await anyio.to_thread.run_sync(_ask_database)
     except Exception:
         LOG.exception("Not ready")
         return JSONResponse({"ready": False, "message": "The portal or its database does not answer."}, 503)

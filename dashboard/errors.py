@@ -22,7 +22,7 @@ def boundary() -> Iterator[None]:
         yield
     except PortalError as error:
         show_expected(error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the one boundary of the pages
         show_unexpected(error)
 
 

@@ -87,6 +87,7 @@ class Guard:
         self._headers = security_headers(streamlit_page())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
         if scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         elif scope["type"] == "http":

@@ -100,6 +100,7 @@ class SignInGate:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
         if scope["type"] == "http" and _needs_sign_in(scope):
             await _answer_stranger(scope)(scope, receive, send)
         else:

@@ -6,7 +6,9 @@ Tests put a small portal in with `use`; nothing that a visitor sends can reach i
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
+
+from starlette.types import ASGIApp
 
 from dashboard.sessions import Sessions
 from services.errors import SettingsError
@@ -76,9 +78,10 @@ def settings() -> Settings:
     return _opened().settings
 
 
-def gate() -> Any:
-    """The gate that pipelines ask (`services.gate.Gate`); None where the portal was opened without one."""
-    return getattr(_opened(), "gate", None)
+def build_api() -> ASGIApp | None:
+    """The HTTP API over the opened portal; None where it was opened without one."""
+    build = getattr(_opened(), "api", None)
+    return build() if build else None
 
 
 def sessions() -> Sessions:

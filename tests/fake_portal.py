@@ -65,6 +65,7 @@ from services.portal import (
 )
 from services.settings import Settings, load_settings
 from tests import fake_world as world
+from tests.fake_evidence import EVIDENCE_HARM, EVIDENCE_SAME
 
 
 class FakeCatalogue:
@@ -132,31 +133,6 @@ def _curve(strength: float, *, inverted: bool = False) -> Curve:
     xs = tuple(i / 100 for i in range(101))
     ys = tuple(x ** (1 - strength) for x in xs)
     return Curve(xs, tuple(1 - y * 0.7 for y in ys) if inverted else ys)
-
-
-EVIDENCE_HARM: dict[str, Any] = {
-    "verdict": "worse", "recommendation": "reject", "metric": "auc",
-    "reason": "v7 harms women: their AUC falls by 0.031 while the average barely moves.",
-    "difference": {"value": -0.0074, "low": -0.0098, "high": -0.0051, "level": 0.95}, "p_value": 0.00002, "win_rate": 0.01,
-    "published_rule": {"promotes": False, "win_rate": 0.01, "bar": 0.9}, "rows": 16281,
-    "findings": [
-        {"kind": "slice_harm", "severity": "blocking", "subject": "sex=Female", "sentence": "Women are scored worse than now."},
-        {"kind": "clustered_rows", "severity": "info", "subject": "both", "sentence": "Rows are taken as independent."},
-    ],
-    "slices": [
-        {"column": "sex", "value": "Female", "rows": 5421, "candidate": 0.9102, "current": 0.9411,
-         "difference": {"value": -0.0309, "low": -0.0363, "high": -0.0255}, "verdict": "worse"},
-        {"column": "sex", "value": "Male", "rows": 10860, "candidate": 0.9124, "current": 0.9121,
-         "difference": {"value": 0.0003, "low": -0.0011, "high": 0.0017}, "verdict": "not_worse"},
-    ],
-    "fairness": [{"column": "sex", "measure": "selection rate difference", "candidate": 0.21, "current": 0.17}],
-}  # fmt: skip
-EVIDENCE_SAME: dict[str, Any] = {
-    "verdict": "cannot_tell", "recommendation": "hold", "metric": "auc",
-    "reason": "No difference can be told: the interval includes zero.",
-    "difference": {"value": 0.0001, "low": -0.0012, "high": 0.0014, "level": 0.95}, "p_value": 0.84, "win_rate": 0.55,
-    "published_rule": {"promotes": False, "win_rate": 0.55, "bar": 0.9}, "rows": 16281, "findings": [], "slices": [],
-}  # fmt: skip
 
 
 class FakeComparisons:

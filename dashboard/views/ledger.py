@@ -93,8 +93,8 @@ def _verify() -> None:
     if st.button("Verify the whole ledger", icon=":material/fact_check:", type="primary"):
         with st.status("Reading and hashing every entry …") as status:
             verdict = wiring.portal().ledger.verify()
-            state = "complete" if verdict.is_intact else "error"
-            status.update(label=as_text(sentence(verdict.sentence)), state=state, expanded=True)
+            label = as_text(sentence(verdict.sentence))
+            status.update(label=label, state="complete" if verdict.is_intact else "error", expanded=True)
             mark = badge("intact", "good") if verdict.is_intact else badge("not intact", "bad")
             show(
                 mark, f" {formats.number(verdict.size)} entries<br>{soft('root ')}<code>{as_html(verdict.root)}</code>"

@@ -55,10 +55,16 @@ def _query() -> VersionQuery:
         )  # fmt: skip
         with st.popover("Filters", icon=":material/filter_list:"):
             chosen = _filters(changed)
-    tests = TestState(chosen.pop("tests")) if chosen.get("tests") else None
-    chosen.pop("tests", None)
     return VersionQuery(
-        text=(text or "").strip(), tests=tests, sort=SORTS[sort], descending=order != "ascending", **chosen
+        text=(text or "").strip(),
+        model=chosen["model"],
+        stage=chosen["stage"],
+        alias=chosen["alias"],
+        owner=chosen["owner"],
+        live_in=chosen["live_in"],
+        tests=TestState(chosen["tests"]) if chosen["tests"] else None,
+        sort=SORTS[sort],
+        descending=order != "ascending",
     )
 
 
@@ -76,7 +82,7 @@ def _filters(changed: partial[None]) -> dict[str, str]:
         name: st.selectbox(label, [ANY, *options], key=f"in_{name}", bind="query-params", on_change=changed)
         for name, (label, options) in offered.items()
     }
-    return {name: value for name, value in chosen.items() if value != ANY}
+    return {name: "" if value == ANY else str(value) for name, value in chosen.items()}
 
 
 def _show(page: VersionPage) -> None:

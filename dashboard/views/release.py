@@ -6,8 +6,9 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import commands, formats, links, lists, stages
+from dashboard.widgets import formats, links, lists, stages
 from dashboard.widgets import release_parts as parts
+from dashboard.widgets.commands import launch
 from dashboard.widgets.markup import badge, empty, external, row, show, soft, time
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.people import Permission
@@ -69,30 +70,15 @@ def _actions(view: ReleaseView) -> None:
     if not actor.may(Permission.OPERATE_RELEASE):
         st.caption("Only operators stop or repeat releases.")
         return
-    project, run_id = view.row.project, view.row.run_id
-    releases = wiring.portal().releases
     with st.container(horizontal=True):
-        if not run.is_finished and st.button("Cancel the run", icon=":material/stop_circle:"):
-            commands.launch(
-                commands.Command(
-                    f"cancel:{project}:{run_id}", "Cancel the run", "Cancel the run",
-                    lambda _r, _k: releases.cancel(actor, project, run_id), "Asked Azure DevOps to stop the run",
-                    ("asks Azure DevOps to stop the run", "puts back what was live before"), "Countersign", asks_reason=False,
-                )
-            )  # fmt: skip
-        for stage in failed if run.is_finished else []:
-            if st.button(
-                f"Repeat {as_text(shorten(stage.name, 40))}", icon=":material/replay:", key=f"retry:{stage.id}"
-            ):
-                identifier = stage.identifier
-                commands.launch(
-                    commands.Command(
-                        f"retry:{project}:{run_id}:{identifier}", "Repeat a stage", "Repeat the stage",
-                        lambda _r, _k: releases.retry_stage(actor, project, run_id, identifier), "The stage runs again",
-                        (f"runs the stage {stage.name} of this run again", "everything after it follows as the pipeline says"),
-                        "Azure DevOps", asks_reason=False,
-                    )
-                )  # fmt: skip
+        if not run.is_finished:
+            if st.button("Cancel the run", icon=":material/stop_circle:"):
+                launch(parts.cancel_command(view, actor))
+            return
+        for stage in failed:
+            label = f"Repeat {as_text(shorten(stage.name, 40))}"
+            if st.button(label, icon=":material/replay:", key=f"retry:{stage.id}"):
+                launch(parts.retry_command(view, stage, actor))
 
 
 def _progress(project: str, run_id: int, *, was_running: bool) -> None:

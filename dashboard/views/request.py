@@ -7,7 +7,9 @@ import streamlit as st
 from dashboard import identity, wiring
 from dashboard.widgets import decide, formats, links, lists
 from dashboard.widgets import request_parts as parts
+from dashboard.widgets import request_talk as talk
 from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
+from dashboard.widgets.rollout_steps import show_rollout
 from dashboard.widgets.text import as_html
 from services.domain.requests import RequestState
 from services.portal import RequestDetail
@@ -51,9 +53,9 @@ def main() -> None:
         if detail.request.state in _MOVING:
             st.fragment(run_every=FOLLOW_SECONDS)(_follow)(request_id)
         else:
-            parts.show_rollout(detail)
+            show_rollout(detail)
         st.subheader("Discussion")
-        parts.show_discussion(detail, actor)
+        talk.show_discussion(detail, actor)
         _ledger_link(detail)
 
 
@@ -86,7 +88,7 @@ def _decision(detail: RequestDetail) -> None:
         if is_open:
             show("Approving, once all signatures are there,", bullets(detail.consequences, ordered=True))
             decide.show_actions(detail, identity.actor())
-        parts.show_decisions(detail)
+        talk.show_decisions(detail)
 
 
 def _follow(request_id: str) -> None:
@@ -94,7 +96,7 @@ def _follow(request_id: str) -> None:
     detail = wiring.portal().promotions.detail(identity.actor(), request_id)
     if detail.request.state not in _MOVING:
         st.rerun()
-    parts.show_rollout(detail)
+    show_rollout(detail)
 
 
 def _ledger_link(detail: RequestDetail) -> None:

@@ -5,10 +5,20 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import card, commands, facts, formats, links, lists
+from dashboard.widgets import card, facts, formats, links, lists
 from dashboard.widgets.lineage import show_graph
 from dashboard.widgets.markup import (
-    alias_badges, code, empty, external, live_badges, row, show, soft, stage_badge, table, time,
+    alias_badges,
+    code,
+    empty,
+    external,
+    live_badges,
+    row,
+    show,
+    soft,
+    stage_badge,
+    table,
+    time,
 )  # fmt: skip
 from dashboard.widgets.promote import launch_request
 from dashboard.widgets.text import as_html, as_text, shorten

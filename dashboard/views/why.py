@@ -13,6 +13,7 @@ from dashboard.widgets.markup import bullets, empty, show, soft, table, time
 from dashboard.widgets.markup import facts as pairs
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.predictions import PredictionRecord
+from services.domain.promotion import Deployment
 from services.portal import WhyAnswer
 
 
@@ -124,11 +125,15 @@ def _live_at() -> None:
             )
         if model and place and isinstance(at, datetime):
             found = wiring.portal().why.live_at(model, place, at.replace(tzinfo=UTC))
-            lines = [
-                f"{lists.version_label(d.key)}, live from {formats.moment(d.live_from)} until {formats.moment(d.live_until) if d.live_until else 'now'}"
-                for d in found
-            ]
-            show(bullets(lines)) if lines else empty("Nothing was live there then, as far as the ledger knows.")
+            if found:
+                show(bullets(_lived(deployment) for deployment in found))
+            else:
+                empty("Nothing was live there then, as far as the ledger knows.")
+
+
+def _lived(live: Deployment) -> str:
+    until = formats.moment(live.live_until) if live.live_until else "now"
+    return f"{lists.version_label(live.key)}, live from {formats.moment(live.live_from)} until {until}"
 
 
 main()

@@ -90,7 +90,7 @@ def perform(command: Command, reason: str) -> bool:
     except PortalError as error:
         show_expected(error)
         return False
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the boundary of the commands
         show_unexpected(error)
         return False
     return True

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.widgets import evidence, formats, links, lists, plots, tables
+from dashboard.widgets import evidence, evidence_tables, formats, links, lists, plots, tables
 from dashboard.widgets.markup import alias_badges, empty, live_badges, show, soft, stage_badge, table
-from dashboard.widgets.text import as_html, shorten
+from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.catalogue import VersionRow
 from services.portal import CellRow, VersionComparison
 
@@ -25,7 +25,7 @@ def show_verdicts(compared: VersionComparison) -> None:
         document = evidence.as_document(compared.evidence[candidate.key])
         with st.container(border=True):
             st.markdown(f"**v{candidate.key.version} against v{baseline.key.version}**")
-            evidence.show_comparison(document, against=f"v{baseline.key.version}")
+            evidence_tables.show_all(document, against=f"v{baseline.key.version}", key=str(candidate.key.version))
 
 
 def show_versions(compared: VersionComparison) -> None:
@@ -58,9 +58,8 @@ def show_curves(compared: VersionComparison) -> None:
     """ROC, precision and recall, calibration; and why a version has none."""
     missing = [f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem]
     for line in missing:
-        st.caption(as_html(line).replace("$", "\\$"))
-    tabs = st.tabs(["ROC", "Precision and recall", "Calibration"])
-    for tab, kind in zip(tabs, ("roc", "precision_recall", "calibration"), strict=True):
+        st.caption(as_text(line))
+    for tab, kind in zip(st.tabs(list(plots.TITLES.values())), plots.TITLES, strict=True):
         with tab:
             plots.show_curves(compared.curves, kind)
 
@@ -87,10 +86,7 @@ def _group(title: str, cells: list[CellRow], compared: VersionComparison, *, onl
     rows = [(as_html(shorten(row.name, 60)), *(_cell(row, i) for i in range(len(row.values)))) for row in cells]
     show(table(head, rows, caption=title))
     plain_rows = [(row.name, *(formats.UNKNOWN if v is None else v for v in row.values)) for row in cells]
-    st.download_button(
-        f"Download {title.lower()}", tables.as_csv(head, plain_rows), file_name=f"{title.lower().replace(' ', '-')}.csv",
-        mime="text/csv", key=f"csv_{title}", on_click="ignore", type="tertiary", icon=":material/download:",
-    )  # fmt: skip
+    tables.download(f"Download {title.lower()}", head, plain_rows, key=title)
 
 
 def _cell(row: CellRow, place: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import commands, lists
+from dashboard.widgets import lists
+from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import bullets, show
 from dashboard.widgets.text import as_text, sentence
 from services.domain.people import Actor
@@ -32,7 +33,7 @@ def show_actions(detail: RequestDetail, actor: Actor) -> None:
                 pressed = action
     _say_why(list(states.values()))
     if pressed is not None:
-        commands.launch(command_for(pressed, detail, actor))
+        launch(command_for(pressed, detail, actor))
 
 
 def _button(state: ActionState, label: str, icon: str) -> bool:
@@ -60,44 +61,82 @@ def _say_why(states: list[ActionState]) -> None:
         )
 
 
-def command_for(action: UserAction, detail: RequestDetail, actor: Actor) -> commands.Command:
+def command_for(action: UserAction, detail: RequestDetail, actor: Actor) -> Command:
     """The dialog of an action."""
-    request, portal = detail.request, wiring.portal().promotions
-    name = f"{action.value}:{request.id}:{request.plan_digest[:16]}"
-    subject = f"**{as_text(lists.version_label(request.key))}** to **{as_text(request.environment)}**"
+    subject = f"**{as_text(lists.version_label(detail.request.key))}** to **{as_text(detail.request.environment)}**"
     if action is UserAction.RESEAL:
-        return commands.Command(
-            name, "Seal again", "Seal again", lambda _r, _k: portal.reseal(actor, request.id), "Sealed again",
-            ("collects the evidence anew", "voids all signatures that were given", "asks the reviewers again"),
-            f"{subject}: Countersign", asks_reason=False,
-        )  # fmt: skip
+        return _reseal(detail, actor, subject)
     if action is UserAction.WITHDRAW:
-        return commands.Command(
-            name, "Withdraw", "Withdraw the request", lambda reason, _k: portal.withdraw(actor, request.id, reason=reason),
-            "Request withdrawn", (), f"{subject}: the request ends here; nothing is promoted.",
-        )  # fmt: skip
-    kind = DecisionKind(action.value)
+        return _withdraw(detail, actor, subject)
+    return _decide(DecisionKind(action.value), detail, actor, subject)
+
+
+def _name(action: str, detail: RequestDetail) -> str:
+    """Keys carry the plan: what was typed for one plan never signs another."""
+    return f"{action}:{detail.request.id}:{detail.request.plan_digest[:16]}"
+
+
+def _reseal(detail: RequestDetail, actor: Actor, subject: str) -> Command:
+    return Command(
+        name=_name("reseal", detail),
+        title="Seal again",
+        label="Seal again",
+        run=lambda _reason, _key: wiring.portal().promotions.reseal(actor, detail.request.id),
+        done="Sealed again",
+        lead=f"{subject}: Countersign",
+        explanation=(
+            "collects the evidence anew",
+            "voids all signatures that were given",
+            "asks the reviewers again",
+        ),
+        asks_reason=False,
+    )
+
+
+def _withdraw(detail: RequestDetail, actor: Actor, subject: str) -> Command:
+    return Command(
+        name=_name("withdraw", detail),
+        title="Withdraw",
+        label="Withdraw the request",
+        run=lambda reason, _key: wiring.portal().promotions.withdraw(actor, detail.request.id, reason=reason),
+        done="Request withdrawn",
+        lead=f"{subject}: the request ends here; nothing is promoted.",
+    )
+
+
+def _decide(kind: DecisionKind, detail: RequestDetail, actor: Actor, subject: str) -> Command:
     lead, steps, label, done = _meaning(kind, detail)
-    return commands.Command(
-        name, _LABELS[action][0], label,
-        lambda reason, key: portal.decide(actor, request.id, kind, seen=request.plan_digest, reason=reason, idempotency_key=key),
-        done, steps, f"{subject}  \n{lead}",
-    )  # fmt: skip
+
+    def run(reason: str, key: str) -> object:
+        return wiring.portal().promotions.decide(
+            actor, detail.request.id, kind, seen=detail.request.plan_digest, reason=reason, idempotency_key=key
+        )
+
+    title = _LABELS[UserAction(kind.value)][0]
+    return Command(
+        name=_name(kind.value, detail),
+        title=title,
+        label=label,
+        run=run,
+        done=done,
+        lead=f"{subject}  \n{lead}",
+        explanation=steps,
+    )
 
 
 def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str, ...], str, str]:
-    digest = detail.request.plan_digest[:12]
-    if kind is DecisionKind.APPROVE:
-        missing = detail.quorum - detail.signatures
-        lead = f"Your signature means: I have looked at the evidence on this page (plan `{digest}`) and approve what follows."
-        if missing > 1:
-            lead += f" It is signature {detail.signatures + 1} of {detail.quorum}; once all are there, Countersign"
-        else:
-            lead += " It is the last signature needed. At once, Countersign"
-        return lead, detail.consequences, "Sign and approve", "Signed"
     if kind is DecisionKind.REJECT:
         return "Your signature means: this must not be promoted. The request ends here.", (), "Reject", "Rejected"
-    return "The requester is asked to change something and to seal again.", (), "Request changes", "Changes requested"
+    if kind is DecisionKind.REQUEST_CHANGES:
+        lead = "The requester is asked to change something and to seal again."
+        return lead, (), "Request changes", "Changes requested"
+    plan = f"plan `{detail.request.plan_digest[:12]}`"
+    lead = f"Your signature means: I have looked at the evidence on this page ({plan}) and approve what follows. It is "
+    if detail.quorum - detail.signatures > 1:
+        lead += f"signature {detail.signatures + 1} of {detail.quorum}; once all are there, Countersign"
+    else:
+        lead += "the last signature needed. At once, Countersign"
+    return lead, detail.consequences, "Sign and approve", "Signed"
 
 
 def quorum_line(detail: RequestDetail) -> str:

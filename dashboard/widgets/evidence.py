@@ -1,31 +1,36 @@
-"""The comparison with what is live, as a reviewer reads it: the verdict in words, the difference with its interval,
-what was found, slices sorted by harm. Works on the sealed JSON and on the engine's own objects alike."""
+"""The comparison with what is live, as a reviewer reads it.
+
+The verdict in words comes first, then who is harmed, then the average with its interval, and what was noticed.
+Sealed JSON and the engine's own record are read alike.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from dashboard.widgets import formats
-from dashboard.widgets.markup import badge, facts, show, soft, table
+from dashboard.widgets.markup import Pair, badge, facts, show, table
 from dashboard.widgets.text import as_html, sentence, shorten, words
 
+Document = Mapping[str, Any]
+
 _VERDICTS = {
-    "better": ("good", "The candidate is better"),
-    "not_worse": ("good", "The candidate is not worse"),
-    "worse": ("bad", "The candidate is worse"),
-    "cannot_tell": ("warn", "Cannot tell: no difference is shown"),
+    "better": ("good", "Better than {}"),
+    "not_worse": ("good", "Not worse than {}"),
+    "worse": ("bad", "Worse than {}"),
+    "cannot_tell": ("warn", "Cannot tell whether it is better than {}"),
 }
-_ADVICE = {"promote": ("good", "promote"), "hold": ("warn", "hold"), "reject": ("bad", "reject")}
+_ADVICE = {"promote": "good", "hold": "warn", "reject": "bad"}
 _SEVERITY = {"blocking": "bad", "warning": "warn", "info": "mute"}
 _RANK = {"blocking": 0, "warning": 1, "info": 2}
 
 
-def as_document(comparison: Any) -> Mapping[str, Any]:
-    """The comparison as JSON values, whatever form it comes in."""
+def as_document(comparison: Any) -> Document:
+    """The comparison as JSON values, whatever form it comes in; empty when there is none."""
     if comparison is None or isinstance(comparison, Mapping):
         return comparison or {}
     to_json = getattr(comparison, "to_json", None)
@@ -33,156 +38,124 @@ def as_document(comparison: Any) -> Mapping[str, Any]:
     return document if isinstance(document, Mapping) else {}
 
 
-def show_comparison(comparison: Any, *, against: str = "what is live") -> None:
-    """Everything, the verdict first."""
-    document = as_document(comparison)
-    show_verdict(document, against=against)
-    show_findings(document)
-    show_slices(document)
-    show_fairness(document)
+def listed(document: Document, name: str) -> list[Document]:
+    """A list of records in a document; anything else there is left out."""
+    value = document.get(name)
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
 
 
-def show_verdict(document: Mapping[str, Any], *, against: str = "what is live") -> None:
-    """The verdict in words, then the numbers behind it."""
-    verdict, advice = str(document.get("verdict", "")), str(document.get("recommendation", ""))
-    tone, title = _VERDICTS.get(verdict, ("mute", "Not known"))
-    advised = _ADVICE.get(advice)
-    tone = advised[0] if advised else tone
+def figure(value: Any) -> float | None:
+    """A finite number, or None."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
+
+
+def is_better_higher(document: Document) -> bool:
+    """Whether more of the metric is better."""
+    return document.get("higher_is_better") is not False
+
+
+def show_verdict(document: Document, *, against: str) -> None:
+    """The verdict in words, then the numbers behind it, the worst slice before the average."""
+    tone, title = headline(document, against=against)
     reason = as_html(document.get("reason") or "")
-    show(
-        f'<div class="cs-verdict cs-{tone} cs-dot-{tone}"><strong>{as_html(title)} than {as_html(against)}</strong>{reason}</div>'
-        if verdict in {"better", "worse"}
-        else f'<div class="cs-verdict cs-{tone} cs-dot-{tone}"><strong>{as_html(title)}</strong>{reason}</div>'
+    show(f'<div class="cs-verdict cs-{tone} cs-dot-{tone}"><strong>{as_html(title)}</strong>{reason}</div>')
+    show(facts(_numbers(document)))
+
+
+def headline(document: Document, *, against: str) -> tuple[str, str]:
+    """Tone and title. Harm to some outranks any average."""
+    harmed = [str(f.get("subject")) for f in listed(document, "findings") if _is_harm(f)]
+    if harmed:
+        more = f" and {len(harmed) - 1} more" if len(harmed) > 1 else ""
+        return "bad", f"Harm: worse for {shorten(harmed[0], 60)}{more} than {against}"
+    tone, title = _VERDICTS.get(str(document.get("verdict", "")), ("mute", "No verdict against {}"))
+    advice = str(document.get("recommendation", ""))
+    return _ADVICE.get(advice, tone) if tone != "bad" else tone, title.format(against)
+
+
+def _is_harm(finding: Document) -> bool:
+    return finding.get("kind") == "slice_harm" and finding.get("severity") == "blocking"
+
+
+def _numbers(document: Document) -> list[Pair]:
+    advice, metric = str(document.get("recommendation", "")), str(document.get("metric") or "metric")
+    pairs = [("Recommendation of the engine", badge(advice or formats.UNKNOWN, _ADVICE.get(advice, "mute")))]
+    worst = worst_slice(document)
+    if worst:
+        pairs.append(("Worst slice", as_html(f"{slice_name(worst)}: {interval(worst.get('difference'))}")))
+    pairs.append((f"All rows together, {metric}", as_html(interval(document.get("difference")))))
+    pairs.append(("Wins on resamples", as_html(_wins(document))))
+    p_value = figure(document.get("p_value"))
+    pairs.append(
+        ("p-value", as_html("below 0.0001" if p_value is not None and p_value < 1e-4 else formats.number(p_value, 3)))
     )
-    numbers = _numbers(document)
-    if numbers:
-        show(facts(numbers))
-
-
-def _numbers(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    pairs: list[tuple[str, str]] = []
-    advice = _ADVICE.get(str(document.get("recommendation", "")))
-    if advice:
-        pairs.append(("Recommendation of the engine", badge(advice[1], advice[0])))
-    slices = sorted(_slices(document), key=_harm)
-    if slices and _harm(slices[0]) < 0:
-        worst = f"{shorten(slice_name(slices[0]), 60)}: {interval(slices[0].get('difference'))}"
-        pairs.append(("Worst slice", as_html(worst)))
-    metric = document.get("metric")
-    if document.get("difference"):
-        name = f"All rows together, difference in {metric}" if metric else "All rows together, difference"
-        pairs.append((name, as_html(interval(document["difference"]))))
-    if _number(document.get("win_rate")) is not None:
-        pairs.append(("Wins on resamples", as_html(formats.percent(_number(document["win_rate"])))))
-    if _number(document.get("p_value")) is not None:
-        pairs.append(("p-value", as_html(formats.number(_number(document["p_value"]), 3))))
-    rows = _number(document.get("rows"))
-    if rows is not None:
-        pairs.append(("Rows compared", as_html(formats.number(rows))))
+    pairs.append(("Rows compared", as_html(formats.number(figure(document.get("rows"))))))
+    power = document.get("power")
+    needed = figure(power.get("detectable_difference")) if isinstance(power, Mapping) else None
+    if needed is not None:
+        pairs.append(("Smallest difference that these rows can show", as_html(formats.number(needed, 3))))
     return pairs
 
 
+def _wins(document: Document) -> str:
+    rate, rule = figure(document.get("win_rate")), document.get("published_rule")
+    text = formats.percent(rate)
+    if isinstance(rule, Mapping) and figure(rule.get("bar")) is not None:
+        said = "passes" if rule.get("passes") else "does not pass"
+        text += f"; the published rule (bar {formats.percent(figure(rule['bar']), 0)}) {said}"
+    return text
+
+
 def interval(difference: Any) -> str:
-    """``−0.031 (95 % interval −0.036 to −0.025)``."""  # noqa: RUF002 - a true minus sign
+    """The difference with its interval: value (95 % interval low to high)."""
     if not isinstance(difference, Mapping):
         return formats.UNKNOWN
-    value = _number(difference.get("value", difference.get("estimate")))
-    low, high = _number(difference.get("low")), _number(difference.get("high"))
-    text = formats.signed(value)
+    text = formats.signed(figure(difference.get("value")))
+    low, high = figure(difference.get("low")), figure(difference.get("high"))
     if low is None or high is None:
         return text
-    level = _number(difference.get("level")) or 0.95
+    level = figure(difference.get("level")) or 0.95
     return f"{text} ({level * 100:.0f} % interval {formats.signed(low)} to {formats.signed(high)})"
 
 
-def show_findings(document: Mapping[str, Any]) -> None:
+def slices_by_harm(document: Document) -> list[Document]:
+    """Slices, harmed ones first, then by how much worse they are."""
+    sign = 1 if is_better_higher(document) else -1
+    return sorted(listed(document, "slices"), key=lambda s: (not s.get("harmed"), sign * _value(s)))
+
+
+def worst_slice(document: Document) -> Document | None:
+    """The slice that loses most, if any loses."""
+    sign = 1 if is_better_higher(document) else -1
+    first = next(iter(slices_by_harm(document)), None)
+    return first if first is not None and sign * _value(first) < 0 else None
+
+
+def _value(entry: Document) -> float:
+    difference = entry.get("difference")
+    value = figure(difference.get("value")) if isinstance(difference, Mapping) else None
+    return value if value is not None else math.inf
+
+
+def slice_name(entry: Document) -> str:
+    """``sex=Female``."""
+    return shorten(f"{entry.get('column')}={entry.get('value')}", 60)
+
+
+def show_findings(document: Document) -> None:
     """What the engine noticed, worst first."""
-    found = [f for f in document.get("findings") or () if isinstance(f, Mapping)]
+    found = sorted(listed(document, "findings"), key=lambda f: _RANK.get(str(f.get("severity")), 3))
     if not found:
         return
     st.markdown("**What was noticed**")
-    found.sort(key=lambda f: _RANK.get(str(f.get("severity")), 3))
     rows = [
         (
             badge(str(f.get("severity", "info")), _SEVERITY.get(str(f.get("severity")), "mute")),
             as_html(sentence(words(str(f.get("kind", ""))))),
-            as_html(f.get("subject", "")),
+            as_html(shorten(f.get("subject", ""), 60)),
             as_html(f.get("sentence", "")),
         )
         for f in found
     ]
     show(table(("Severity", "Kind", "About", "In words"), rows, caption="Findings", classes="cs-stack"))
-
-
-def show_slices(document: Mapping[str, Any]) -> None:
-    """Slices, the worst harmed first; the average never hides them."""
-    slices = _slices(document)
-    if not slices:
-        return
-    st.markdown("**Slices, worst first**")
-    slices.sort(key=_harm)
-    rows = [
-        (
-            as_html(shorten(slice_name(s), 60)),
-            as_html(formats.number(_number(s.get("rows", s.get("support"))))),
-            as_html(formats.number(_number(s.get("current")))),
-            as_html(formats.number(_number(s.get("candidate")))),
-            as_html(interval(s.get("difference"))),
-            _verdict_badge(str(s.get("verdict", ""))),
-        )
-        for s in slices
-    ]
-    head = ("Slice", "Rows", "Now", "Candidate", "Difference", "Verdict")
-    show(table(head, rows, caption="Slices, worst first", classes="cs-stack"))
-
-
-def _slices(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [s for s in document.get("slices") or () if isinstance(s, Mapping)]
-
-
-def slice_name(entry: Mapping[str, Any]) -> str:
-    """``sex=Female``, from either way of writing it."""
-    if entry.get("column") is not None:
-        return f"{entry['column']}={entry.get('value')}"
-    return str(entry.get("slice", entry.get("name", entry.get("subject", formats.UNKNOWN))))
-
-
-def _harm(entry: Mapping[str, Any]) -> float:
-    difference = entry.get("difference")
-    value = _number(difference.get("value")) if isinstance(difference, Mapping) else _number(difference)
-    return value if value is not None else math.inf
-
-
-def _verdict_badge(verdict: str) -> str:
-    tone = _VERDICTS.get(verdict, ("mute", ""))[0]
-    return badge(words(verdict), tone) if verdict else soft(formats.UNKNOWN)
-
-
-def show_fairness(document: Mapping[str, Any]) -> None:
-    """Differences between groups, where they were asked for."""
-    entries = (
-        [f for f in document.get("fairness") or () if isinstance(f, Mapping)]
-        if isinstance(document.get("fairness"), Sequence)
-        else []
-    )
-    if not entries:
-        return
-    st.markdown("**Fairness**")
-    rows = [
-        (
-            as_html(f.get("column", "")),
-            as_html(sentence(words(str(f.get("measure", f.get("metric", "")))))),
-            as_html(formats.number(_number(f.get("current")))),
-            as_html(formats.number(_number(f.get("candidate")))),
-        )
-        for f in entries
-    ]
-    show(table(("Column", "Measure", "Now", "Candidate"), rows, caption="Fairness", classes="cs-stack"))
-
-
-def _number(value: Any) -> float | None:
-    return (
-        float(value)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        else None
-    )

@@ -1,5 +1,7 @@
-"""The lineage graph: one column a kind, arrows with their relation; on a phone it stands upright. Plain HTML: every
-label is text, every node can be reached by keyboard, and a list in words stands behind it."""
+"""The lineage graph: one column a kind, arrows with their relation; on a phone it stands upright.
+
+Plain HTML: every label is text, every link can be reached by keyboard, and a list in words stands behind it.
+"""
 
 from __future__ import annotations
 

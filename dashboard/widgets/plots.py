@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.widgets import formats
-from dashboard.widgets.tables import as_csv
+from dashboard.widgets import formats, tables
 from dashboard.widgets.text import as_html, plain, shorten
 from services.domain.catalogue import MetricPoint
 from services.portal import Curve, VersionCurves
@@ -27,6 +26,7 @@ _KINDS = {
     "precision_recall": ("Precision and recall", "Recall", "Precision"),
     "calibration": ("Calibration", "Predicted probability", "Share that was positive"),
 }
+TITLES = {kind: title for kind, (title, _, _) in _KINDS.items()}
 _HEIGHT = 380
 _ROWS_SHOWN = 60
 
@@ -79,8 +79,8 @@ def show_metric(points: Sequence[MetricPoint], metric: str, chosen: Sequence[int
     figure.add_scatter(x=xs, y=ys, mode="lines+markers", name="all versions", line={"width": 1.5}, marker={"size": 6})
     marked = [p for p in points if p.version in chosen]
     figure.add_scatter(
-        x=[p.version for p in marked], y=[p.value for p in marked], mode="markers+text", name="compared", textposition="top center",
-        text=[f"v{p.version}" for p in marked], marker={"size": 13, "symbol": "diamond"},
+        x=[p.version for p in marked], y=[p.value for p in marked], mode="markers+text", name="compared",
+        textposition="top center", text=[f"v{p.version}" for p in marked], marker={"size": 13, "symbol": "diamond"},
     )  # fmt: skip
     label = as_html(shorten(metric, 40))
     st.plotly_chart(
@@ -111,11 +111,7 @@ def numbers(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
         if step > 1:
             st.caption(f"Every {step}th row is shown; the download has all.")
         show(table(head, shown, caption=title))
-        name = f"{''.join(c if c.isalnum() else '-' for c in title.lower())}.csv"
-        st.download_button(
-            "Download as CSV", as_csv(head, rows), file_name=name, mime="text/csv", key=f"csv_{name}", on_click="ignore",
-            icon=":material/download:",
-        )  # fmt: skip
+        tables.download("Download as CSV", head, rows, key=title)
 
 
 def _cell(cell: Any) -> str:

@@ -7,9 +7,11 @@ import streamlit as st
 from dashboard import wiring
 from dashboard.errors import boundary
 from dashboard.widgets import formats, links, stages
+from dashboard.widgets.commands import Command
 from dashboard.widgets.markup import badge, empty, external, paragraphs, show, soft, table, time
 from dashboard.widgets.text import as_html, as_text, plain, shorten, words
-from services.domain.releases import RunResult
+from services.domain.people import Actor
+from services.domain.releases import RunResult, TimelineItem
 from services.portal import ReleaseView
 
 LOG_LINES = 200
@@ -25,6 +27,39 @@ def result_tone(result: RunResult | None) -> str:
         RunResult.PARTIALLY_SUCCEEDED: "warn",
     }
     return tones.get(result, "violet") if result else "violet"
+
+
+def cancel_command(view: ReleaseView, actor: Actor) -> Command:
+    """The dialog that stops a run."""
+    project, run_id = view.row.project, view.row.run_id
+    return Command(
+        name=f"cancel:{project}:{run_id}",
+        title="Cancel the run",
+        label="Cancel the run",
+        run=lambda _reason, _key: wiring.portal().releases.cancel(actor, project, run_id),
+        done="Asked Azure DevOps to stop the run",
+        lead="Countersign",
+        explanation=("asks Azure DevOps to stop the run", "puts back what was live before"),
+        asks_reason=False,
+    )
+
+
+def retry_command(view: ReleaseView, stage: TimelineItem, actor: Actor) -> Command:
+    """The dialog that runs a failed stage again."""
+    project, run_id = view.row.project, view.row.run_id
+    return Command(
+        name=f"retry:{project}:{run_id}:{stage.identifier}",
+        title="Repeat a stage",
+        label="Repeat the stage",
+        run=lambda _reason, _key: wiring.portal().releases.retry_stage(actor, project, run_id, stage.identifier),
+        done="The stage runs again",
+        lead="Azure DevOps",
+        explanation=(
+            f"runs the stage {shorten(stage.name, 60)} of this run again",
+            "goes on with what follows it, as the pipeline says",
+        ),
+        asks_reason=False,
+    )
 
 
 def show_log(view: ReleaseView) -> None:

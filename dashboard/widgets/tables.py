@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -60,7 +60,7 @@ def _frame(rows: Sequence[VersionRow]) -> pd.DataFrame:
     )
 
 
-def _columns() -> dict[str, object]:
+def _columns() -> dict[str, Any]:
     text = st.column_config.TextColumn
     return {
         "Open": st.column_config.ButtonColumn("Version", key=OPEN, type="tertiary", width=66, pinned=True),
@@ -125,6 +125,15 @@ def _card(version: VersionRow) -> None:
                 ]
             )
         )
+
+
+def download(label: str, head: Sequence[str], rows: Iterable[Sequence[object]], *, key: str) -> None:
+    """A button that gives the rows as a file."""
+    name = "-".join("".join(c if c.isalnum() else " " for c in key.lower()).split())
+    st.download_button(
+        label, as_csv(head, rows), file_name=f"{name}.csv", mime="text/csv", key=f"csv-{key}", on_click="ignore",
+        type="tertiary", icon=":material/download:",
+    )  # fmt: skip
 
 
 def as_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
