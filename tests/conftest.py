@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.adapters.sql.engine import open_engine
+from tests.postgres import fresh_database, start_postgres
 from tests.world import World
 
 
@@ -31,3 +32,17 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 @pytest.fixture
 def world(engine: Engine, tmp_path: Path) -> World:
     return World(engine, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One real PostgreSQL server a test process."""
+    with start_postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """An empty database of its own on that server."""
+    with fresh_database(postgres_server) as url:
+        yield url

@@ -18,6 +18,8 @@ from services.domain.registry import ModelVersion, RegisteredModel, Run, Version
 class TestState(StrEnum):
     """How the tests of a version ended, taken together."""
 
+    __test__ = False  # the name is the domain\'s, not a pytest class
+
     PASSED = "passed"
     FAILED = "failed"
     UNKNOWN = "unknown"
@@ -112,6 +114,8 @@ class FilterValues:
 class TestCase:
     """One test with its outcome: passed, failed, error or skipped."""
 
+    __test__ = False  # the name is the domain\'s, not a pytest class
+
     name: str
     outcome: str
     seconds: float | None = None
@@ -122,6 +126,8 @@ class TestCase:
 @dataclass(frozen=True)
 class TestReport:
     """Tests from one source: a JUnit artifact of the run, or a pipeline run."""
+
+    __test__ = False  # the name is the domain\'s, not a pytest class
 
     title: str
     source: str

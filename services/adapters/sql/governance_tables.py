@@ -58,7 +58,7 @@ decision = Table(
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("void_reason", Text, nullable=False, default=""),
-    Column("idempotency_key", String(80), nullable=False, unique=True),
+    Column("idempotency_key", String(200), nullable=False, unique=True),
 )
 
 comment = Table(
@@ -70,7 +70,7 @@ comment = Table(
     Column("person_name", String(300), nullable=False),
     Column("text", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    Column("idempotency_key", String(80), nullable=False, unique=True),
+    Column("idempotency_key", String(200), nullable=False, unique=True),
 )
 
 rollout = Table(

@@ -225,7 +225,7 @@ def upgrade() -> None:
         sa.Column("person_name", sa.String(length=300), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("idempotency_key", sa.String(length=80), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=200), nullable=False),
         sa.ForeignKeyConstraint(
             ["request_id"], ["promotion_request.id"], name=op.f("fk_comment_request_id_promotion_request")
         ),
@@ -244,7 +244,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("void_reason", sa.Text(), nullable=False),
-        sa.Column("idempotency_key", sa.String(length=80), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=200), nullable=False),
         sa.ForeignKeyConstraint(
             ["request_id"], ["promotion_request.id"], name=op.f("fk_decision_request_id_promotion_request")
         ),

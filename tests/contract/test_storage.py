@@ -1,0 +1,230 @@
+"""The same stores, migrations and workflow on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from services.adapters.sql import migrate
+from services.adapters.sql.engine import open_engine
+from services.adapters.sql.tables import metadata
+from services.domain.catalogue import SortBy, TestState, VersionQuery
+from services.domain.people import Person
+from services.domain.promotion import PromotionRequest
+from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
+from services.domain.requests import Participants, RequestState
+from services.errors import ConflictError, NotFoundError, SettingsError
+from tests.simulators.basics import CHLOE, START
+from tests.world import MODEL, World
+
+ODD = ["a b", "\"quoted\" 'single'", "<b>html</b>", "*md* [x](y) $1$ :red[x]", "emoji 🚲", "100%_\\x", "ünï"]
+
+
+def request(number: int, *, state: RequestState = RequestState.OPEN, model: str = MODEL) -> PromotionRequest:
+    digest = f"sha256:{number:064d}"
+    return PromotionRequest(
+        f"req-{number}", VersionKey(model, number), "production", state, 1,
+        Participants(Person("ana", "Ana"), "ana", None), "because", digest, digest, digest,
+        START, START + timedelta(minutes=number), START + timedelta(days=14),
+    )  # fmt: skip
+
+
+def test_migrations__from_empty__equal_the_tables(any_engine: Engine) -> None:
+    migrate.upgrade(any_engine)
+    migrate.upgrade(any_engine)
+    with any_engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    assert migrate.current_revision(any_engine) == migrate.head_revision()
+
+
+def test_migrations__two_at_once__run_once(any_engine: Engine) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: migrate.upgrade(any_engine), range(2)))
+    assert migrate.current_revision(any_engine) == migrate.head_revision()
+
+
+def test_ledger_rows__changed_by_sql__are_refused_by_the_database(any_world: World) -> None:
+    any_world.open()
+    for statement in ("UPDATE ledger_entry SET body = ''", "DELETE FROM ledger_entry", "DELETE FROM ledger_checkpoint"):
+        with pytest.raises(DBAPIError, match="append-only"), any_world.engine.begin() as connection:
+            connection.execute(text(statement))
+
+
+def test_promotion__whole_workflow__runs_on_either_database(any_world: World) -> None:
+    made = any_world.approve(any_world.open())
+    any_world.run(rounds=20)
+    assert any_world.state(made) == "promoted"
+    assert any_world.actions()[-1] == "promotion:request:promoted"
+
+
+def test_requests__saved_over_an_old_revision__conflict(any_world: World) -> None:
+    with any_world.units.begin() as unit:
+        unit.requests.insert(request(1))
+        first = unit.requests.get("req-1")
+        unit.requests.save(replace(first, reason="one"))
+    with pytest.raises(ConflictError), any_world.units.begin() as unit:
+        unit.requests.save(replace(first, reason="two"))
+
+
+def test_requests__rolled_back__leave_neither_row_nor_entry(any_world: World) -> None:
+    def half() -> None:
+        with any_world.units.begin() as unit:
+            unit.requests.insert(request(1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    with any_world.units.read() as unit, pytest.raises(NotFoundError):
+        unit.requests.get("req-1")
+    assert any_world.actions() == []
+
+
+def test_rollouts__many_workers_at_once__each_is_claimed_by_one(any_world: World) -> None:
+    with any_world.units.begin() as unit:
+        for number in range(1, 7):
+            unit.requests.insert(request(number))
+            unit.rollouts.start(f"roll-{number}", f"req-{number}", START)
+
+    def claim(_: int) -> str | None:
+        with any_world.units.begin() as unit:
+            claimed = unit.rollouts.claim(START, START + timedelta(minutes=5))
+        return claimed.rollout_id if claimed else None
+
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [c for c in pool.map(claim, range(12)) if c]
+    assert sorted(claimed) == [f"roll-{n}" for n in range(1, 7)]
+
+
+def test_target__two_rollouts__one_holds_it(any_world: World) -> None:
+    with any_world.units.begin() as unit:
+        for number in (1, 2):
+            unit.requests.insert(request(number))
+            unit.rollouts.start(f"roll-{number}", f"req-{number}", START)
+    with any_world.units.begin() as unit:
+        claims = [unit.rollouts.claim(START, START + timedelta(minutes=5)) for _ in range(2)]
+        assert claims[0] is not None
+        assert claims[1] is not None
+        assert unit.rollouts.lock_target(claims[0], MODEL, "production", START) is None
+        assert unit.rollouts.lock_target(claims[0], MODEL, "production", START) is None
+        assert unit.rollouts.lock_target(claims[1], MODEL, "production", START) == claims[0].rollout_id
+        unit.rollouts.unlock_target(claims[0].rollout_id)
+        assert unit.rollouts.lock_target(claims[1], MODEL, "production", START) is None
+
+
+def test_late_worker__after_another_took_over__cannot_write(any_world: World) -> None:
+    with any_world.units.begin() as unit:
+        unit.requests.insert(request(1))
+        unit.rollouts.start("roll-1", "req-1", START)
+    with any_world.units.begin() as unit:
+        late = unit.rollouts.claim(START, START + timedelta(seconds=1))
+    with any_world.units.begin() as unit:
+        unit.rollouts.claim(START + timedelta(seconds=2), START + timedelta(minutes=5))
+    assert late is not None
+    with pytest.raises(ConflictError), any_world.units.begin() as unit:
+        unit.rollouts.renew(late, START + timedelta(minutes=9))
+
+
+@pytest.fixture
+def catalogue(any_world: World) -> World:
+    with any_world.units.begin() as unit:
+        models = [RegisteredModel(name, START, START, tags={"owner": "ana"}, aliases={"champion": 2}) for name in ODD]
+        unit.catalogue.put_models(models)
+        runs = {
+            f"r{i}": Run(f"r{i}", "1", f"run {i}", user="ana", metrics={"auc": i / 10, "odd": float("nan")})
+            for i in range(3)
+        }
+        for run in runs.values():
+            unit.catalogue.put_run(run, START)
+        versions = [
+            ModelVersion(name, v, START, START + timedelta(minutes=10 * n + v), run_id=f"r{v}", stage="Production" if v == 2 else "None",
+                         tags={"countersign.test.smoke.passed": "3", "countersign.test.smoke.failed": str(int(v == 1))})
+            for n, name in enumerate(ODD) for v in (1, 2)
+        ]  # fmt: skip
+        unit.catalogue.put_versions(versions, START)
+    return any_world
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_search__odd_names__are_found_as_text(catalogue: World, name: str) -> None:
+    with catalogue.units.read() as unit:
+        rows, total = unit.catalogue.search(VersionQuery(text=name, model=name))
+        found = unit.catalogue.version(VersionKey(name, 2))
+    assert total == 2
+    assert {row.key.model for row in rows} == {name}
+    assert found is not None
+    assert found[2].aliases == ("champion",)
+
+
+def test_search__filters__hold_together(catalogue: World) -> None:
+    with catalogue.units.read() as unit:
+        count = {
+            "stage": unit.catalogue.search(VersionQuery(stage="Production"))[1],
+            "alias": unit.catalogue.search(VersionQuery(alias="champion"))[1],
+            "part of an alias": unit.catalogue.search(VersionQuery(alias="champ"))[1],
+            "failed tests": unit.catalogue.search(VersionQuery(tests=TestState.FAILED))[1],
+            "passed tests": unit.catalogue.search(VersionQuery(tests=TestState.PASSED))[1],
+            "nothing": unit.catalogue.search(VersionQuery(owner="nobody"))[1],
+            "percent is no wildcard": unit.catalogue.search(VersionQuery(text="100%"))[1],
+        }
+    assert count == {
+        "stage": 7, "alias": 7, "part of an alias": 0, "failed tests": 7, "passed tests": 7, "nothing": 0,
+        "percent is no wildcard": 2,
+    }  # fmt: skip
+
+
+def test_search__paged_and_sorted__misses_and_doubles_nothing(catalogue: World) -> None:
+    seen: list[VersionKey] = []
+    with catalogue.units.read() as unit:
+        for page in (1, 2, 3, 4):
+            rows, total = unit.catalogue.search(VersionQuery(sort=SortBy.METRIC, page=page, page_size=4))
+            seen += [row.key for row in rows]
+    assert total == len(seen) == len(set(seen)) == 14
+
+
+def test_versions__gone_in_mlflow__stay_readable(catalogue: World) -> None:
+    with catalogue.units.begin() as unit:
+        unit.catalogue.mark_gone([ODD[0]], [VersionKey(ODD[0], 1)], START)
+    with catalogue.units.read() as unit:
+        found = unit.catalogue.version(VersionKey(ODD[0], 2))
+        assert unit.catalogue.search(VersionQuery(model=ODD[0]))[1] == 1
+    assert found is not None
+    assert found[3] == START
+
+
+@pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "sqlite:////nowhere/at/all/x.db"])
+def test_database__wrong_url__says_what_to_do(url: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        migrate.upgrade(open_engine(url))
+    assert caught.value.hint
+
+
+def test_reviewers__two_on_either_database__one_rollout(any_world: World) -> None:
+    made = any_world.open()
+    any_world.approve(made, CHLOE)
+    with any_world.units.read() as unit:
+        assert unit.rollouts.of_request(made.id) is not None
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path / 'any.db'}")
+    else:
+        engine = open_engine(request.getfixturevalue("postgres_database"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def any_world(any_engine: Engine, tmp_path: Path) -> World:
+    migrate.upgrade(any_engine)
+    return World(any_engine, tmp_path)
