@@ -149,7 +149,7 @@ def _without_duplicates(side: Predictions) -> tuple[Predictions, list[Finding]]:
 
 
 def _conflicting(side: Predictions, first: IntArray, inverse: IntArray) -> npt.NDArray[np.bool_]:
-    """Per distinct id: does any of its rows differ from its first one in label, score or decision?"""
+    """Per distinct id: whether any of its rows differs from its first one in label, score or decision."""
     differs = np.zeros(side.rows, dtype=bool)
     reference = first[inverse]
     if side.labels is not None:
@@ -270,12 +270,8 @@ def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding)
 
 
 def _labels(left: Predictions, right: Predictions, task: Task, coding: Coding) -> tuple[FloatArray, list[Finding]]:
-    parsed = []
-    for side in (left, right):
-        if side.labels is not None:
-            parsed.append(
-                numbers(side.labels)[0] if task is Task.REGRESSION else coding.encode(canonical_texts(side.labels))
-            )
+    given = [side.labels for side in (left, right) if side.labels is not None]
+    parsed = [numbers(v)[0] if task is Task.REGRESSION else coding.encode(canonical_texts(v)) for v in given]
     labels = parsed[0]
     if len(parsed) == 1:
         return labels, _unlabelled(labels)

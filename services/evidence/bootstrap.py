@@ -1,19 +1,27 @@
 """The paired bootstrap: both versions on the same resamples, fast, exact with ties, repeatable by seed.
 
-The AUC is recomputed on every resample from row counts in an order that is sorted once (see `kernels`); metrics made
+The AUC is recomputed on every resample from row counts in an order that is sorted once (see `lanes`); metrics made
 of means are recomputed from sums, and where rows fall into few kinds (hit or miss) from one multinomial draw a
-resample. Without numba, or when it refuses, numpy does the same work more slowly with its own random stream.
+resample. Without numba, or when it refuses, numpy does the same work more slowly with its own random stream; the
+record says which engine ran.
 """
 
 from __future__ import annotations
 
-import numpy as np
+import functools
+import logging
+import os
+from types import ModuleType
 
 from services.errors import InvalidInputError
 from services.evidence import fallback
 from services.evidence.draws import Draw, Resampled
 from services.evidence.estimates import FloatArray
 from services.evidence.sums import SumMetric
+
+_log = logging.getLogger(__name__)
+NO_NUMBA = "COUNTERSIGN_NO_NUMBA"
+"""Environment variable: set to 1, numpy does the work."""
 
 
 def paired_auc(
@@ -26,9 +34,14 @@ def paired_auc(
 ) -> Resampled:
     """AUC of both versions on each resample; labels 0/1 and finite scores, shape [n]."""
     _refuse_nonsense(len(labels), draw)
-    if weights is not None:
-        return fallback.weighted_auc(labels, (candidate, current), draw, weights)
-    return fallback.auc(labels, (candidate, current), draw)
+    scores = candidate, current
+    engine = compiled_engine()
+    found: Resampled
+    if weights is None:
+        found = (engine or fallback).auc(labels, scores, draw)
+    else:
+        found = (engine or fallback).weighted_auc(labels, scores, draw, weights)
+    return found
 
 
 def paired_sums(
@@ -36,7 +49,13 @@ def paired_sums(
 ) -> Resampled:
     """A metric of means on each resample; columns of shape [n, k] as the metric defines them."""
     _refuse_nonsense(len(candidate), draw)
-    return fallback.sums(metric, (candidate, current), draw, weights)
+    width = candidate.shape[1]
+    stacked = fallback.stacked_columns((candidate, current), weights)
+    totals = fallback.cell_totals(stacked, draw)
+    if totals is not None:
+        return fallback.from_totals(metric, totals, width, "numpy")
+    found: Resampled = (compiled_engine() or fallback).sums(metric, stacked, width, draw)
+    return found
 
 
 def _refuse_nonsense(rows: int, draw: Draw) -> None:
@@ -48,4 +67,28 @@ def _refuse_nonsense(rows: int, draw: Draw) -> None:
         )
 
 
-__all__ = ["Draw", "Resampled", "paired_auc", "paired_sums"]
+@functools.cache
+def compiled_engine() -> ModuleType | None:
+    """The compiled engine, compiled and tried once; None when numba is missing, refuses, or is switched off."""
+    if os.environ.get(NO_NUMBA) == "1":
+        return None
+    try:
+        from services.evidence import engine
+
+        engine.try_out()
+    except Exception as error:  # noqa: BLE001 - whatever numba or LLVM cannot do here, numpy can
+        _log.warning("The compiled bootstrap is not available, numpy is used: %s", error)
+        return None
+    return engine
+
+
+def warm_up() -> str:
+    """Load and compile in advance; for a background thread at server start. Gives the engine's name."""
+    engine = compiled_engine()
+    if engine is None:
+        return "numpy"
+    engine.warm()
+    return "numba"
+
+
+__all__ = ["Draw", "Resampled", "compiled_engine", "paired_auc", "paired_sums", "warm_up"]

@@ -1,4 +1,4 @@
-"""Calibration: do scores mean what they say, and does the candidate keep that?
+"""Calibration: whether scores mean what they say, and whether the candidate keeps that.
 
 Equal-count bins (tied scores stay together), Wilson intervals (1927), ECE over the stated bins. The reliability term
 is corrected for sampling noise (Broecker 2012, Clim. Dyn. 39:655), so that small tables do not look miscalibrated.

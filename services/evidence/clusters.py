@@ -40,8 +40,8 @@ class Suspected:
         """What was seen and what to do."""
         if self.groups is None:
             return (
-                "Rows next to each other in order of their id err alike: they may belong together (one customer, one day). "
-                "Name what they share with --group, or the p-value counts the same evidence several times."
+                "Rows next to each other in order of their id err alike: they may belong together "
+                "(one customer, one day). Name what they share as the group, or evidence counts several times."
             )
         return (
             f"{self.rows} rows belong to only {self.count} values of {self.source}, {self.rows / self.count:.1f} each: "

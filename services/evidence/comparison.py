@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Options:
     """Judge the published rule on the reference's own random stream (binary, slower)."""
     stratified: bool = False
     """Keep the number of positives in each resample (binary)."""
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     with_curves: bool = True
 
 

@@ -18,7 +18,7 @@ _BINS = 40
 
 
 def curves_of(rows: Aligned, points: int = POINTS) -> dict[str, Any]:
-    """ROC, precision-recall and score histograms (binary), or errors (regression): lists of at most `points` numbers."""
+    """ROC, precision-recall and score histograms (binary), or errors (regression): lists of at most `points`."""
     if rows.candidate is None or rows.current is None or rows.candidate.ndim != 1:
         return {}
     sides = {"candidate": rows.candidate, "current": rows.current}

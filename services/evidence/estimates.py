@@ -91,7 +91,7 @@ class Power:
 def variance(influence: FloatArray, design: Design) -> float:
     """Variance of the estimate whose influence is given, with the small-sample factor per class or over groups."""
     if design.groups is not None:
-        totals = np.bincount(design.groups, weights=influence)
+        totals: FloatArray = np.bincount(design.groups, weights=influence).astype(np.float64)
         return _spread(totals[np.bincount(design.groups) > 0])
     if design.strata is None:
         return _spread(influence)

@@ -71,7 +71,8 @@ def fairness_findings(tables: tuple[FairnessTable, ...], rows: Aligned) -> list[
             if gap.candidate_difference - gap.current_difference > max(RISE, noise):
                 sentence = (
                     f"The {gap.rate} differs more between groups of {table.column}: "
-                    f"by {gap.current_difference:.1%} with the current version, {gap.candidate_difference:.1%} with the candidate."
+                    f"by {gap.current_difference:.1%} with the current version, "
+                    f"{gap.candidate_difference:.1%} with the candidate."
                 )
                 found.append(Finding("fairness_gap", Severity.WARNING, table.column, sentence))
     return found

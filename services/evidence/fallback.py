@@ -74,13 +74,10 @@ def _weighted(positive: np.ndarray[tuple[int], np.dtype[np.bool_]], order: RankO
     return float("nan") if pairs == 0 else float(pos @ (below + 0.5 * neg)) / pairs
 
 
-def sums(metric: SumMetric, columns: Pair, draw: Draw, weights: FloatArray | None) -> Resampled:
-    """A metric of means of both versions on each resample."""
-    stacked = stacked_columns(columns, weights)
-    totals = _cell_totals(stacked, draw)
-    if totals is None:
-        totals = np.stack([counts @ stacked for counts in row_counts(len(stacked), draw)])
-    return from_totals(metric, totals, columns[0].shape[1], "numpy")
+def sums(metric: SumMetric, stacked: FloatArray, width: int, draw: Draw) -> Resampled:
+    """A metric of means of both versions on each resample; `stacked` as `stacked_columns` makes it."""
+    totals = np.stack([counts @ stacked for counts in row_counts(len(stacked), draw)])
+    return from_totals(metric, totals, width, "numpy")
 
 
 def stacked_columns(columns: Pair, weights: FloatArray | None) -> FloatArray:
@@ -97,7 +94,7 @@ def from_totals(metric: SumMetric, totals: FloatArray, width: int, engine: str) 
     return Resampled(np.asarray(candidate, dtype=np.float64), np.asarray(current, dtype=np.float64), engine)
 
 
-def _cell_totals(stacked: FloatArray, draw: Draw) -> FloatArray | None:
+def cell_totals(stacked: FloatArray, draw: Draw) -> FloatArray | None:
     """Sums a resample when rows fall into few kinds: draw how many of each kind; None when there are many kinds."""
     if draw.groups is not None:
         stacked = np.stack([np.bincount(draw.groups, weights=column) for column in stacked.T], axis=1)

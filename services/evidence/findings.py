@@ -29,4 +29,4 @@ class Finding:
 
 
 HARMS = frozenset({"slice_harm", "calibration_harm"})
-"""Kinds that show harm to somebody: they reject. Other blocking kinds say that the evidence is not usable: they hold."""
+"""Kinds that show harm: they reject. Other blocking kinds say that the evidence is not usable: they hold."""

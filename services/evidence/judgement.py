@@ -31,7 +31,7 @@ def _one_class(rows: Aligned) -> list[Finding]:
     if len(kinds) > 1:
         return []
     if rows.task is Task.REGRESSION:
-        sentence = f"The target is {kinds[0]:g} in every row: R squared does not exist, and the rows look like a wrong extract."
+        sentence = f"The target is {kinds[0]:g} in every row: no R squared, and it looks like a wrong extract."
         return [Finding("constant_target", Severity.BLOCKING, "label", sentence)]
     name = rows.classes[int(kinds[0])] if int(kinds[0]) < len(rows.classes) else f"{kinds[0]:g}"
     sentence = f"Every row has the label {name}: how well the versions tell classes apart cannot be measured."
@@ -87,13 +87,9 @@ def recommend(
     blocking = [finding for finding in findings if finding.severity is Severity.BLOCKING]
     harms = [finding for finding in blocking if finding.kind in HARMS]
     broken = [finding for finding in blocking if finding.kind not in HARMS]
-    for_whom = [finding for finding in harms if finding.kind == "slice_harm"]
-    if for_whom:
-        return Recommendation.REJECT, for_whom[0].sentence
-    if verdict is Outcome.WORSE:
-        return Recommendation.REJECT, f"The candidate is worse: {said}."
-    if harms:
-        return Recommendation.REJECT, harms[0].sentence
+    rejection = _rejection(verdict, harms, said)
+    if rejection:
+        return Recommendation.REJECT, rejection
     if broken:
         return Recommendation.HOLD, broken[0].sentence
     if verdict is Outcome.BETTER:
@@ -103,6 +99,16 @@ def recommend(
     if accept_not_worse:
         return Recommendation.PROMOTE, f"The candidate is not worse than allowed: {said}, and no guard was hit."
     return Recommendation.HOLD, f"The candidate is not worse, but no gain is shown: {said}."
+
+
+def _rejection(verdict: Outcome, harms: list[Finding], said: str) -> str:
+    """Why to reject: harm to a group first, then a worse candidate, then other harm; empty when there is no reason."""
+    for_whom = [finding for finding in harms if finding.kind == "slice_harm"]
+    if for_whom:
+        return for_whom[0].sentence
+    if verdict is Outcome.WORSE:
+        return f"The candidate is worse: {said}."
+    return harms[0].sentence if harms else ""
 
 
 def difference_in_words(name: str, value: float, interval: tuple[float, float], *, figures: FloatArray) -> str:

@@ -133,5 +133,5 @@ def class_coding(*columns: Column, further: tuple[str, ...] = ()) -> Coding:
 
 def missing_or_infinite(values: FloatArray) -> npt.NDArray[np.bool_]:
     """Rows without a finite number; for shape [n, k] rows with any missing."""
-    bad = ~np.isfinite(values)
-    return bad if bad.ndim == 1 else bad.any(axis=1)
+    bad: npt.NDArray[np.bool_] = ~np.isfinite(values)
+    return bad if bad.ndim == 1 else np.asarray(bad.any(axis=1), dtype=bool)

@@ -61,7 +61,10 @@ def leak_findings(rows: Aligned, training: TrainingRows | None) -> list[Finding]
             [_leak(same, rows.rows, "are equal to a training row in every shared column", always=False)] if same else []
         )
     elif not training.ids:
-        sentence = "The training data share neither row ids nor enough columns with the evaluation: a leak cannot be ruled out."
+        sentence = (
+            "The training data share neither row ids nor enough columns with the evaluation: "
+            "a leak cannot be ruled out."
+        )
         found.append(Finding("leak_unchecked", Severity.WARNING, "training data", sentence))
     return found
 

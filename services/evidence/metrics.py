@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from services.errors import InvalidInputError
 from services.evidence import sums
 from services.evidence.alignment import Aligned
 from services.evidence.estimates import Design, Difference, Estimate, FloatArray, IntArray, paired_difference
@@ -80,7 +82,14 @@ def _yes(scores: FloatArray, settings: Settings) -> FloatArray:
     return (scores >= settings.threshold).astype(np.float64)
 
 
-def _summed(metric: sums.SumMetric, candidate: FloatArray, current: FloatArray, rows: Aligned) -> Paired:
+def _summed(
+    metric: sums.SumMetric,
+    rows: Aligned,
+    sides: tuple[FloatArray, FloatArray],
+    columns: Callable[[FloatArray], FloatArray],
+) -> Paired:
+    """The metric of both sides; `columns` makes a side's columns from its scores, values or decisions."""
+    candidate, current = columns(sides[0]), columns(sides[1])
     return Paired(
         metric.name,
         metric.higher_is_better,
@@ -99,19 +108,19 @@ def _binary(rows: Aligned, settings: Settings, only: str | None) -> list[Paired]
     if only in {None, "auc", "average_precision"}:
         found += _rankings(rows, candidate, current)
     if are_probabilities(candidate) and are_probabilities(current) and only in {None, "log_loss", "brier"}:
-        found.append(_summed(sums.LOG_LOSS, *(sums.log_loss_column(labels, s) for s in (candidate, current)), rows))
-        found.append(_summed(sums.BRIER, *(sums.brier_column(labels, s) for s in (candidate, current)), rows))
+        both = candidate, current
+        found.append(_summed(sums.LOG_LOSS, rows, both, lambda scores: sums.log_loss_column(labels, scores)))
+        found.append(_summed(sums.BRIER, rows, both, lambda scores: sums.brier_column(labels, scores)))
     if only not in {"auc", "average_precision", "log_loss", "brier"}:
         found += _decided_metrics(rows, settings)
     return _chosen(found, only)
 
 
 def _rankings(rows: Aligned, candidate: FloatArray, current: FloatArray) -> list[Paired]:
-    orders = rank_order(candidate), rank_order(current)
-    scores = list(zip((candidate, current), orders, strict=True))
-    aucs = [auc_estimate(rows.labels, s, weights=rows.weights, ranks=order) for s, order in scores]
-    precisions = [average_precision_estimate(rows.labels, s, weights=rows.weights, ranks=order) for s, order in scores]
-    return [Paired("auc", True, *aucs), Paired("average_precision", True, *precisions)]
+    sides = [(scores, rank_order(scores)) for scores in (candidate, current)]
+    first, second = (auc_estimate(rows.labels, s, weights=rows.weights, ranks=order) for s, order in sides)
+    third, fourth = (average_precision_estimate(rows.labels, s, weights=rows.weights, ranks=o) for s, o in sides)
+    return [Paired("auc", True, first, second), Paired("average_precision", True, third, fourth)]
 
 
 def _decided_metrics(rows: Aligned, settings: Settings) -> list[Paired]:
@@ -119,13 +128,17 @@ def _decided_metrics(rows: Aligned, settings: Settings) -> list[Paired]:
     if decided is None:
         return []
     labels = rows.labels
-    right = [(said == labels).astype(np.float64)[:, None] for said in decided]
-    cells = [sums.decision_columns(labels, said) for said in decided]
-    costs = {"false_positive": settings.cost_false_positive, "false_negative": settings.cost_false_negative}
-    found = [_summed(sums.ACCURACY, *right, rows)]
-    found += [_summed(metric, *cells, rows) for metric in (sums.F1, sums.PRECISION, sums.RECALL)]
-    found.append(_summed(sums.COST, *(sums.cost_column(labels, said, **costs) for said in decided), rows))
-    return found
+
+    def cells(said: FloatArray) -> FloatArray:
+        return sums.decision_columns(labels, said)
+
+    def cost(said: FloatArray) -> FloatArray:
+        prices = settings.cost_false_positive, settings.cost_false_negative
+        return sums.cost_column(labels, said, false_positive=prices[0], false_negative=prices[1])
+
+    found = [_summed(sums.ACCURACY, rows, decided, lambda said: sums.hit_column(labels, said))]
+    found += [_summed(metric, rows, decided, cells) for metric in (sums.F1, sums.PRECISION, sums.RECALL)]
+    return [*found, _summed(sums.COST, rows, decided, cost)]
 
 
 def _chosen(found: list[Paired], only: str | None) -> list[Paired]:
@@ -134,22 +147,24 @@ def _chosen(found: list[Paired], only: str | None) -> list[Paired]:
 
 def class_decisions(rows: Aligned) -> tuple[FloatArray, FloatArray]:
     """Predicted class codes of both versions: the prediction column, else the class with the highest score."""
-    sides = ((rows.candidate_decided, rows.candidate), (rows.current_decided, rows.current))
-    chosen = [
-        decided if decided is not None else np.argmax(scores, axis=1).astype(np.float64)
-        for decided, scores in sides
-        if decided is not None or scores is not None
-    ]
-    return chosen[0], chosen[1]
+    return _decided_class(rows.candidate_decided, rows.candidate), _decided_class(rows.current_decided, rows.current)
+
+
+def _decided_class(decided: FloatArray | None, scores: FloatArray | None) -> FloatArray:
+    if decided is not None:
+        return decided
+    if scores is None:
+        raise InvalidInputError("There are neither scores nor predictions.", hint="Name a column with --prediction.")
+    best: FloatArray = np.argmax(scores, axis=1).astype(np.float64)
+    return best
 
 
 def _multiclass(rows: Aligned, _settings: Settings, only: str | None) -> list[Paired]:
     decided = class_decisions(rows)
-    right = [(said == rows.labels).astype(np.float64)[:, None] for said in decided]
-    found = [_summed(sums.ACCURACY, *right, rows)]
+    labels, classes = rows.labels, len(rows.classes)
+    found = [_summed(sums.ACCURACY, rows, decided, lambda said: sums.hit_column(labels, said))]
     if only != "accuracy":
-        cells = [sums.class_columns(rows.labels, said, len(rows.classes)) for said in decided]
-        found.append(_summed(sums.MACRO_F1, *cells, rows))
+        found.append(_summed(sums.MACRO_F1, rows, decided, lambda said: sums.class_columns(labels, said, classes)))
         if rows.candidate is not None and rows.current is not None:
             found += _multiclass_scores(rows, rows.candidate, rows.current)
     return _chosen(found, only)
@@ -158,8 +173,8 @@ def _multiclass(rows: Aligned, _settings: Settings, only: str | None) -> list[Pa
 def _multiclass_scores(rows: Aligned, candidate: FloatArray, current: FloatArray) -> list[Paired]:
     found = [Paired("auc_ovr", True, _one_vs_rest(rows, candidate), _one_vs_rest(rows, current))]
     if are_probabilities(candidate) and are_probabilities(current):
-        columns = [_class_log_loss(rows.labels, scores) for scores in (candidate, current)]
-        found.append(_summed(sums.LOG_LOSS, *columns, rows))
+        sides = candidate, current
+        found.append(_summed(sums.LOG_LOSS, rows, sides, lambda scores: _class_log_loss(rows.labels, scores)))
     return found
 
 
@@ -191,11 +206,15 @@ def _regression(rows: Aligned, settings: Settings, only: str | None) -> list[Pai
     assert rows.candidate is not None  # noqa: S101 - regression rows always have values
     assert rows.current is not None  # noqa: S101 - as above
     both = (rows.candidate, rows.current)
+
+    def pinball(values: FloatArray) -> FloatArray:
+        return sums.pinball_column(labels, values, quantile=settings.quantile)
+
     found = [
-        _summed(sums.RMSE, *(sums.squared_error_column(labels, values) for values in both), rows),
-        _summed(sums.MAE, *(sums.absolute_error_column(labels, values) for values in both), rows),
-        _summed(sums.PINBALL, *(sums.pinball_column(labels, v, quantile=settings.quantile) for v in both), rows),
+        _summed(sums.RMSE, rows, both, lambda values: sums.squared_error_column(labels, values)),
+        _summed(sums.MAE, rows, both, lambda values: sums.absolute_error_column(labels, values)),
+        _summed(sums.PINBALL, rows, both, pinball),
     ]
     if len(np.unique(labels)) > 1:
-        found.append(_summed(sums.R2, *(sums.r2_columns(labels, values) for values in both), rows))
+        found.append(_summed(sums.R2, rows, both, lambda values: sums.r2_columns(labels, values)))
     return _chosen(found, only)

@@ -32,7 +32,7 @@ def rule_of(resampled: Resampled, *, bar: float, seed: int, higher_is_better: bo
 
 def replay(labels: FloatArray, candidate: FloatArray, current: FloatArray, *, resamples: int, seed: int) -> Resampled:
     """The reference loop's values from its own random stream, without its sorting: equal to scikit-learn to 1e-12."""
-    stream = np.random.RandomState(seed)  # noqa: NPY002 - the reference's stream, to be replayed
+    stream = np.random.RandomState(seed)
     rows = len(labels)
     positive = labels == 1
     orders = [rank_order(scores) for scores in (candidate, current)]

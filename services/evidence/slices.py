@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -57,7 +58,7 @@ def _ranges(values: npt.NDArray[np.float64], bins: int) -> list[tuple[str, Mask]
     known = np.isfinite(values)
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, bins + 1)))
     found: list[tuple[str, Mask]] = []
-    for place, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
         last = place == len(edges) - 2
         mask = known & (values >= low) & ((values <= high) if last else (values < high))
         found.append((f"{low:g} to {'' if last else 'below '}{high:g}", mask))

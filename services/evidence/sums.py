@@ -99,12 +99,19 @@ R2 = SumMetric("r2", True, _r2)
 def log_loss_column(labels: FloatArray, scores: FloatArray) -> FloatArray:
     """-log of the probability given to the true class of a binary label, shape [n, 1]."""
     chance = np.clip(np.where(labels == 1, scores, 1 - scores), EPSILON, 1.0)
-    return -np.log(chance)[:, None]
+    column: FloatArray = -np.log(chance)[:, None]
+    return column
 
 
 def brier_column(labels: FloatArray, scores: FloatArray) -> FloatArray:
     """Squared error of the probability, shape [n, 1]."""
     return ((scores - labels) ** 2)[:, None]
+
+
+def hit_column(labels: FloatArray, decided: FloatArray) -> FloatArray:
+    """1 where the decision is right, else 0, shape [n, 1]."""
+    hits: FloatArray = (decided == labels).astype(np.float64)
+    return hits[:, None]
 
 
 def decision_columns(labels: FloatArray, decided: FloatArray) -> FloatArray:

@@ -156,9 +156,7 @@ def _json_pieces(path: Path) -> Iterator[pd.DataFrame]:
         content = [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(content, dict) and {"columns", "data"} <= content.keys():
         yield pd.DataFrame(content["data"], columns=content["columns"])
-    elif isinstance(content, dict) and all(isinstance(values, list) for values in content.values()):
-        yield pd.DataFrame(content)
-    elif isinstance(content, list) and all(isinstance(row, dict) for row in content):
+    elif _is_rectangular(content):
         yield pd.DataFrame(content)
     else:
         raise InvalidInputError(
@@ -166,6 +164,13 @@ def _json_pieces(path: Path) -> Iterator[pd.DataFrame]:
             hint='Give a list of records, or {"columns": […], "data": [[…]]} as MLflow writes it.',
             code="file_kind",
         )
+
+
+def _is_rectangular(content: object) -> bool:
+    """Columns as lists, or rows as records."""
+    if isinstance(content, dict):
+        return all(isinstance(values, list) for values in content.values())
+    return isinstance(content, list) and all(isinstance(row, dict) for row in content)
 
 
 def _collect(pieces: Iterator[pd.DataFrame], *, name: str, key: str | None, row_limit: int) -> Table:

@@ -1,0 +1,134 @@
+"""Further compiled loops over a tile of counts (see `lanes`): ties, weights, sums; and DeLong's components."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from services.evidence.compiling import compiled
+from services.evidence.lanes import LANES, Numbers, Tile
+
+Floats = npt.NDArray[np.float64]
+
+
+@compiled
+def tied_pairs(
+    tile: Tile, order: npt.NDArray[np.int32], masks: npt.NDArray[np.int16], ties: Numbers, found: Numbers
+) -> None:
+    """Positive-negative pairs of equal score a lane, over tie groups `ties` [t, 2] (start, end in the order)."""
+    both = np.zeros((2, LANES), np.int64)
+    found[:] = 0
+    for group in range(ties.shape[0]):
+        both[:, :] = 0
+        for place in range(ties[group, 0], ties[group, 1]):
+            side = np.int64(masks[place]) + 1
+            row = order[place]
+            for lane in range(LANES):
+                both[side, lane] += np.int64(tile[row, lane])
+        for lane in range(LANES):
+            found[lane] += both[0, lane] * both[1, lane]
+
+
+@compiled
+def weighted_auc(  # noqa: PLR0917 - compiled functions take plain positions
+    tile: Tile,
+    order: npt.NDArray[np.int32],
+    masks: npt.NDArray[np.int16],
+    ends: Numbers,
+    weights: Floats,
+    found: Floats,
+) -> None:
+    """AUC a lane with a weight for each place of the order; `ends` are the tie groups' ends."""
+    won, below, above = np.zeros(LANES), np.zeros(LANES), np.zeros(LANES)
+    group = np.zeros((2, LANES))
+    start = 0
+    for tie in range(ends.shape[0]):
+        end = int(ends[tie])
+        group[:, :] = 0.0
+        for place in range(start, end):
+            side = np.int64(masks[place]) + 1
+            row, weight = order[place], weights[place]
+            for lane in range(LANES):
+                group[side, lane] += weight * tile[row, lane]
+        for lane in range(LANES):
+            won[lane] += group[0, lane] * (below[lane] + 0.5 * group[1, lane])
+            below[lane] += group[1, lane]
+            above[lane] += group[0, lane]
+        start = end
+    for lane in range(LANES):
+        pairs = below[lane] * above[lane]
+        found[lane] = won[lane] / pairs if pairs > 0 else np.nan
+
+
+@compiled
+def weighted_sums(tile: Tile, columns: Floats, found: Floats) -> None:
+    """Sum of count times value a lane: `columns` [units, k], `found` [k, 64]."""
+    found[:, :] = 0.0
+    for row in range(columns.shape[0]):
+        for place in range(columns.shape[1]):
+            value = columns[row, place]
+            for lane in range(LANES):
+                found[place, lane] += value * tile[row, lane]
+
+
+@compiled
+def delong_sums(orders: npt.NDArray[np.int64], scores: Floats, positive: npt.NDArray[np.bool_], found: Floats) -> None:
+    """DeLong's components of two versions in one pass each: `orders`, `scores` [2, n] (scores in their own order).
+
+    `found` [6]: AUC of both, then mean and variance of the paired components of positives and of negatives.
+    """
+    rows = positive.shape[0]
+    gap = np.zeros(rows)
+    positives = 0
+    for row in range(rows):
+        positives += positive[row]
+    negatives = rows - positives
+    for side in range(2):
+        sign = 1.0 - 2.0 * side
+        found[side] = _components(orders[side], scores[side], positive, gap, sign) / (2.0 * positives * negatives)
+    _class_moments(gap, positive, positives, negatives, found)
+
+
+@compiled
+def _components(
+    order: npt.NDArray[np.int64], scores: Floats, positive: npt.NDArray[np.bool_], gap: Floats, sign: float
+) -> int:
+    """Add sign * 2 * (opposite rows below, ties half) to each row's gap; gives the doubled pairs won."""
+    rows = order.shape[0]
+    total, start, positives, negatives = 0, 0, 0, 0
+    while start < rows:
+        end, level_positives, level_negatives = start, 0, 0
+        while end < rows and scores[end] == scores[start]:
+            is_positive = int(positive[order[end]])
+            level_positives += is_positive
+            level_negatives += 1 - is_positive
+            end += 1
+        negatives_twice = 2 * negatives + level_negatives
+        positives_twice = 2 * positives + level_positives
+        for place in range(start, end):
+            row = order[place]
+            gap[row] += sign * (negatives_twice if positive[row] else positives_twice)
+        total += level_positives * negatives_twice
+        positives += level_positives
+        negatives += level_negatives
+        start = end
+    return total
+
+
+@compiled
+def _class_moments(gap: Floats, positive: npt.NDArray[np.bool_], positives: int, negatives: int, found: Floats) -> None:
+    """Mean and sample variance of the gaps, as shares of the opposite class, for positives and for negatives."""
+    mean, square = np.zeros(2), np.zeros(2)
+    size = np.array([negatives, positives])
+    scale = np.array([0.5 / positives, 0.5 / negatives])
+    for row in range(gap.shape[0]):
+        kind = int(positive[row])
+        mean[kind] += gap[row] * scale[kind]
+    mean /= size
+    for row in range(gap.shape[0]):
+        kind = int(positive[row])
+        away = gap[row] * scale[kind] - mean[kind]
+        square[kind] += away * away
+    for kind in range(2):
+        found[2 + 2 * kind] = mean[kind]
+        found[3 + 2 * kind] = square[kind] / (size[kind] - 1) if size[kind] > 1 else np.nan
