@@ -62,6 +62,8 @@ class RegisteredReads:
 
     def version(self, key: VersionKey) -> ModelVersion:
         """One version with its aliases, fresh. Raises NotFoundError."""
+        if not 1 <= key.version <= parse.MAX_VERSION:  # MLflow's database fails on larger numbers
+            raise NotFoundError(f"MLflow has no version {key}.")
         with self._transport.understanding():
             answer = self._transport.get("model-versions/get", _named(key))
             found = entities.model_version(parse.child(answer, "model_version"))
