@@ -13,6 +13,8 @@ from services.errors import ConflictError, InvalidInputError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, LedgerEntry, Subject, instant
 from services.ledger.keys import KeyRing, SigningKey, load_or_create, write_private
+from services.ledger.note import VerifierKey
+from services.ledger.reader import turning_points
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive
 from services.ledger.witnessing import Ledger, Transactions
 from services.ledger.writer import AppendedEntry, Clock, append
@@ -75,3 +77,18 @@ def _announced(archive: LedgerArchive, vkey: str) -> bool:
 
 def _next(key_file: Path) -> Path:
     return key_file.with_name(key_file.name + ".next")
+
+
+def known_keys(ring: KeyRing, archive: LedgerArchive) -> list[VerifierKey]:
+    """Every key that this ledger was ever signed with, oldest first: what the portal verifies its own ledger with.
+
+    Retired keys are taken from the ledger itself, so this is for the portal; an auditor pins a key.
+    """
+    keys: list[VerifierKey] = []
+    for seq in turning_points(archive, 2**62):
+        row = archive.entry(seq)
+        entry = LedgerEntry.parse(row.body) if row is not None else None
+        if entry is not None and isinstance(entry.after, dict) and "retires" in entry.after:
+            keys.append(VerifierKey.parse(str(entry.after["retires"])))
+    known = [*keys, *([ring.previous.verifier] if ring.previous is not None else []), ring.active.verifier]
+    return list(dict.fromkeys(known))

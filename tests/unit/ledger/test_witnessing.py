@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from services.errors import UpstreamUnavailableError
+from services.ledger.keys import KeyRing
+from services.ledger.note import Checkpoint
+from services.ledger.witnessing import (
+    Freshness,
+    WitnessRefusedError,
+    beat,
+    freshness,
+    heartbeat_due,
+    is_kept,
+    publish_head,
+    witnessed_up_to,
+)
+from tests.unit.ledger.build import GRACE, NAME, START, Bench, fixed_key
+
+MINUTES = timedelta(minutes=15)
+
+
+def note(size: int, root: int = 0, origin: str = f"{NAME}/1") -> str:
+    return KeyRing(fixed_key()).sign(Checkpoint(origin, size, bytes([root]) * 32), START).text()
+
+
+def test_is_kept__next_same_and_contradicting_notes__are_told_apart() -> None:
+    assert not is_kept(None, note(3))
+    assert not is_kept(note(3), note(4))
+    assert is_kept(note(3), note(3))
+    with pytest.raises(WitnessRefusedError, match="shorter log"):
+        is_kept(note(3), note(2))
+    with pytest.raises(WitnessRefusedError, match="another root"):
+        is_kept(note(3), note(3, root=1))
+
+
+@pytest.mark.parametrize(
+    ("age", "state"),
+    [
+        (timedelta(0), Freshness.FRESH),
+        (MINUTES, Freshness.FRESH),
+        (MINUTES + timedelta(seconds=1), Freshness.LATE),
+        (2 * MINUTES, Freshness.LATE),
+        (2 * MINUTES + timedelta(seconds=1), Freshness.SILENT),
+        (None, Freshness.SILENT),
+    ],
+)
+def test_freshness__by_age__alarms_after_two_intervals(age: timedelta | None, state: Freshness) -> None:
+    seen = None if age is None else START - age
+    assert freshness(START, seen, MINUTES) is state
+
+
+def test_heartbeat__only_when_nothing_was_appended_for_an_interval(bench: Bench) -> None:
+    assert heartbeat_due(START, None, MINUTES)
+    told = {"actor": GRACE, "clock": bench.clock, "signer": bench.ring}
+    with bench.store() as store:
+        assert beat(store, MINUTES, **told).seq == 1
+        assert beat(store, MINUTES, **told) is None
+        bench.clock.now += MINUTES
+        assert beat(store, MINUTES, **told).seq == 2
+
+
+def test_publish__records_the_receipt__and_says_how_far_witnesses_have_seen(bench: Bench) -> None:
+    assert publish_head(bench.transactions, bench.witness, bench.clock) is None
+    bench.append(3)
+    with bench.store() as store:
+        assert witnessed_up_to(store) == 0
+    bench.publish()
+    bench.publish()
+    bench.append(1)
+    with bench.store() as store:
+        assert (witnessed_up_to(store), witnessed_up_to(store, needed=2)) == (3, 0)
+    assert len(bench.witness.all(f"{NAME}/1")) == 1
+
+
+def test_publish__while_the_witness_is_away__fails_and_records_nothing(bench: Bench) -> None:
+    bench.append(1)
+    (bench.folder / "witness.txt").mkdir()
+    with pytest.raises(UpstreamUnavailableError):
+        bench.publish()
+    with bench.store() as store:
+        assert witnessed_up_to(store) == 0
+
+
+def test_publish__happens_outside_of_transactions(bench: Bench) -> None:
+    """Another writer can append while the witness takes its time."""
+    bench.append(1)
+
+    class SlowWitness:
+        name = "slow"
+
+        def latest(self, origin: str) -> str | None:
+            bench.append(1)
+            return None
+
+        def all(self, origin: str) -> list[str]:
+            return []
+
+        def publish(self, offered: str):
+            bench.append(1)
+            return bench.witness.publish(offered)
+
+    receipt = publish_head(bench.transactions, SlowWitness(), bench.clock)
+    assert receipt is not None
+    assert receipt.size == 1
+    assert len(bench.bodies()) == 3
