@@ -1,0 +1,115 @@
+"""A past for the demo, made by the real workflow: version 4 was asked for, approved, released and has answered since.
+
+Nothing is written into the portal's database from here: the same services do it that the pages use, and the portal's
+own worker carries the rollout out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import requests
+
+from demo.layout import ENVIRONMENT, Layout
+from demo.people import ANA, BEN, DemoPerson
+from demo.show import Progress
+from demo.world.adult import load_adult
+from demo.world.registry import MODEL
+from services.bootstrap import OpenedPortal, build_portal
+from services.domain.people import Actor, Person, Role
+from services.domain.registry import VersionKey
+from services.domain.requests import DecisionKind, RequestState
+from services.settings import load_settings
+
+FIRST = 4
+MARKER = "history.json"
+RELEASE_SECONDS = 420.0
+ROWS = 60
+
+
+class HistoryError(Exception):
+    """The demo's past could not be made; the message says where to look."""
+
+
+def make_history(layout: Layout, progress: Progress) -> None:
+    """Promote version 4 and let it answer; once a world."""
+    marker = layout.directory / MARKER
+    if marker.exists():
+        return
+    with (
+        opened_portal(layout) as opened,
+        progress.step(f"the past: {MODEL} v{FIRST} is asked for, approved and released"),
+    ):
+        request_id = _promote(opened, FIRST)
+        _await_end(opened, request_id, layout)
+    with progress.step(f"{ROWS} predictions at the production endpoint"):
+        score(layout, range(ROWS))
+    marker.write_text(json.dumps({"request": request_id}))
+
+
+@contextlib.contextmanager
+def opened_portal(layout: Layout) -> Iterator[OpenedPortal]:
+    """The portal's services on the demo's database, without background work of their own."""
+    settings = {k.removeprefix("COUNTERSIGN_").lower(): v for k, v in layout.portal_settings().items()}
+    settings["demo_people"] = json.loads(settings["demo_people"])
+    opened = build_portal(load_settings(_env_file=None, **settings))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _promote(opened: OpenedPortal, version: int) -> str:
+    opened.sync.refresh([MODEL])
+    desk = opened.portal.promotions
+    live = desk.find(model=MODEL, states=[RequestState.OPEN, RequestState.ROLLING_OUT]).rows
+    request = next((r for r in live if r.key.version == version), None)
+    if request is None:
+        reason = "Better than the logistic regression on every slice that we look at."
+        request = desk.open(actor_of(ANA), VersionKey(MODEL, version), ENVIRONMENT, reason=reason)
+    if request.state is RequestState.OPEN:
+        desk.decide(
+            actor_of(BEN), request.id, DecisionKind.APPROVE, seen=request.plan_digest,
+            reason="Compared with v3: better, no slice harmed, card and tests complete.", idempotency_key=uuid4().hex,
+        )  # fmt: skip
+    return request.id
+
+
+def _await_end(opened: OpenedPortal, request_id: str, layout: Layout) -> None:
+    end = time.monotonic() + RELEASE_SECONDS
+    while time.monotonic() < end:
+        detail = opened.portal.promotions.detail(actor_of(ANA), request_id)
+        if detail.request.state is RequestState.PROMOTED:
+            return
+        if detail.request.is_final:
+            error = detail.rollout.error if detail.rollout else ""
+            raise HistoryError(f"The first release ended {detail.request.state.value}. {error} {_where(layout)}")
+        time.sleep(0.5)
+    raise HistoryError(f"The first release did not end within {RELEASE_SECONDS:g} s. {_where(layout)}")
+
+
+def _where(layout: Layout) -> str:
+    return f"The logs are in {layout.directory / 'run'}."
+
+
+def actor_of(person: DemoPerson) -> Actor:
+    """A demo person at work."""
+    return Actor(Person(person.id, person.name), frozenset(Role(role) for role in person.roles))
+
+
+def score(layout: Layout, numbers: range) -> list[str]:
+    """Send evaluation rows to the production endpoint one by one; returns the request ids."""
+    rows = load_adult().evaluation.features
+    ids: list[str] = []
+    for number in numbers:
+        row = rows.iloc[[number % len(rows)]]
+        body: dict[str, Any] = {"dataframe_split": {"columns": list(row.columns), "data": row.to_numpy().tolist()}}
+        answer = requests.post(f"{layout.serving_url}/endpoints/{MODEL}/invocations", json=body, timeout=30)
+        answer.raise_for_status()
+        ids += answer.json()["request_ids"]
+    return ids
