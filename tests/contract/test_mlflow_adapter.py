@@ -130,7 +130,7 @@ def test_one_model__name_from_the_wild__every_call_hits_it_and_no_other(
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_pattern__name_from_the_wild__finds_it_too(registry: MlflowRegistry, wild: dict[str, int], name: str) -> None:
     """The fallback for servers that read the list after IN otherwise."""
-    found = registry._registered._matching(registered_module.filters.like(name), {name})
+    found = registry._registered._matching(registered_module.filters.like(name), {name}, 1000)
     assert len(found) == wild[name]
 
 

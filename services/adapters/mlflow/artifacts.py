@@ -49,10 +49,12 @@ class ArtifactReads:
     def read(self, run_id: str, path: str, *, limit: int) -> bytes:
         """One artifact of a run. Raises NotFoundError, InvalidInputError (larger than `limit` bytes)."""
         path = artifact_paths.checked(path)
+        deadline = self._transport.deadline(self._transport.config.download_seconds)
         try:
-            return whole(self.stream(run_id, path, self._deadline()), path, limit)
+            return whole(self.stream(run_id, path, deadline), path, limit)
         except UpstreamError:
-            self._raise_when_absent(path, self.of_run(run_id, _parent(path)))
+            if deadline.left() > 0:
+                self._raise_when_absent(path, self.of_run(run_id, _parent(path)))
             raise
 
     def stream(self, run_id: str, path: str, deadline: Deadline) -> Chunks:
@@ -63,9 +65,6 @@ class ArtifactReads:
         """The bytes of a file of a version's model."""
         params: Params = {"name": key.model, "version": str(key.version), "path": path}
         return self._transport.stream(Ask("GET", "/model-versions/get-artifact", params), deadline)
-
-    def _deadline(self) -> Deadline:
-        return self._transport.deadline(self._transport.config.download_seconds)
 
     def _listed(self, call: str, params: Params, name: str, folder: str) -> Sequence[Artifact]:
         asked = {**params, name: folder} if folder else params

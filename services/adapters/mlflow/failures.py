@@ -47,6 +47,12 @@ TransportError = (rq.RequestException, u3.HTTPError, OSError)
 """What `requests` and below raise when no whole answer came."""
 
 
+class AnswerTooLargeError(UpstreamRubbishError):
+    """More bytes than configured; asking for fewer things at once may help."""
+
+    code = "upstream_too_large"
+
+
 @dataclass(frozen=True)
 class Reply:
     """A whole answer."""
@@ -79,12 +85,12 @@ class Failures:
             message = f"{self._name} cannot be reached."
         return UpstreamUnavailableError(message, system=SYSTEM, hint=hint)
 
-    def too_large(self, limit: int) -> UpstreamRubbishError:
+    def too_large(self, limit: int) -> AnswerTooLargeError:
         """The answer is larger than anything that makes sense."""
-        return UpstreamRubbishError(
+        return AnswerTooLargeError(
             f"{self._name} sent an answer of more than {limit:,} bytes.",
             system=SYSTEM,
-            hint="Nothing of it was used.",
+            hint="Nothing of it was used. Look for oversized tags, or raise the adapter's max_answer_bytes.",
         )
 
     def rubbish(self, what: str) -> UpstreamRubbishError:

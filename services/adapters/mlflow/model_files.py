@@ -53,9 +53,9 @@ class ModelFiles:
         try:
             return whole(files.read(path, deadline), path, limit)
         except UpstreamError as error:
-            if any(a.path == path and a.kind == "file" for a in files.listed(path.rpartition("/")[0])):
-                raise
-            raise NotFoundError(f"The model of {key} has no file “{path}”.") from error
+            if deadline.left() > 0 and not _is_listed(files, path):
+                raise NotFoundError(f"The model of {key} has no file “{path}”.") from error
+            raise
 
     def digest(self, key: VersionKey) -> str:
         """``sha256:…`` as `digest_of_files` defines it.
@@ -79,11 +79,13 @@ class ModelFiles:
         for artifact in found:
             self._check_time(deadline, key)
             sha = hashlib.sha256()
+            before = total
             with files.read(artifact.path, deadline) as chunks:
                 for chunk in chunks:
                     total += len(chunk)
                     self._check_size(total, key)
                     sha.update(chunk)
+            _check_unchanged(artifact, total - before)
             contents[artifact.path] = sha.hexdigest()
         return contents
 
@@ -180,3 +182,18 @@ class ModelFiles:
                 hint="Register the model from a run or as a logged model.",
             )
         return self._of_run(version.run_id, address.removeprefix(f"{root}/"))
+
+
+def _is_listed(files: Files, path: str) -> bool:
+    folder = path.rpartition("/")[0]
+    return any(a.path == path and a.kind == "file" for a in files.listed(folder))
+
+
+def _check_unchanged(artifact: Artifact, size: int) -> None:
+    """A file that is being replaced, or whose end was cut off, has no digest now."""
+    if artifact.size is not None and artifact.size != size:
+        raise UpstreamUnavailableError(
+            f"“{artifact.path}” was listed with {artifact.size:,} bytes, and {size:,} came.",
+            system="mlflow",
+            hint="Somebody may be writing the model's files. Try again.",
+        )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from services.adapters.mlflow import entities, filters, parse
+from services.adapters.mlflow.failures import AnswerTooLargeError
 from services.adapters.mlflow.paging import pages
 from services.adapters.mlflow.parse import Json
 from services.adapters.mlflow.transport import Params, Transport
@@ -18,6 +19,8 @@ MODELS_A_PAGE = 1_000
 VERSIONS_A_PAGE = 10_000
 """Of one search; up to here the answer is a single statement and so consistent in itself."""
 CHANGES_A_PAGE = 200
+FEW_A_PAGE = 20
+"""When an answer was too large: tags may hold 100,000 characters each."""
 SEARCH_MODELS = "registered-models/search"
 SEARCH_VERSIONS = "model-versions/search"
 
@@ -32,12 +35,18 @@ class RegisteredReads:
         """All models in pages of 1000, ordered by name; a model that moves between pages comes once."""
         seen: set[str] = set()
         with self._transport.understanding():
-            for answer in self._pages(SEARCH_MODELS, {"max_results": MODELS_A_PAGE, "order_by": ["name ASC"]}):
-                found = [entities.registered_model(item) for item in _usable(answer, "registered_models")]
-                page = [model for model in found if model.name not in seen]
-                seen.update(model.name for model in page)
-                if page:
-                    yield page
+            try:
+                yield from self._models(MODELS_A_PAGE, seen)
+            except AnswerTooLargeError:
+                yield from self._models(FEW_A_PAGE, seen)
+
+    def _models(self, size: int, seen: set[str]) -> Iterator[Sequence[RegisteredModel]]:
+        for answer in self._pages(SEARCH_MODELS, {"max_results": size, "order_by": ["name ASC"]}):
+            found = [entities.registered_model(item) for item in _usable(answer, "registered_models")]
+            page = [model for model in found if model.name not in seen]
+            seen.update(model.name for model in page)
+            if page:
+                yield page
 
     def model(self, name: str) -> RegisteredModel:
         """One model, fresh. Raises NotFoundError.
@@ -77,9 +86,9 @@ class RegisteredReads:
         found: dict[VersionKey, ModelVersion] = {}
         with self._transport.understanding():
             for group in filters.chunks([name for name in wanted if filters.fits(name)]):
-                found |= self._matching(filters.one_of("name", group), set(group))
+                found |= self._of_group(group)
             for name in self._unanswered(wanted, found):
-                found |= self._matching(filters.like(name), {name})
+                found |= self._matching(filters.like(name), {name}, VERSIONS_A_PAGE)
         return [found[key] for key in sorted(found)]
 
     def recently_updated(self, since: datetime) -> Sequence[ModelVersion]:
@@ -87,16 +96,22 @@ class RegisteredReads:
 
         What changes during the walk moves to the front and is missed by it, but found by the next one.
         """
-        found: dict[VersionKey, ModelVersion] = {}
-        asked: Params = {"max_results": CHANGES_A_PAGE, "order_by": ["last_updated_timestamp DESC"]}
         with self._transport.understanding():
-            for answer in self._pages(SEARCH_VERSIONS, asked):
-                page = [entities.model_version(item) for item in _usable(answer, "model_versions")]
-                for version in page:
-                    if version.updated >= since:
-                        found.setdefault(version.key, version)
-                if page and page[-1].updated < since:
-                    break
+            try:
+                return self._updated(since, CHANGES_A_PAGE)
+            except AnswerTooLargeError:
+                return self._updated(since, FEW_A_PAGE)
+
+    def _updated(self, since: datetime, size: int) -> Sequence[ModelVersion]:
+        found: dict[VersionKey, ModelVersion] = {}
+        asked: Params = {"max_results": size, "order_by": ["last_updated_timestamp DESC"]}
+        for answer in self._pages(SEARCH_VERSIONS, asked):
+            page = [entities.model_version(item) for item in _usable(answer, "model_versions")]
+            for version in page:
+                if version.updated >= since:
+                    found.setdefault(version.key, version)
+            if page and page[-1].updated < since:
+                break
         return list(found.values())
 
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
@@ -114,10 +129,21 @@ class RegisteredReads:
         answered = {key.model for key in found}
         return [n for n in wanted if n not in answered and not (filters.is_plain(n) and filters.fits(n))]
 
-    def _matching(self, condition: str, names: set[str]) -> dict[VersionKey, ModelVersion]:
+    def _of_group(self, names: Sequence[str]) -> dict[VersionKey, ModelVersion]:
+        """One statement; when a model's tags blow up the answer, its neighbours are read without it."""
+        condition = filters.one_of("name", names)
+        try:
+            return self._matching(condition, set(names), VERSIONS_A_PAGE)
+        except AnswerTooLargeError:
+            if len(names) == 1:
+                return self._matching(condition, set(names), FEW_A_PAGE)
+        half = len(names) // 2
+        return self._of_group(names[:half]) | self._of_group(names[half:])
+
+    def _matching(self, condition: str, names: set[str], size: int) -> dict[VersionKey, ModelVersion]:
         asked: Params = {
             "filter": condition,
-            "max_results": VERSIONS_A_PAGE,
+            "max_results": size,
             "order_by": ["name ASC", "version_number ASC"],
         }
         versions = (

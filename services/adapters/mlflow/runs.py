@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from threading import Lock
 
 from services.adapters.mlflow import entities, filters, parse
+from services.adapters.mlflow.failures import AnswerTooLargeError
 from services.adapters.mlflow.paging import pages
 from services.adapters.mlflow.parse import Json
 from services.adapters.mlflow.transport import Transport
@@ -37,7 +38,7 @@ class RunReads:
         with self._transport.understanding():
             if len(wanted) > FEW:
                 for group in _groups([w for w in wanted if filters.is_run_id(w)], RUNS_A_SEARCH):
-                    found |= self._search(group)
+                    found |= self._search_or_nothing(group)
             for run_id in wanted:
                 if run_id not in found and (run := self._get(run_id)):
                     found[run_id] = run
@@ -50,6 +51,13 @@ class RunReads:
             return None
         run = entities.run(parse.child(answer, "run"))
         return run if run.run_id == run_id else None
+
+    def _search_or_nothing(self, run_ids: Sequence[str]) -> dict[str, Run]:
+        """Nothing when the answer was too large: each run is then asked for by itself."""
+        try:
+            return self._search(run_ids)
+        except AnswerTooLargeError:
+            return {}
 
     def _search(self, run_ids: Sequence[str]) -> dict[str, Run]:
         found: dict[str, Run] = {}

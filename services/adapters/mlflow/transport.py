@@ -6,24 +6,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
-from requests.auth import AuthBase, HTTPBasicAuth
 
 from services.adapters.mlflow.breaker import Breaker
 from services.adapters.mlflow.config import MlflowConfig
-from services.adapters.mlflow.deadline import BoundedAdapter, Call, Deadline, under
+from services.adapters.mlflow.deadline import Call, Deadline, under
 from services.adapters.mlflow.failures import OVERLOADED, Failures, Reply, TransportError
 from services.adapters.mlflow.parse import Rubbish
+from services.adapters.mlflow.session import new_session
 from services.errors import NotFoundError, UnknownOutcomeError, UpstreamUnavailableError
 
 API = "/api/2.0/mlflow/"
 CHUNK = 64 * 1024
 PAUSE = 0.1
 """Seconds before the second try of a read."""
-CONNECTIONS = 8
 Params = Mapping[str, str | int | Sequence[str]]
 
 
@@ -36,17 +34,6 @@ class Ask:
     """Below the server's address, with a slash at the start."""
     params: Params = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
-
-
-class _Bearer(AuthBase):
-    """An `auth` of its own, so a netrc file can never put other credentials over the token."""
-
-    def __init__(self, config: MlflowConfig) -> None:
-        self._config = config
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._config.token.get_secret_value()}"
-        return request
 
 
 class Transport:
@@ -64,7 +51,7 @@ class Transport:
         self.failures = Failures(config)
         self._sleep = sleep
         self._breaker = Breaker(seconds=config.breaker_seconds, monotonic=monotonic)
-        self._session = _new_session(config)
+        self._session = new_session(config)
 
     def close(self) -> None:
         """Close idle connections."""
@@ -126,12 +113,17 @@ class Transport:
 
     @contextmanager
     def stream(self, ask: Ask, deadline: Deadline) -> Iterator[Iterator[bytes]]:
-        """The body of an answer in chunks, read while it arrives; the caller counts the bytes."""
+        """The bytes of a file in chunks, read while they arrive; the caller counts them.
+
+        MLflow sends every file as an attachment, which tells it from the sign-in page of a proxy.
+        """
         self._breaker.check()
         call = Call(deadline)
         response = self._open(self._session, ask, call)
         with response:
             self._raise_for(response, call)
+            if not response.headers.get("Content-Disposition", "").startswith("attachment"):
+                raise self.failures.rubbish("sent something else than the file that was asked for")
             yield self._chunks(response, call)
 
     def write(self, ask: Ask) -> dict[str, Any]:
@@ -143,7 +135,7 @@ class Transport:
         """
         self._breaker.check()
         call = Call(self.deadline(self.config.call_seconds))
-        with _new_session(self.config) as session:
+        with new_session(self.config) as session:
             try:
                 reply = self._send(session, ask, call)
             except UpstreamUnavailableError as error:
@@ -232,26 +224,6 @@ class Transport:
         if not isinstance(answer, dict):
             raise self.failures.rubbish("answered with JSON that is no object")
         return answer
-
-
-def _new_session(config: MlflowConfig) -> requests.Session:
-    session = requests.Session()
-    session.trust_env = config.trust_env
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = BoundedAdapter(pool_connections=1, pool_maxsize=CONNECTIONS, max_retries=0)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    session.headers.update({"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "countersign"})
-    if config.workspace:
-        session.headers["X-MLFLOW-WORKSPACE"] = config.workspace
-    if config.ca_file:
-        session.verify = config.ca_file
-    if config.token.get_secret_value():
-        session.auth = _Bearer(config)
-    elif config.username:
-        user, password = config.username.encode(), config.password.get_secret_value().encode()
-        session.auth = HTTPBasicAuth(user, password)
-    return session
 
 
 def _unknown(why: str) -> UnknownOutcomeError:

@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from services.adapters.mlflow.transport import Ask
 from services.domain.registry import VersionKey
 from services.errors import UnknownOutcomeError, UpstreamUnavailableError
 from tests.mlflow_server import free_port
@@ -163,17 +164,11 @@ def test_write__nobody_listens__is_unavailable_not_unknown() -> None:
 
 
 def test_download__server_drips__ends_at_its_own_limit_and_leaves_the_breaker_closed() -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\nContent-Disposition: attachment\r\n\r\n"
     with wire(drips(head, b"x")) as server:
         settings = {"download_seconds": LIMIT, "call_seconds": LIMIT, "breaker_seconds": 60}
         with registry_at(server.url, clock=server.clock, **settings) as registry:
-            with registry._artifacts._transport.stream(ask(), registry._transport.deadline(LIMIT)) as chunks:
+            with registry._transport.stream(Ask("GET", "/get-artifact"), registry._transport.deadline(LIMIT)) as chunks:
                 with pytest.raises(UpstreamUnavailableError, match="within"):
                     list(chunks)
             registry._transport._breaker.check()
-
-
-def ask():
-    from services.adapters.mlflow.transport import Ask
-
-    return Ask("GET", "/get-artifact")

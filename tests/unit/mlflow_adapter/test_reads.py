@@ -31,6 +31,10 @@ def run(run_id: str, **data: object) -> dict:
     return {"info": {"run_id": run_id, "experiment_id": "1"}, "data": data}
 
 
+def file(data: bytes) -> Answer:
+    return Answer(200, data, {"Content-Disposition": "attachment; filename=x"})
+
+
 def models_page(*names: str, token: str = "") -> Answer:
     page = {"registered_models": [model(n) for n in names]} if names else {}
     return Answer(200, page | ({"next_page_token": token} if token else {}))
@@ -287,7 +291,7 @@ def test_artifacts__answer_without_a_root__is_rubbish(fake: FakeMlflow, registry
 def test_read_artifact__larger_than_the_limit__is_refused_and_at_the_limit_is_not(
     fake: FakeMlflow, registry: MlflowRegistry
 ) -> None:
-    fake.on("GET /get-artifact", Answer(200, b"x" * 100))
+    fake.on("GET /get-artifact", file(b"x" * 100))
     assert registry.read_artifact("r", "a.txt", limit=100) == b"x" * 100
     with pytest.raises(InvalidInputError, match="99 bytes"):
         registry.read_artifact("r", "a.txt", limit=99)
@@ -324,7 +328,7 @@ MODEL_LIST = "GET logged-models/m-1/artifacts/directories"
 def serve_logged_model(fake: FakeMlflow, *pages: Answer, source: str = "models:/m-1") -> None:
     fake.on("GET model-versions/get", Answer(200, {"model_version": version("m", 1, source=source, run_id="r")}))
     fake.on(MODEL_LIST, *pages)
-    fake.on("GET /model-versions/get-artifact", Answer(200, b"x" * 50))
+    fake.on("GET /model-versions/get-artifact", file(b"x" * 50))
 
 
 def listing(*items: dict) -> Answer:
@@ -396,7 +400,7 @@ def test_digest__source_in_another_store_but_in_its_run__is_read_through_the_run
     serve_logged_model(fake, source=f"{root}/model")
     fake.on("GET model-versions/get-download-uri", Answer(200, {"artifact_uri": f"{root}/model"}))
     fake.on(LIST, Answer(200, {"root_uri": root, "files": [{"path": "model/MLmodel"}]}))
-    fake.on("GET /get-artifact", Answer(200, b"hello"))
+    fake.on("GET /get-artifact", file(b"hello"))
     assert registry.artifact_digest(KEY).startswith("sha256:")
     assert fake.seen[-1].query == {"run_id": ["r"], "path": ["model/MLmodel"]}
 
@@ -431,3 +435,68 @@ def test_logged_model__deleted__is_none(fake: FakeMlflow, registry: MlflowRegist
     serve_logged_model(fake)
     fake.on("GET logged-models/m-1", Answer(404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "gone"}))
     assert registry.logged_model(KEY) is None
+
+
+def test_read_artifact__sign_in_page_instead_of_the_file__is_rubbish_not_content(
+    fake: FakeMlflow, registry: MlflowRegistry
+) -> None:
+    fake.on("GET /get-artifact", Answer(200, b"<html>Sign in</html>"))
+    fake.on(LIST, Answer(200, FILES))
+    with pytest.raises(UpstreamRubbishError):
+        registry.read_artifact("r", "a.txt", limit=100)
+
+
+def test_digest__file_has_another_size_than_listed__is_unavailable_for_now(
+    fake: FakeMlflow, registry: MlflowRegistry
+) -> None:
+    serve_logged_model(fake, listing({"path": "a", "file_size": 51}))
+    with pytest.raises(UpstreamUnavailableError, match="51 bytes, and 50 came"):
+        registry.artifact_digest(KEY)
+
+
+HUGE = [{"key": "k", "value": "x" * 3000}]
+
+
+def test_models__one_has_enormous_tags__pages_shrink_and_all_come(fake: FakeMlflow) -> None:
+    def answer(seen: Seen) -> Answer:
+        if int(seen.query["max_results"][0]) > 20:
+            return Answer(200, {"registered_models": [model("a", tags=HUGE), model("b", tags=HUGE)]})
+        is_second = "page_token" in seen.query
+        page = {"registered_models": [model("b" if is_second else "a", tags=HUGE)]}
+        return Answer(200, page if is_second else page | {"next_page_token": "t"})
+
+    fake.on(MODELS, answer)
+    with registry_at(fake.url, max_answer_bytes=5000) as registry:
+        assert [m.name for page in registry.models() for m in page] == ["a", "b"]
+
+
+def test_versions_of__one_model_has_enormous_tags__the_others_are_still_read(fake: FakeMlflow) -> None:
+    def answer(seen: Seen) -> Answer:
+        asked = [name for name in ("a", "b", "c", "d") if f"'{name}'" in seen.query["filter"][0]]
+        return versions_page(*[version(name, 1, tags=HUGE if name == "c" else []) for name in asked for _ in "12"])
+
+    fake.on(VERSIONS, answer)
+    with registry_at(fake.url, max_answer_bytes=7000) as registry:
+        assert [v.model for v in registry.versions_of(["a", "b", "c", "d"])] == ["a", "b", "c", "d"]
+    with registry_at(fake.url, max_answer_bytes=3000) as registry:
+        assert [v.model for v in registry.versions_of(["a", "b"])] == ["a", "b"]
+        with pytest.raises(UpstreamRubbishError, match="3,000 bytes"):
+            registry.versions_of(["c"])
+
+
+def test_recently_updated__answer_too_large__pages_shrink(fake: FakeMlflow) -> None:
+    def answer(seen: Seen) -> Answer:
+        many = int(seen.query["max_results"][0]) > 20
+        return versions_page(*[version("a", n + 1, tags=HUGE) for n in range(3 if many else 1)])
+
+    fake.on(VERSIONS, answer)
+    with registry_at(fake.url, max_answer_bytes=5000) as registry:
+        assert len(registry.recently_updated(datetime.fromtimestamp(0, UTC))) == 1
+
+
+def test_runs__search_answer_too_large__runs_are_asked_for_singly(fake: FakeMlflow) -> None:
+    fake.on(EXPERIMENTS, Answer(200, {"experiments": [{"experiment_id": "1"}]}))
+    fake.on(RUN_SEARCH, Answer(200, {"runs": [run(n, tags=HUGE) for n in "abc"]}))
+    fake.on("GET runs/get", lambda seen: Answer(200, {"run": run(seen.query["run_id"][0], tags=HUGE)}))
+    with registry_at(fake.url, max_answer_bytes=5000) as registry:
+        assert sorted(registry.runs(["a", "b", "c"])) == ["a", "b", "c"]
