@@ -252,7 +252,7 @@ def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding)
     candidate, more = _scores(left, task, coding)
     current, still_more = _scores(right, task, coding)
     weights, odd = _weights(left, right)
-    groups = left.groups if left.groups is not None else right.groups
+    groups = _groups(left, right)
     aligned = Aligned(
         task=task,
         ids=left.ids,
@@ -324,6 +324,17 @@ def _weights(left: Predictions, right: Predictions) -> tuple[FloatArray | None, 
         return left.weights, []
     sentence = "The two tables give different weights for the same rows; the candidate's are used."
     return left.weights, [Finding("misaligned", Severity.WARNING, "both", sentence)]
+
+
+def _groups(left: Predictions, right: Predictions) -> Column | None:
+    groups = left.groups if left.groups is not None else right.groups
+    if groups is None and left.group_column is not None:
+        raise InvalidInputError(
+            f"Neither table has the group column {left.group_column!r}.",
+            hint=f"Present: {', '.join(left.further) or 'no further columns'}.",
+            code="column_missing",
+        )
+    return groups
 
 
 def _group_codes(groups: Column) -> IntArray:

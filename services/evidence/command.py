@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from services.errors import PortalError
 
 if TYPE_CHECKING:
-    from services.evidence.alignment import Predictions
-    from services.evidence.inputs import Columns
+    from services.evidence.inputs import Columns, Predictions
     from services.evidence.leaks import TrainingRows
     from services.evidence.record import Comparison
 
@@ -23,7 +22,7 @@ EXIT_CODES = {"promote": 0, "hold": 3, "reject": 4}
 UNUSABLE = 2
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:  # noqa: SLF001 - argparse has no public name for it
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add `compare` to the sub-commands of `countersign evidence`; `run` is its function."""
     parser = subparsers.add_parser(
         "compare",
@@ -49,13 +48,11 @@ def _add_columns(parser: argparse.ArgumentParser) -> None:
     columns.add_argument(
         "--score",
         default="score",
-        help="score of the positive class, or predicted value (default score); several classes: prefix of score_<class>",
+        help="score of the positive class, or predicted value (default score); classes: prefix of score_<class>",
     )
     columns.add_argument("--prediction", default="prediction", help="predicted class (default prediction)")
     columns.add_argument("--weight", default="weight", help="weight of a row (default weight, where present)")
-    columns.add_argument(
-        "--slice", action="append", metavar="COL", dest="slices", help="slice by this column; repeatable"
-    )
+    columns.add_argument("--slice", action="append", metavar="COL", dest="slices", help="slice by it; repeatable")
     columns.add_argument("--fairness", action="append", metavar="COL", help="fairness by this column; repeatable")
     columns.add_argument("--group", metavar="COL", help="rows of one value belong together and are resampled together")
 

@@ -72,7 +72,8 @@ def psi(reference: FloatArray, now: FloatArray) -> float:
 def _numeric(name: str, first: FloatArray, second: FloatArray, *, missing: list[float]) -> DriftLine:
     edges = np.unique(np.quantile(first, np.linspace(0, 1, _BINS + 1)))[1:-1]
     shares = [
-        np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1) for part in (first, second)
+        np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1).astype(np.float64)
+        for part in (first, second)
     ]
     index = psi(_with_missing(shares[0], missing[0]), _with_missing(shares[1], missing[1]))
     spread = float(first.std())

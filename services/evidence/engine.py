@@ -25,6 +25,7 @@ LANES = lanes.LANES
 _WORTH_A_THREAD = 4_000_000
 """Units times resamples below which a second thread costs more than it brings."""
 _ONE_TILE_ONLY = 2_000_000
+_WORTH_SORTING_TWICE = 50_000
 _STATE_WORDS = 34
 BlockWork = Callable[[lanes.Tile, int], FloatArray]
 """From a drawn tile and its largest count to the values of 64 resamples, shape [values, 64]."""
@@ -231,6 +232,22 @@ def warm() -> None:
     weighted_auc(labels, scores, draw, np.ones(80))
     stacked = np.stack((*scores, np.ones(80)), axis=1)
     kernels.weighted_sums(np.ones((80, LANES), dtype=np.uint8), stacked, np.empty((3, LANES)))
-    orders = np.stack([np.argsort(values) for values in scores])
-    ordered = np.stack([values[order] for values, order in zip(scores, orders, strict=True)])
-    kernels.delong_sums(orders, ordered, labels == 1, np.empty(6))
+    delong(labels == 1, scores)
+
+
+def delong(positive: npt.NDArray[np.bool_], scores: Pair) -> tuple[float, float, float]:
+    """Both AUCs and the variance of their difference; long tables are worked on side by side."""
+    beaten = np.empty((2, len(positive)))
+
+    def one_side(side: int) -> int:
+        order = np.argsort(scores[side])
+        return kernels.delong_components(order, scores[side][order], positive, beaten[side])
+
+    if len(positive) < _WORTH_SORTING_TWICE:
+        won = [one_side(0), one_side(1)]
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            won = list(pool.map(one_side, (0, 1)))
+    positives = int(positive.sum())
+    pairs = 2 * positives * (len(positive) - positives)
+    return won[0] / pairs, won[1] / pairs, kernels.delong_variance(beaten[0], beaten[1], positive)

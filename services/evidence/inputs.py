@@ -59,6 +59,8 @@ class Predictions:
     decided: Column | None = None
     weights: FloatArray | None = None
     groups: Column | None = None
+    group_column: str | None = None
+    """The group that was asked for, whether or not this table has it."""
     further: Mapping[str, Column] = field(default_factory=dict)
     rows_total: int = 0
     rate: float = 1.0
@@ -90,6 +92,7 @@ def predictions_from_table(table: Table, columns: Columns, *, task: Task = Task.
         decided=decided,
         weights=weights,
         groups=groups,
+        group_column=columns.group,
         further=_further(table, columns, classes),
         rows_total=table.rows_total,
         rate=table.rate,
@@ -160,6 +163,7 @@ def _weights(table: Table, columns: Columns) -> tuple[FloatArray | None, tuple[F
 
 def _further(table: Table, columns: Columns, classes: tuple[str, ...]) -> dict[str, Column]:
     used = {columns.key, columns.label, columns.score, columns.prediction, columns.weight}
+    used |= {columns.group} if columns.group is not None else set()
     used |= set(class_columns(table, columns.score)) if classes else set()
     if columns.slices is None:
         return {name: values for name, values in table.columns.items() if name not in used}

@@ -72,28 +72,13 @@ def weighted_sums(tile: Tile, columns: Floats, found: Floats) -> None:
 
 
 @compiled
-def delong_sums(orders: npt.NDArray[np.int64], scores: Floats, positive: npt.NDArray[np.bool_], found: Floats) -> None:
-    """DeLong's components of two versions in one pass each: `orders`, `scores` [2, n] (scores in their own order).
-
-    `found` [6]: AUC of both, then mean and variance of the paired components of positives and of negatives.
-    """
-    rows = positive.shape[0]
-    gap = np.zeros(rows)
-    positives = 0
-    for row in range(rows):
-        positives += positive[row]
-    negatives = rows - positives
-    for side in range(2):
-        sign = 1.0 - 2.0 * side
-        found[side] = _components(orders[side], scores[side], positive, gap, sign) / (2.0 * positives * negatives)
-    _class_moments(gap, positive, positives, negatives, found)
-
-
-@compiled
-def _components(
-    order: npt.NDArray[np.int64], scores: Floats, positive: npt.NDArray[np.bool_], gap: Floats, sign: float
+def delong_components(
+    order: npt.NDArray[np.int64], scores: Floats, positive: npt.NDArray[np.bool_], beaten: Floats
 ) -> int:
-    """Add sign * 2 * (opposite rows below, ties half) to each row's gap; gives the doubled pairs won."""
+    """Twice the number of opposite rows below each row, level ones half: `beaten` [n]; gives twice the pairs won.
+
+    `scores` stand in their own ascending `order`.
+    """
     rows = order.shape[0]
     total, start, positives, negatives = 0, 0, 0, 0
     while start < rows:
@@ -107,7 +92,7 @@ def _components(
         positives_twice = 2 * positives + level_positives
         for place in range(start, end):
             row = order[place]
-            gap[row] += sign * (negatives_twice if positive[row] else positives_twice)
+            beaten[row] = negatives_twice if positive[row] else positives_twice
         total += level_positives * negatives_twice
         positives += level_positives
         negatives += level_negatives
@@ -116,19 +101,20 @@ def _components(
 
 
 @compiled
-def _class_moments(gap: Floats, positive: npt.NDArray[np.bool_], positives: int, negatives: int, found: Floats) -> None:
-    """Mean and sample variance of the gaps, as shares of the opposite class, for positives and for negatives."""
-    mean, square = np.zeros(2), np.zeros(2)
-    size = np.array([negatives, positives])
-    scale = np.array([0.5 / positives, 0.5 / negatives])
-    for row in range(gap.shape[0]):
+def delong_variance(first: Floats, second: Floats, positive: npt.NDArray[np.bool_]) -> float:
+    """Variance of the difference of two AUCs from both versions' components; NaN for a class of one row."""
+    mean, square, size = np.zeros(2), np.zeros(2), np.zeros(2)
+    for row in range(positive.shape[0]):
         kind = int(positive[row])
-        mean[kind] += gap[row] * scale[kind]
+        size[kind] += 1
+        mean[kind] += first[row] - second[row]
     mean /= size
-    for row in range(gap.shape[0]):
+    for row in range(positive.shape[0]):
         kind = int(positive[row])
-        away = gap[row] * scale[kind] - mean[kind]
+        away = first[row] - second[row] - mean[kind]
         square[kind] += away * away
+    total = 0.0
     for kind in range(2):
-        found[2 + 2 * kind] = mean[kind]
-        found[3 + 2 * kind] = square[kind] / (size[kind] - 1) if size[kind] > 1 else np.nan
+        opposite = 2 * size[1 - kind]
+        total += square[kind] / (size[kind] - 1) / size[kind] / opposite / opposite if size[kind] > 1 else np.nan
+    return total

@@ -18,7 +18,8 @@ def _lines(found: Comparison) -> Iterator[str]:
     yield f"{found.recommendation.value.upper()}: {found.reason}"
     yield ""
     yield f"verdict       {found.verdict.value.replace('_', ' ')} (margin {found.margin:g})"
-    yield f"{found.metric:<14}{_number(found.current)} -> {_number(found.candidate)}, difference {_gap(found.difference)}"
+    values = f"{_number(found.current)} -> {_number(found.candidate)}"
+    yield f"{found.metric:<14}{values}, difference {_gap(found.difference)}"
     yield f"p-value       {_number(found.p_value)} ({found.difference.method or 'none'})"
     yield (
         f"resamples     {found.wins} won, {found.ties} level, {found.losses} lost, "
