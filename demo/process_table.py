@@ -1,0 +1,142 @@
+"""What the operating system knows about process groups: who is in one, since when, and how to end it.
+
+A group is named by the id of its first process, which leads a session of its own. Linux tells members and start
+times in /proc; elsewhere only "is anybody left" can be asked, and groups of an earlier run are left alone.
+
+Run as a program, it is the watcher: it reads the marks of groups from its input and, when the input ends because the
+process that wrote it is gone, ends those groups. It needs the standard library only, so it starts in milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+POLL = 0.05
+GRACE = 8.0
+"""Seconds between SIGTERM and SIGKILL."""
+SESSION, STATE, STARTED = 3, 0, 19
+"""Places in /proc/PID/stat after the name in brackets: see proc(5), fields 6, 3 and 22."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Who a group is: its id alone could be given again, with start time (clock ticks) and boot it cannot."""
+
+    group: int
+    started: int | None
+    boot: str | None
+
+
+def mark_of(group: int) -> Mark:
+    """The mark of a group whose first process is alive."""
+    return Mark(group, _started(group), _boot())
+
+
+def mark_text(mark: Mark) -> str:
+    """A mark as one line."""
+    return json.dumps(asdict(mark))
+
+
+def parse_mark(text: str) -> Mark | None:
+    """The mark in a line; None when it is no mark."""
+    try:
+        kept = json.loads(text)
+        return Mark(int(kept["group"]), kept["started"], kept["boot"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def is_still_there(mark: Mark) -> bool:
+    """True when processes of exactly this group live on, also without their first process.
+
+    Linux does not give an id again while it names a group with members, so members without a first process of
+    another age are the group's own.
+    """
+    if mark.started is None or mark.boot is None or mark.boot != _boot():
+        return False
+    first = _started(mark.group)
+    if first is not None:
+        return first == mark.started
+    return bool(members(mark.group))
+
+
+def members(group: int) -> list[int]:
+    """The living processes of a group, zombies not counted. Empty where /proc is missing."""
+    return [pid for pid, fields in _processes() if int(fields[SESSION]) == group and fields[STATE] not in "ZX"]
+
+
+def is_alive(group: int) -> bool:
+    """True while somebody of the group lives."""
+    if PROC.is_dir():
+        return bool(members(group))
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def end_group(group: int, grace: float) -> bool:
+    """SIGTERM to all, SIGKILL to who is left after `grace` seconds. True when all went on their own."""
+    _signal(group, signal.SIGTERM)
+    end = time.monotonic() + grace
+    while is_alive(group) and time.monotonic() < end:
+        time.sleep(POLL)
+    if not is_alive(group):
+        return True
+    _signal(group, signal.SIGKILL)
+    return False
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _processes() -> Iterator[tuple[int, list[str]]]:
+    for folder in PROC.glob("[0-9]*"):
+        fields = _stat(int(folder.name))
+        if fields is not None:
+            yield int(folder.name), fields
+
+
+def _started(pid: int) -> int | None:
+    fields = _stat(pid)
+    return int(fields[STARTED]) if fields is not None and fields[STATE] not in "ZX" else None
+
+
+def _stat(pid: int) -> list[str] | None:
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def _boot() -> str | None:
+    try:
+        return (PROC / "sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+def watch(lines: Iterable[str], grace: float = GRACE) -> None:
+    """Collect marks until the lines end, then end the groups that are still there, the last one first."""
+    marks = [mark for line in lines if (mark := parse_mark(line)) is not None]
+    for mark in reversed(marks):
+        if is_still_there(mark) or (mark.boot is None and is_alive(mark.group)):
+            end_group(mark.group, grace)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    watch(sys.stdin)
