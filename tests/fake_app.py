@@ -6,12 +6,16 @@ import sys
 
 from dashboard import wiring
 from dashboard.app import app
+from tests import fake_world as world
 from tests.fake_portal import fake_opened
 
 
 def main() -> None:
     """Serve until stopped."""
     opened = fake_opened()
+    if "outage" in sys.argv[2:]:
+        opened.portal.health.now = world.OUTAGE  # type: ignore[attr-defined]
+        opened.portal.releases.is_down = True  # type: ignore[attr-defined]
     wiring.use(opened)
     app.run(config={"server.port": int(sys.argv[1]), "server.address": "127.0.0.1"})
 

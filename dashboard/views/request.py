@@ -73,6 +73,7 @@ def _header(detail: RequestDetail) -> None:
     expires = "" if request.is_final else soft(f"expires {formats.age(request.expires)}")
     show(row([*marks, line, expires]))
     show(paragraphs(request.reason))
+    show('<a class="cs-jump" href="#decide">Go to the decision</a>')
     with st.container(horizontal=True):
         st.page_link(links.VERSION, label="The version", query_params=links.version_params(request.key))
         if detail.plan.current_version is not None and detail.plan.current_version != request.key.version:
@@ -84,7 +85,7 @@ def _header(detail: RequestDetail) -> None:
 def _decision(detail: RequestDetail) -> None:
     with st.container(border=True):
         is_open = detail.request.state in _UNDECIDED
-        st.subheader("Decide" if is_open else "Decisions")
+        st.subheader("Decide" if is_open else "Decisions", anchor="decide")
         if is_open:
             show("Approving, once all signatures are there,", bullets(detail.consequences, ordered=True))
             decide.show_actions(detail, identity.actor())

@@ -14,7 +14,7 @@ from dashboard.widgets.text import as_html, sentence, shorten, words
 from services.domain.registry import VersionKey
 from services.portal import Curve, VersionCurves
 
-FIRST = 12
+FIRST = 6
 """Slices shown at once; the rest is one press away."""
 _AXES = {"roc": ("false_positive_rate", "true_positive_rate"), "precision_recall": ("recall", "precision")}
 

@@ -16,7 +16,7 @@ def number(value: float | None, digits: int = 4) -> str:
         return "∞" if value > 0 else "−∞"  # noqa: RUF001 - a true minus sign
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{value:,.0f}".replace("-", "−")  # noqa: RUF001 - as above
-    text = f"{value:.{digits}g}" if abs(value) < 1e-3 else _fixed(value, digits)
+    text = f"{value:.{digits}g}" if abs(round(value, digits + 2)) < 1e-3 else _fixed(value, digits)
     return text.replace("-", "−")  # noqa: RUF001 - as above
 
 

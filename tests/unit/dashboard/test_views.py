@@ -1,0 +1,268 @@
+"""Every page, run by Streamlit's own test runner over the small portal with its awkward world."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import wiring
+from services.domain.catalogue import VersionQuery
+from services.domain.registry import VersionKey
+from services.errors import ConflictError
+from tests import fake_world as world
+from tests.fake_portal import FakeOpened, fake_opened
+from tests.unit.dashboard.conftest import SCRIPT, texts
+
+Visit = Callable[..., AppTest]
+PAGES = ("home", "models", "version", "compare", "requests", "request", "releases", "release", "ledger", "why")
+DEEP = {
+    "version": {"model": world.CENSUS, "version": "5"},
+    "compare": {"model": world.CENSUS, "versions": "5,7,6"},
+    "request": {"id": "req-7"},
+    "release": {"project": "census", "run": "13"},
+    "why": {"prediction": "3f1c-0001"},
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("person", ["demo:ana", "demo:ben"])
+def test_page__for_every_person__shows_without_an_error(visit: Visit, page: str, person: str) -> None:
+    app = visit(page, person=person, **DEEP.get(page, {}))
+    assert not app.exception
+    assert "Something went wrong" not in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page__without_a_query__says_what_to_do(visit: Visit, page: str) -> None:
+    app = visit(page)
+    assert not app.exception
+    assert "Something went wrong" not in texts(app)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page__during_an_outage__says_what_is_missing_and_how_old(visit: Visit, opened: FakeOpened, page: str) -> None:
+    opened.portal.health.now = world.OUTAGE  # type: ignore[attr-defined]
+    opened.portal.releases.is_down = True  # type: ignore[attr-defined]
+    app = visit(page, **DEEP.get(page, {}))
+    said = texts(app)
+    assert "MLflow cannot be reached" in said
+    assert "42 min ago" in said
+    assert "Azure DevOps cannot be reached" in said
+    assert "Something went wrong" not in said
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page__in_an_empty_world__shows_an_empty_state(page: str) -> None:
+    portal = fake_opened(rows=())
+    wiring.use(portal, person_id="demo:ana")
+    try:
+        app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+        app = app.switch_page(f"views/{page}.py").run()
+        assert not app.exception
+        assert "Something went wrong" not in texts(app)
+    finally:
+        wiring.use(None)
+
+
+@pytest.mark.parametrize(
+    "row", [r for r in world.ROWS if r.key.model != world.MANY or r.key.version == 1], ids=lambda r: f"v{r.key.version}"
+)
+def test_version__any_awkward_version__shows(visit: Visit, row: object) -> None:
+    key: VersionKey = row.key  # type: ignore[attr-defined]
+    app = visit("version", model=key.model, version=str(key.version))
+    assert not app.exception
+    assert "Something went wrong" not in texts(app)
+    assert "<script>" not in texts(app).replace("\\<script>", "")
+
+
+def test_version__without_run__says_unknown_and_never_zero(visit: Visit) -> None:
+    said = texts(visit("version", model=world.NASTY, version="1"))
+    assert "unknown" in said
+    assert "its metrics and parameters are unknown" in said
+    assert "No model card" in said
+
+
+@pytest.mark.parametrize(
+    ("page", "query", "words"),
+    [
+        ("version", {"model": "nope", "version": "1"}, "is not in the catalogue"),
+        ("version", {"model": world.CENSUS, "version": "x"}, "no usable version"),
+        ("request", {"id": "req-<script>"}, "There is no request"),
+        ("release", {"project": "census", "run": "999"}, "There is no release"),
+        ("release", {"project": "census", "run": "../etc"}, "no usable run"),
+        ("compare", {"model": "nope", "versions": "1,2"}, "is not in the catalogue"),
+        ("compare", {"model": world.CENSUS, "versions": "5,x"}, "no usable versions"),
+        ("why", {"prediction": "unheard-of"}, "No prediction"),
+    ],
+)  # fmt: skip
+def test_page__address_of_nothing__says_so(visit: Visit, page: str, query: dict[str, str], words: str) -> None:
+    app = visit(page, **query)
+    assert not app.exception
+    assert words in texts(app).replace("\\", "")
+
+
+def test_page__when_a_service_breaks__gives_a_reference_and_no_detail(
+    visit: Visit, opened: FakeOpened, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(query: VersionQuery) -> None:
+        raise RuntimeError("secret detail 4711")
+
+    opened.portal.catalogue.search = broken  # type: ignore[method-assign, assignment]
+    said = texts(visit("models"))
+    assert "Something went wrong" in said
+    assert "4711" not in said
+    assert "4711" in caplog.text
+    reference = said.split("reference `")[1].split("`")[0]
+    assert reference in caplog.text
+
+
+def test_models__filters__come_from_the_address(visit: Visit) -> None:
+    app = visit("models", q="census")
+    assert set(app.dataframe[0].value["Model"]) == {world.CENSUS}
+    assert "8 versions" in texts(app)
+
+
+def test_models__second_page__comes_from_the_address(visit: Visit) -> None:
+    first, second = visit("models"), visit("models", models_page="2")
+    assert list(first.dataframe[0].value["Version"]) if "Version" in first.dataframe[0].value else True
+    assert "1 to 25 shown" in texts(first)
+    assert "26 to 50 shown" in texts(second)
+
+
+def test_models__page_beyond_the_end__falls_back_to_the_first(visit: Visit) -> None:
+    assert "1 to 25 shown" in texts(visit("models", models_page="99"))
+
+
+def test_models__unknown_values__are_words_in_the_table(visit: Visit) -> None:
+    frame = visit("models", q="detector").dataframe[0].value
+    assert list(frame["Metric"]) == ["f1 $score$ :fire: 0.1235", "unknown"]
+    assert list(frame["Tests"]) == ["unknown", "unknown"]
+
+
+def test_models__two_versions_of_one_model_selected__can_be_compared(visit: Visit) -> None:
+    seed = {"versions_grid": {"selection": {"rows": [1, 3], "columns": [], "cells": []}}}
+    app = visit("models", q="census", state=seed)
+    button = next(b for b in app.button if b.label.startswith("Compare"))
+    assert button.label == "Compare 2 versions"
+    assert not button.disabled
+
+
+def test_models__versions_of_two_models_selected__say_why_not(visit: Visit) -> None:
+    seed = {"versions_grid": {"selection": {"rows": [0, 9], "columns": [], "cells": []}}}
+    app = visit("models", state=seed)
+    assert next(b for b in app.button if b.label.startswith("Compare")).disabled
+    assert "of one model" in texts(app)
+
+
+def test_request__harm__is_said_first_and_the_worst_slice_stands_before_the_average(visit: Visit) -> None:
+    said = texts(visit("request", id="req-7"))
+    assert said.index("blocks the approval") < said.index("Harm: worse for sex=Female")
+    assert said.index("Worst slice") < said.index("All rows together")
+    assert said.index("sex=Female</td>") < said.index("sex=Male</td>")
+
+
+def test_request__of_the_requester__closed_actions_say_why(visit: Visit) -> None:
+    app = visit("request", person="demo:ana", id="req-6")
+    buttons = {b.label: b for b in app.button}
+    assert buttons["Approve"].disabled
+    assert not buttons["Withdraw"].disabled
+    assert "another person decides" in texts(app) or "Only reviewers decide" in texts(app)
+
+
+def test_request__stale__shows_before_and_after(visit: Visit) -> None:
+    app = visit("request", id="req-8")
+    assert "changed since it was sealed" in texts(app)
+    assert "0.8903 → 0.999" in texts(app)
+    assert "void" in texts(app)
+    assert next(b for b in app.button if b.label == "Approve").disabled
+
+
+def test_request__failed_rollout__names_the_step_and_what_was_undone(visit: Visit) -> None:
+    said = texts(visit("request", id="req-4"))
+    assert "failed in stage" in said
+    assert "↶ undone" in said
+    assert "✕ failed" in said
+
+
+def test_request__comment__is_written_once_and_shown_as_text(visit: Visit, opened: FakeOpened) -> None:
+    app = visit("request", id="req-6")
+    app.text_area[0].set_value("Why **this**?\n<script>alert(1)</script>")
+    next(b for b in app.button if b.label == "Add comment").click().run()
+    comments = opened.portal.promotions.comments["req-6"]  # type: ignore[attr-defined]
+    assert [c.text for c in comments] == ["Why **this**?\n<script>alert(1)</script>"]
+    assert "&lt;script&gt;" in texts(app)
+
+
+def test_request__comment_that_fails__keeps_the_text(visit: Visit, opened: FakeOpened) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConflictError("The request moved.", hint="Look again.")
+
+    opened.portal.promotions.comment = refuse  # type: ignore[method-assign]
+    app = visit("request", id="req-6")
+    app.text_area[0].set_value("my long thought")
+    next(b for b in app.button if b.label == "Add comment").click().run()
+    assert app.text_area[0].value == "my long thought"
+    assert "The request moved" in texts(app)
+    assert "Look again" in texts(app)
+
+
+def test_release__old_picture__is_called_old(visit: Visit, opened: FakeOpened) -> None:
+    opened.portal.releases.is_down = True  # type: ignore[attr-defined]
+    said = texts(visit("release", project="census", run="13"))
+    assert "This is an old picture" in said
+    assert "did not answer within 10 s" in said
+
+
+def test_release__for_a_reader__has_no_button_and_says_why(visit: Visit) -> None:
+    app = visit("release", person="demo:dee", project="census", run="13")
+    assert not [b for b in app.button if b.label == "Cancel the run"]
+    assert "Only operators" in texts(app)
+
+
+def test_why__contradicted_fact__shows_all_claims_with_their_sources(visit: Visit) -> None:
+    said = texts(visit("why", person="demo:dee", prediction="3f1c-0001"))
+    assert "was live in production" in said
+    assert "contradicted" in said
+    assert "svc-train" in said
+    assert "run tag mlflow.user" in said
+
+
+def test_why__asked_once__is_looked_up_with_the_exact_id(visit: Visit, opened: FakeOpened) -> None:
+    odd = world.PREDICTIONS[1].request_id
+    visit("why", person="demo:dee", prediction=odd)
+    assert set(opened.portal.why.asked) == {odd}  # type: ignore[attr-defined]
+
+
+def test_why__role_that_may_not__is_told(visit: Visit) -> None:
+    assert "Your role does not look up predictions" in texts(visit("why", person="demo:ope", prediction="3f1c-0001"))
+
+
+def test_ledger__tampered__is_said_loudly(visit: Visit, opened: FakeOpened) -> None:
+    opened.portal.ledger.is_intact = False  # type: ignore[attr-defined]
+    app = visit("ledger")
+    next(b for b in app.button if b.label.startswith("Verify")).click().run()
+    assert "not intact" in texts(app)
+
+
+def test_ledger__filters__come_from_the_address(visit: Visit) -> None:
+    said = texts(visit("ledger", ledger_request="req-4", ledger_actor="ben"))
+    assert "Ben Okafor did" in said
+    assert "Ana Novak did" not in said
+
+
+def test_portal__nobody_signed_in__shows_no_page(opened: FakeOpened) -> None:
+    wiring.use(opened, person_id="demo:stranger")
+    app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+    assert "signed out" in texts(app)
+    assert "census" not in texts(app)
+
+
+def test_portal__no_demo_people__has_no_picker_and_says_what_to_do() -> None:
+    wiring.use(fake_opened(demo_people=()), person_id="demo:ben")
+    try:
+        app = AppTest.from_file(SCRIPT, default_timeout=60).run()
+        assert "Nobody can sign in yet" in texts(app)
+    finally:
+        wiring.use(None)
