@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from typing import IO, Self
 import requests
 
 from demo import process_table
+from demo.process_signals import orderly_end, signals_held
 from demo.process_table import GRACE, end_group, is_still_there, mark_of, mark_text, parse_mark
 
 PROGRESS_EVERY = 2.0
@@ -86,7 +85,7 @@ class ProcessGroup:
         (self.directory / "run").mkdir(parents=True, exist_ok=True)
         self._open.enter_context(_sole_use(self.directory / "run" / "lock"))
         clear_leftovers(self.directory)
-        self._open.enter_context(_orderly_end())
+        self._open.enter_context(orderly_end())
         self._watcher = self._open.enter_context(_watcher())
         return self
 
@@ -104,7 +103,7 @@ class ProcessGroup:
         log = self.directory / "run" / f"{name}.log"
         if log.exists():
             log.replace(log.with_name(f"{name}.previous.log"))
-        with log.open("wb") as output, _signals_held():
+        with log.open("wb") as output, signals_held():
             process = subprocess.Popen(
                 list(command),
                 stdin=subprocess.DEVNULL,
@@ -223,39 +222,3 @@ def _sole_use(lock: Path) -> Iterator[None]:
 def _in_use(file: IO[str], lock: Path) -> str:
     file.seek(0)
     return f"Process {file.read() or '?'} runs the world in {lock.parent.parent}; stop it first, or use another folder."
-
-
-@contextlib.contextmanager
-def _orderly_end() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this process the way Ctrl-C does, through every `finally`."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let Ctrl-C and its like wait, so that no child is started without being kept."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
-
-
-def _leave(number: int, _: object) -> None:
-    sys.exit(128 + number)
