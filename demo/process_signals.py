@@ -1,4 +1,4 @@
-"""Ctrl-C and its like in the demo: every end is an orderly one, and none comes at a moment when a child would be lost."""
+"""Ctrl-C and its like in the demo: every end is orderly, and none comes at a moment when a child would be lost."""
 
 from __future__ import annotations
 
