@@ -89,7 +89,7 @@ def align(
     findings += coding.findings
     both, more = _combined(left, right, task, coding)
     findings += more
-    kept, more = _without_missing(both)
+    kept, more = _without_missing(both, findings)
     return replace(
         kept,
         findings=(*findings, *more),
@@ -344,7 +344,7 @@ def _group_codes(groups: Column) -> IntArray:
     return np.unique(np.asarray(named, dtype=str), return_inverse=True)[1].astype(np.int64)
 
 
-def _without_missing(both: Aligned) -> tuple[Aligned, list[Finding]]:
+def _without_missing(both: Aligned, said: list[Finding]) -> tuple[Aligned, list[Finding]]:
     findings: list[Finding] = []
     drop = ~np.isfinite(both.labels)
     for subject, scores in (("candidate", both.candidate), ("current", both.current)):
@@ -361,7 +361,7 @@ def _without_missing(both: Aligned) -> tuple[Aligned, list[Finding]]:
     if kept.rows == 0:
         raise InvalidInputError(
             "No row with a label and both scores is left.",
-            hint="; ".join(finding.sentence for finding in findings) or "Score the evaluation data again.",
+            hint=" ".join(finding.sentence for finding in (*said, *findings)) or "Score the evaluation data again.",
             code="nothing_left",
         )
     return kept, findings

@@ -40,7 +40,7 @@ class Suspected:
         """What was seen and what to do."""
         if self.groups is None:
             return (
-                "Rows next to each other in order of their id err alike: they may belong together "
+                "Rows next to each other in order of their id are alike: they may belong together "
                 "(one customer, one day). Name what they share as the group, or evidence counts several times."
             )
         return (
@@ -57,7 +57,7 @@ def suspected_groups(rows: Aligned, influence: FloatArray) -> Suspected | None:
         found = _by_column(name, values, influence)
         if found is not None:
             return found
-    return _by_prefix(rows.ids, influence) or _by_neighbours(rows.ids, influence)
+    return _by_prefix(rows.ids, influence) or _by_neighbours(rows, influence)
 
 
 def _codes(texts: list[str | None]) -> tuple[IntArray, int]:
@@ -104,15 +104,28 @@ def dependence(influence: FloatArray, groups: IntArray) -> float:
     return float((total**2 - own).sum()) / spread if spread > 0 else 0.0
 
 
-def _by_neighbours(ids: Column, influence: FloatArray) -> Suspected | None:
-    texts = ids.tolist()
+def _by_neighbours(rows: Aligned, influence: FloatArray) -> Suspected | None:
+    """Neighbours in order of a numeric id that err alike, or whose scores are alike near by and not further away."""
+    texts = rows.ids.tolist()
     if not all(text.isdecimal() for text in texts):
         return None
-    ordered = influence[np.argsort(np.asarray([int(text) for text in texts], dtype=np.float64), kind="stable")]
-    power = float(ordered @ ordered)
-    if power == 0:
+    order = np.argsort(np.asarray([int(text) for text in texts], dtype=np.float64), kind="stable")
+    alike = _likeness(influence[order], 1)
+    err_alike = alike > 0.1 and alike * math.sqrt(len(order)) > _SURE
+    if not err_alike and not _score_alike(rows, order):
         return None
-    likeness = float(ordered[1:] @ ordered[:-1]) / power
-    if likeness < 0.1 or likeness * math.sqrt(len(ordered)) < _SURE:
-        return None
-    return Suspected("neighbouring rows", None, 0, len(ordered), False)
+    return Suspected("neighbouring rows", None, 0, len(order), named=False)
+
+
+def _score_alike(rows: Aligned, order: IntArray) -> bool:
+    """Alike at distance 1 and clearly less at distance 50: small groups, not a table sorted by score or time."""
+    if rows.candidate is None or rows.candidate.ndim != 1 or len(order) < 200:
+        return False
+    scores = rows.candidate[order] - rows.candidate.mean()
+    return _likeness(scores, 1) - _likeness(scores, 50) > 0.25
+
+
+def _likeness(values: FloatArray, distance: int) -> float:
+    """Autocorrelation at this distance; 0 without spread."""
+    power = float(values @ values)
+    return float(values[distance:] @ values[:-distance]) / power if power > 0 else 0.0

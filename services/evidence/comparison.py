@@ -15,10 +15,12 @@ from services.evidence.clusters import suspected_groups
 from services.evidence.curves import curves_of
 from services.evidence.digests import inputs_digest
 from services.evidence.estimates import (
+    Design,
     Difference,
     Outcome,
     outcome_of,
     power_of,
+    variance,
     win_probability,
 )
 from services.evidence.fairness import fairness_findings, fairness_tables
@@ -42,7 +44,7 @@ from services.evidence.record import (
     finite,
     gap_of,
 )
-from services.evidence.slices import slice_columns, slice_findings, slice_lines
+from services.evidence.slices import is_categorical, slice_columns, slice_findings, slice_lines
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def compare_aligned(
     harms = calibration_findings(rows, calibration, metrics) if rows.task is Task.BINARY else []
     slices = _slices(rows, primary, options, skip=hidden, harmed_overall=bool(harms))
     fairness = _fairness(rows, options, skip=hidden)
-    findings += [*clustered, *_estimability(difference), *harms, *slice_findings(slices)]
+    findings += [*clustered, *_estimability(difference), *_reversed(rows, primary), *harms, *slice_findings(slices)]
     findings += fairness_findings(fairness, rows)
     parts = _Parts(metrics, difference, verdict, resampled, calibration, tuple(findings), slices, fairness)
     return _record(rows, options, parts)
@@ -195,6 +197,20 @@ def _estimability(difference: Difference) -> list[Finding]:
     return [Finding("not_estimable", Severity.BLOCKING, "both", sentence)]
 
 
+def _reversed(rows: Aligned, primary: Paired) -> list[Finding]:
+    """A ranking far below chance is mostly a score of the other class."""
+    strata = Design(rows.labels.astype(np.int64), rows.groups)
+    found = []
+    for subject, estimate in (("candidate", primary.candidate), ("current", primary.current)):
+        error = variance(estimate.influence, strata) ** 0.5
+        if primary.name == "auc" and rows.rows > 1 and estimate.value < 0.5 - 4 * error and estimate.value < 0.4:
+            sentence = (
+                f"The {subject}'s scores rank the wrong way round (AUC {estimate.value:.3f}): score of the other class?"
+            )
+            found.append(Finding("reversed_scores", Severity.BLOCKING, subject, sentence))
+    return found
+
+
 def _slices(
     rows: Aligned, primary: Paired, options: Options, *, skip: frozenset[str], harmed_overall: bool
 ) -> tuple[SliceLine, ...]:
@@ -209,7 +225,10 @@ def _fairness(rows: Aligned, options: Options, *, skip: frozenset[str]) -> tuple
     if rows.task is not Task.BINARY:
         return ()
     asked = options.fairness if options.fairness is not None else options.slices
-    return fairness_tables(rows, slice_columns(rows, asked, skip=skip), options.settings)
+    columns = slice_columns(rows, asked, skip=skip)
+    if asked is None:
+        columns = {name: values for name, values in columns.items() if is_categorical(values)}
+    return fairness_tables(rows, columns, options.settings)
 
 
 def _published(rows: Aligned, options: Options, parts: _Parts) -> PublishedRule:

@@ -92,6 +92,11 @@ def _splits(values: Column) -> bool:
     return bad == 0 and not (whole and len(kinds) > 0.9 * len(values))
 
 
+def is_categorical(values: Column) -> bool:
+    """A handful of kinds, not ranges of numbers."""
+    return len({text for text in canonical_texts(values).tolist() if text is not None}) <= _MANY
+
+
 def slice_lines(
     rows: Aligned, columns: dict[str, Column], *, settings: Settings, metric: str, margin: float, harmed_overall: bool
 ) -> tuple[SliceLine, ...]:

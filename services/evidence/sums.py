@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from services.evidence.estimates import Estimate, FloatArray
+from services.evidence.estimates import NAN, Estimate, FloatArray
 
 Means = npt.NDArray[np.complex128] | FloatArray
 EPSILON = float(np.finfo(np.float64).eps)
@@ -36,6 +36,8 @@ def sum_estimate(metric: SumMetric, columns: FloatArray, *, weights: FloatArray 
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(np.real(metric.value(means)))
         gradient = np.array([_slope(metric, means, place) for place in range(len(means))])
+    if not np.isfinite(gradient).all():
+        return Estimate(value, np.full(len(columns), NAN))
     influence: FloatArray = share * ((columns - means) @ gradient)
     return Estimate(value, influence)
 
