@@ -1,4 +1,4 @@
-"""The Adult census income data: 48,842 people, whether they earn more than 50,000 dollars a year.
+"""The Adult census income data: 48,842 rows about people, and whether they earn more than 50,000 dollars a year.
 
 Source: Becker and Kohavi, UCI Machine Learning Repository 1996, doi 10.24432/C5XW20, CC BY 4.0. The file comes inside
 the wheel shapiq 1.4.1 (MIT) and is found there without importing the package.
@@ -15,22 +15,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-SHA256_PREFIX = "547551a449e2"
-TARGET = "income"
+SOURCE = "https://doi.org/10.24432/C5XW20"
+CENSUS_FILE, CENSUS_SHA256 = "adult_census.csv", "547551a449e2453ec1b9a3044b0b74e59cf79a4c99291cd478914aa5f9efbcd0"
+BIKE_FILE, BIKE_SHA256 = "bike.csv", "28878d17e5eb141b6bcaad2f5f8fa5daf90a7ced8e60cabcce0d0e0ef0cf1d96"
+TARGET = "class"
+POSITIVE = ">50K"
 NUMBERS = ("age", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 WORDS = ("workclass", "education", "marital-status", "occupation", "relationship", "race", "sex", "native-country")
 FEATURES = NUMBERS + WORDS
-EVALUATION_SHARE = 0.33
+UNKNOWN = "Unknown"
+EVALUATION_ROWS = 16_118
 SEED = 20
 
 
 class DataMissingError(Exception):
-    """The demo's data are not installed, or are not what they should be."""
+    """The demo's data are not installed, or are not what they should be; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Training and evaluation rows; the index is the row id, `label` is 1 for more than 50,000 dollars."""
+    """Training or evaluation rows; the index is the row id, `label` is 1 for more than 50,000 dollars."""
 
     features: pd.DataFrame
     label: pd.Series
@@ -38,48 +42,47 @@ class Split:
 
 @dataclass(frozen=True)
 class Adult:
-    """The two halves of the data."""
+    """The two halves of the data: 32,724 rows to train on and 16,118 to evaluate with."""
 
     train: Split
     evaluation: Split
 
 
-def data_file(name: str) -> Path:
-    """A data file inside the shapiq wheel. Raises DataMissingError."""
+def data_file(name: str, sha256: str) -> Path:
+    """A data file inside the shapiq wheel, checked by its digest. Raises DataMissingError."""
     spec = importlib.util.find_spec("shapiq")
     found = sorted(Path(spec.origin).parent.rglob(name)) if spec and spec.origin else []
+    advice = "Install the demo's data: pip install --no-deps -r requirements-demo.txt"
     if not found:
-        raise DataMissingError(
-            f"{name} is not there. Install the demo's data: pip install --no-deps -r requirements-demo.txt"
-        )
+        raise DataMissingError(f"{name} is not there. {advice}")
+    if hashlib.sha256(found[0].read_bytes()).hexdigest() != sha256:
+        raise DataMissingError(f"{name} is not the file of shapiq 1.4.1. {advice} --force-reinstall")
     return found[0]
 
 
 @cache
 def load_adult() -> Adult:
-    """Read, clean and split, always the same way."""
-    path = data_file("adult_census.csv")
-    if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(SHA256_PREFIX):
-        raise DataMissingError("adult_census.csv is not the file of shapiq 1.4.1; install that version.")
-    table = pd.read_csv(path)
-    target = next(c for c in table.columns if c.lower() in {"class", "income", "label", "target"})
-    table = table.drop_duplicates().reset_index(drop=True)
-    label = _label(table[target])
-    features = table[list(FEATURES)].copy()
-    features[list(NUMBERS)] = features[list(NUMBERS)].astype("float64")
-    features[list(WORDS)] = features[list(WORDS)].astype("object").where(features[list(WORDS)].notna(), "Unknown")
-    features[list(WORDS)] = features[list(WORDS)].apply(lambda column: column.astype(str).str.strip())
-    order = np.random.default_rng(SEED).permutation(len(features))
-    cut = int(len(order) * EVALUATION_SHARE)
-    held_out, train = np.sort(order[:cut]), np.sort(order[cut:])
-    return Adult(_split(features, label, train), _split(features, label, held_out))
+    """Read, clean and split, always the same way. Raises DataMissingError."""
+    table = pd.read_csv(data_file(CENSUS_FILE, CENSUS_SHA256))
+    features = pd.DataFrame({name: table[name].astype("float64") for name in NUMBERS})
+    features = features.assign(**{name: table[name].fillna(UNKNOWN).str.strip() for name in WORDS})
+    label = (table[TARGET].str.strip() == POSITIVE).astype("int64")
+    held_out = _held_out(table)
+    return Adult(Split(features[~held_out], label[~held_out]), Split(features[held_out], label[held_out]))
 
 
-def _label(values: pd.Series) -> pd.Series:
-    if values.dtype.kind in "iufb":
-        return values.astype("int64")
-    return values.astype(str).str.strip().str.contains(">50K").astype("int64")
+def _held_out(table: pd.DataFrame) -> np.ndarray:
+    """A mask of the evaluation rows. Rows equal in every column are one record twice and stay on the same side.
 
-
-def _split(features: pd.DataFrame, label: pd.Series, rows: np.ndarray) -> Split:
-    return Split(features.iloc[rows], label.iloc[rows])
+    Records are drawn in random order while they fit, so that exactly the wanted number of rows is held out.
+    """
+    record = table.groupby(list(table.columns), dropna=False, sort=False).ngroup().to_numpy()
+    sizes = np.bincount(record)
+    order = np.random.default_rng(SEED).permutation(len(sizes))
+    chosen = np.zeros(len(sizes), dtype=bool)
+    fits = np.cumsum(sizes[order]) <= EVALUATION_ROWS
+    chosen[order[fits]] = True
+    missing = EVALUATION_ROWS - int(sizes[chosen].sum())
+    single = order[~fits & (sizes[order] == 1)]
+    chosen[single[:missing]] = True
+    return np.asarray(chosen[record])

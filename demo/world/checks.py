@@ -1,9 +1,12 @@
-"""The tests that the team runs on data and model before it registers a version: really run, reported as JUnit."""
+"""The tests that the team runs on data and model before it registers a version: really run, reported as JUnit.
+
+As in a real team the tests grew with time: each says from which version on it holds.
+"""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from xml.etree import ElementTree as ET
@@ -13,9 +16,10 @@ import numpy as np
 from demo.world.adult import FEATURES, WORDS, Adult
 from demo.world.training import Trained
 
-MINIMUM_AUC = 0.78
-MINIMUM_AUC_AFTER_FIRST = 0.90
+FIRST_FLOOR, FLOOR = 0.75, 0.90
+"""The least AUC, and the higher one since the version that went live."""
 MAXIMUM_GAP = 0.02
+SINCE_LIVE = 3
 
 
 @dataclass(frozen=True)
@@ -27,20 +31,28 @@ class Outcome:
     failure: str
 
 
-Check = Callable[[Trained, Adult], None]
+@dataclass(frozen=True)
+class Check:
+    """One test; `run` raises AssertionError with what it found."""
+
+    name: str
+    run: Callable[[Trained, Adult], None]
+    since: int = 1
 
 
-def run_suite(checks: dict[str, Check], trained: Trained, data: Adult) -> list[Outcome]:
-    """Run checks; an assertion's message becomes the failure."""
-    outcomes = []
-    for name, check in checks.items():
-        start, failure = perf_counter(), ""
-        try:
-            check(trained, data)
-        except AssertionError as error:
-            failure = str(error) or traceback.format_exc(limit=1)
-        outcomes.append(Outcome(name, perf_counter() - start, failure))
-    return outcomes
+def run_suite(checks: Sequence[Check], trained: Trained, data: Adult) -> list[Outcome]:
+    """Run those that hold for this version; an assertion's message becomes the failure."""
+    held = [check for check in checks if trained.recipe.version >= check.since]
+    return [_outcome(check, trained, data) for check in held]
+
+
+def _outcome(check: Check, trained: Trained, data: Adult) -> Outcome:
+    start, failure = perf_counter(), ""
+    try:
+        check.run(trained, data)
+    except AssertionError as error:
+        failure = str(error) or traceback.format_exc(limit=1)
+    return Outcome(check.name, perf_counter() - start, failure)
 
 
 def junit(title: str, outcomes: list[Outcome]) -> bytes:
@@ -104,10 +116,12 @@ def _more_education_raises_the_mean_score(trained: Trained, data: Adult) -> None
     assert high_score > low_score, f"mean score {high_score:.3f} with, {low_score:.3f} without more education"
 
 
-def _auc_reaches_the_floor(trained: Trained, _: Adult) -> None:
-    floor = MINIMUM_AUC if trained.recipe.version == 1 else MINIMUM_AUC_AFTER_FIRST
-    auc = trained.metrics["auc"]
-    assert auc >= floor, f"AUC {auc:.3f} is below the floor {floor:.2f}"
+def _auc_reaches(floor: float) -> Callable[[Trained, Adult], None]:
+    def run(trained: Trained, _: Adult) -> None:
+        auc = trained.metrics["auc"]
+        assert auc >= floor, f"AUC {auc:.3f} is below the floor {floor:.2f}"
+
+    return run
 
 
 def _women_are_served_as_well_as_men(trained: Trained, _: Adult) -> None:
@@ -115,21 +129,22 @@ def _women_are_served_as_well_as_men(trained: Trained, _: Adult) -> None:
     assert women >= men - MAXIMUM_GAP, f"AUC {women:.3f} for women, {men:.3f} for men"
 
 
-DATA_CHECKS: dict[str, Check] = {
-    "all agreed columns are there": _has_all_columns,
-    "no value is missing": _has_no_missing_values,
-    "numbers are in range": _numbers_are_in_range,
-    "evaluation rows were not trained on": _evaluation_rows_are_unseen,
-    "both classes are there": _has_both_classes,
-}
-UNIT_CHECKS: dict[str, Check] = {
-    "scores are probabilities": _scores_are_probabilities,
-    "column order does not matter": _column_order_does_not_matter,
-    "unknown words are accepted": _unknown_words_are_accepted,
-}
-MODEL_CHECKS: dict[str, Check] = {
-    "AUC reaches the floor": _auc_reaches_the_floor,
-    "women are served as well as men": _women_are_served_as_well_as_men,
-    "more education raises the mean score": _more_education_raises_the_mean_score,
-}
+DATA_CHECKS = (
+    Check("all agreed columns are there", _has_all_columns),
+    Check("no value is missing", _has_no_missing_values),
+    Check("numbers are in range", _numbers_are_in_range),
+    Check("evaluation rows were not trained on", _evaluation_rows_are_unseen),
+    Check("both classes are there", _has_both_classes),
+)
+UNIT_CHECKS = (
+    Check("scores are probabilities", _scores_are_probabilities),
+    Check("column order does not matter", _column_order_does_not_matter),
+    Check("unknown words are accepted", _unknown_words_are_accepted),
+)
+MODEL_CHECKS = (
+    Check("AUC reaches the first floor", _auc_reaches(FIRST_FLOOR)),
+    Check("AUC reaches the floor", _auc_reaches(FLOOR), since=SINCE_LIVE),
+    Check("women are served as well as men", _women_are_served_as_well_as_men, since=SINCE_LIVE),
+    Check("more education raises the mean score", _more_education_raises_the_mean_score),
+)
 SUITES = {"tests/data.xml": DATA_CHECKS, "tests/unit.xml": UNIT_CHECKS, "tests/model.xml": MODEL_CHECKS}

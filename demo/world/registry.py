@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from demo.world.adult import Adult, data_file, load_adult
+from demo.world.adult import BIKE_FILE, BIKE_SHA256, Adult, data_file, load_adult
 from demo.world.cards import model_card
 from demo.world.checks import SUITES, junit, run_suite
 from demo.world.history import log_history
@@ -215,7 +215,7 @@ def _register_bikes(mlflow: Any) -> None:
     from sklearn.linear_model import LinearRegression
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
-    table = pd.read_csv(data_file("bike.csv")).select_dtypes("number").astype("float64")
+    table = pd.read_csv(data_file(BIKE_FILE, BIKE_SHA256)).select_dtypes("number").astype("float64")
     train_rows, test_rows = table.iloc[:12000], table.iloc[12000:]
     client = mlflow.MlflowClient()
     client.create_registered_model(BIKES, description="Bikes hired in an hour.")
