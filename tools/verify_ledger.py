@@ -2,8 +2,7 @@
 # fmt: off
 """Verify a Countersign ledger export (folder or zip) or evidence pack (.json) offline, without the portal.
 
-Needs Python 3.11 and, for Ed25519, the package cryptography or the command openssl 3. Hashes bytes as they stand (RFC
-6962 tree, C2SP checkpoints). Exit code: 0 all holds, 1 tampered with or cut, 2 unusable input, 3 stale.
+Needs Python 3.11, and the package cryptography or openssl. Exits with 0 holds, 1 tampered or cut, 2 unusable, 3 stale.
 """
 import argparse, base64, functools, itertools, json, re, subprocess, sys, tempfile, zipfile
 from datetime import UTC, datetime, timedelta
@@ -12,9 +11,7 @@ from pathlib import Path
 NOTE = re.compile(rb"([^\n]+)\n([1-9]\d{0,17})\n([A-Za-z0-9+/]{43}=)\n\n((?:\xe2\x80\x94 [^ \n]+ [\w+/]+=*\n)+)")
 TAIL = re.compile(rb',"seq":(\d+),"subject":\{"id":"(?:[^"\\]|\\.)*","type":"(?:[^"\\]|\\.)*"\},"v":1\}\n')
 class Bad(Exception): """Arguments: the verdict that fails (or "input"), and what is wrong."""
-
-def node(left, right):
-    return sha256(b"\1" + left + right).digest()
+def node(left, right): return sha256(b"\1" + left + right).digest()
 def grow(rows, lines):
     """Unpaired nodes of a Merkle tree, a row a level, after more leaves (RFC 9162, 2.1.1); leaves end in a newline."""
     hashes, grown = [sha256(b"\0" + line[:-1]).digest() for line in lines], []
@@ -23,8 +20,7 @@ def grow(rows, lines):
         hashes = [node(left, right) for left, right in zip(row[::2], row[1::2])]
         grown.append(row[-1:] if len(row) & 1 else [])
     return grown
-def root_of(rows):
-    return functools.reduce(lambda low, high: node(high, low), [row[0] for row in rows if row])
+def root_of(rows): return functools.reduce(lambda low, high: node(high, low), [row[0] for row in rows if row])
 def climb(leaf, index, size, proof):  # the root that an inclusion proof leads to (RFC 9162, 2.1.3.1)
     if size < 2 or not proof: return leaf if (index, size, len(proof)) == (0, 1, 0) else b""
     half = 1 << (size - 1).bit_length() - 1
@@ -64,9 +60,10 @@ class Note:
         parts = [(line.split()[1], base64.b64decode(line.split()[2] + "==")) for line in self.lines]
         checks = [ed25519(k[2], raw[4:], self.text) for k in keys for name, raw in parts if (name, raw[:4]) == k[:2]]
         return bool(checks) and all(checks)
+
 class Log:
     def __init__(self, keys):
-        self.keys, self.name, self.origin = dict.fromkeys(keys, "9"), keys[0][0], f"{keys[0][0]}/1"
+        self.name, self.origin, self.keys = keys[0][0], f"{keys[0][0]}/1", dict.fromkeys(keys, "9")  # key: until
         self.rows, self.size, self.seen, self.lost = [], 0, {}, {}
     def notes(self, text):
         return [note for note in map(Note, NOTE.finditer(text)) if note.origin.rpartition("/")[0] == self.name]
@@ -78,36 +75,40 @@ class Log:
                 start, piece = self.size, [*itertools.islice(lines, cut - self.size)]
                 self.rows, self.size, since = grow(self.rows, piece), start + len(piece), since + piece
                 in_order = [*map(int, TAIL.findall(b"".join(piece)))] == [*range(start + 1, cut + 1)]
+                wrong = cut in own and (self.size < cut or own[cut].root != root_of(self.rows))
+                if wrong or not in_order: self.name_first(export, old, since)
                 for seq, line in enumerate(piece if forms or not in_order else (), start + 1): parse(line, seq)
-                if self.size < cut: raise Bad("integrity", f"first bad entry: {self.size + 1}: it is missing")
-                if cut in own and own[cut].root != root_of(self.rows):
-                    steps = {note.size: note.root for note in self.notes((export / "steps.txt").read_bytes())}
-                    for seq, line in enumerate(since, self.size - len(since) + 1):
-                        if steps.get(seq) != root_of(old := grow(old, [line])): break
-                    raise Bad("integrity", f"first bad entry: {seq}: it does not lead to the root that was signed")
-                if cut in own: self.follow(own[cut], parse(piece[-1], cut))
-                if cut in own: old, since = self.rows, []
+                if wrong or self.size < cut: raise Bad("integrity", f"first bad entry: {self.size + 1}: it is missing")
+                if cut in own: old, since = self.follow(own[cut], parse(piece[-1], cut)), []
                 self.seen[cut] = (self.origin, root_of(self.rows), piece[-1])
             if next(lines, b""): raise Bad("integrity", f"first bad entry: {self.size + 1}: no checkpoint covers it")
-    def follow(self, note, entry):  # checks a signature; takes new keys and origins from the log's own entries
+    def name_first(self, export, rows, lines):
+        steps = {note.size: note.root for note in self.notes((export / "steps.txt").read_bytes())}
+        for seq, line in enumerate(lines, self.size - len(lines) + 1):
+            if steps.get(seq) != root_of(rows := grow(rows, [line])):
+                raise Bad("integrity", f"first bad entry: {seq}: it does not lead to the signed root")
+    def follow(self, note, entry):  # checks a signature, takes new keys and origins from the log; the tree so far
         after, keys = entry["after"], [key for key, until in self.keys.items() if entry["at"] <= until]
         if entry["action"] == "ledger:origin:opened":
-            self.origin, self.lost = after["origin"], {t["origin"]: t["size"] for t in after["last_witnessed"]}
+            self.origin = after["origin"]
+            self.lost.update({tail["origin"]: tail["size"] for tail in after["last_witnessed"]})
         if note.origin != self.origin or not note.is_signed(keys):
             raise Bad("integrity", f"no known key signed the checkpoint of {note.size} entries for {self.origin}")
         if entry["action"] == "ledger:key:rotated":
             self.keys.update({parse_key(after["retires"]): after["until"], parse_key(after["vkey"]): "9"})
+        return self.rows
     def compare(self, witness, expected):  # the last entry on which log and witness agree
-        agreed, lost = (0, b""), "a restore lost entries, and the log went on as"
+        agreed = (0, b"")
         for note in sorted(witness, key=lambda note: note.size):
             origin, root, line = self.seen.get(note.size, ("", b"", b""))
             if (origin, root) == (note.origin, note.root): agreed = (note.size, line)
             elif origin == note.origin or note.size > self.lost.get(note.origin, 0) or not note.is_signed(self.keys):
-                what = f"{'fork' if origin == note.origin else 'cut'}: the witness holds {note.size} other entries"
-                signed = "" if note.is_signed(self.keys) else "not "
-                raise Bad("completeness", f"{what}, {signed}signed by a known key; first bad entry: after {agreed[0]}")
+                what, signed = "fork" if origin == note.origin else "cut", "" if note.is_signed(self.keys) else "not "
+                raise Bad("completeness", f"{what}: the witness holds {note.size} other entries, {signed}signed by a "
+                    f"known key; first bad entry: after {agreed[0]}")
         if self.origin == (expected or f"{self.name}/1"): return agreed
-        raise Bad("completeness", f"{lost} {self.origin}; read why, then accept it with --origin {self.origin}")
+        raise Bad("completeness", f"a restore lost entries, and the log went on as {self.origin}; read the entry that "
+            f"says why, then accept it with --origin {self.origin}")
 
 def verify_pack(pack, log, witness):
     note, = log.notes(pack["checkpoint"].encode())
@@ -120,7 +121,6 @@ def verify_pack(pack, log, witness):
     if (note.origin, note.size, note.root) not in [(n.origin, n.size, n.root) for n in witness]:
         raise Bad("completeness", "the witness does not hold the checkpoint")
     print("completeness: holds: the witness holds the checkpoint\nfreshness: not judged: a pack is about the past")
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name, extra in {"export": {"type": Path}, "--vkey": {"action": "append", "required": True}, "--origin": {},
@@ -128,7 +128,7 @@ def main():
                         "--max-age": {"type": float, "default": 24}, "--forms": {"action": "store_true"}}.items():
         parser.add_argument(name, **extra)
     args = parser.parse_args()
-    log = Log([parse_key(Path(key).read_text() if Path(key).is_file() else key) for key in args.vkey])
+    log = Log([parse_key(file.read_text() if (file := Path(key)).is_file() else key) for key in args.vkey])
     files = [file for path in args.witness for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])]
     witness = log.notes(b"\n".join(file.read_bytes() for file in files))
     if not witness: raise Bad("input", f"the witness's copy holds no checkpoint of {log.name}")

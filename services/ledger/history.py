@@ -18,9 +18,6 @@ from services.ledger.canonical import Json
 from services.ledger.entry import LedgerEntry
 from services.ledger.note import NoteError, SignedNote, VerifierKey, verify_note
 
-TURNING = (Action.LEDGER_KEY_ROTATED.value, Action.LEDGER_ORIGIN_OPENED.value)
-"""Actions that change which signatures count from there on."""
-
 
 @dataclass(frozen=True)
 class LostTail:

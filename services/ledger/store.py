@@ -35,6 +35,10 @@ class StoredEntry:
     """Hashes of the subtrees that this entry completed, leaf first, 32 bytes each."""
 
 
+BareEntry = tuple[int, str, bytes]
+"""Number, body and nodes of an entry: as much as hashing needs, and as fast as it can be read."""
+
+
 @dataclass(frozen=True)
 class StoredReceipt:
     """What a witness answered for one checkpoint."""
@@ -116,6 +120,9 @@ class LedgerArchive(Protocol):
 
     def stream(self, first: int, last: int) -> Iterator[StoredEntry]:
         """Entries `first` to `last` in order, fetched piece by piece."""
+
+    def bare(self, first: int, last: int) -> Sequence[BareEntry]:
+        """Entries `first` to `last` in order, at once; for pieces of a few thousand."""
 
     def nodes(self, wanted: Collection[NodeId]) -> Mapping[NodeId, bytes]:
         """Hashes of complete subtrees; those that are not there are absent."""

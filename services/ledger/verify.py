@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from itertools import pairwise
+from typing import NoReturn
 
 from services.errors import IntegrityError
 from services.ledger.entry import LedgerEntry
-from services.ledger.history import TURNING, LogHistory
-from services.ledger.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash
+from services.ledger.history import LogHistory
+from services.ledger.merkle import EMPTY_ROOT, HASH_BYTES
 from services.ledger.note import SignedNote, VerifierKey, parse_note
 from services.ledger.reader import read_stored, turning_points
-from services.ledger.store import EntryFilter, EntryPage, Head, LedgerArchive, StoredEntry
+from services.ledger.store import BareEntry, EntryFilter, EntryPage, Head, LedgerArchive
 from services.ledger.stream import TreeStream
 
 PIECE = 2000
@@ -164,45 +166,54 @@ class _Walk:
         return sorted(marks | ({size} if size else set()))
 
     def _piece(self, first: int, last: int) -> None:
-        before, rows = self._tree.copy(), list(self._archive.stream(first, last))
-        self._tree.add_leaves(self._check_rows(rows, first, last))
+        before, rows = self._tree.copy(), self._archive.bare(first, last)
+        self._check_numbers(before, rows, range(first, last + 1))
+        self._tree.add_leaves(self._check_leaves(rows))
+        if self._forms:
+            self._check_forms(first, last)
+        self.at_fault = last
         note = self._checkpoint(last)
         if note.checkpoint.root != self._tree.root():
             self._name_first(before, rows)
-        self.at_fault = last
-        self._history.verify(note, rows[-1].columns["at"] or "")
+        entry = LedgerEntry.parse(rows[-1][1])
+        self._history.learn(entry)
+        self._history.verify(note, entry.at)
         self._signatures += 1
         self._check_witnessed(last)
 
-    def _check_rows(self, rows: Sequence[StoredEntry], first: int, last: int) -> list[bytes]:
-        """Check each row by itself; returns the leaf hashes."""
-        leaves = [leaf_hash(row.body.encode()) for row in rows]
-        for expected, row, leaf in zip(range(first, last + 1), rows, leaves, strict=False):
-            self.at_fault = expected
-            if row.seq != expected:
-                break
-            if leaf != row.nodes[:HASH_BYTES]:
-                raise IntegrityError(f"Entry {expected} is not the text that was signed.")
-            self._check_form(row)
-        if len(rows) <= last - first or rows[-1].seq != last:
-            missing = next(n for n, seq in enumerate([*(row.seq for row in rows), 0], first) if n != seq)
-            self.at_fault = missing
-            raise IntegrityError(f"Entry {missing} is missing.")
+    def _check_leaves(self, rows: Sequence[BareEntry]) -> list[bytes]:
+        """Check each body against the leaf hash stored beside it; returns the hashes."""
+        leaves = [sha256(b"\x00" + body.encode()).digest() for _, body, _ in rows]
+        for (seq, _, nodes), leaf in zip(rows, leaves, strict=True):
+            if nodes[:HASH_BYTES] != leaf:
+                self._found_in(seq, f"Entry {seq} is not the text that was signed.")
         return leaves
 
-    def _check_form(self, row: StoredEntry) -> None:
-        if self._forms and (problem := read_stored(row).problem):
-            raise IntegrityError(f"Entry {row.seq}: {problem}.")
-        if (row.columns["action"] or "").startswith(TURNING):
-            self._history.learn(LedgerEntry.parse(row.body))
+    def _check_numbers(self, before: TreeStream, rows: Sequence[BareEntry], expected: range) -> None:
+        numbers = [seq for seq, _, _ in rows]
+        if numbers == list(expected):
+            return
+        missing = next(n for n, seq in zip(expected, [*numbers, 0], strict=False) if n != seq)
+        # A row that was renumbered into an earlier gap comes first.
+        self._name_first(before.copy(), rows[: missing - expected.start])
+        self._found_in(missing, f"Entry {missing} is missing.")
 
-    def _name_first(self, tree: TreeStream, rows: Iterable[StoredEntry]) -> None:
+    def _found_in(self, seq: int, what: str) -> NoReturn:
+        self.at_fault = seq
+        raise IntegrityError(what)
+
+    def _check_forms(self, first: int, last: int) -> None:
+        for row in self._archive.stream(first, last):
+            if problem := read_stored(row).problem:
+                self._found_in(row.seq, f"Entry {row.seq}: {problem}.")
+
+    def _name_first(self, tree: TreeStream, rows: Iterable[BareEntry]) -> None:
         """Find the first entry whose own checkpoint does not hold."""
-        for row in rows:
-            self.at_fault = row.seq
-            tree.add([row.body.encode()])
-            if self._checkpoint(row.seq).checkpoint.root != tree.root():
-                raise IntegrityError(f"Entry {row.seq} does not lead to the root that was signed.")
+        for seq, body, _ in rows:
+            self.at_fault = seq
+            tree.add([body.encode()])
+            if self._checkpoint(seq).checkpoint.root != tree.root():
+                raise IntegrityError(f"Entry {seq} does not lead to the root that was signed.")
 
     def _checkpoint(self, size: int) -> SignedNote:
         note = self._archive.checkpoint(size)

@@ -24,7 +24,7 @@ from services.adapters.sql.ledger_tables import (
 from services.ledger.entry import LedgerEntry
 from services.ledger.merkle import HASH_BYTES, Frontier, NodeId
 from services.ledger.personal import PersonalValue
-from services.ledger.store import EntryFilter, EntryPage, Head, PersonalKey, StoredEntry, StoredReceipt
+from services.ledger.store import BareEntry, EntryFilter, EntryPage, Head, PersonalKey, StoredEntry, StoredReceipt
 from services.ledger.witnessing import Ledger, Transactions
 
 HEAD_ID = 1
@@ -106,6 +106,12 @@ class SqlLedgerStore:
         statement = select(*_COLUMNS).order_by(ledger_entry.c.seq)
         for row in self._pieces(statement, ledger_entry.c.seq, first, last):
             yield _stored(row)
+
+    def bare(self, first: int, last: int) -> Sequence[BareEntry]:
+        """Number, body and nodes only, straight from the driver's rows."""
+        table = ledger_entry.c
+        statement = select(table.seq, table.body, table.nodes).where(table.seq.between(first, last))
+        return [(seq, body, nodes) for seq, body, nodes in self._connection.execute(statement.order_by(table.seq))]
 
     def nodes(self, wanted: Collection[NodeId]) -> Mapping[NodeId, bytes]:
         """Complete subtrees, cut out of the entries that completed them."""

@@ -132,3 +132,10 @@ def test_guards__plain_change__is_refused_by_the_database(full: Bench, statement
     with pytest.raises(DatabaseError, match="append-only"), full.engine.begin() as connection:
         connection.execute(text(statement))
     assert judge(full).holds
+
+
+def test_edit_and_delete__in_one_piece__the_earlier_one_is_named(full: Bench) -> None:
+    full.attack("DELETE FROM ledger_entry WHERE seq = 17", "UPDATE ledger_entry SET body = 'x' WHERE seq = 20")
+    assert judge(full).first_bad == 17
+    full.attack("UPDATE ledger_entry SET body = replace(body, 'Grace', 'Heidi') WHERE seq = 15")
+    both_name(full, 15)

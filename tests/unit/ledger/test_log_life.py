@@ -186,6 +186,26 @@ def test_restore__second_time_from_a_backup_before_the_first__takes_the_next_num
         head = store.head()
         assert head is not None
         assert head.origin == f"{NAME}/3"
+    bench.publish()
+    assert bench.verify(bench.export(), "--origin", f"{NAME}/2").returncode == 1
+    found = bench.verify(bench.folder / "export", "--origin", f"{NAME}/3")
+    assert found.returncode == 0, found.stdout
+
+
+def test_restore__of_a_ledger_that_was_restored_before__keeps_both_losses(bench: Bench) -> None:
+    restored(bench, 4, 3)
+    go_on(bench)
+    restored(bench, 2, 3)
+    tails = witnessed_tails(f"{NAME}/2", [bench.witness], [OLD])
+    with bench.store() as store:
+        open_origin(store, tails, actor=GRACE, reason="again", clock=bench.clock, signer=bench.ring)
+    bench.publish()
+    notes = [note for number in (1, 2, 3) for note in bench.witness.all(f"{NAME}/{number}")]
+    with bench.store() as store:
+        found = verify_ledger(store, [OLD], witnesses={"file": notes})
+    assert found.holds, found.findings
+    assert found.lost == {f"{NAME}/1": 7, f"{NAME}/2": 10}
+    assert bench.verify(bench.export(), "--origin", f"{NAME}/3").returncode == 0
 
 
 def test_restore__when_nothing_was_lost_or_no_reason_is_given__is_refused(bench: Bench) -> None:
