@@ -145,6 +145,6 @@ def main():
 if __name__ == "__main__":
     try: sys.exit(main())
     except Bad as bad: verdict, what = bad.args
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error: verdict, what = "input", repr(error)
+    except Exception as error: verdict, what = "input", repr(error)
     print(f"{verdict}: FAILS: {what}")
     sys.exit({"input": 2, "freshness": 3}.get(verdict, 1))

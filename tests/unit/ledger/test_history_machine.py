@@ -105,5 +105,5 @@ class LedgerMachine(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
 
-LedgerMachine.TestCase.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+LedgerMachine.TestCase.settings = settings(max_examples=10, stateful_step_count=12, deadline=None)
 TestLedgerMachine = LedgerMachine.TestCase

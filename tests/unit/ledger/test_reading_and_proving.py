@@ -182,6 +182,15 @@ def test_script__unusable_input__exits_with_2(arguments: list[str]) -> None:
     assert run_script(*arguments).returncode == 2
 
 
+@pytest.mark.parametrize("content", ["[]", "{}", '{"checkpoint": 1}', '{"checkpoint": "x", "entries": 5}', "[" * 9000])
+def test_script__rubbish_pack__exits_with_2_and_no_traceback(bench: Bench, content: str) -> None:
+    bench.append(1)
+    bench.publish()
+    (bench.folder / "pack.json").write_text(content)
+    found = bench.verify(bench.folder / "pack.json")
+    assert (found.returncode, found.stderr) == (2, "")
+
+
 def test_script__is_small_and_imports_nothing_of_the_project() -> None:
     text = SCRIPT.read_text()
     assert len(text.splitlines()) <= 150
