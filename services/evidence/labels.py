@@ -69,10 +69,11 @@ def binary_coding(*columns: Column, positive: str | None = None) -> Coding:
 
     Raises InvalidInputError for more than two labels, or when `positive` is not among them.
     """
-    found = _distinct(*(canonical_texts(column) for column in columns))
+    each = [_distinct(canonical_texts(column)) for column in columns]
+    found = set().union(*each)
     if positive is not None:
         return _positive_coding(found, positive)
-    if found <= _YES | _NO and not {"0", "-1"} <= found:
+    if found <= _YES | _NO and not any({"0", "-1"} <= one for one in each):
         return _word_coding(found)
     if len(found) > 2:
         sample = ", ".join(sorted(found)[:6])
