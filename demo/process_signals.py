@@ -11,11 +11,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this process the way Ctrl-C does, through every `finally`."""
+    """Let SIGTERM and SIGHUP end this process the way Ctrl-C does, through every `finally`; own handlers stay."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    unhandled = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    before = {number: signal.signal(number, _leave) for number in unhandled}
     try:
         yield
     finally:

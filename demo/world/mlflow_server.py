@@ -9,11 +9,12 @@ from demo.processes import Child, ProcessGroup, child_environment
 
 
 def start_mlflow(group: ProcessGroup, directory: Path, port: int) -> Child:
-    """Start it on 127.0.0.1; wait for ``/health`` before use."""
+    """Start it on 127.0.0.1; it takes seconds until it answers. Its log holds warnings, not every request."""
     directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{(directory / 'mlflow.db').resolve()}"]
     command += ["--artifacts-destination", str((directory / "artifacts").resolve())]
+    command += ["--uvicorn-opts", "--log-level warning --no-access-log"]
     environment = child_environment(
         MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false", MLFLOW_DISABLE_TELEMETRY="true", DO_NOT_TRACK="true"
     )

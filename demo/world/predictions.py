@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import secrets
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import requests
 
+SCORING_SECONDS = 20
+COMPACTED = "compacted"
 SCHEMA = pa.schema(
     [
         ("request_id", pa.string()),
@@ -32,7 +38,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Scored:
-    """One scored request."""
+    """One scored request; `latency_ms` is None where nobody measured it."""
 
     request_id: str
     time: datetime
@@ -45,6 +51,15 @@ class Scored:
     latency_ms: float | None
 
 
+@dataclass(frozen=True)
+class Served:
+    """What answers at an endpoint, as its log rows name it."""
+
+    environment: str
+    model_name: str
+    model_version: str | None
+
+
 def new_request_id(at: datetime) -> str:
     """A UUIDv7: the time in milliseconds first, so that ids sort by time."""
     milliseconds = int(at.timestamp() * 1000)
@@ -53,44 +68,98 @@ def new_request_id(at: datetime) -> str:
 
 
 class PredictionLog:
-    """Appends scored requests; safe to be used by many threads, one file a flush, whole or not at all."""
+    """Appends scored requests: one new file a day and flush, whole or not at all; many writers may share it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
 
     def append(self, records: Sequence[Scored]) -> None:
-        """Write records into the folders of their days."""
+        """Write records into the folders of their days. Raises ValueError for a time without zone."""
         by_day: dict[str, list[Scored]] = {}
         for record in records:
+            if record.time.tzinfo is None:
+                raise ValueError(f"The prediction {record.request_id} has a time without zone.")
             by_day.setdefault(record.time.astimezone(UTC).date().isoformat(), []).append(record)
         with self._lock:
             for day, rows in by_day.items():
-                self._write(day, rows)
-
-    def _write(self, day: str, rows: list[Scored]) -> None:
-        folder = self._folder / f"day={day}"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{rows[0].request_id}.parquet"
-        part = folder / f".{path.name}.part"
-        pq.write_table(_table(rows), part, compression="zstd")
-        part.replace(path)
+                _write(self._folder / f"day={day}", f"{rows[0].request_id}-{uuid4().hex[:8]}", _table(rows))
 
 
-def compact(folder: Path, day: str) -> None:
-    """Turn the small files of a day into one, sorted by id."""
-    files = sorted((folder / f"day={day}").glob("*.parquet"))
-    if len(files) < 2:
-        return
-    table = pa.concat_tables([pq.read_table(f, schema=SCHEMA, partitioning=None) for f in files])
-    part = folder / f"day={day}" / ".compact.part"
-    pq.write_table(table.sort_by("request_id"), part, compression="zstd", row_group_size=50_000)
-    for file in files[1:]:
-        file.unlink()
-    part.replace(files[0])
+def compact(folder: Path, day: str) -> int:
+    """Turn the small files of a day that is over into one, sorted by id; returns its rows.
+
+    The whole file is in place before the small ones go, so nothing is lost; a reader may see rows twice for that
+    moment, and rows that a crash between the two left twice are written once by the next compaction.
+    """
+    place = folder / f"day={day}"
+    files = sorted(place.glob("*.parquet"))
+    if not files:
+        return 0
+    table = pa.concat_tables([pq.read_table(file, schema=SCHEMA, partitioning=None) for file in files])
+    table = _once(table)
+    if len(files) > 1:
+        _write(place, COMPACTED, table)
+        for file in files:
+            if file.stem != COMPACTED:
+                file.unlink()
+    return int(table.num_rows)
 
 
-def _table(rows: list[Scored]) -> pa.Table:
+def score_and_log(endpoint_url: str, rows: pd.DataFrame, *, served: Served, log: PredictionLog) -> list[Scored]:
+    """Post rows to an MLflow scoring server (``/invocations``), log what came back. Raises requests' errors.
+
+    For a scoring server without gateway; the serving host logs by itself.
+    """
+    records = plain_rows(rows)
+    data = [list(record.values()) for record in records]
+    body = {"dataframe_split": {"columns": list(rows.columns), "data": data}}
+    at, start = datetime.now(UTC), time.perf_counter()
+    answer = requests.post(f"{endpoint_url.rstrip('/')}/invocations", json=body, timeout=SCORING_SECONDS)
+    answer.raise_for_status()
+    each = (time.perf_counter() - start) * 1000 / max(1, len(rows))
+    scored = [
+        Scored(
+            new_request_id(at), at, served.environment, served.model_name, served.model_version,
+            inputs, output, score_of(output), each,
+        )
+        for inputs, output in zip(records, answer.json()["predictions"], strict=True)
+    ]  # fmt: skip
+    log.append(scored)
+    return scored
+
+
+def score_of(output: Any) -> float | None:
+    """The positive class's probability, or the number itself; None for anything else."""
+    last = output[-1] if isinstance(output, list) and output else output
+    return float(last) if isinstance(last, int | float) and not isinstance(last, bool) else None
+
+
+def plain_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain Python values, ready for JSON; a missing value is None."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()} for row in rows.to_dict("records")
+    ]
+
+
+def _once(table: pa.Table) -> pa.Table:
+    """Sorted by id, each id's first row."""
+    ordered = table.sort_by("request_id")
+    ids = ordered["request_id"].combine_chunks()
+    if len(ids) < 2:
+        return ordered
+    is_new = pa.concat_arrays([pa.array([True]), pc.not_equal(ids[1:], ids[:-1])])
+    return ordered.filter(is_new)
+
+
+def _write(place: Path, name: str, table: pa.Table) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    part = place / f".{name}.part"
+    pq.write_table(table, part, compression="zstd", row_group_size=50_000)
+    part.replace(place / f"{name}.parquet")
+
+
+def _table(rows: Sequence[Scored]) -> pa.Table:
     columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
     for row in rows:
         values = {

@@ -1,38 +1,34 @@
-"""Logs and registers the demo's models on a real MLflow server, with what a good team logs and real gaps."""
+"""Builds the demo's registry on a real MLflow server: trains, logs and registers, once a folder."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version as installed
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import pandas as pd
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # the package has no types
 
-from demo.world.adult import BIKE_FILE, BIKE_SHA256, Adult, data_file, load_adult
-from demo.world.cards import model_card
-from demo.world.checks import SUITES, junit, run_suite
-from demo.world.history import log_history
+from demo.people import ANA
+from demo.world.adult import Adult, load_adult
+from demo.world.census import MODEL, CensusLogger
+from demo.world.client import ServerError, connect, has_run, wait_until_ready
+from demo.world.gaps import AWKWARD, BIKES, register_awkward, register_bikes
+from demo.world.history import past_times, pre_portal_history
 from demo.world.predictions import PredictionLog
 from demo.world.repository import build_repository
-from demo.world.training import RECIPES, Recipe, Trained, held_out_table, train
+from demo.world.training import RECIPES, Trained, train
 
-MODEL = "census-income"
-BIKES = "bike-demand"
-AWKWARD = 'Zins & Kredit "Müller" <b>neu<b> *v2* 🚲'
+__all__ = ["AWKWARD", "BIKES", "LIVE_BEFORE_THE_PORTAL", "MODEL", "World", "build_world", "discard_half_built"]
 LIVE_BEFORE_THE_PORTAL = 3
-MARKER = "world.json"
-WORLD_VERSION = 1
-KNOWN_RECORDS = 20
+MARKER, BEGUN = "world.json", "world.begun"
+WORLD_VERSION = 2
+PARTS = ("mlflow", "training-code", "predictions")
 Progress = Callable[[str], None]
 
 
@@ -49,217 +45,124 @@ def read_world(directory: Path) -> World | None:
     """The world as built, or None when it was never finished (or by another release)."""
     try:
         kept = json.loads((directory / MARKER).read_text())
-    except (OSError, ValueError):
+        if kept["version"] != WORLD_VERSION:
+            return None
+        by_number = {name: {int(k): str(v) for k, v in kept[name].items()} for name in ("runs", "commits")}
+        return World(WORLD_VERSION, **by_number)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if kept.get("version") != WORLD_VERSION:
-        return None
-    by_number = {name: {int(k): v for k, v in kept[name].items()} for name in ("runs", "commits")}
-    return World(WORLD_VERSION, **by_number)
 
 
 def discard_half_built(directory: Path) -> None:
-    """Before the servers start: a world without its marker was cut off, so it begins anew."""
-    if read_world(directory) is None:
-        for part in ("mlflow", "training-code", "predictions"):
-            shutil.rmtree(directory / part, ignore_errors=True)
+    """Before the servers start: a world that was cut off, or lost its database, begins anew."""
+    if read_world(directory) is not None and (directory / "mlflow" / "mlflow.db").exists():
+        return
+    for part in PARTS:
+        shutil.rmtree(directory / part, ignore_errors=True)
+    for marker in (MARKER, BEGUN):
+        (directory / marker).unlink(missing_ok=True)
 
 
 def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> World:
-    """Train, log and register everything; a finished world is kept."""
+    """Train, log and register everything; a finished world is kept, one that was cut off is made anew.
+
+    The server may still be starting: training goes first and needs none. Raises DataMissingError, ServerError.
+    """
     world = read_world(directory)
     if world is not None:
-        return world
-    mlflow = _mlflow(tracking_uri)
+        wait_until_ready(tracking_uri)
+        if has_run(tracking_uri, world.runs[1]):
+            return world
+    with threadpool_limits(1):  # where other programs compete for the cores, threads of OpenMP wait for each other
+        return _build(tracking_uri, directory, progress)
+
+
+def _build(tracking_uri: str, directory: Path, progress: Progress) -> World:
     progress("reading the census data")
     data = load_adult()
+    trained = [_train(recipe.version, data, progress) for recipe in RECIPES]
     commits = build_repository(directory / "training-code")
-    runs = {}
-    for recipe in RECIPES:
-        progress(f"training and registering {MODEL} v{recipe.version}: {recipe.title}")
-        trained = train(recipe, data)
-        runs[recipe.version] = _register(mlflow, trained, data, commits[recipe.version])
-        if recipe.version == LIVE_BEFORE_THE_PORTAL:
-            log_history(PredictionLog(directory / "predictions"), trained, data, now=datetime.now(UTC))
-    _describe(mlflow)
-    progress(f"registering {BIKES} and an awkwardly named model, with gaps")
-    _register_bikes(mlflow)
-    _register_awkward(mlflow)
-    world = World(WORLD_VERSION, runs, commits)
-    (directory / MARKER).write_text(json.dumps(asdict(world)))
+    progress("waiting for MLflow")
+    wait_until_ready(tracking_uri)
+    mlflow = connect(tracking_uri)
+    _make_room(mlflow, directory)
+    world = World(WORLD_VERSION, _register(mlflow, trained, data, commits=commits, progress=progress), commits)
+    _log_past_predictions(directory, trained[LIVE_BEFORE_THE_PORTAL - 1], data)
+    _finish(directory, world)
     return world
 
 
-def _mlflow(tracking_uri: str) -> Any:
-    os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "2"
-    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    import logging
-
-    import mlflow
-
-    warnings.filterwarnings("ignore", module="mlflow")
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    mlflow.set_tracking_uri(tracking_uri)
-    mlflow.set_registry_uri(tracking_uri)
-    return mlflow
+def _train(version: int, data: Adult, progress: Progress) -> Trained:
+    recipe = RECIPES[version - 1]
+    progress(f"training {MODEL} v{version}: {recipe.title}")
+    return train(recipe, data)
 
 
-def _register(mlflow: Any, trained: Trained, data: Adult, commit: str) -> str:
-    recipe = trained.recipe
-    mlflow.set_experiment(MODEL)
-    with mlflow.start_run(run_name=f"v{recipe.version} {recipe.title}", tags=_run_tags(recipe, commit)) as run:
-        mlflow.log_params(trained.params)
-        mlflow.log_metrics(trained.metrics)
-        _log_datasets(mlflow, trained, data)
-        _log_papers(mlflow, trained, data)
-        info = _log_model(mlflow, trained, data)
-    client = mlflow.MlflowClient()
-    if recipe.version == 1:
-        client.create_registered_model(MODEL)
-    tags = {"task": "classification", "risk_tier": "high", "owner": recipe.author.id}
-    made = _new_version(mlflow, info.model_uri, MODEL, tags)
-    client.update_model_version(MODEL, made.version, f"{recipe.title}. {recipe.note}")
-    if int(made.version) != recipe.version:
-        raise RuntimeError(f"MLflow gave version {made.version}, not {recipe.version}")
-    return str(run.info.run_id)
+def _register(
+    mlflow: Any, trained: list[Trained], data: Adult, *, commits: dict[int, str], progress: Progress
+) -> dict[int, str]:
+    logger, runs = CensusLogger(mlflow, data), {}
+    _create_model(mlflow)
+    for one in trained:
+        version = one.recipe.version
+        progress(f"registering {MODEL} v{version}, AUC {one.metrics['auc']:.3f}")
+        runs[version] = logger.register(one, commits[version])
+    _make_live(mlflow)
+    progress(f"registering {BIKES} and an awkwardly named model, with gaps")
+    register_bikes(mlflow)
+    register_awkward(mlflow)
+    return runs
 
 
-def _new_version(mlflow: Any, model_uri: str, name: str, tags: dict[str, str]) -> Any:
-    with contextlib.redirect_stderr(io.StringIO()):  # MLflow announces each version there
-        return mlflow.register_model(model_uri, name, await_registration_for=0, tags=tags)
-
-
-def _run_tags(recipe: Recipe, commit: str) -> dict[str, str]:
-    """What the fluent API writes in a run from a script inside a Git checkout."""
-    return {
-        "mlflow.user": recipe.author.id,
-        "mlflow.source.name": "train.py",
-        "mlflow.source.type": "LOCAL",
-        "mlflow.source.git.commit": commit,
-        "mlflow.source.git.branch": "main",
-        "algorithm": recipe.algorithm,
-    }
-
-
-def _log_datasets(mlflow: Any, trained: Trained, data: Adult) -> None:
-    source = "https://doi.org/10.24432/C5XW20"
-    for split, name, context in (
-        (trained.train, "adult-census-train", "training"),
-        (data.evaluation, "adult-census-evaluation", "evaluation"),
-    ):
-        table = split.features.assign(income=split.label)
-        mlflow.log_input(mlflow.data.from_pandas(table, source=source, targets="income", name=name), context=context)
-
-
-def _log_papers(mlflow: Any, trained: Trained, data: Adult) -> None:
-    with TemporaryDirectory() as folder:
-        root = Path(folder)
-        for path, checks in SUITES.items():
-            _write(root / path, junit(Path(path).stem, run_suite(checks, trained, data)))
-        _write(root / "model_card.md", model_card(trained, data).encode())
-        (root / "evaluation").mkdir()
-        (root / "evaluation" / "known_records.json").write_text(json.dumps(_known_records(trained, data)))
-        held_out_table(trained, data).to_parquet(root / "evaluation" / "predictions.parquet", compression="zstd")
-        mlflow.log_artifacts(folder)
-
-
-def _known_records(trained: Trained, data: Adult) -> dict[str, Any]:
-    """Twenty evaluation rows and the scores that this version must give them wherever it is deployed."""
-    rows = data.evaluation.features.iloc[:: len(data.evaluation.features) // KNOWN_RECORDS].head(KNOWN_RECORDS)
-    expected = trained.model.predict_proba(rows)[:, 1]
-    return {
-        "columns": list(rows.columns),
-        "data": rows.to_numpy().tolist(),
-        "row_ids": [int(i) for i in rows.index],
-        "expected": [float(value) for value in expected],
-        "tolerance": 1e-6,
-    }
-
-
-def _log_model(mlflow: Any, trained: Trained, data: Adult) -> Any:
-    example = data.evaluation.features.head(5)
-    signature = mlflow.models.infer_signature(example, trained.model.predict_proba(example))
-    return mlflow.sklearn.log_model(
-        trained.model,
-        name="model",
-        signature=signature,
-        input_example=example,
-        pip_requirements=[f"{name}=={installed(name)}" for name in ("mlflow", "scikit-learn", "pandas", "cloudpickle")],
-        pyfunc_predict_fn="predict_proba",
-        # skops, the default, does not trust gradient boosting; the portal never loads a model, whatever its format
-        serialization_format="cloudpickle",
+def _create_model(mlflow: Any) -> None:
+    mlflow.MlflowClient().create_registered_model(
+        MODEL,
+        tags={"owner": ANA.id, "domain": "information letters", "countersign.headline_metric": "auc"},
+        description="Estimates whether a person earns more than 50,000 dollars a year (Adult census income).",
     )
 
 
-def _describe(mlflow: Any) -> None:
+def _make_live(mlflow: Any) -> None:
+    """What was in production before there was a portal."""
     client = mlflow.MlflowClient()
-    client.update_registered_model(
-        MODEL, "Estimates whether a person earns more than 50,000 dollars a year (Adult census income)."
-    )
-    for name, value in {
-        "owner": "ana.ruiz",
-        "domain": "information letters",
-        "countersign.headline_metric": "auc",
-    }.items():
-        client.set_registered_model_tag(MODEL, name, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # stages are deprecated, and most registries still use them
         client.transition_model_version_stage(MODEL, str(LIVE_BEFORE_THE_PORTAL), "Production")
     client.set_registered_model_alias(MODEL, "champion", str(LIVE_BEFORE_THE_PORTAL))
 
 
-def _register_bikes(mlflow: Any) -> None:
-    """Three versions: one sound, one whose run was deleted, one without data set and description."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.linear_model import LinearRegression
-    from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+def _log_past_predictions(directory: Path, live: Trained, data: Adult) -> None:
+    folder = directory / "predictions"
+    shutil.rmtree(folder, ignore_errors=True)
+    times = past_times(datetime.now(UTC))
+    pre_portal_history(PredictionLog(folder), live, data.evaluation.features, times=times, model_name=MODEL)
 
-    table = pd.read_csv(data_file(BIKE_FILE, BIKE_SHA256)).select_dtypes("number").astype("float64")
-    train_rows, test_rows = table.iloc[:12000], table.iloc[12000:]
+
+def _make_room(mlflow: Any, directory: Path) -> None:
+    """Take away what a build that was cut off has left on the server, and refuse to touch what it did not make."""
+    begun = directory / BEGUN
+    if begun.exists():
+        _remove_models(mlflow)
+    elif mlflow.MlflowClient().search_registered_models(filter_string=f"name = '{MODEL}'"):
+        raise ServerError(f"The MLflow server has a model {MODEL} that this folder did not build. Use an empty server.")
+    directory.mkdir(parents=True, exist_ok=True)
+    begun.touch()
+
+
+def _remove_models(mlflow: Any) -> None:
     client = mlflow.MlflowClient()
-    client.create_registered_model(BIKES, description="Bikes hired in an hour.")
-    models = (
-        LinearRegression(),
-        HistGradientBoostingRegressor(random_state=1),
-        HistGradientBoostingRegressor(max_iter=40),
-    )
-    mlflow.set_experiment(BIKES)
-    for number, model in enumerate(models, start=1):
-        model.fit(train_rows.drop(columns="count"), train_rows["count"])
-        predicted = model.predict(test_rows.drop(columns="count"))
-        with mlflow.start_run(run_name=f"bikes {number}", tags={"mlflow.user": "ana.ruiz"}) as run:
-            mlflow.log_params({"algorithm": type(model).__name__})
-            mlflow.log_metrics(
-                {
-                    "rmse": root_mean_squared_error(test_rows["count"], predicted),
-                    "mae": mean_absolute_error(test_rows["count"], predicted),
-                    "r2": r2_score(test_rows["count"], predicted),
-                }
-            )
-            if number < len(models):
-                dataset = mlflow.data.from_pandas(train_rows, targets="count", name="bike-sharing")
-                mlflow.log_input(dataset, context="training")
-            info = mlflow.sklearn.log_model(
-                model, name="model", input_example=test_rows.drop(columns="count").head(2),
-                signature=mlflow.models.infer_signature(test_rows.drop(columns="count").head(2), predicted[:2]),
-                pip_requirements=["scikit-learn"], serialization_format="cloudpickle",
-            )  # fmt: skip
-        description = f"Hourly demand, {type(model).__name__}." if number < len(models) else ""
-        made = _new_version(mlflow, info.model_uri, BIKES, {})
-        client.update_model_version(BIKES, made.version, description)
-        if number == 2:
-            client.delete_run(run.info.run_id)
+    for name in (MODEL, BIKES, AWKWARD):
+        with suppress(mlflow.MlflowException):  # this one was not reached
+            client.delete_registered_model(name)
+    for name in (MODEL, BIKES):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            client.rename_experiment(experiment.experiment_id, f"{name}, cut off, {experiment.experiment_id}")
+            client.delete_experiment(experiment.experiment_id)
 
 
-def _register_awkward(mlflow: Any) -> None:
-    """A name with quotes, HTML, an emoji and spaces; no run, no data, no description."""
-    client = mlflow.MlflowClient()
-    client.create_registered_model(AWKWARD)
-    for _ in range(2):
-        client.create_model_version(AWKWARD, "s3://bucket-of-a-colleague/models/credit")
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+def _finish(directory: Path, world: World) -> None:
+    part = directory / f"{MARKER}.part"
+    part.write_text(json.dumps(asdict(world)))
+    part.replace(directory / MARKER)
+    (directory / BEGUN).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,9 +14,17 @@ SOURCE = Path(__file__).with_name("training.py")
 GIT_SECONDS = 30
 
 
+class RepositoryError(Exception):
+    """The training code cannot be committed; the message says why."""
+
+
 def build_repository(folder: Path) -> dict[int, str]:
-    """Commit the training code once a version; returns version to commit id."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Commit the training code once a version, in a new folder; returns version to commit id.
+
+    Raises RepositoryError when git is missing or refuses.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     _git(folder, "init", "-q", "-b", "main")
     return {recipe.version: _commit(folder, recipe) for recipe in RECIPES}
 
@@ -39,8 +48,13 @@ def _git(folder: Path, *arguments: str, author: DemoPerson | None = None) -> str
         "GIT_COMMITTER_NAME": who[0],
         "GIT_COMMITTER_EMAIL": who[1],
     }
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        env=environment, capture_output=True, text=True, timeout=GIT_SECONDS, check=True,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            env=environment, capture_output=True, text=True, timeout=GIT_SECONDS, check=True,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise RepositoryError("git is not installed; the demo commits its training code with it.") from error
+    except subprocess.SubprocessError as error:
+        raise RepositoryError(f"git {arguments[0]} failed: {getattr(error, 'stderr', '') or error}") from error
     return done.stdout
