@@ -50,7 +50,7 @@ def _start_servers(group: ProcessGroup, layout: Layout, progress: Progress) -> N
     prepare_azure(layout, ROOT)
     with progress.step("MLflow, Azure DevOps and the serving host"):
         mlflow = start_mlflow(group, layout.directory / "mlflow", layout.ports.mlflow)
-        azure = start_azure(group, layout)
+        azure = start_azure(group, layout, ROOT)
         serving = _start_serving(group, layout)
         wait_for(mlflow, f"{layout.mlflow_url}/health", seconds=SERVER_SECONDS)
         wait_for(azure.child, azure.health_url, seconds=SERVER_SECONDS)

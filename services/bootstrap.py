@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,9 @@ from services.errors import SettingsError
 from services.gate import Gate
 from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
+from services.ledger.command import LedgerTools
 from services.ledger.keys import KeyRing, load_or_create
+from services.ledger.witnessing import Ledger
 from services.ledger_browser import LedgerDesk
 from services.ledger_check import LedgerVerdicts, WitnessDesk
 from services.policy import load_governance
@@ -196,6 +199,20 @@ def open_adapters(settings: Settings) -> Adapters:
         keys=keys,
         witness=FileWitness(settings.witness_file) if settings.witness_file else None,
     )
+
+
+@contextmanager
+def _ledger_of(units: SqlUnits) -> Iterator[Ledger]:
+    with units.begin() as unit:
+        yield unit.log
+
+
+def open_ledger(settings: Settings) -> LedgerTools:
+    """What `countersign ledger` works with."""
+    adapters = open_adapters(settings)
+    keys = [ring.verifier for ring in (adapters.keys.active, adapters.keys.previous) if ring is not None]
+    witnesses = [adapters.witness] if adapters.witness else []
+    return LedgerTools(lambda: _ledger_of(adapters.units), keys, witnesses, SystemClock().now)
 
 
 def open_registry(settings: Settings) -> RegistryWriter:

@@ -1,0 +1,61 @@
+"""The demo's Azure DevOps: a project with the pipelines of this repository, served by the local server."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo.azure_devops import seed
+from demo.azure_devops.config import ServerConfig
+from demo.azure_devops.model.build import PipelineVariable
+from demo.azure_devops.server import AzureDevOpsServer
+from demo.layout import ENVIRONMENT, ORGANIZATION, PROJECT, Layout
+from demo.processes import Child, ProcessGroup, child_environment
+
+PIPELINE_ID = 1
+"""The definition id of release-model: the first pipeline of a new organization."""
+MARKER = "seeded"
+
+
+@dataclass(frozen=True)
+class AzureServer:
+    """The running server and where it can be asked whether it is up."""
+
+    child: Child
+    health_url: str
+
+
+def prepare_azure(layout: Layout, root: Path) -> None:
+    """Before the first start: repository, pipelines with their secret variable, environment."""
+    folder = layout.directory / "azure"
+    if (folder / MARKER).exists():
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    checkout = layout.directory / "azure-import"
+    shutil.rmtree(checkout, ignore_errors=True)
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(root / "pipelines", checkout / "pipelines", ignore=ignored)
+    server = AzureDevOpsServer(ServerConfig(folder, ORGANIZATION, PROJECT, token=layout.azure_token))
+    with server:
+        seed.repository(server.organization, PROJECT, checkout, message="Import the release pipelines")
+        token = {"countersignToken": PipelineVariable(layout.api_token, is_secret=True)}
+        made = [
+            seed.pipeline(server.organization, PROJECT, name, f"pipelines/{name}.yml", variables=token)
+            for name in ("release-model", "validate-model")
+        ]
+        seed.environment(server.organization, PROJECT, ENVIRONMENT)
+    if made[0].id != PIPELINE_ID:
+        raise RuntimeError(f"release-model became pipeline {made[0].id}, not {PIPELINE_ID}")
+    shutil.rmtree(checkout)
+    (folder / MARKER).touch()
+
+
+def start_azure(group: ProcessGroup, layout: Layout, root: Path) -> AzureServer:
+    """Start the server in a process of its own; the token travels in its environment, never on the command line."""
+    command = [sys.executable, "-m", "demo.azure_devops", "--port", str(layout.ports.azure)]
+    command += ["--organization", ORGANIZATION, "--project", PROJECT, "--root", str(layout.directory / "azure")]
+    environment = child_environment(PYTHONPATH=str(root), AZURE_DEVOPS_DEMO_TOKEN=layout.azure_token)
+    child = group.start("azure-devops", command, environment=environment, cwd=root)
+    return AzureServer(child, f"http://127.0.0.1:{layout.ports.azure}/_faults")
