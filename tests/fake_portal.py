@@ -63,6 +63,7 @@ from services.portal import (
     VersionCurves,
     WhyAnswer,
 )
+from services.promotions.views import consequences
 from services.settings import Settings, load_settings
 from tests import fake_world as world
 from tests.fake_evidence import EVIDENCE_HARM, EVIDENCE_SAME
@@ -231,8 +232,7 @@ class FakePromotions:
             decisions=tuple(self.decisions.get(request_id, ())), comments=tuple(self.comments.get(request_id, ())),
             actions=actions(actor, self._facts(request)), rollout=rollout, quorum=2,
             signatures=len(standing_signatures(self.decisions.get(request_id, ()), request.plan_digest)),
-            consequences=("moves the alias champion from v5 to v7", "puts v7 into the stage Production and archives v5",
-                          "starts pipeline 3 in census for v7", "marks v7 as live in production once all of that has succeeded"),
+            consequences=consequences(world.plan_of(request)),
             environment=world.PRODUCTION, release=("census", rollout.run_id) if rollout and rollout.run_id else None,
         )  # fmt: skip
 

@@ -71,7 +71,7 @@ def _show(page: LedgerPage, *, filters: dict[str, str]) -> None:
         else:
             empty("The ledger is empty.", "The first request, decision or look-up writes its first entry.")
         return
-    st.caption(f"{formats.number(page.total)} {'entry' if page.total == 1 else 'entries'}, newest first")
+    st.caption(f"{formats.count(page.total, 'entry', 'entries')}, newest first")
     show(f'<ul class="cs-time">{"".join(_line(line) for line in page.lines)}</ul>')
 
 

@@ -98,7 +98,7 @@ def _show(page: VersionPage) -> None:
             empty("The catalogue is empty.", "Register a model in MLflow; it shows up here after the next sync.")
         return
     first = (page.page - 1) * page.page_size + 1
-    st.caption(f"{formats.number(page.total)} versions · {first} to {first + len(page.rows) - 1} shown · times in UTC")
+    st.caption(f"{formats.count(page.total, 'version')} · {first} to {first + len(page.rows) - 1} shown · times in UTC")
     tables.versions(page.rows)
 
 

@@ -29,7 +29,7 @@ def main() -> None:
 
 def _show(page: ReleasePage, *, text: str) -> None:
     if page.rows:
-        st.caption(f"{formats.number(page.total)} {'release' if page.total == 1 else 'releases'}, newest first")
+        st.caption(f"{formats.count(page.total, 'release')}, newest first")
         lists.releases(page.rows)
     elif text:
         empty("No release matches.", "Search for a part of the run's name, the model or the project.")

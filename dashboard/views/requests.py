@@ -54,7 +54,7 @@ def _mine() -> None:
 
 def _show(page: RequestPage, *, view: str, text: str) -> None:
     if page.rows:
-        st.caption(f"{formats.number(page.total)} {'request' if page.total == 1 else 'requests'}, newest change first")
+        st.caption(f"{formats.count(page.total, 'request')}, newest change first")
         lists.requests(page.rows)
     elif text:
         empty("No request matches.", "Search for a part of the model, the person or the reason, or show all.")

@@ -16,16 +16,19 @@ from services.domain.predictions import PredictionRecord
 from services.domain.promotion import Deployment
 from services.portal import WhyAnswer
 
+ASKED = "why_id"
+
 
 def main() -> None:
     """The page."""
     st.title("Why")
     st.write("Why did the model predict this? Give the request id of a prediction.")
+    _from_address()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.text_input(
             "Request id of the prediction",
-            key="prediction",
-            bind="query-params",
+            key=ASKED,
+            on_change=_to_address,
             width=420,
             placeholder="as the application logged it",
         )
@@ -39,6 +42,21 @@ def main() -> None:
             _recent()
     with boundary():
         _live_at()
+
+
+def _from_address() -> None:
+    """Take the id that the address names, once: a link was followed."""
+    named = st.query_params.get("prediction", "")
+    if named != st.session_state.get("why_seen", ""):
+        st.session_state["why_seen"] = st.session_state[ASKED] = named
+        # A link to the page that is open leaves the browser's address as it was: say it again.
+        st.query_params.from_dict({"prediction": named} if named else {})
+
+
+def _to_address() -> None:
+    asked = str(st.session_state.get(ASKED) or "").strip()
+    st.query_params.from_dict({"prediction": asked} if asked else {})
+    st.session_state["why_seen"] = asked
 
 
 def _recent() -> None:

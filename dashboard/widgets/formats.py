@@ -25,6 +25,11 @@ def _fixed(value: float, digits: int) -> str:
     return f"{value:,.{max(0, digits - whole) if whole > 1 or abs(value) >= 1 else digits}f}"
 
 
+def count(value: int, one: str, many: str = "") -> str:
+    """A number with its noun."""
+    return f"{number(value)} {one if value == 1 else many or one + 's'}"
+
+
 def signed(value: float | None, digits: int = 4) -> str:
     """A difference with its sign."""
     text = number(value, digits)

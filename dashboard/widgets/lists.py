@@ -39,8 +39,7 @@ def paged(fetch: Callable[[int], P], render: Callable[[P], None], *, key: str) -
     page = fetch(wanted)
     count = max(1, -(-page.total // page.page_size))
     if count > 1:
-        with st.container(horizontal=True, horizontal_alignment="center", key=f"pager-{key}"):
-            chosen = st.pagination(count, key=key, bind="query-params", max_visible_pages=9)
+        chosen = st.pagination(count, key=key, bind="query-params", width="stretch")
         page = page if chosen == wanted else fetch(chosen)
     elif wanted != 1:
         page = fetch(1)

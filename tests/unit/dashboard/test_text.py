@@ -85,7 +85,7 @@ def test_safe_markdown__card_with_attacks__keeps_text_and_nothing_that_acts() ->
         "[ref]: http://evil/p.png\n```mermaid\ngraph TD\n```\n[b]( <javascript:y> )"
     )
     safe = safe_markdown(card)
-    assert safe.startswith("# Title")
+    assert safe.startswith("### Title")
     assert "\\<script>" in safe
     assert "![" not in safe
     assert "javascript" not in safe

@@ -1,0 +1,145 @@
+"""A real server over the small portal and a real browser. Skipped, plainly, where Chromium is missing."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+"""Streamlit's page looks for its server below deep links too; these two answers of 404 are its way."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[str]:
+    """The server as a process of its own; gone afterwards."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.fake_app", str(port), *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_for(f"{address}/readyz", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urlopen(address, timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail("The server did not start.")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"Chromium is missing: {CHROMIUM}; set CHROMIUM to its path.")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """A fresh world for one test that changes it."""
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def reading() -> Iterator[str]:
+    """One world for the tests that only read."""
+    with serving() as address:
+        yield address
+
+
+@dataclass
+class Tab:
+    """A tab of somebody's browser, with everything that went wrong in it."""
+
+    page: Page
+    address: str
+    wrong: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page is there and no run is going on."""
+        self.page.locator("h1").first.wait_for(timeout=30_000)
+        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=30_000)
+
+    def sideways(self) -> int:
+        """Pixels that the page is wider than the window."""
+        script = (
+            "Math.max(document.documentElement.scrollWidth, document.querySelector('[data-testid=stMain]').scrollWidth)"
+        )
+        return int(self.page.evaluate(f"{script} - document.documentElement.clientWidth"))
+
+
+Join = Callable[..., Tab]
+
+
+@pytest.fixture
+def join(browser: Browser) -> Iterator[Join]:
+    """Somebody signs in through the picker, on some size and theme."""
+    contexts: list[BrowserContext] = []
+
+    def go(address: str, person: str = "", *, size: dict[str, int] = DESKTOP, dark: bool = False) -> Tab:
+        context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
+        contexts.append(context)
+        tab = Tab(context.new_page(), address)
+        _listen(tab)
+        if person:
+            tab.page.goto(address + "/sign-in")
+            tab.page.get_by_role("button", name=person).click()
+            tab.settle()
+        return tab
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def _listen(tab: Tab) -> None:
+    tab.page.on(
+        "request", lambda r: None if r.url.startswith((tab.address, "data:", "blob:")) else tab.wrong.append(r.url)
+    )
+    tab.page.on("pageerror", lambda error: tab.wrong.append(str(error)))
+    tab.page.on("dialog", lambda dialog: tab.wrong.append(f"script ran: {dialog.message}"))
+    tab.page.on(
+        "response", lambda r: tab.wrong.append(r.url) if r.status >= 400 and not r.url.endswith(PROBES) else None
+    )
+    tab.page.on("console", lambda m: tab.wrong.append(m.text) if "Content Security Policy" in m.text else None)

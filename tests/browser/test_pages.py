@@ -1,0 +1,287 @@
+"""The pages in a real browser: they are clicked, not only loaded."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests import fake_world as world
+from tests.browser.conftest import DESKTOP, PHONE, Join, serving
+
+pytestmark = pytest.mark.browser
+
+BEN, ANA, CHI, OPE, DEE = "Ben Okafor", "Ana Novak", "Chiara", "Ope Adeyemi", "Dee Larsen"
+PATHS = (
+    "/", "/models", "/version?model=census-income&version=5", "/compare?model=census-income&versions=5,7,6", "/requests",
+    "/request?id=req-7", "/releases", "/release?project=census&run=11", "/ledger", "/why?prediction=3f1c-0001",
+)  # fmt: skip
+
+
+def toast(page: Page, text: str) -> None:
+    expect(page.get_by_test_id("stToast").filter(has_text=text)).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.parametrize(
+    ("size", "dark"), [(DESKTOP, False), (DESKTOP, True), (PHONE, False)], ids=["light", "dark", "phone"]
+)
+def test_every_page__on_any_size_and_theme__asks_no_other_host_and_never_scrolls_sideways(
+    reading: str, join: Join, size: dict[str, int], dark: bool
+) -> None:
+    tab = join(reading, BEN, size=size, dark=dark)
+    for path in PATHS:
+        tab.open(path)
+        expect(tab.page.get_by_text("Something went wrong")).to_have_count(0)
+        assert tab.sideways() <= 0, path
+    assert tab.wrong == []
+
+
+def test_deep_link__of_a_stranger__leads_through_sign_in_and_back(reading: str, join: Join) -> None:
+    tab = join(reading)
+    tab.page.goto(reading + "/request?id=req-7")
+    expect(tab.page).to_have_url(re.compile("/sign-in"))
+    tab.page.get_by_role("button", name=BEN).click()
+    expect(tab.page).to_have_url(re.compile(r"/request\?id=req-7$"))
+    expect(tab.page.locator("h1")).to_contain_text("census-income v7 to production")
+
+
+def test_menu__every_entry__opens_its_page(reading: str, join: Join) -> None:
+    tab = join(reading, BEN)
+    for name in ("Requests", "Models", "Compare", "Releases", "Why", "Ledger"):
+        tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
+        expect(tab.page.locator("h1")).to_have_text(name, timeout=20_000)
+        expect(tab.page).to_have_url(re.compile(f"/{name.lower()}"))
+
+
+def test_approval__by_two_reviewers__is_signed_with_reasons_and_starts_the_rollout(server: str, join: Join) -> None:
+    ben = join(server, BEN)
+    ben.open("/request?id=req-6")
+    ben.page.get_by_role("button", name="Approve").click()
+    dialog = ben.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("moves the alias champion from v5")
+    expect(dialog).to_contain_text("signature 1 of 2")
+    dialog.get_by_role("button", name="Sign and approve").click()
+    expect(dialog).to_contain_text("The reason is empty")
+    dialog.get_by_role("textbox").fill("No difference, and the cleaner data set.")
+    dialog.get_by_role("button", name="Sign and approve").click()
+    toast(ben.page, "Signed")
+    expect(ben.page.get_by_text("1 of 2 signatures")).to_be_visible()
+    expect(ben.page.get_by_role("button", name="Approve")).to_be_disabled()
+    expect(ben.page.get_by_text("one person counts once")).to_be_visible()
+
+    chi = join(server, CHI)
+    chi.page.get_by_role("link", name="census-income v6 to production").click()
+    expect(chi.page.get_by_text("No difference, and the cleaner data set.")).to_be_visible(timeout=20_000)
+    chi.page.get_by_role("button", name="Approve").click()
+    chi.page.get_by_role("dialog").get_by_role("textbox").fill("Agreed.")
+    chi.page.get_by_role("dialog").get_by_role("button", name="Sign and approve").click()
+    toast(chi.page, "Signed")
+    expect(chi.page.get_by_text("rolling out", exact=True)).to_be_visible()
+    assert ben.wrong + chi.wrong == []
+
+
+def test_signature__pressed_twice_at_once__is_written_once(server: str, join: Join) -> None:
+    tab = join(server, BEN)
+    tab.open("/request?id=req-6")
+    tab.page.get_by_role("button", name="Approve").click()
+    dialog = tab.page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("Twice.")
+    dialog.get_by_role("button", name="Sign and approve").dblclick()
+    toast(tab.page, "Signed")
+    expect(tab.page.get_by_text("1 of 2 signatures")).to_be_visible()
+    assert tab.page.locator(".cs-time li", has_text="Twice.").count() == 1
+
+
+def test_rejection__after_another_reviewer_was_faster__stays_in_the_dialog_with_its_reason(
+    server: str, join: Join
+) -> None:
+    ben, chi = join(server, BEN), join(server, CHI)
+    for tab in (ben, chi):
+        tab.open("/request?id=req-6")
+        tab.page.get_by_role("button", name="Reject").click()
+        tab.page.get_by_role("dialog").get_by_role("textbox").fill(f"Not now, says {tab is ben}.")
+    ben.page.get_by_role("dialog").get_by_role("button", name="Reject").click()
+    toast(ben.page, "Rejected")
+    dialog = chi.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Reject").click()
+    expect(dialog).to_contain_text("The request is rejected")
+    expect(dialog.get_by_role("textbox")).to_have_value("Not now, says False.")
+
+
+def test_requester__sees_closed_actions_with_their_reason_and_can_withdraw(server: str, join: Join) -> None:
+    tab = join(server, ANA)
+    tab.open("/request?id=req-6")
+    expect(tab.page.get_by_role("button", name="Approve")).to_be_disabled()
+    expect(tab.page.get_by_text("Only reviewers decide")).to_be_visible()
+    tab.page.get_by_role("button", name="Withdraw").click()
+    tab.page.get_by_role("dialog").get_by_role("textbox").fill("A newer one comes.")
+    tab.page.get_by_role("dialog").get_by_role("button", name="Withdraw the request").click()
+    toast(tab.page, "Request withdrawn")
+    expect(tab.page.get_by_text("withdrawn", exact=True)).to_be_visible()
+
+
+def test_comment__with_markup__is_shown_as_text(server: str, join: Join) -> None:
+    tab = join(server, BEN)
+    tab.open("/request?id=req-6")
+    text = "<img src=x onerror=alert(1)> **bold** :tada: $x$ [a](javascript:alert(1))"
+    tab.page.get_by_role("textbox", name="Comment").fill(text)
+    tab.page.get_by_role("button", name="Add comment").click()
+    toast(tab.page, "Comment added")
+    expect(tab.page.get_by_text(text)).to_be_visible()
+    expect(tab.page.get_by_role("textbox", name="Comment")).to_have_value("")
+    assert tab.wrong == []
+
+
+def test_promotion__asked_for_on_the_version_page__opens_the_request(server: str, join: Join) -> None:
+    tab = join(server, ANA)
+    tab.open("/version?model=census-income&version=2")
+    tab.page.get_by_role("button", name="Request promotion").click()
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("moves the alias champion to v2")
+    dialog.get_by_role("textbox", name="Why should this").fill("It is the simplest one.")
+    dialog.get_by_role("button", name="Collect evidence and ask").click()
+    expect(tab.page).to_have_url(re.compile(r"/request\?id=req-"), timeout=20_000)
+    expect(tab.page.locator("h1")).to_contain_text("census-income v2 to production")
+    expect(tab.page.get_by_text("It is the simplest one.")).to_be_visible()
+
+
+def test_promotion__while_mlflow_is_away__says_so_and_keeps_what_was_typed(join: Join) -> None:
+    with serving("outage") as address:
+        tab = join(address, ANA)
+        tab.open("/version?model=census-income&version=2")
+        expect(tab.page.get_by_text("MLflow cannot be reached.")).to_be_visible()
+        expect(tab.page.get_by_text("(42 min ago)")).to_be_visible()
+        tab.page.get_by_role("button", name="Request promotion").click()
+        dialog = tab.page.get_by_role("dialog")
+        dialog.get_by_role("textbox", name="Why should this").fill("A long thought.")
+        dialog.get_by_role("button", name="Collect evidence and ask").click()
+        expect(dialog).to_contain_text("MLflow does not answer")
+        expect(dialog.get_by_role("textbox", name="Why should this")).to_have_value("A long thought.")
+        tab.open("/release?project=census&run=13")
+        expect(tab.page.get_by_text("This is an old picture.")).to_be_visible()
+
+
+def test_models__searched_paged_and_shared__the_address_keeps_it_all(reading: str, join: Join) -> None:
+    tab = join(reading, BEN)
+    tab.open("/models")
+    tab.page.get_by_role("searchbox", name="Search").fill("credit")
+    expect(tab.page.get_by_text("60 versions")).to_be_visible(timeout=20_000)
+    tab.page.get_by_test_id("stPagination").get_by_role("button", name="Page 2", exact=True).click()
+    expect(tab.page.get_by_text("26 to 50 shown")).to_be_visible(timeout=20_000)
+    expect(tab.page).to_have_url(re.compile("models_page=2"))
+    other = join(reading, DEE)
+    other.open(tab.page.url.removeprefix(reading))
+    expect(other.page.get_by_text("26 to 50 shown")).to_be_visible()
+    tab.page.get_by_role("button", name="Filters").click()
+    tab.page.get_by_test_id("stPopoverBody").get_by_label("Tests").click()
+    tab.page.get_by_role("option", name="failed").click()
+    expect(tab.page.get_by_text("8 versions · 1 to 8 shown")).to_be_visible(timeout=20_000)
+
+
+def test_models__button_in_a_row__opens_that_version(reading: str, join: Join) -> None:
+    tab = join(reading, BEN)
+    tab.open("/models?q=census")
+    grid = tab.page.get_by_test_id("stDataFrame").bounding_box()
+    assert grid is not None
+    tab.page.mouse.click(grid["x"] + 66, grid["y"] + 35 + 38 * 1.5)
+    expect(tab.page).to_have_url(re.compile(r"/version\?model=census-income&version=7"), timeout=20_000)
+
+
+def test_models__two_rows_selected__are_compared(reading: str, join: Join) -> None:
+    tab = join(reading, BEN)
+    tab.open("/models?q=census")
+    grid = tab.page.get_by_test_id("stDataFrame").bounding_box()
+    assert grid is not None
+    for row in (1, 3):
+        tab.page.mouse.click(grid["x"] + 18, grid["y"] + 35 + 38 * (row + 0.5))
+    tab.page.get_by_role("button", name="Compare 2 versions").click()
+    expect(tab.page).to_have_url(re.compile(r"/compare\?model=census-income&versions=5(,|%2C)7"), timeout=20_000)
+    expect(tab.page.get_by_text("Harm: worse for sex=Female than v5")).to_be_visible(timeout=20_000)
+    expect(tab.page.locator(".js-plotly-plot").first).to_be_visible(timeout=20_000)
+    assert tab.wrong == []
+
+
+@pytest.mark.parametrize("name", [world.NASTY, world.HOSTILE, world.LONG], ids=["markup", "address", "long"])
+def test_awkward_name__on_a_phone__its_link_leads_to_it_and_it_is_text(reading: str, join: Join, name: str) -> None:
+    tab = join(reading, BEN, size=PHONE)
+    tab.open("/models?" + urlencode({"q": name[:12]}))
+    tab.page.locator(".st-key-cs-narrow [data-testid=stPageLink] a:visible").first.click()
+    heading = tab.page.locator("h1.cs-name")
+    expect(heading).to_be_visible(timeout=20_000)
+    assert (heading.get_attribute("title") or "").startswith(f"{name} v")
+    assert tab.page.locator("[data-testid=stMain] script, [data-testid=stMain] b:has-text('detector')").count() <= 1
+    assert tab.sideways() <= 0
+    tab.page.reload()
+    tab.settle()
+    assert (tab.page.locator("h1.cs-name").get_attribute("title") or "").startswith(f"{name} v")
+    assert tab.wrong == []
+
+
+def test_model_card__with_attacks__is_rendered_without_them(reading: str, join: Join) -> None:
+    tab = join(reading, BEN)
+    tab.open("/version?model=census-income&version=5")
+    tab.page.get_by_role("tab", name="Documentation").click()
+    expect(tab.page.get_by_role("heading", name="Census income")).to_be_visible()
+    expect(tab.page.get_by_text("<script>alert('card')</script>")).to_be_visible()
+    assert tab.page.locator("[data-testid=stMarkdownContainer] img").count() == 0
+    assert tab.page.locator("a[href^='javascript']").count() == 0
+    assert tab.wrong == []
+
+
+def test_release__while_it_runs__moves_by_itself_and_an_operator_can_stop_it(server: str, join: Join) -> None:
+    tab = join(server, OPE)
+    tab.open("/release?project=census&run=13")
+    first = tab.page.locator(".cs-stages > li").nth(1)
+    expect(first).to_contain_text("running")
+    before = first.inner_text()
+    expect(first).not_to_have_text(before, timeout=15_000, use_inner_text=True)
+    tab.page.get_by_role("button", name="Cancel the run").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    toast(tab.page, "Asked Azure DevOps to stop the run")
+    expect(tab.page.get_by_test_id("stCode").first).to_contain_text("<b>scored</b> 20 records")
+
+
+def test_ledger__verified_and_filtered__shows_raw_entries_as_text(reading: str, join: Join) -> None:
+    tab = join(reading, DEE)
+    tab.open("/ledger")
+    tab.page.get_by_role("button", name="Verify the whole ledger").click()
+    expect(tab.page.get_by_text("All 120 entries are intact").first).to_be_visible(timeout=20_000)
+    tab.page.get_by_role("searchbox", name="Who").fill("chiara")
+    expect(tab.page.get_by_text("40 entries, newest first")).to_be_visible(timeout=20_000)
+    tab.page.get_by_text("Raw entry").first.click()
+    expect(tab.page.locator("details pre").first).to_contain_text('"text":"<script>"')
+
+
+def test_why__picked_from_the_list__answers_with_sources(reading: str, join: Join) -> None:
+    tab = join(reading, DEE)
+    tab.open("/why")
+    tab.page.get_by_role("link", name="3f1c-0001").click()
+    expect(tab.page.get_by_text("was live in production since")).to_be_visible(timeout=20_000)
+    expect(tab.page).to_have_url(re.compile("prediction=3f1c-0001"))
+    expect(tab.page.get_by_text("contradicted").first).to_be_visible()
+
+
+def test_sign_out__in_one_tab__ends_the_other_at_its_next_step(server: str, join: Join) -> None:
+    tab = join(server, BEN)
+    other = tab.page.context.new_page()
+    other.goto(server + "/requests")
+    expect(other.locator("h1")).to_have_text("Requests", timeout=20_000)
+    tab.page.get_by_role("link", name="Switch person").click()
+    expect(tab.page).to_have_url(re.compile("/sign-in"))
+    other.get_by_role("radio", name="all").or_(other.get_by_role("button", name="all", exact=True)).first.click()
+    expect(other.get_by_text("You are signed out")).to_be_visible(timeout=20_000)
+
+
+def test_keyboard__alone__reaches_a_request_and_its_dialog(server: str, join: Join) -> None:
+    tab = join(server, BEN)
+    link = tab.page.get_by_role("link", name="census-income v6 to production")
+    link.focus()
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.locator("h1")).to_contain_text("census-income v6", timeout=20_000)
+    tab.page.get_by_role("button", name="Request changes").focus()
+    tab.page.keyboard.press("Enter")
+    expect(tab.page.get_by_role("dialog")).to_be_visible(timeout=20_000)
+    tab.page.keyboard.press("Escape")
+    expect(tab.page.get_by_role("dialog")).to_have_count(0)
