@@ -142,7 +142,7 @@ class Endpoints:
         command += ["--model-uri", f"models:/{wanted.wanted_model}/{wanted.wanted_version}"]
         command += ["--env-manager", "local", "--workers", "1"]
         environment = child_environment(
-            MLFLOW_TRACKING_URI=self._tracking_uri, MLFLOW_DISABLE_TELEMETRY="true",
+            PATH=_path(), MLFLOW_TRACKING_URI=self._tracking_uri, MLFLOW_DISABLE_TELEMETRY="true",
             MLFLOW_HTTP_REQUEST_MAX_RETRIES="2", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
         )  # fmt: skip
         with log.open("wb") as output:
@@ -161,6 +161,11 @@ class Endpoints:
     @property
     def _state_file(self) -> Path:
         return self._directory / "endpoints.json"
+
+
+def _path() -> str:
+    """MLflow starts the scoring server by name: the programs of this environment come first."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def _wait(server: _Server, log: Path) -> str:
