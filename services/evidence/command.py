@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,24 @@ EXIT_CODES = {"promote": 0, "hold": 3, "reject": 4}
 UNUSABLE = 2
 
 
-def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    """Add `compare` to the sub-commands of `countersign evidence`; `run` is its function."""
+def add_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    *,
+    verify: Callable[[argparse.Namespace], int] | None = None,
+) -> argparse.ArgumentParser:
+    """Add `evidence` to the portal's command line: `compare`, and `verify REQUEST` where its function is given."""
+    parser = subparsers.add_parser("evidence", help="compare predictions from tables, or recompute sealed evidence")
+    commands = parser.add_subparsers(dest="evidence_command", required=True)
+    add_compare(commands)
+    if verify is not None:
+        checked = commands.add_parser("verify", help="recompute a request's sealed evidence and say equal or not")
+        checked.add_argument("request", metavar="REQUEST", help="id of the promotion request")
+        checked.set_defaults(run=verify)
+    return parser
+
+
+def add_compare(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add `compare`; `run` is its function."""
     parser = subparsers.add_parser(
         "compare",
         help="compare two versions' predictions on the same rows",

@@ -111,7 +111,13 @@ def compare_aligned(
     harms = calibration_findings(rows, calibration, metrics) if rows.task is Task.BINARY else []
     slices = _slices(rows, primary, options, skip=hidden, harmed_overall=bool(harms))
     fairness = _fairness(rows, options, skip=hidden)
-    findings += [*clustered, *_estimability(difference), *_reversed(rows, primary), *harms, *slice_findings(slices)]
+    findings += [
+        *clustered,
+        *_estimability(difference),
+        *_reversed(rows, primary),
+        *harms,
+        *slice_findings(slices, difference, up=primary.higher_is_better),
+    ]
     findings += fairness_findings(fairness, rows)
     parts = _Parts(metrics, difference, verdict, resampled, calibration, tuple(findings), slices, fairness)
     return _record(rows, options, parts)

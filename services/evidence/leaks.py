@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,8 +14,6 @@ from services.evidence.alignment import Aligned
 from services.evidence.findings import Finding, Severity
 from services.evidence.tables import Column, Table, canonical_texts
 
-BLOCKING_SHARE = 0.001
-"""Leaked rows above this share block; any leaked id blocks too when the ids were given."""
 _TELLING = 0.5
 """Rows are recognised by content only when at least this share of them differs from all others."""
 
@@ -22,6 +22,7 @@ _TELLING = 0.5
 class TrainingRows:
     """What is known of the training data: row ids, and hashes of row contents over `columns` (in this order)."""
 
+    rows: int = 0
     ids: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
     columns: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ def training_rows(table: Table, *, key: str, columns: Iterable[str]) -> Training
         frozenset(t for t in canonical_texts(table.columns[key]).tolist() if t) if key in table.columns else frozenset()
     )
     hashes = frozenset(row_hashes([table.columns[name] for name in shared])) if shared else frozenset()
-    return TrainingRows(ids, hashes, shared)
+    return TrainingRows(table.rows, ids, hashes, shared)
 
 
 def row_hashes(columns: list[Column]) -> list[str]:
@@ -53,13 +54,13 @@ def leak_findings(rows: Aligned, training: TrainingRows | None) -> list[Finding]
     if training is None:
         return []
     by_id = sum(1 for text in rows.ids.tolist() if text in training.ids)
-    found = [_leak(by_id, rows.rows, "have the id of a training row", always=True)] if by_id else []
+    found = [_leak(by_id, rows.rows, "have the id of a training row", by_chance=0.0)] if by_id else []
     hashes = _content(rows, training)
     if hashes is not None:
         same = sum(1 for value in hashes if value in training.hashes)
-        found += (
-            [_leak(same, rows.rows, "are equal to a training row in every shared column", always=False)] if same else []
-        )
+        if same:
+            chance = expected_twins(hashes, training.rows)
+            found.append(_leak(same, rows.rows, "are equal to a training row in every shared column", by_chance=chance))
     elif not training.ids:
         sentence = (
             "The training data share neither row ids nor enough columns with the evaluation: "
@@ -69,9 +70,22 @@ def leak_findings(rows: Aligned, training: TrainingRows | None) -> list[Finding]
     return found
 
 
-def _leak(count: int, rows: int, how: str, *, always: bool) -> Finding:
-    blocks = always or count > BLOCKING_SHARE * rows
+def expected_twins(hashes: list[str], training: int) -> float:
+    """Evaluation rows that would have an equal training row by chance alone, judged by the equal rows among themselves.
+
+    A row with k equals among n - 1 others is expected to have k / (n - 1) * training equals in honest training data.
+    """
+    counts = Counter(hashes)
+    others = max(len(hashes) - 1, 1)
+    return sum(count * (1 - math.exp(-(count - 1) / others * training)) for count in counts.values())
+
+
+def _leak(count: int, rows: int, how: str, *, by_chance: float) -> Finding:
+    """Blocks beyond what equal rows by chance explain: twice the expected number and five standard errors."""
+    blocks = count > 2 * by_chance + 5 * math.sqrt(by_chance)
     sentence = f"{count} of {rows} evaluation rows {how}: the candidate may know their answers by heart."
+    if not blocks:
+        sentence += " Rows of this table are often equal, so about as many would be equal by chance."
     return Finding("leak", Severity.BLOCKING if blocks else Severity.WARNING, "training data", sentence)
 
 

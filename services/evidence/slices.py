@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ BRIER_HARM = 0.05
 _MANY = 12
 _SHOWN = 20
 _COLUMNS_AT_MOST = 30
+_NAMED_HARMS = 8
 Mask = npt.NDArray[np.bool_]
 
 
@@ -36,6 +38,7 @@ class _Judged:
     line: SliceLine
     p_rank: float
     p_brier: float
+    higher_is_better: bool
 
 
 def segments(values: Column, *, bins: int = 4) -> list[tuple[str, Mask]]:
@@ -51,18 +54,28 @@ def segments(values: Column, *, bins: int = 4) -> list[tuple[str, Mask]]:
     rest = np.asarray([text is not None and text not in set(shown) for text in texts.tolist()], dtype=bool)
     missing = np.asarray([text is None for text in texts.tolist()], dtype=bool)
     found += [("(other)", rest)] if rest.any() else []
-    return [*found, ("(missing)", missing)] if missing.any() else found
+    return [*found, *_missing(missing)]
 
 
 def _ranges(values: npt.NDArray[np.float64], bins: int) -> list[tuple[str, Mask]]:
     known = np.isfinite(values)
+    kinds, counts = np.unique(values[known], return_counts=True)
+    frequent = float(kinds[np.argmax(counts)])
+    if counts.max() > 0.5 * known.sum():
+        rest = known & (values != frequent)
+        others = _ranges(np.where(rest, values, np.nan), min(bins, 2)) if len(kinds) > 2 else [("other", rest)]
+        return [(f"{frequent:g}", known & (values == frequent)), *others[:2], *_missing(~known)]
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, bins + 1)))
     found: list[tuple[str, Mask]] = []
     for place, (low, high) in enumerate(itertools.pairwise(edges)):
         last = place == len(edges) - 2
         mask = known & (values >= low) & ((values <= high) if last else (values < high))
         found.append((f"{low:g} to {'' if last else 'below '}{high:g}", mask))
-    return [*found, ("(missing)", ~known)] if not known.all() else found
+    return [*found, *_missing(~known)]
+
+
+def _missing(mask: Mask) -> list[tuple[str, Mask]]:
+    return [("(missing)", mask)] if mask.any() else []
 
 
 def slice_columns(rows: Aligned, asked: tuple[str, ...] | None, *, skip: frozenset[str]) -> dict[str, Column]:
@@ -111,12 +124,16 @@ def slice_lines(
         if mask.any()
     ]
     adjusted = holm([part.p_rank for part in judged] + [part.p_brier for part in judged])
-    least = 1.5 * _brier_rise(rows, settings) if harmed_overall else 0.001
+    bar = _brier_bar(rows, settings) if harmed_overall else _BrierBar()
     lines = [
-        _flagged(part.line, adjusted[place], adjusted[len(judged) + place], least_rise=least)
-        for place, part in enumerate(judged)
+        _flagged(part.line, adjusted[place], adjusted[len(judged) + place], bar) for place, part in enumerate(judged)
     ]
-    return tuple(sorted(lines, key=_harm_order))
+    return tuple(sorted(lines, key=partial(_harm_order, up=_is_up(judged))))
+
+
+def _is_up(judged: list[_Judged]) -> bool:
+    """Whether a higher metric is the better one."""
+    return judged[0].higher_is_better if judged else True
 
 
 def _judge(rows: Aligned, which: tuple[str, str], *, settings: Settings, metric: str, margin: float) -> _Judged:
@@ -127,11 +144,13 @@ def _judge(rows: Aligned, which: tuple[str, str], *, settings: Settings, metric:
         which[0], which[1], rows.rows, _positives(rows), metric, None, None, nothing, None, None, note=note
     )
     p_rank = NAN
+    up = paired[0].higher_is_better if paired else True
     if paired:
         difference = paired[0].difference(rows.labels, rows.groups)
         p_rank = NAN if note else harm_p_value(difference, margin=margin, higher_is_better=paired[0].higher_is_better)
         line = _with_metric(line, paired[0], difference, p_rank)
-    return _with_brier(line, p_rank, rows, settings, judged=not note or note == _ONE_SIDED)
+    line, p_brier = _with_brier(line, rows, settings, judged=not note or note == _ONE_SIDED)
+    return _Judged(line, p_rank, p_brier, up)
 
 
 _ONE_SIDED = "too few rows of one class"
@@ -159,52 +178,83 @@ def _with_metric(line: SliceLine, paired: Paired, difference: Difference, p_valu
     )
 
 
-def _with_brier(line: SliceLine, p_rank: float, rows: Aligned, settings: Settings, *, judged: bool) -> _Judged:
+def _with_brier(line: SliceLine, rows: Aligned, settings: Settings, *, judged: bool) -> tuple[SliceLine, float]:
     found = paired_metrics(rows, settings, only="brier") if rows.task is Task.BINARY else ()
     if not found:
-        return _Judged(line, p_rank, NAN)
+        return line, NAN
     brier = found[0]
     line = replace(line, brier_candidate=finite(brier.candidate.value), brier_current=finite(brier.current.value))
     if not judged:
-        return _Judged(line, p_rank, NAN)
+        return line, NAN
     difference = brier.difference(rows.labels, rows.groups)
-    return _Judged(line, p_rank, harm_p_value(difference, margin=0.0, higher_is_better=False))
+    return line, harm_p_value(difference, margin=0.0, higher_is_better=False)
 
 
-def _brier_rise(rows: Aligned, settings: Settings) -> float:
+@dataclass(frozen=True)
+class _BrierBar:
+    """By how much a segment's Brier score must rise before its scores count as harmed."""
+
+    least: float = 0.001
+    share: float = BRIER_HARM
+
+
+def _brier_bar(rows: Aligned, settings: Settings) -> _BrierBar:
+    """Where all scores are off, a segment is named only when it is hit clearly harder than the whole."""
     found = paired_metrics(rows, settings, only="brier")
-    return found[0].candidate.value - found[0].current.value if found else 0.0
+    if not found:
+        return _BrierBar()
+    rise = found[0].candidate.value - found[0].current.value
+    return _BrierBar(1.5 * rise, 2 * rise / max(found[0].current.value, 1e-12))
 
 
-def _flagged(line: SliceLine, p_rank: float, p_brier: float, *, least_rise: float) -> SliceLine:
+def _flagged(line: SliceLine, p_rank: float, p_brier: float, bar: _BrierBar) -> SliceLine:
     return replace(
         line,
         p_adjusted=finite(p_rank),
         brier_p_adjusted=finite(p_brier),
-        harmed=p_rank < LEVEL or (p_brier < LEVEL and _rises(line, least_rise)),
+        harmed=p_rank < LEVEL or (p_brier < LEVEL and _rises(line, bar)),
     )
 
 
-def _rises(line: SliceLine, least: float) -> bool:
+def _rises(line: SliceLine, bar: _BrierBar) -> bool:
     if line.brier_candidate is None or line.brier_current is None:
         return False
-    return line.brier_candidate - line.brier_current > max(BRIER_HARM * line.brier_current, least)
+    return line.brier_candidate - line.brier_current > max(bar.share * line.brier_current, bar.least)
 
 
-def _harm_order(line: SliceLine) -> tuple[bool, float, float]:
-    """Harmed first, then by how sure the harm is, then by its size; unknown last."""
-    known = [p for p in (line.p_adjusted, line.brier_p_adjusted) if p is not None]
+def _harm_order(line: SliceLine, *, up: bool) -> tuple[bool, float, float]:
+    """Harmed first, then by the loss that is certain (the interval's good end), then by the loss seen; unknown last."""
+    sign = 1 if up else -1
+    good_end = line.difference.high if up else line.difference.low
     size = line.difference.value
-    return not line.harmed, min(known) if known else math.inf, size if size is not None else math.inf
+    certain = math.inf if good_end is None else sign * good_end
+    return not line.harmed, certain, math.inf if size is None else sign * size
 
 
-def slice_findings(lines: tuple[SliceLine, ...]) -> list[Finding]:
-    """`slice_harm` for every segment that the guard caught."""
-    return [
+def slice_findings(lines: tuple[SliceLine, ...], overall: Difference, *, up: bool) -> list[Finding]:
+    """`slice_harm` for segments that lose more than the whole does; beyond the worst few they are counted.
+
+    A segment that only shares the loss of all rows is marked in its line, and the verdict speaks for it.
+    """
+    own = [line for line in lines if line.harmed and _beyond_the_whole(line, overall, up=up)]
+    found = [
         Finding("slice_harm", Severity.BLOCKING, f"{line.column}={line.value}", _harm_sentence(line))
-        for line in lines
-        if line.harmed
+        for line in own[:_NAMED_HARMS]
     ]
+    if len(own) > _NAMED_HARMS:
+        sentence = f"{len(own) - _NAMED_HARMS} more segments are harmed; the slice table names them."
+        found.append(Finding("slice_harm", Severity.BLOCKING, "more segments", sentence))
+    return found
+
+
+def _beyond_the_whole(line: SliceLine, overall: Difference, *, up: bool) -> bool:
+    """Harmed by its scores alone, or certain to lose more than the mean."""
+    if line.p_adjusted is None or not line.p_adjusted < LEVEL:
+        return True
+    good_end = line.difference.high if up else line.difference.low
+    sign = 1 if up else -1
+    whole = sign * overall.value if math.isfinite(overall.value) else 0.0
+    return good_end is None or sign * good_end < min(0.0, whole)
 
 
 def _harm_sentence(line: SliceLine) -> str:

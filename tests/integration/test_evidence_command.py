@@ -178,3 +178,12 @@ def test_command__replay_and_seed__repeat_themselves(tmp_path, capsys):
     runs = [called(capsys, *pair, "--replay", "--resamples", "100", "--seed", "5", "--json")[1] for _ in range(2)]
     assert runs[0] == runs[1]
     assert json.loads(runs[0])["published_rule"]["stream"] == "reference"
+
+
+def test_command__portal_command_line__has_the_same_compare(tmp_path, capsys):
+    from services.cli import main as portal
+
+    world = World(seed=8)
+    pair = [written(tmp_path / name, world, world.scores(noise)) for name, noise in (("a.csv", 0.1), ("b.csv", 1.0))]
+    assert portal(["evidence", "compare", *pair]) == 0
+    assert capsys.readouterr().out.startswith("PROMOTE: ")

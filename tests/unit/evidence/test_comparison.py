@@ -316,21 +316,27 @@ def test_compare__multiclass__accuracy_leads_and_all_metrics_are_there():
     rng = np.random.default_rng(24)
     labels = rng.choice(list("abc"), 900)
 
-    def side(strength):
+    def shares(strength):
         raw = {f"score_{name}": strength * (labels == name) + rng.random(900) for name in "abc"}
         total = sum(raw.values())
-        return predictions(
-            task=Task.MULTICLASS, row_id=np.arange(900), label=labels, **{k: v / total for k, v in raw.items()}
-        )
+        return {name: values / total for name, values in raw.items()}
 
-    found = compare(side(0.8), side(0.3), task="multiclass", options=FEW)
+    raw_scores = shares(0.8)
+    sides = [
+        predictions(task=Task.MULTICLASS, row_id=np.arange(900), label=labels, **each)
+        for each in (raw_scores, shares(0.3))
+    ]
+    found = compare(*sides, task="multiclass", options=FEW)
     assert judged(found) == ("better", "promote")
     assert [line.name for line in found.metrics] == ["accuracy", "macro_f1", "auc_ovr", "log_loss"]
-    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
-    assert found.metrics[2].candidate > found.metrics[2].current
-    assert callable(log_loss)
-    assert callable(roc_auc_score)
+    scores = np.stack([raw_scores[f"score_{name}"] for name in "abc"], axis=1)
+    assert found.metrics[1].candidate == pytest.approx(
+        f1_score(labels, np.array(list("abc"))[scores.argmax(axis=1)], average="macro")
+    )
+    assert found.metrics[2].candidate == pytest.approx(roc_auc_score(labels, scores, multi_class="ovr"), abs=1e-12)
+    assert found.metrics[3].candidate == pytest.approx(log_loss(labels, scores), abs=1e-12)
 
 
 def test_compare__multiclass_decisions_only__work():

@@ -293,3 +293,18 @@ def test_digest__order_and_spelling__do_not_change_it_and_values_do():
     other = predictions(**frame(score=[0.1000001, *SCORES[1:]]))
     assert inputs_digest(align(first, first)) == inputs_digest(align(shuffled, shuffled))
     assert inputs_digest(align(first, first)) != inputs_digest(align(other, first))
+
+
+def test_leak__rows_that_are_often_equal_anyway__warn_and_do_not_block():
+    rng = np.random.default_rng(0)
+
+    def coarse(rows):
+        return {name: rng.integers(0, 30, rows) for name in ("age", "city")}
+
+    rows = align(
+        *[predictions(row_id=np.arange(400), label=np.arange(400) % 2, score=rng.random(400), **coarse(400))] * 2
+    )
+    training = training_rows(table_from_mapping(coarse(800), name="train"), key="row_id", columns=rows.further)
+    (finding,) = leak_findings(rows, training)
+    assert (finding.kind, finding.severity) == ("leak", Severity.WARNING)
+    assert "by chance" in finding.sentence

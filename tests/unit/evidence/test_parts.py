@@ -228,3 +228,20 @@ def test_curves__histograms__count_every_row():
     for side in ("candidate", "current"):
         parts = curves["scores"][side]
         assert sum(parts["positive"]) + sum(parts["negative"]) == 300
+
+
+def test_segments__one_frequent_number__stands_alone():
+    values = np.concatenate((np.zeros(80), np.arange(1.0, 41.0)))
+    found = segments(values)
+    assert [(name, int(mask.sum())) for name, mask in found] == [("0", 80), ("1 to below 20.5", 20), ("20.5 to 40", 20)]
+
+
+def test_slices__everybody_loses_alike__the_verdict_speaks_and_no_group_is_blamed():
+    world = World(rows=6000, seed=15)
+    found = compare(
+        world.table(world.scores(0.9), sex=world.sex), world.table(world.scores(0.2)), options=Options(resamples=10)
+    )
+    assert found.verdict.value == "worse"
+    assert all(line.harmed for line in found.slices)
+    assert "slice_harm" not in kinds(found)
+    assert found.reason.startswith("The candidate is worse: auc")
