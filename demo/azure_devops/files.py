@@ -52,7 +52,7 @@ class Files:
             return text
         lines = text.splitlines(keepends=True)
         start = max((first or 1) - 1, 0)
-        return "".join(lines[start : last if last else None])
+        return "".join(lines[start : last or None])
 
     def keep_artifact(self, build_id: int, name: str, source: Path, *, producer: str) -> Artifact:
         """Copy a file or folder as an artifact; one of the same name is replaced."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo.azure_devops.events import PUBLISHERS, Event
 from demo.azure_devops.model.hooks import Notification, Subscription
-from demo.azure_devops.outbound import CallFailed, send
+from demo.azure_devops.outbound import CallFailedError, send
 from demo.azure_devops.values import new_guid, wire_time
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Hooks:
                 auth=(user, password) if user or password else None,
                 timeout=self._org.config.call_timeout,
             )
-        except CallFailed as error:
+        except CallFailedError as error:
             return None, str(error)
         return reply.status, "" if reply.status < 300 else f"The consumer answered {reply.status}."
 

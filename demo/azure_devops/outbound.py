@@ -13,7 +13,7 @@ import requests
 _LIMIT = 2 * 1024 * 1024
 
 
-class CallFailed(Exception):
+class CallFailedError(Exception):
     """No answer: refused, broken, or too late."""
 
 
@@ -52,7 +52,7 @@ def send(
     auth: tuple[str, str] | None = None,
     timeout: float = 20.0,
 ) -> Reply:
-    """Send a request and read the answer within `timeout` seconds in all; CallFailed where there is none."""
+    """Send a request and read the answer within `timeout` seconds in all; CallFailedError where there is none."""
     deadline = time.monotonic() + timeout
     with requests.Session() as session:
         session.trust_env = False
@@ -70,7 +70,7 @@ def send(
             with response:
                 return Reply(response.status_code, _read(response, deadline))
         except (requests.RequestException, ValueError) as error:
-            raise CallFailed(str(error)) from error
+            raise CallFailedError(str(error)) from error
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
@@ -78,7 +78,7 @@ def _read(response: requests.Response, deadline: float) -> bytes:
     for chunk in response.iter_content(64 * 1024):
         content += chunk
         if len(content) > _LIMIT:
-            raise CallFailed("The answer is larger than 2 MB.")
+            raise CallFailedError("The answer is larger than 2 MB.")
         if time.monotonic() > deadline:
-            raise CallFailed("The answer took too long.")
+            raise CallFailedError("The answer took too long.")
     return content

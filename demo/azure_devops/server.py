@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from types import TracebackType
+from typing import Self
 
 import uvicorn
 
@@ -85,7 +86,7 @@ class AzureDevOpsServer:
             self._thread.join()
         self._close()
 
-    def __enter__(self) -> AzureDevOpsServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

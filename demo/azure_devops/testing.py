@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ElementTree
+import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -96,15 +96,15 @@ def read_junit(path: Path) -> list[JUnitCase]:
         raise JUnitError(f"{path.name} is larger than {_LIMIT // 1024 // 1024} MB")
     try:
         # Expat limits entity expansion itself since 2.4.1; external entities are never fetched.
-        root = ElementTree.parse(path).getroot()  # noqa: S314
-    except ElementTree.ParseError as error:
+        root = ET.parse(path).getroot()  # noqa: S314
+    except ET.ParseError as error:
         raise JUnitError(f"{path.name} is no XML: {error}") from error
     if root.tag not in ("testsuites", "testsuite"):
         raise JUnitError(f"{path.name} is no JUnit file: its root is <{root.tag}>")
     return list(_cases(root))
 
 
-def _cases(root: ElementTree.Element) -> Iterator[JUnitCase]:
+def _cases(root: ET.Element) -> Iterator[JUnitCase]:
     for case in root.iter("testcase"):
         title, owner = case.get("name", ""), case.get("classname", "")
         outcome, detail = _outcome(case)
@@ -119,7 +119,7 @@ def _cases(root: ElementTree.Element) -> Iterator[JUnitCase]:
         )
 
 
-def _outcome(case: ElementTree.Element) -> tuple[str, ElementTree.Element | None]:
+def _outcome(case: ET.Element) -> tuple[str, ET.Element | None]:
     for tag, outcome in (("failure", "Failed"), ("error", "Failed"), ("skipped", "NotExecuted")):
         detail = case.find(tag)
         if detail is not None:

@@ -9,8 +9,8 @@ from demo.azure_devops.api.build_search import STATUS_BITS, STATUSES, search_bui
 from demo.azure_devops.api.common import build_of, project_of
 from demo.azure_devops.api.orders import REASON_BITS, REASONS, build_order
 from demo.azure_devops.model.build import Build, Pipeline
-from demo.azure_devops.runs.control import RetryRefused
-from demo.azure_devops.runs.starting import RunRefused
+from demo.azure_devops.runs.control import RetryRefusedError
+from demo.azure_devops.runs.starting import RunRefusedError
 from demo.azure_devops.show.build import show_build, show_definition
 from demo.azure_devops.values import comma_list
 from demo.azure_devops.web.errors import bad_request, build_invalid, conflict, no_definition
@@ -61,7 +61,7 @@ def queue_build(org: Organization, call: Call) -> Any:
     try:
         order = build_order(pipeline, body, by=call.caller.identity_id, reason=reason)
         return show_build(org, org.start_run(order))
-    except RunRefused as refused:
+    except RunRefusedError as refused:
         raise build_invalid(refused.messages) from refused
 
 
@@ -96,7 +96,7 @@ def update_stage(org: Organization, call: Call) -> Answer:
         return no_content()
     try:
         org.control.retry_stage(build, stage, all_jobs=body.get("forceRetryAllJobs") is True)
-    except RetryRefused as refused:
+    except RetryRefusedError as refused:
         raise conflict(str(refused)) from refused
     return no_content()
 
@@ -141,7 +141,7 @@ def _type(value: Any) -> str:
 def _retried(org: Organization, build: Build) -> Build:
     try:
         return org.control.retry(build)
-    except RetryRefused as refused:
+    except RetryRefusedError as refused:
         raise conflict(str(refused)) from refused
 
 

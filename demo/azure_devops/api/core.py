@@ -54,7 +54,7 @@ def get_area(org: Organization, call: Call) -> Any:
     """One area; null where it is not known, which clients read as *use the address you have*."""
     wanted = call.route["areaId"].casefold()
     found = next((area for area in show_areas(org) if area["id"] == wanted), None)
-    return found if found else Answer(content=b"null")
+    return found or Answer(content=b"null")
 
 
 @route("GET", "_apis/connectionData", hosts=("main", "release", "tests"))

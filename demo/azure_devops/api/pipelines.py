@@ -8,7 +8,7 @@ from demo.azure_devops.api.common import pipeline_of, project_of, run_of
 from demo.azure_devops.api.orders import run_order
 from demo.azure_devops.model.build import Pipeline, PipelineVariable
 from demo.azure_devops.model.core import Project
-from demo.azure_devops.runs.starting import RunRefused
+from demo.azure_devops.runs.starting import RunRefusedError
 from demo.azure_devops.show.run import (
     show_pipeline,
     show_preview,
@@ -93,7 +93,7 @@ def start_run(org: Organization, call: Call) -> Any:
         if body.get("previewRun") is True:
             return show_preview(org.starter.prepare(order).plan.yaml())
         return show_run(org, org.start_run(order))
-    except RunRefused as refused:
+    except RunRefusedError as refused:
         raise pipeline_invalid(str(refused)) from refused
 
 
@@ -105,7 +105,7 @@ def preview(org: Organization, call: Call) -> Any:
     try:
         order = run_order(pipeline, body, by=call.caller.identity_id)
         return show_preview(org.starter.prepare(order).plan.yaml())
-    except RunRefused as refused:
+    except RunRefusedError as refused:
         raise pipeline_invalid(str(refused)) from refused
 
 

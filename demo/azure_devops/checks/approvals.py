@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from demo.azure_devops.organization import Organization
 
 
-class DecisionRefused(Exception):
+class DecisionRefusedError(Exception):
     """A decision is not allowed; `is_right` tells a missing right from a wrong state."""
 
     def __init__(self, message: str, *, is_right: bool = False) -> None:
@@ -74,7 +74,7 @@ class Approvals:
         return self._state.approvals.put(approval)
 
     def decide(self, approval_id: str, decision: Decision) -> Approval:
-        """Approve, reject or hand on; DecisionRefused says why not."""
+        """Approve, reject or hand on; DecisionRefusedError says why not."""
         with self._state.changed:
             approval = self._state.approvals.get(approval_id)
             if approval is None:
@@ -105,7 +105,7 @@ class Approvals:
 
     def _decided(self, approval: Approval, decision: Decision) -> Approval:
         if approval.status != "pending":
-            raise DecisionRefused(f"Approval {approval.id} is already {approval.status}.")
+            raise DecisionRefusedError(f"Approval {approval.id} is already {approval.status}.")
         step = self._step(approval, decision)
         if decision.reassign_to is not None:
             return self._with(approval, step, self._reassigned(step, decision))
@@ -125,18 +125,18 @@ class Approvals:
         if not approval.requester_blocked or decision.status == "rejected" or approval.build_id is None:
             return
         if self._org.build(approval.build_id).requested_by == decision.by:
-            raise DecisionRefused("The requester of the run cannot approve it.", is_right=True)
+            raise DecisionRefusedError("The requester of the run cannot approve it.", is_right=True)
 
     def _step(self, approval: Approval, decision: Decision) -> ApprovalStep:
         wanted = decision.assigned or decision.by
         own = [step for step in approval.steps if step.approver_id == wanted and step.status == "pending"]
         if not own or wanted != decision.by:
             name = self._org.identities.get(decision.by).name
-            raise DecisionRefused(
+            raise DecisionRefusedError(
                 f"{name} is not among the approvers whose decision approval {approval.id} waits for.", is_right=True
             )
         if own[0].initiated is None:
-            raise DecisionRefused(f"Approval {approval.id} waits for another approver first.")
+            raise DecisionRefusedError(f"Approval {approval.id} waits for another approver first.")
         return own[0]
 
     def _reassigned(self, step: ApprovalStep, decision: Decision) -> ApprovalStep:

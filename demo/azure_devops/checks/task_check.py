@@ -14,7 +14,7 @@ from demo.azure_devops.engine.expressions.evaluate import Scope, evaluate
 from demo.azure_devops.engine.expressions.values import to_boolean
 from demo.azure_devops.model.build import Build
 from demo.azure_devops.model.checks import CheckConfiguration, CheckStatus, CheckSuite, CheckTask
-from demo.azure_devops.outbound import CallFailed, Reply, send
+from demo.azure_devops.outbound import CallFailedError, Reply, send
 from demo.azure_devops.runs.predefined import run_variables
 from demo.azure_devops.state import token_digest
 from demo.azure_devops.values import new_guid, wire_time
@@ -93,7 +93,7 @@ class TaskCheck:
             if self._waits:
                 return self._await(task)
             return self._judge(reply)
-        except CallFailed as error:
+        except CallFailedError as error:
             return "failed", f"The check's target gave no answer: {error}"
         finally:
             self._close(task, token)
@@ -107,7 +107,7 @@ class TaskCheck:
         values = self._values(task, token)
         method = self._inputs.get("method", "POST").upper()
         if method not in _METHODS:
-            raise CallFailed(f"The method '{method}' is not known.")
+            raise CallFailedError(f"The method '{method}' is not known.")
         suffix = _filled(self._inputs.get("urlsuffix", ""), values)
         url = f"{endpoint.url.rstrip('/')}/{suffix.lstrip('/')}" if suffix else endpoint.url
         log(self._line(f"{method} {url}"))
@@ -127,9 +127,9 @@ class TaskCheck:
         try:
             given = json.loads(text) if text.strip() else DEFAULT_HEADERS
         except json.JSONDecodeError as error:
-            raise CallFailed(f"The check's headers are no JSON: {error}") from error
+            raise CallFailedError(f"The check's headers are no JSON: {error}") from error
         if not isinstance(given, dict):
-            raise CallFailed("The check's headers are no JSON object.")
+            raise CallFailedError("The check's headers are no JSON object.")
         filled = {str(name): _filled(str(value), values) for name, value in given.items()}
         return {name: value.replace("\r", "").replace("\n", "") for name, value in filled.items()}
 

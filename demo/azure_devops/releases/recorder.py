@@ -23,7 +23,7 @@ _STATUS = {
 }
 
 
-class NotInRelease(Exception):
+class NotInReleaseError(Exception):
     """A step asked for something that the local server has for YAML runs only."""
 
 
@@ -67,7 +67,7 @@ class DeploymentRecorder:
 
     def rename_run(self, build_number: str) -> None:
         """A release keeps its name."""
-        raise NotInRelease(f"The local server does not rename a classic release (to '{build_number}').")
+        raise NotInReleaseError(f"The local server does not rename a classic release (to '{build_number}').")
 
     def add_tag(self, tag: str) -> None:
         """Add a release tag, once."""
@@ -83,7 +83,7 @@ class DeploymentRecorder:
 
     def publish_artifact(self, name: str, path: Path) -> None:
         """Releases consume artifacts; they publish none."""
-        raise NotInRelease(f"A classic release cannot publish the artifact '{name}' ({path.name}).")
+        raise NotInReleaseError(f"A classic release cannot publish the artifact '{name}' ({path.name}).")
 
     def upload(self, record_id: str, path: Path, *, kind: str) -> None:
         """Keep the text of an attached file in the task's log."""
@@ -91,11 +91,11 @@ class DeploymentRecorder:
 
     def deployment_started(self, deployment: Deployment) -> str:
         """Phases of a release are no deployment jobs."""
-        raise NotInRelease(f"A classic release has no deployment job ('{deployment.job}').")
+        raise NotInReleaseError(f"A classic release has no deployment job ('{deployment.job}').")
 
     def deployment_finished(self, deployment_id: str, result: RecordResult) -> None:
         """As above."""
-        raise NotInRelease(f"A classic release has no deployment job ({deployment_id}: {result}).")
+        raise NotInReleaseError(f"A classic release has no deployment job ({deployment_id}: {result}).")
 
     def wait_for_checks(self, checkpoint: Checkpoint) -> Literal["approved"]:
         """Approvals of a release are handled before its steps."""

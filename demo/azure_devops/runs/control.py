@@ -16,7 +16,7 @@ _INTERRUPTED = "The local server ended while this was in progress. Start a new r
 _GOOD = ("succeeded", "succeededWithIssues")
 
 
-class RetryRefused(Exception):
+class RetryRefusedError(Exception):
     """A stage or run cannot be retried now; the text says why."""
 
 
@@ -51,10 +51,12 @@ class Control:
         """Run a stage that did not succeed again, and all that come after it."""
         plan = self._retryable(build)
         if stage not in {item.name for item in plan.stages}:
-            raise RetryRefused(f"Stage '{stage}' does not exist in run {build.id}.")
+            raise RetryRefusedError(f"Stage '{stage}' does not exist in run {build.id}.")
         result = build.outcomes.get(stage, {}).get("result")
         if result in _GOOD and not all_jobs:
-            raise RetryRefused(f"Stage '{stage}' of run {build.id} succeeded; there is no failed job to run again.")
+            raise RetryRefusedError(
+                f"Stage '{stage}' of run {build.id} succeeded; there is no failed job to run again."
+            )
         return self._again(build, frozenset(_with_later(plan, stage)), all_jobs=all_jobs)
 
     def retry(self, build: Build) -> Build:
@@ -62,7 +64,7 @@ class Control:
         plan = self._retryable(build)
         wanted = [item.name for item in plan.stages if build.outcomes.get(item.name, {}).get("result") not in _GOOD]
         if not wanted:
-            raise RetryRefused(f"All stages of run {build.id} succeeded; there is nothing to run again.")
+            raise RetryRefusedError(f"All stages of run {build.id} succeeded; there is nothing to run again.")
         return self._again(build, frozenset(wanted), all_jobs=False)
 
     def close_interrupted(self) -> list[Build]:
@@ -96,9 +98,11 @@ class Control:
 
     def _retryable(self, build: Build) -> PipelinePlan:
         if build.status != "completed":
-            raise RetryRefused(f"Run {build.id} is still in progress; a stage can be retried once the run has ended.")
+            raise RetryRefusedError(
+                f"Run {build.id} is still in progress; a stage can be retried once the run has ended."
+            )
         if not build.outcomes:
-            raise RetryRefused(f"Run {build.id} was interrupted; its stages cannot be retried. Start a new run.")
+            raise RetryRefusedError(f"Run {build.id} was interrupted; its stages cannot be retried. Start a new run.")
         return self._org.starter.plan_of(build)
 
     def _again(self, build: Build, stages: frozenset[str], *, all_jobs: bool) -> Build:
@@ -106,7 +110,7 @@ class Control:
 
         def reopened(row: Build) -> Build:
             if row.status != "completed":
-                raise RetryRefused(f"Run {row.id} is already being retried.")
+                raise RetryRefusedError(f"Run {row.id} is already being retried.")
             return replace(
                 row,
                 status="notStarted",

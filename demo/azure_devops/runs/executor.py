@@ -18,7 +18,7 @@ from demo.azure_devops.engine.runner import RunContext, RunOutcome, from_documen
 from demo.azure_devops.model.build import Build, BuildResult
 from demo.azure_devops.runs.predefined import run_variables
 from demo.azure_devops.runs.recorder import RunRecorder
-from demo.azure_devops.runs.starting import RunRefused
+from demo.azure_devops.runs.starting import RunRefusedError
 from demo.azure_devops.values import derived_guid
 
 if TYPE_CHECKING:
@@ -137,10 +137,10 @@ class _Job:
         recorder = RunRecorder(self._org, build, closing=closing, waiting=slot.waiting)  # type: ignore[arg-type]
         try:
             outcome = self._execute(build, recorder)
-        except RunRefused as refused:
+        except RunRefusedError as refused:
             self._explain(recorder, str(refused))
             self.finish(None, "failed")
-        except Exception as error:  # noqa: BLE001  (a fault of the server must end the run and be seen)
+        except Exception as error:
             _LOGGER.exception("build %s broke", self.build_id)
             self._explain(recorder, f"The local server failed: {error}\n{traceback.format_exc()}")
             self.finish(None, "failed")

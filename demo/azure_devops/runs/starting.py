@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ALWAYS_SETTABLE = frozenset({"system.debug", "agent.diagnostic"})
 
 
-class RunRefused(Exception):
+class RunRefusedError(Exception):
     """A run cannot start; `messages` say why, one a problem."""
 
     def __init__(self, *messages: str) -> None:
@@ -59,20 +59,20 @@ class Starter:
         self._org = organization
 
     def prepare(self, order: RunOrder) -> Prepared:
-        """Read and check everything without starting anything; RunRefused says what is wrong."""
+        """Read and check everything without starting anything; RunRefusedError says what is wrong."""
         self._check_variables(order)
         repository, ref = self._org.repository_of(order.pipeline), self._ref(order)
         git = self._org.git(repository)
         commit = git.resolve(order.commit or ref)
         if commit is None:
-            raise RunRefused(
+            raise RunRefusedError(
                 f"{order.pipeline.path}: Could not get the latest source version for repository {repository.name} "
                 f"hosted on Azure Repos using ref {order.commit or ref}."
             )
         plan = self._plan(order, git, commit=commit, ref=ref)
         unknown = [name for name in order.stages_to_skip if name not in {stage.name for stage in plan.stages}]
         if unknown:
-            raise RunRefused(f"Stages to skip do not exist in the pipeline: {', '.join(unknown)}.")
+            raise RunRefusedError(f"Stages to skip do not exist in the pipeline: {', '.join(unknown)}.")
         return Prepared(plan, ref, commit)
 
     def start(self, order: RunOrder) -> Build:
@@ -99,7 +99,7 @@ class Starter:
         try:
             text = order.yaml_override or git.read(commit, pipeline.path)
         except GitError as error:
-            raise RunRefused(
+            raise RunRefusedError(
                 f"File {pipeline.path} not found in repository {git.path.name} branch {ref} version {commit}."
             ) from error
         plain = {name: item.value or "" for name, item in self._variables(order).items() if not item.is_secret}
@@ -109,7 +109,7 @@ class Starter:
             definition = load_pipeline(text, read_template=_reader(git, commit), path=pipeline.path)
             return expand(definition, parameters=given, variables=plain, predefined=predefined)
         except PipelineError as error:
-            raise RunRefused(*error.messages) from error
+            raise RunRefusedError(*error.messages) from error
 
     def _build(self, order: RunOrder, prepared: Prepared) -> Build:
         org, now = self._org, self._org.clock()
@@ -164,7 +164,7 @@ class Starter:
         settable = {name.casefold() for name, item in order.pipeline.variables.items() if item.allow_override}
         refused = [name for name in order.variables if name.casefold() not in settable | _ALWAYS_SETTABLE]
         if refused:
-            raise RunRefused(
+            raise RunRefusedError(
                 f"You can't set the following variables ({', '.join(refused)}). If you want to be able to set these "
                 "variables, then edit the pipeline and select Settable at queue time on the variables tab of the "
                 "pipeline editor."

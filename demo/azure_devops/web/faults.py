@@ -27,6 +27,9 @@ REPLACED = (
 KINDS = (*DROPS, *BROKEN, *REPLACED, "delay", "slow_down")
 _KEPT = 20_000
 _REALM = 'Basic realm="https://tfsprodsin1.app.visualstudio.com/"'
+_NO_RIGHT = "TF401027: You need the Queue builds permission to perform this action."
+_NOT_THERE = "VS800075: The resource does not exist, or you do not have permission to see it."
+_NO_CONTROLLER = b"The controller for path '/x' was not found or does not implement IController."
 SIGN_IN = (
     '<!DOCTYPE html>\r\n<html lang="en-US"><head><title>Azure DevOps Services | Sign In</title></head>'
     "<body><p>Sign in to continue to Azure DevOps.</p></body></html>"
@@ -55,9 +58,9 @@ class Fault:
 
 
 def read_fault(item: Any) -> Fault:
-    """A fault from JSON; ValueError says what is wrong."""
+    """A fault from JSON; ValueError and TypeError say what is wrong."""
     if not isinstance(item, dict):
-        raise ValueError("each fault is an object with 'fault' and, as wanted, " + ", ".join(Fault.__annotations__))
+        raise TypeError("each fault is an object with 'fault' and, as wanted, " + ", ".join(Fault.__annotations__))
     unknown = set(item) - set(Fault.__annotations__)
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
@@ -161,22 +164,19 @@ def answer_bytes(answer: Answer) -> bytes:
 
 
 def _refusal(kind: str) -> Answer:
-    if kind == "unauthorized_empty":
-        return Answer(status=401, content=b"", media_type="text/plain", headers={"WWW-Authenticate": _REALM})
-    if kind == "unauthorized_list":
-        return Answer({"count": 0, "value": []}, status=401, headers={"WWW-Authenticate": _REALM})
-    if kind == "unauthorized_expired":
-        return _wrapped(token_expired(), {"WWW-Authenticate": _REALM})
-    if kind == "unauthorized_user":
-        return _wrapped(unauthorized(), {"WWW-Authenticate": _REALM})
-    if kind == "forbidden":
-        return _wrapped(forbidden("TF401027: You need the Queue builds permission to perform this action."), {})
-    if kind == "not_found_text":
-        text = b"The controller for path '/x' was not found or does not implement IController."
-        return Answer(status=404, content=text, media_type="text/plain")
-    if kind == "server_error":
-        return Answer(status=500, content=b"Internal Server Error", media_type="text/plain")
-    return _wrapped(not_found("VS800075: The resource does not exist, or you do not have permission to see it."), {})
+    challenge = {"WWW-Authenticate": _REALM}
+    plain = {"media_type": "text/plain"}
+    answers = {
+        "unauthorized_empty": lambda: Answer(status=401, content=b"", headers=challenge, **plain),
+        "unauthorized_list": lambda: Answer({"count": 0, "value": []}, status=401, headers=challenge),
+        "unauthorized_expired": lambda: _wrapped(token_expired(), challenge),
+        "unauthorized_user": lambda: _wrapped(unauthorized(), challenge),
+        "forbidden": lambda: _wrapped(forbidden(_NO_RIGHT), {}),
+        "not_found": lambda: _wrapped(not_found(_NOT_THERE), {}),
+        "not_found_text": lambda: Answer(status=404, content=_NO_CONTROLLER, **plain),
+        "server_error": lambda: Answer(status=500, content=b"Internal Server Error", **plain),
+    }
+    return answers[kind]()
 
 
 def _wrapped(error: Any, headers: Mapping[str, str], *, bom: bool = False) -> Answer:

@@ -53,7 +53,7 @@ class Router:
         """Register a handler for a method and a path such as ``{project}/_apis/build/Builds/{buildId}``."""
 
         def register(handler: Handler) -> Handler:
-            self._routes.append(Route(method, tuple(path.split("/")), handler, hosts))
+            self._routes.append(Route(method, tuple(part for part in path.split("/") if part), handler, hosts))
             return handler
 
         return register
