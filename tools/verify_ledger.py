@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 NOTE = re.compile(rb"([^\n]+)\n([1-9]\d{0,17})\n([A-Za-z0-9+/]{43}=)\n\n((?:\xe2\x80\x94 [^ \n]+ [\w+/]+=*\n)+)")
-TAIL = re.compile(rb',"seq":(\d+),"subject":\{"id":"(?:[^"\\]|\\.)*","type":"(?:[^"\\]|\\.)*"\},"v":1\}\n')
+SEQ = b',"seq":'  # no string can hold this: its quotes would be escaped; the last one is the entry's own
 class Bad(Exception): """Arguments: the verdict that fails (or "input"), and what is wrong."""
 def node(left, right): return sha256(b"\1" + left + right).digest()
 def grow(rows, lines):
@@ -74,7 +74,7 @@ class Log:
             for cut in sorted({*own, *(mark for mark in marks if mark < max(own, default=0))}):
                 start, piece = self.size, [*itertools.islice(lines, cut - self.size)]
                 self.rows, self.size, since = grow(self.rows, piece), start + len(piece), since + piece
-                in_order = [*map(int, TAIL.findall(b"".join(piece)))] == [*range(start + 1, cut + 1)]
+                in_order = all(x.startswith(b"%d," % seq, x.rfind(SEQ) + 7) for seq, x in enumerate(piece, start + 1))
                 wrong = cut in own and (self.size < cut or own[cut].root != root_of(self.rows))
                 if wrong or not in_order: self.name_first(export, old, since)
                 for seq, line in enumerate(piece if forms or not in_order else (), start + 1): parse(line, seq)

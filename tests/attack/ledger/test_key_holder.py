@@ -205,3 +205,17 @@ def _checkpoint(note: str) -> Checkpoint:
 
 def _empty() -> Checkpoint:
     return Checkpoint(f"{NAME}/1", 0, EMPTY_ROOT)
+
+
+def test_renumber_with_key__signed_entry_with_a_wrong_number__is_refused(full: Bench) -> None:
+    bodies = full.bodies()
+    bodies[41] = changed(bodies[41], seq=43, after={"seq": 42, "subject": {"id": "x", "type": "y"}, "z": ',"seq":42,'})
+    rewrite(full, bodies)
+    assert judge(full).first_bad == 42
+    script_says(full, "first bad entry: 42: its text is not that of ledger entry 42")
+
+
+def test_numbers_inside_a_value__that_look_like_the_entrys_own__are_not_mistaken(full: Bench) -> None:
+    full.append(1, after={"a": 1, "seq": 7, "subject": {"id": "x", "type": "y"}, "v": 1}, reason=',"seq":9,"subject":{')
+    assert judge(full).holds
+    assert full.verify(full.export()).returncode == 0
