@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -159,6 +160,10 @@ def test_child_environment__holds_no_variable_of_the_user(monkeypatch: pytest.Mo
     monkeypatch.setenv("SOME_TOKEN", "secret")
     assert "SOME_TOKEN" not in child_environment()
     assert child_environment(MINE="1")["MINE"] == "1"
+
+
+def test_child_environment__programs_of_this_python_are_found_first() -> None:
+    assert shutil.which("mlflow", path=child_environment()["PATH"]) == str(Path(sys.executable).parent / "mlflow")
 
 
 def test_is_free__somebody_listens__is_false() -> None:
