@@ -165,16 +165,16 @@ def answer_bytes(answer: Answer) -> bytes:
 
 def _refusal(kind: str) -> Answer:
     challenge = {"WWW-Authenticate": _REALM}
-    plain = {"media_type": "text/plain"}
+    text = "text/plain"
     answers = {
-        "unauthorized_empty": lambda: Answer(status=401, content=b"", headers=challenge, **plain),
+        "unauthorized_empty": lambda: Answer(status=401, content=b"", headers=challenge, media_type=text),
         "unauthorized_list": lambda: Answer({"count": 0, "value": []}, status=401, headers=challenge),
         "unauthorized_expired": lambda: _wrapped(token_expired(), challenge),
         "unauthorized_user": lambda: _wrapped(unauthorized(), challenge),
         "forbidden": lambda: _wrapped(forbidden(_NO_RIGHT), {}),
         "not_found": lambda: _wrapped(not_found(_NOT_THERE), {}),
-        "not_found_text": lambda: Answer(status=404, content=_NO_CONTROLLER, **plain),
-        "server_error": lambda: Answer(status=500, content=b"Internal Server Error", **plain),
+        "not_found_text": lambda: Answer(status=404, content=_NO_CONTROLLER, media_type=text),
+        "server_error": lambda: Answer(status=500, content=b"Internal Server Error", media_type=text),
     }
     return answers[kind]()
 
