@@ -40,6 +40,7 @@ from services.evidence.record import (
     MetricLine,
     PowerLine,
     PublishedRule,
+    Recommendation,
     SliceLine,
     finite,
     gap_of,
@@ -265,17 +266,23 @@ def _metric_line(paired: Paired, rows: Aligned) -> MetricLine:
     )
 
 
+def _advice(options: Options, parts: _Parts) -> tuple[Recommendation, str]:
+    primary, difference = parts.metrics[0], parts.difference
+    figures = np.array([primary.candidate.value, primary.current.value])
+    said = difference_in_words(primary.name, difference.value, (difference.low, difference.high), figures=figures)
+    return recommend(parts.verdict, list(parts.findings), said, accept_not_worse=options.accept_not_worse)
+
+
+def _power(rows: Aligned, options: Options, difference: Difference) -> PowerLine:
+    power = power_of(difference, rows.rows, margin=options.margin)
+    return PowerLine(finite(power.detectable_difference), power.rows_needed, power.target)
+
+
 def _record(rows: Aligned, options: Options, parts: _Parts) -> Comparison:
     primary, difference = parts.metrics[0], parts.difference
     up = primary.higher_is_better
     wins, ties, losses = parts.resampled.score(higher_is_better=up)
-    power = power_of(difference, rows.rows, margin=options.margin)
-    figures = np.array([primary.candidate.value, primary.current.value])
-    said = difference_in_words(primary.name, difference.value, (difference.low, difference.high), figures=figures)
-    recommendation, reason = recommend(
-        parts.verdict, list(parts.findings), said, accept_not_worse=options.accept_not_worse
-    )
-    computable = wins + ties + losses
+    recommendation, reason = _advice(options, parts)
     return Comparison(
         task=rows.task.value,
         metric=primary.name,
@@ -291,13 +298,13 @@ def _record(rows: Aligned, options: Options, parts: _Parts) -> Comparison:
         difference=gap_of(difference),
         p_value=finite(difference.p_value),
         win_probability=finite(win_probability(difference, higher_is_better=up)),
-        win_rate=wins / computable if computable else None,
+        win_rate=wins / (wins + ties + losses) if wins + ties + losses else None,
         wins=wins,
         ties=ties,
         losses=losses,
         published_rule=_published(rows, options, parts),
         bootstrap=_bootstrap(rows, options, parts.resampled),
-        power=PowerLine(finite(power.detectable_difference), power.rows_needed, power.target),
+        power=_power(rows, options, difference),
         seed=options.seed,
         resamples=options.resamples,
         findings=parts.findings,

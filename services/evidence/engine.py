@@ -1,7 +1,7 @@
 """Runs the compiled bootstrap: plain threads over blocks of 64 resamples, each block with its own seed.
 
-Results do not depend on the number of threads. Memory above the inputs: 64 bytes a unit and thread for the tile, and 12
-bytes a row and version for orders and masks; above two million units one thread, so 1M rows stay below 200 MB.
+Results do not depend on the number of threads. Memory above the inputs: 64 bytes a unit and thread for the tile, and 4
+bytes a row and version for orders; above two million units one thread, so 1M rows stay below 200 MB.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ _WORTH_A_THREAD = 4_000_000
 """Units times resamples below which a second thread costs more than it brings."""
 _ONE_TILE_ONLY = 2_000_000
 _WORTH_SORTING_TWICE = 50_000
-_STATE_WORDS = 34
 BlockWork = Callable[[lanes.Tile, int], FloatArray]
 """From a drawn tile and its largest count to the values of 64 resamples, shape [values, 64]."""
 
@@ -45,8 +44,7 @@ class Side:
     """One version's rows in score order, ready for the kernels."""
 
     order: npt.NDArray[np.int32]
-    """Tile rows by ascending score, negatives first among ties, with places to read ahead."""
-    masks: npt.NDArray[np.int16]
+    """Rows by ascending score, negatives first among ties: twice the tile row plus 1 for a positive; read ahead."""
     ties: IntArray
     """Tie groups with both classes, [t, 2]."""
 
@@ -95,9 +93,9 @@ def _negatives_first(ranks: RankOrder, positive: npt.NDArray[np.bool_]) -> tuple
 
 def _side(order: IntArray, ends: IntArray, positive: npt.NDArray[np.bool_], units: Units) -> Side:
     ordered = positive[order]
-    placed = units.place[order]
-    padded = np.concatenate((placed, np.full(lanes.AHEAD, placed[-1], dtype=np.int32)))
-    return Side(padded, -ordered.astype(np.int16), _mixed_ties(ordered, ends))
+    placed = 2 * units.place[order] + ordered
+    padded = np.concatenate((placed, np.full(lanes.AHEAD, placed[-1]))).astype(np.int32)
+    return Side(padded, _mixed_ties(ordered, ends))
 
 
 def _mixed_ties(ordered: npt.NDArray[np.bool_], ends: IntArray) -> IntArray:
@@ -111,10 +109,10 @@ def _mixed_ties(ordered: npt.NDArray[np.bool_], ends: IntArray) -> IntArray:
 
 def _auc_block(tile: lanes.Tile, side: Side, largest: int) -> FloatArray:
     pairs = np.empty((3, LANES), dtype=np.int64)
-    lanes.auc_pairs(tile, side.order, side.masks, largest, pairs)
+    lanes.auc_pairs(tile, side.order, largest, pairs)
     level = np.zeros(LANES, dtype=np.int64)
     if len(side.ties):
-        kernels.tied_pairs(tile, side.order, side.masks, side.ties, level)
+        kernels.tied_pairs(tile, side.order, side.ties, level)
     return auc_from_pairs(pairs, level)
 
 
@@ -136,7 +134,7 @@ def weighted_auc(labels: FloatArray, scores: Pair, draw: Draw, weights: FloatArr
     def work(tile: lanes.Tile, _largest: int) -> FloatArray:
         found = np.empty((2, LANES))
         for place, side in enumerate(sides):
-            kernels.weighted_auc(tile, side.order, side.masks, ranks[place].ends, masses[place], found[place])
+            kernels.weighted_auc(tile, side.order, ranks[place].ends, masses[place], found[place])
         return found
 
     found = run_blocks(units, draw, work, values=2)
@@ -167,7 +165,7 @@ def run_blocks(units: Units, draw: Draw, work: BlockWork, *, values: int) -> Flo
 
     def take_blocks() -> None:
         tile = np.empty((units.count, LANES), dtype=np.uint8)
-        state = np.empty(_STATE_WORDS, dtype=np.uint64)
+        state = np.empty(lanes.STATE_WORDS, dtype=np.uint64)
         while True:
             with lock:
                 block = next(todo, None)
@@ -206,7 +204,7 @@ def row_counts(rows: int, draw: Draw) -> npt.NDArray[np.uint8]:
     """The counts themselves, shape [n, resamples]: for tests and for looking; 1 byte a row and resample."""
     units = units_of(draw, rows)
     blocks = -(-draw.resamples // LANES)
-    state = np.empty(_STATE_WORDS, dtype=np.uint64)
+    state = np.empty(lanes.STATE_WORDS, dtype=np.uint64)
     found = np.empty((rows, blocks * LANES), dtype=np.uint8)
     for block in range(blocks):
         tile = np.empty((units.count, LANES), dtype=np.uint8)

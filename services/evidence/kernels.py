@@ -12,17 +12,14 @@ Floats = npt.NDArray[np.float64]
 
 
 @compiled
-def tied_pairs(
-    tile: Tile, order: npt.NDArray[np.int32], masks: npt.NDArray[np.int16], ties: Numbers, found: Numbers
-) -> None:
+def tied_pairs(tile: Tile, order: npt.NDArray[np.int32], ties: Numbers, found: Numbers) -> None:
     """Positive-negative pairs of equal score a lane, over tie groups `ties` [t, 2] (start, end in the order)."""
     both = np.zeros((2, LANES), np.int64)
     found[:] = 0
     for group in range(ties.shape[0]):
         both[:, :] = 0
         for place in range(ties[group, 0], ties[group, 1]):
-            side = np.int64(masks[place]) + 1
-            row = order[place]
+            row, side = order[place] >> 1, order[place] & 1
             for lane in range(LANES):
                 both[side, lane] += np.int64(tile[row, lane])
         for lane in range(LANES):
@@ -30,10 +27,9 @@ def tied_pairs(
 
 
 @compiled
-def weighted_auc(  # noqa: PLR0917 - compiled functions take plain positions
+def weighted_auc(
     tile: Tile,
     order: npt.NDArray[np.int32],
-    masks: npt.NDArray[np.int16],
     ends: Numbers,
     weights: Floats,
     found: Floats,
@@ -46,14 +42,13 @@ def weighted_auc(  # noqa: PLR0917 - compiled functions take plain positions
         end = int(ends[tie])
         group[:, :] = 0.0
         for place in range(start, end):
-            side = np.int64(masks[place]) + 1
-            row, weight = order[place], weights[place]
+            row, side, weight = order[place] >> 1, order[place] & 1, weights[place]
             for lane in range(LANES):
                 group[side, lane] += weight * tile[row, lane]
         for lane in range(LANES):
-            won[lane] += group[0, lane] * (below[lane] + 0.5 * group[1, lane])
-            below[lane] += group[1, lane]
-            above[lane] += group[0, lane]
+            won[lane] += group[1, lane] * (below[lane] + 0.5 * group[0, lane])
+            below[lane] += group[0, lane]
+            above[lane] += group[1, lane]
         start = end
     for lane in range(LANES):
         pairs = below[lane] * above[lane]

@@ -29,6 +29,11 @@ Numbers = npt.NDArray[np.int64]
 LANES = 64
 AHEAD = 16
 """Rows prefetched ahead; orders carry as many readable places at their end."""
+QUARTER = 12
+"""Words of state for 16 lanes: 8 of generators, 4 that hold 16 short totals."""
+SINGLE = 4 * QUARTER
+"""Where the two words of the generator for single draws stand."""
+STATE_WORDS = SINGLE + 2
 THRESHOLDS = 8
 """Counts 1..8 come out of the first draw; the rest of the Poisson tail is below one in a million."""
 
@@ -85,19 +90,19 @@ def draw_lanes(  # numba asks for every parameter by name
     rows: Any,  # noqa: ARG001 - as above
     state: Any,  # noqa: ARG001 - as above
     thresholds: Any,  # noqa: ARG001 - as above
-    totals: Any,  # noqa: ARG001 - as above
 ) -> Any:
     """Poisson counts for 16 lanes of `rows` rows, from 16 random bits each (four xoroshiro128+ a step).
 
-    Addresses: first byte in the tile; 8 words of state; 8 int16 thresholds; 16 uint16 totals to add to.
+    Addresses: first byte in the tile; state, 8 words of generators followed by 16 uint16 totals to add to; 8 int16
+    thresholds.
     xoroshiro128+: Blackman and Vigna 2021, ACM Trans. Math. Softw. 47:36.
     """
-    signature = types.void(types.intp, types.intp, types.intp, types.intp, types.intp)
-    return signature, _draw_code
+    return types.void(*[types.intp] * 4), _draw_code
 
 
 def _draw_code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    tile, rows, state, thresholds, totals = arguments
+    tile, rows, state, thresholds = arguments
+    totals = builder.add(state, _LONG(64))
     levels = [_spread(builder, _SHORTS, _load(builder, thresholds, _SHORT, _LONG(k))) for k in range(THRESHOLDS)]
     carried = [_load(builder, state, _WORDS, _LONG(0)), _load(builder, state, _WORDS, _LONG(1))]
     loop = _Loop(builder, rows, [*carried, _load(builder, totals, _SHORTS, _LONG(0))])
@@ -125,30 +130,31 @@ def _count_levels(builder: Any, bits: Any, levels: list[Any]) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
-def add_rows(  # noqa: PLR0917 - numba asks for every parameter by name
+def add_rows(
     _context: Any,
     tile: Any,  # noqa: ARG001 - typed here, used in the code below
     order: Any,  # noqa: ARG001 - as above
-    masks: Any,  # noqa: ARG001 - as above
     rows: Any,  # noqa: ARG001 - as above
-    ahead: Any,  # noqa: ARG001 - as above
     sums: Any,  # noqa: ARG001 - as above
 ) -> Any:
     """One short run of rows in score order: pairs won, negatives and positives in 64 lanes of uint16.
 
-    Addresses: the tile; int32 tile rows in score order (readable `ahead` rows further, for the prefetch); int16
-    masks (-1 positive, 0 negative); 3 * 64 uint16 to write. The caller keeps runs short enough for 16 bits.
+    Addresses: the tile; the int32 order, twice the tile row plus 1 for a positive, readable AHEAD places further for
+    the prefetch; 3 * 64 uint16 to write. The caller keeps runs short enough for 16 bits.
     """
-    return types.void(*[types.intp] * 6), _add_code
+    return types.void(*[types.intp] * 4), _add_code
 
 
 def _add_code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    tile, order, masks, rows, ahead, sums = arguments
+    tile, order, rows, sums = arguments
     loop = _Loop(builder, rows, [_same(_COUNTS, 0)] * 3)
     row, won, negatives, positives = loop.phis
-    _prefetch(builder, _line(builder, tile, order, builder.add(row, ahead)))
-    counts = builder.zext(_load(builder, _line(builder, tile, order, row), _ROW, _LONG(0)), _COUNTS)
-    positive = builder.and_(counts, _spread(builder, _COUNTS, _load(builder, masks, _SHORT, row)))
+    far = _load(builder, order, _INT, builder.add(row, _LONG(AHEAD)))
+    _prefetch(builder, _line(builder, tile, far))
+    here = _load(builder, order, _INT, row)
+    counts = builder.zext(_load(builder, _line(builder, tile, here), _ROW, _LONG(0)), _COUNTS)
+    mask = builder.sub(_SHORT(0), builder.and_(builder.trunc(here, _SHORT), _SHORT(1)))
+    positive = builder.and_(counts, _spread(builder, _COUNTS, mask))
     negatives_now = builder.add(negatives, builder.sub(counts, positive))
     ended = [builder.add(won, builder.mul(positive, negatives)), negatives_now, builder.add(positives, positive)]
     loop.close(ended)
@@ -157,9 +163,9 @@ def _add_code(context: Any, builder: Any, _signature: Any, arguments: Any) -> An
     return context.get_dummy_value()
 
 
-def _line(builder: Any, tile: Any, order: Any, place: Any) -> Any:
-    """Address of the cache line of the row at this place of the order."""
-    row = builder.sext(_load(builder, order, _INT, place), _LONG)
+def _line(builder: Any, tile: Any, entry: Any) -> Any:
+    """Address of the cache line of the row that an entry of the order names."""
+    row = builder.sext(builder.ashr(entry, _INT(1)), _LONG)
     return builder.add(tile, builder.shl(row, _LONG(6)))
 
 
@@ -189,7 +195,7 @@ def poisson_thresholds(rate: float) -> npt.NDArray[np.int16]:
 
 @compiled
 def seed_block(seed: int, block: int, state: Words) -> None:
-    """Fill the state (34 words: 32 for the lanes, 2 for single draws) by splitmix64 of seed and block."""
+    """Fill the state (STATE_WORDS words) by splitmix64 of seed and block."""
     x = np.uint64(seed) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(block + 1) * np.uint64(0xD1342543DE82EF95)
     for place in range(state.shape[0]):
         x += np.uint64(0x9E3779B97F4A7C15)
@@ -202,11 +208,11 @@ def seed_block(seed: int, block: int, state: Words) -> None:
 @compiled
 def _random(state: Words) -> np.uint64:
     """64 random bits from the last two words of the state (xoroshiro128+)."""
-    first, second = state[32], state[33]
+    first, second = state[SINGLE], state[SINGLE + 1]
     found = first + second
     second ^= first
-    state[32] = ((first << np.uint64(24)) | (first >> np.uint64(40))) ^ second ^ (second << np.uint64(16))
-    state[33] = (second << np.uint64(37)) | (second >> np.uint64(27))
+    state[SINGLE] = ((first << np.uint64(24)) | (first >> np.uint64(40))) ^ second ^ (second << np.uint64(16))
+    state[SINGLE + 1] = (second << np.uint64(37)) | (second >> np.uint64(27))
     return found  # type: ignore[no-any-return, unused-ignore]  # a numpy word
 
 
@@ -230,6 +236,13 @@ def _exact_totals(tile: Tile, first: int, rows: int, totals: Numbers, state: Wor
 
 
 @compiled
+def _clear(short: npt.NDArray[np.uint16]) -> None:
+    """Set the totals inside the state to zero."""
+    for lane in range(LANES):
+        short[4 * QUARTER * (lane // 16) + 32 + lane % 16] = 0
+
+
+@compiled
 def draw_counts(tile: Tile, first: int, last: int, state: Words, thresholds: npt.NDArray[np.int16]) -> int:
     """How often each unit of first..last-1 is drawn, exactly last - first draws a lane; the largest count seen.
 
@@ -238,7 +251,8 @@ def draw_counts(tile: Tile, first: int, last: int, state: Words, thresholds: npt
     (total variation below 3.1e-5).
     """
     totals = np.zeros(LANES, np.int64)
-    short = np.zeros((4, 16), np.uint16)
+    short = state.view(np.uint16)
+    _clear(short)
     rows = last - first
     base = tile.ctypes.data + first * LANES
     for start in range(0, rows, 64):
@@ -246,27 +260,25 @@ def draw_counts(tile: Tile, first: int, last: int, state: Words, thresholds: npt
             draw_lanes(
                 base + start * LANES + quarter * 16,
                 min(64, rows - start),
-                state.ctypes.data + quarter * 64,
+                state.ctypes.data + quarter * 8 * QUARTER,
                 thresholds.ctypes.data,
-                short.ctypes.data + quarter * 32,
             )
         if start % 6400 == 6336 or start + 64 >= rows:
             for lane in range(LANES):
-                totals[lane] += short[lane // 16, lane % 16]
-                short[lane // 16, lane % 16] = 0
+                totals[lane] += short[4 * QUARTER * (lane // 16) + 32 + lane % 16]
+            _clear(short)
     return _exact_totals(tile, first, rows, totals, state)
 
 
 @compiled
-def auc_pairs(
-    tile: Tile, order: npt.NDArray[np.int32], masks: npt.NDArray[np.int16], largest: int, found: Numbers
-) -> None:
+def auc_pairs(tile: Tile, order: npt.NDArray[np.int32], largest: int, found: Numbers) -> None:
     """Pairs won (negatives before positives in the order), negatives and positives a lane: `found` [3, 64] int64.
 
-    `order` holds tile rows by ascending score, negatives first among ties, plus AHEAD places; `masks` -1 for positives.
+    `order`: rows by ascending score, negatives first among ties, as twice the tile row plus 1 for a positive; AHEAD
+    places more at its end.
     Runs are short enough that sums of 16 bits cannot overflow for counts up to `largest`.
     """
-    rows = masks.shape[0]
+    rows = order.shape[0] - AHEAD
     run = 32 if largest <= 15 else (8 if largest <= 63 else 2)
     short = np.zeros((3, LANES), np.uint16)
     found[:, :] = 0
@@ -274,9 +286,7 @@ def auc_pairs(
         add_rows(
             tile.ctypes.data,
             order.ctypes.data + 4 * start,
-            masks.ctypes.data + 2 * start,
             min(run, rows - start),
-            AHEAD,
             short.ctypes.data,
         )
         for lane in range(LANES):

@@ -55,7 +55,7 @@ def test_paired_auc__same_resamples__equals_scikit_learn(rows, decimals, design)
     found = paired_auc(labels, candidate, current, draw)
     assert found.engine == "numba"
     for block in range(2):
-        tile, state = np.empty((units.count, 64), np.uint8), np.empty(34, np.uint64)
+        tile, state = np.empty((units.count, 64), np.uint8), np.empty(lanes.STATE_WORDS, np.uint64)
         engine.fill_tile(tile, state, units, seed=7, block=block)
         for lane in range(0, 64 if block == 0 else 6, 3):
             counts, place = tile[units.place, lane], block * 64 + lane
@@ -107,9 +107,9 @@ def test_auc_pairs__counts_at_the_limit__do_not_overflow(largest):
     rng = np.random.default_rng(1)
     positive = rng.random(rows) < 0.5
     tile = np.full((rows, 64), largest, np.uint8)
-    order = np.concatenate((np.arange(rows), np.full(lanes.AHEAD, rows - 1))).astype(np.int32)
+    order = np.concatenate((2 * np.arange(rows) + positive, np.zeros(lanes.AHEAD))).astype(np.int32)
     found = np.empty((3, 64), np.int64)
-    lanes.auc_pairs(tile, order, -positive.astype(np.int16), largest, found)
+    lanes.auc_pairs(tile, order, largest, found)
     won = sum(int((~positive[:place]).sum()) for place in np.flatnonzero(positive))
     assert (found[0] == won * largest**2).all()
     assert (found[2] == int(positive.sum()) * largest).all()
@@ -151,7 +151,7 @@ def test_paired_auc__weights__equal_scikit_learn_with_sample_weight():
     found = paired_auc(labels, candidate, current, Draw(20, 9), weights=weights)
     units = engine.units_of(Draw(20, 9), 120, engine.rank_order(candidate).order)
     tile = np.empty((120, 64), np.uint8)
-    engine.fill_tile(tile, np.empty(34, np.uint64), units, seed=9, block=0)
+    engine.fill_tile(tile, np.empty(lanes.STATE_WORDS, np.uint64), units, seed=9, block=0)
     for lane in range(20):
         mass = weights * tile[units.place, lane]
         assert abs(found.candidate[lane] - roc_auc_score(labels, candidate, sample_weight=mass)) < 1e-12
