@@ -53,14 +53,20 @@ def read_world(directory: Path) -> World | None:
         return None
 
 
-def discard_half_built(directory: Path) -> None:
-    """Before the servers start: a world that was cut off, or lost its database, begins anew."""
+def discard_half_built(directory: Path) -> bool:
+    """Before the servers start: a world that was cut off, or lost its database, begins anew.
+
+    True when there was something to take away; what the portal and others kept about it is for the caller to remove.
+    """
     if read_world(directory) is not None and (directory / "mlflow" / "mlflow.db").exists():
-        return
-    for part in PARTS:
-        shutil.rmtree(directory / part, ignore_errors=True)
-    for marker in (MARKER, BEGUN):
-        (directory / marker).unlink(missing_ok=True)
+        return False
+    old = [directory / name for name in (*PARTS, MARKER, BEGUN) if (directory / name).exists()]
+    for path in old:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return bool(old)
 
 
 def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> World:

@@ -26,6 +26,7 @@ with ProcessGroup(Path(sys.argv[1])) as group:
     time.sleep(60)
 """
 OBEDIENT = "sleep 60 & sleep 60"
+Start = Callable[[str], tuple[subprocess.Popen[str], int]]
 STUBBORN = "trap '' TERM; while :; do sleep 0.05; done"
 
 
@@ -39,7 +40,7 @@ def until(condition: Callable[[], bool], seconds: float = 30) -> bool:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[str], tuple[subprocess.Popen[str], int]]]:
+def start(tmp_path: Path) -> Iterator[Start]:
     parents: list[subprocess.Popen[str]] = []
     groups: list[int] = []
 
@@ -66,21 +67,21 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], tuple[subprocess.Popen[str
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_parent__asked_to_end__ends_its_children_first(start: Callable, number: signal.Signals) -> None:
+def test_parent__asked_to_end__ends_its_children_first(start: Start, number: signal.Signals) -> None:
     parent, group = start(OBEDIENT)
     parent.send_signal(number)
     parent.wait(30)
     assert members(group) == []
 
 
-def test_parent__killed__takes_its_children_along(start: Callable) -> None:
+def test_parent__killed__takes_its_children_along(start: Start) -> None:
     parent, group = start(OBEDIENT)
     parent.kill()
     parent.wait(30)
     assert until(lambda: not members(group))
 
 
-def test_parent__ctrl_c_pressed_twice__does_not_wait_for_a_stubborn_child(start: Callable) -> None:
+def test_parent__ctrl_c_pressed_twice__does_not_wait_for_a_stubborn_child(start: Start) -> None:
     parent, group = start(STUBBORN)
     time.sleep(0.2)  # let the shell set its trap
     begun = time.monotonic()
@@ -92,7 +93,7 @@ def test_parent__ctrl_c_pressed_twice__does_not_wait_for_a_stubborn_child(start:
     assert time.monotonic() - begun < 8
 
 
-def test_next_start__parent_and_watcher_were_killed__clears_their_children_away(start: Callable) -> None:
+def test_next_start__parent_and_watcher_were_killed__clears_their_children_away(start: Start) -> None:
     parent, left = start(STUBBORN)
     time.sleep(0.2)
     for watcher in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split():

@@ -279,7 +279,7 @@ def test_build__a_server_that_somebody_else_filled__is_refused_and_left_alone(bu
 
 def test_discard_half_built__the_world_is_whole__keeps_it(built: Built) -> None:
     before = sorted(p.name for p in built.folder.iterdir())
-    discard_half_built(built.folder)
+    assert not discard_half_built(built.folder)
     assert sorted(p.name for p in built.folder.iterdir()) == before
 
 
@@ -289,8 +289,12 @@ def test_discard_half_built__the_marker_says_nothing__takes_all_parts_away(tmp_p
         (tmp_path / part).mkdir()
     (tmp_path / "mlflow" / "mlflow.db").touch()
     (tmp_path / MARKER).write_text(marker)
-    discard_half_built(tmp_path)
+    assert discard_half_built(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["portal"]
+
+
+def test_discard_half_built__nothing_is_there_yet__says_so(tmp_path: Path) -> None:
+    assert not discard_half_built(tmp_path)
 
 
 def test_serving__a_scoring_server_gives_the_known_scores_and_the_log_keeps_them(built: Built, tmp_path: Path) -> None:
