@@ -39,7 +39,9 @@ _STAGE_TONE = {"production": "good", "staging": "info", "archived": "mute"}
 
 def show(*pieces: str) -> None:
     """Put pieces on the page."""
-    st.html("".join(pieces))
+    body = "".join(pieces)
+    if body:  # Streamlit refuses an empty body
+        st.html(body)
 
 
 def badge(text: object, tone: str = "mute", *, limit: int = 40) -> str:
