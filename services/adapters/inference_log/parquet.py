@@ -23,7 +23,8 @@ from services.ports import DateRange
 SYSTEM = "inference_log"
 FOUND_LIMIT = 10
 MEMORY = "512MB"
-_COLUMNS = "request_id, time, environment, model_name, model_version, inputs, output, score, filename"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS = "request_id, epoch_us(time) AS time, environment, model_name, model_version, inputs, output, score, filename"
 
 
 class ParquetInferenceLog:
@@ -69,7 +70,7 @@ class ParquetInferenceLog:
             return []
         sql = (
             f"SELECT {_COLUMNS} FROM read_parquet(?, filename = true, union_by_name = true) "  # noqa: S608 - constants
-            f"WHERE {where} ORDER BY time DESC NULLS LAST LIMIT {int(limit)}"
+            f"WHERE {where} ORDER BY 2 DESC NULLS LAST LIMIT {int(limit)}"
         )
         config = {"memory_limit": MEMORY, "threads": 2, "enable_external_access": True}
         with duckdb.connect(config=config) as connection:
@@ -118,10 +119,9 @@ def _record(row: Sequence[Any], folder: Path) -> PredictionRecord:
     )
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    if time is None:
-        return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+def _utc(microseconds: int | None) -> datetime | None:
+    """Microseconds since 1970: DuckDB would need a time-zone library to give a time with its zone."""
+    return None if microseconds is None else EPOCH + timedelta(microseconds=microseconds)
 
 
 def _version(text: Any) -> int | None:
