@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from demo.azure_devops.api.orders import REASON_BITS, REASONS
@@ -28,6 +28,7 @@ _ORDER_NUMBERS = {
     6: "startTimeDescending", 7: "startTimeAscending",
 }  # fmt: skip
 _DEFAULT_TOP = 1000
+_LATEST = datetime.max.replace(tzinfo=UTC)
 Test = Callable[[Build], bool]
 
 
@@ -44,7 +45,7 @@ def search_builds(org: Organization, call: Call, project_id: str) -> tuple[list[
     rows = _capped(_sorted(rows, field, descending=order.endswith("Descending")), call)
     rows = _after_token(rows, call, field, descending=order.endswith("Descending"))
     top = call.number("$top", _DEFAULT_TOP, least=1) or _DEFAULT_TOP
-    return rows[:top], wire_time(moment(rows[top], field)) if len(rows) > top else None
+    return rows[:top], wire_time(_known(rows[top], field)) if len(rows) > top else None
 
 
 def moment(build: Build, field: str) -> datetime | None:
@@ -107,14 +108,8 @@ def _times(call: Call, field: str) -> list[Test]:
 
 
 def _sorted(rows: list[Build], field: str, *, descending: bool) -> list[Build]:
-    """By time, then id; builds without that time come last."""
-    dated = [row for row in rows if moment(row, field)]
-    undated = [row for row in rows if not moment(row, field)]
-
-    def key(row: Build) -> tuple[Any, int]:
-        return moment(row, field), row.id
-
-    return sorted(dated, key=key, reverse=descending) + sorted(undated, key=lambda row: -row.id)
+    """By time, then id; a build that has no such time yet counts as later than all others."""
+    return sorted(rows, key=lambda row: (_known(row, field), row.id), reverse=descending)
 
 
 def _after_token(rows: list[Build], call: Call, field: str, *, descending: bool) -> list[Build]:
@@ -125,12 +120,12 @@ def _after_token(rows: list[Build], call: Call, field: str, *, descending: bool)
         limit = parse_time(token)
     except ValueError as error:
         raise bad_request(f"The continuation token '{token}' is not valid.") from error
+    times = [(row, _known(row, field)) for row in rows]
+    return [row for row, time in times if (time <= limit if descending else time >= limit)]
 
-    def remains(row: Build) -> bool:
-        time = moment(row, field)
-        return time is None or (time <= limit if descending else time >= limit)
 
-    return [row for row in rows if remains(row)]
+def _known(row: Build, field: str) -> datetime:
+    return moment(row, field) or _LATEST
 
 
 def _capped(rows: list[Build], call: Call) -> list[Build]:

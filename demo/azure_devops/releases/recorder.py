@@ -36,6 +36,7 @@ class DeploymentRecorder:
         self._org = organization
         self._deployment = deployment
         self._cancelled = cancelled
+        self._jobs: list[str | None] = []
 
     def record(self, record: Record) -> None:
         """Keep steps; stage and jobs have no place in a release."""
@@ -45,7 +46,7 @@ class DeploymentRecorder:
             known = self._task(record.id)
             if known is None:
                 log = self._org.files.new_log(f"deployment-{self._deployment.id}")
-                known = ReleaseTask(id=log.id, record_id=record.id, name=record.name, rank=log.id)
+                known = ReleaseTask(id=log.id, record_id=record.id, name=record.name, rank=self._rank(record))
             status = record.state if record.state != "completed" else _STATUS[record.result or "failed"]
             self._put(
                 replace(
@@ -110,6 +111,12 @@ class DeploymentRecorder:
         """A release's steps are one stage."""
         del stage
         return self._cancelled()
+
+    def _rank(self, record: Record) -> int:
+        """Steps in the order of their job, one job after another."""
+        if record.parent_id not in self._jobs:
+            self._jobs.append(record.parent_id)
+        return self._jobs.index(record.parent_id) * 1000 + record.order
 
     def _now(self) -> ReleaseDeployment:
         return self._org.state.release_deployments.get(self._deployment.id) or self._deployment

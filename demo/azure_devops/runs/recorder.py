@@ -16,6 +16,12 @@ from demo.azure_devops.runs.timeline import Timeline
 if TYPE_CHECKING:
     from demo.azure_devops.organization import Organization
 
+_ATTACHMENTS = {
+    "summary": "DistributedTask.Core.Summary",
+    "file": "DistributedTask.Core.FileAttachment",
+    "log": "DistributedTask.Core.Log",
+}
+
 
 class RunRecorder:
     """Keeps what a run does. `waiting` is called with True when the run begins to wait for checks, then False."""
@@ -63,7 +69,7 @@ class RunRecorder:
 
     def upload(self, record_id: str, path: Path, *, kind: str) -> None:
         """Copy an attachment."""
-        self._org.files.keep_attachment(self._build_id, record_id, path, kind=kind)
+        self._org.files.keep_attachment(self._build_id, record_id, path, kind=_ATTACHMENTS.get(kind, kind))
 
     def deployment_started(self, deployment: Deployment) -> str:
         """Open a deployment record; the environment is made if it is gone."""

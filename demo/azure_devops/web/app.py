@@ -27,7 +27,7 @@ from demo.azure_devops.web.faults import (
     read_fault,
     slowed,
 )
-from demo.azure_devops.web.router import ROUTER, as_answer
+from demo.azure_devops.web.router import ALL_HOSTS, ROUTER, as_answer
 from demo.azure_devops.web.wire import Answer, Call, Caller
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Application:
             raise no_controller(request.path)
         host, rest = place
         caller = authenticate(self._org, request.method, request.headers, is_page="_apis" not in _folded(rest))
-        handler, values = ROUTER.find(request.method, rest, host)
+        handler, values = ROUTER.find(request.method, rest, ALL_HOSTS if self._org.config.on_premises else (host,))
         call = Call(request.method, request.path, values, request.query, request.headers, request.body, caller)
         return as_answer(handler(self._org, call))
 

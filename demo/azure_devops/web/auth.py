@@ -35,7 +35,7 @@ def check_host(headers: Mapping[str, str]) -> None:
 def host_of(config: ServerConfig, segments: Sequence[str]) -> tuple[Host, tuple[str, ...]] | None:
     """Host and path below the organization; None for another organization.
 
-    The root itself belongs to the deployment: clients ask it for locations when the organization has none.
+    What is above the organization belongs to the deployment: clients ask it for locations when the organization has none.
     """
     rest = tuple(segments)
     host: Host = "main"
@@ -44,8 +44,10 @@ def host_of(config: ServerConfig, segments: Sequence[str]) -> tuple[Host, tuple[
     wanted = tuple(part.casefold() for part in config.organization.split("/"))
     if tuple(part.casefold() for part in rest[: len(wanted)]) == wanted:
         return host, rest[len(wanted) :]
-    is_deployment = bool(rest) and rest[0].casefold() == "_apis"
-    return (host, rest) if is_deployment else None
+    for depth in range(len(wanted)):
+        if [part.casefold() for part in rest[: depth + 1]] == [*wanted[:depth], "_apis"]:
+            return host, rest[depth:]
+    return None
 
 
 def authenticate(org: Organization, method: str, headers: Mapping[str, str], *, is_page: bool) -> Caller:

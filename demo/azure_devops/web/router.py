@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from demo.azure_devops.organization import Organization
 
 Host = Literal["main", "release", "tests"]
+ALL_HOSTS: tuple[Host, ...] = ("main", "release", "tests")
 Handler = Callable[["Organization", Call], Any]
 _REFUSED = re.compile(r"[:<>*?]")
 
@@ -58,14 +59,14 @@ class Router:
 
         return register
 
-    def find(self, method: str, path: Sequence[str], host: Host) -> tuple[Handler, dict[str, str]]:
-        """The handler and its path values; 404 and 405 as the service says them."""
+    def find(self, method: str, path: Sequence[str], hosts: Sequence[Host]) -> tuple[Handler, dict[str, str]]:
+        """The handler on any of the hosts and its path values; 404 and 405 as the service says them."""
         joined = "/".join(path)
         if refused := _REFUSED.search(joined):
             raise dangerous_path(refused.group())
         methods = []
         for route in self._routes:
-            if host in route.hosts and (values := route.match(path)) is not None:
+            if set(hosts) & set(route.hosts) and (values := route.match(path)) is not None:
                 if route.method == method:
                     return route.handler, values
                 methods.append(route.method)
