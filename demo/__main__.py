@@ -17,6 +17,8 @@ from demo.processes import ProcessError, clear_leftovers, tail
 from demo.show import Progress
 from demo.start import RunningWorld, running_world
 from demo.world.adult import DataMissingError
+from demo.world.client import ServerError
+from demo.world.repository import RepositoryError
 
 TRAFFIC_SECONDS = 20.0
 
@@ -45,7 +47,7 @@ def main() -> int:
     except InterruptedDemo:
         print("\nStopped; no process is left.", flush=True)
         return 0
-    except (ProcessError, HistoryError, DataMissingError) as error:
+    except (ProcessError, HistoryError, DataMissingError, ServerError, RepositoryError) as error:
         print(f"\nThe demo cannot go on: {error}", file=sys.stderr, flush=True)
         return 1
     return code

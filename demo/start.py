@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from demo.azure_setup import PIPELINE_ID, prepare_azure, start_azure
 from demo.governance import write_governance
+from demo.history import MARKER as HISTORY
 from demo.history import make_history
 from demo.layout import Layout
 from demo.processes import Child, ProcessGroup, child_environment, wait_for
@@ -33,11 +35,18 @@ class RunningWorld:
 @contextmanager
 def running_world(layout: Layout, progress: Progress) -> Iterator[RunningWorld]:
     """Start everything in its order; leaving the block ends every process."""
-    discard_half_built(layout.directory)
     with ProcessGroup(layout.directory) as group:
-        _start_servers(group, layout, progress)
-        with progress.step("the registry's world"):
-            build_world(layout.mlflow_url, layout.directory, progress=progress.say)
+        if discard_half_built(layout.directory):
+            progress.say("an unfinished world was found; it is built anew")
+            _forget_what_referred_to_it(layout.directory)
+        prepare_azure(layout, ROOT)
+        start_mlflow(group, layout.directory / "mlflow", layout.ports.mlflow)
+        azure = start_azure(group, layout, ROOT)
+        serving = _start_serving(group, layout)
+        build_world(layout.mlflow_url, layout.directory, progress=progress.say)
+        with progress.step("Azure DevOps and the serving host"):
+            wait_for(azure.child, azure.health_url, seconds=SERVER_SECONDS)
+            wait_for(serving, f"{layout.serving_url}/endpoints", seconds=SERVER_SECONDS)
         write_governance(layout, pipeline=PIPELINE_ID)
         with progress.step("the portal"):
             portal = _start_portal(group, layout)
@@ -46,15 +55,11 @@ def running_world(layout: Layout, progress: Progress) -> Iterator[RunningWorld]:
         yield RunningWorld(layout, group)
 
 
-def _start_servers(group: ProcessGroup, layout: Layout, progress: Progress) -> None:
-    prepare_azure(layout, ROOT)
-    with progress.step("MLflow, Azure DevOps and the serving host"):
-        mlflow = start_mlflow(group, layout.directory / "mlflow", layout.ports.mlflow)
-        azure = start_azure(group, layout, ROOT)
-        serving = _start_serving(group, layout)
-        wait_for(mlflow, f"{layout.mlflow_url}/health", seconds=SERVER_SECONDS)
-        wait_for(azure.child, azure.health_url, seconds=SERVER_SECONDS)
-        wait_for(serving, f"{layout.serving_url}/endpoints", seconds=SERVER_SECONDS)
+def _forget_what_referred_to_it(directory: Path) -> None:
+    """Requests, releases and endpoints of a registry that is gone mean nothing in the next one."""
+    for name in ("portal", "witness", "azure", "serving"):
+        shutil.rmtree(directory / name, ignore_errors=True)
+    (directory / HISTORY).unlink(missing_ok=True)
 
 
 def _start_serving(group: ProcessGroup, layout: Layout) -> Child:
