@@ -80,6 +80,10 @@ def warm_up() -> None:
 
         go.Figure(go.Scatter(x=[0], y=[0])).to_json()
         pd.DataFrame({"a": ["b"]})
+
+        from services.comparisons import warm_up as warm_up_comparisons
+
+        warm_up_comparisons()
     except Exception:
         LOG.exception("Warm-up failed; the first page will be slower")
 

@@ -46,6 +46,15 @@ def compare_tables(candidate: PredictionsFile, current: PredictionsFile, setting
     return compare(*sides, task=task, margin=settings.get("margin"), options=Options(slices=slices, **chosen))
 
 
+def warm_up() -> None:
+    """Load the engine and compile its loops, so that the first comparison does not wait for it."""
+    from services.evidence import comparison
+    from services.evidence.bootstrap import warm_up as compile_loops
+
+    del comparison
+    compile_loops()
+
+
 class ComparisonDesk:
     """Implements `services.portal.Comparisons`."""
 
