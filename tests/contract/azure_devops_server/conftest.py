@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -225,15 +227,7 @@ def own_site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.fixture
 def sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Site], Any]]:
-    """Clients of the Python SDK, with empty caches; it leaves its connections open, so they are closed here."""
-    sessions: list[requests.Session] = []
-    begin = requests.Session.__init__
-
-    def noted(session: requests.Session) -> None:
-        begin(session)
-        sessions.append(session)
-
-    monkeypatch.setattr(requests.Session, "__init__", noted)
+    """Clients of the Python SDK, with empty caches; it leaves connections open, which are collected here."""
     client = pytest.importorskip("azure.devops.client")
     connection = pytest.importorskip("azure.devops.connection")
     authentication = pytest.importorskip("msrest.authentication")
@@ -246,5 +240,7 @@ def sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Site], Any]]:
         return made.clients_v7_1
 
     yield clients
-    for session in sessions:
-        session.close()
+    monkeypatch.undo()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
