@@ -381,7 +381,7 @@ class FakeLedger:
 def _ledger_line(seq: int) -> LedgerLine:
     action = (Action.REQUEST_OPENED, Action.DECISION_APPROVED, Action.VERSION_LIVE, Action.COMMENT_ADDED)[seq % 4]
     who = (world.ANA, world.BEN, world.CHI)[seq % 3]
-    sentence = f"{who.name} did {action.value} with <b>v{seq}</b> :tada:"
+    sentence = f"did {action.value} with <b>v{seq}</b> :tada:"
     raw = '{"action":"' + action.value + '","seq":' + str(seq) + ',"text":"<script>"}'
     return LedgerLine(
         seq,

@@ -36,7 +36,7 @@ def main() -> None:
     st.subheader("Curves")
     parts.show_curves(compared)
     st.subheader("Over the versions")
-    _metric(model, chosen)
+    _metric(model, chosen, compared.details[0].metric_name)
     st.subheader("Differences")
     parts.show_differences(compared)
 
@@ -90,12 +90,13 @@ def _to_address() -> None:
     st.session_state["compare_seen"] = (params.get("model", ""), params.get("versions", ""))
 
 
-def _metric(model: str, chosen: list[int]) -> None:
+def _metric(model: str, chosen: list[int], headline: str | None) -> None:
     names = list(wiring.portal().catalogue.metric_names(model))
     if not names:
         empty("No version of this model has metrics.", "Log metrics with the run.")
         return
-    metric = st.selectbox("Metric", names, key="compare_metric", width=280)
+    first = names.index(headline) if headline in names else 0
+    metric = st.selectbox("Metric", names, index=first, key=f"compare_metric:{model}", width=280)
     points = wiring.portal().catalogue.metric_over_versions(model, str(metric))
     if points:
         plots.show_metric(points, str(metric), chosen)

@@ -82,7 +82,8 @@ def _line(line: LedgerLine) -> str:
         request = f' · <a href="{as_html(target)}">{as_html(line.request_id)}</a>'
     meta = f"{soft(f'#{line.seq} · {line.action} · {line.subject}')}{request}"
     return (
-        f'<li class="cs-dot-info">{as_html(line.sentence)}<br>{time(line.at)} {meta}'
+        f'<li class="cs-dot-info"><strong>{as_html(line.actor)}</strong> {as_html(line.sentence)}<br>'
+        f"{time(line.at)} {meta}"
         f"<details><summary>Raw entry</summary><pre>{as_html(line.raw)}</pre></details></li>"
     )
 

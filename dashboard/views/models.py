@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import wiring
 from dashboard.widgets import formats, links, lists, tables
 from dashboard.widgets.markup import empty
+from dashboard.widgets.text import as_text, shorten
 from services.domain.catalogue import SortBy, TestState, VersionPage, VersionQuery
 
 PAGE = "models_page"
@@ -98,7 +99,10 @@ def _show(page: VersionPage) -> None:
             empty("The catalogue is empty.", "Register a model in MLflow; it shows up here after the next sync.")
         return
     first = (page.page - 1) * page.page_size + 1
-    st.caption(f"{formats.count(page.total, 'version')} · {first} to {first + len(page.rows) - 1} shown · times in UTC")
+    models = {row.key.model for row in page.rows}
+    of_one = f" of {as_text(shorten(next(iter(models)), 40))}" if len(models) == 1 else ""
+    count = formats.count(page.total, "version")
+    st.caption(f"{count}{of_one} · {first} to {first + len(page.rows) - 1} shown · times in UTC")
     tables.versions(page.rows)
 
 

@@ -74,7 +74,7 @@ def _actions(detail: VersionDetail) -> None:
     if st.button("Request promotion", type="primary", disabled=not may_ask, icon=":material/approval:"):
         launch_request(key, actor)
     if not may_ask:
-        st.caption("Your role does not ask for promotions.")
+        st.caption("Your role does not ask for promotions.", width="content")
     others = [v.key.version for v in wiring.portal().catalogue.versions(key.model) if v.key != key]
     if others:
         live = next(

@@ -111,12 +111,12 @@ def interval(difference: Any) -> str:
     """The difference with its interval: value (95 % interval low to high)."""
     if not isinstance(difference, Mapping):
         return formats.UNKNOWN
-    text = formats.signed(figure(difference.get("value")))
-    low, high = figure(difference.get("low")), figure(difference.get("high"))
-    if low is None or high is None:
-        return text
+    value, low, high = (figure(difference.get(name)) for name in ("value", "low", "high"))
+    show_number = formats.change if all(abs(x or 0) < 1 for x in (value, low, high)) else formats.signed
+    if value is None or low is None or high is None:
+        return show_number(value)
     level = figure(difference.get("level")) or 0.95
-    return f"{text} ({level * 100:.0f} % interval {formats.signed(low)} to {formats.signed(high)})"
+    return f"{show_number(value)} ({level * 100:.0f} % interval {show_number(low)} to {show_number(high)})"
 
 
 def slices_by_harm(document: Document) -> list[Document]:

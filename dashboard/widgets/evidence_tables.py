@@ -80,6 +80,7 @@ def show_fairness(document: Document) -> None:
     rows = [(entry, gap) for entry in listed(document, "fairness") for gap in listed(entry, "gaps")]
     if not rows:
         return
+    rows.sort(key=lambda row: -(_widening(row[1]) or 0.0))
     st.markdown("**Fairness: distance between the groups**")
     cells = [
         (
@@ -87,21 +88,30 @@ def show_fairness(document: Document) -> None:
             as_html(sentence(words(str(gap.get("rate", ""))))),
             as_html(formats.percent(figure(gap.get("current_difference")))),
             as_html(formats.percent(figure(gap.get("candidate_difference")))),
-            _wider(figure(gap.get("current_difference")), figure(gap.get("candidate_difference"))),
+            _wider(_widening(gap)),
         )
         for entry, gap in rows
     ]
     head = ("Column", "Rate", "Now", "Candidate", "Change")
-    show(table(head, cells, caption="Fairness", classes="cs-stack"))
+    show(table(head, cells[:FIRST], caption="Fairness", classes="cs-stack"))
+    if len(cells) > FIRST:
+        with st.expander(f"{len(cells) - FIRST} more rates"):
+            show(table(head, cells[FIRST:], caption="More rates", classes="cs-stack"))
 
 
-def _wider(now: float | None, candidate: float | None) -> str:
-    if now is None or candidate is None:
+def _widening(gap: Document) -> float | None:
+    """By how much the groups move apart."""
+    now, candidate = figure(gap.get("current_difference")), figure(gap.get("candidate_difference"))
+    return None if now is None or candidate is None else candidate - now
+
+
+def _wider(widening: float | None) -> str:
+    if widening is None:
         return soft(formats.UNKNOWN)
-    change = (candidate - now) * 100
-    if abs(change) < 0.05:
+    if abs(widening) < 0.0005:
         return soft("the same")
-    return as_html(f"{formats.signed(round(change, 1), 3)} points, {'wider' if change > 0 else 'narrower'}")
+    text = f"{formats.change(widening * 100, 1)} points, {'wider' if widening > 0 else 'narrower'}"
+    return f"<strong>{as_html(text)}</strong>" if widening > 0.05 else as_html(text)
 
 
 def show_metrics(document: Document) -> None:

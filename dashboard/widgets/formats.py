@@ -36,6 +36,13 @@ def signed(value: float | None, digits: int = 4) -> str:
     return f"+{text}" if value is not None and value > 0 else text
 
 
+def change(value: float | None, digits: int = 4) -> str:
+    """A difference between numbers below 1: always the same digits, so that columns compare."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    return f"{value:+.{digits}f}".replace("-", "−")  # noqa: RUF001 - a true minus sign
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A share of 1 as percent."""
     if value is None or math.isnan(value):

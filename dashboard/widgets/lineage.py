@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard.widgets.links import outside
 from dashboard.widgets.markup import bullets, show
-from dashboard.widgets.text import as_html, shorten
+from dashboard.widgets.text import as_html, shorten, words
 from services.domain.lineage import Graph, Node, NodeKind
 
 _ORDER = tuple(NodeKind)
@@ -43,7 +43,7 @@ def sentences(graph: Graph) -> list[str]:
     """Each edge as a sentence; nodes that nothing leads to stand alone."""
     by_id = {node.id: node for node in graph.nodes}
     lines = [
-        f"{_title(by_id[edge.source])} → {edge.relation} → {_title(by_id[edge.target])}"
+        f"{_title(by_id[edge.source])} → {words(edge.relation)} → {_title(by_id[edge.target])}"
         for edge in graph.edges
         if edge.source in by_id and edge.target in by_id
     ]
@@ -60,7 +60,7 @@ def _arrow(graph: Graph, before: Sequence[Node], after: Sequence[Node]) -> str:
     ends = ({n.id for n in before}, {n.id for n in after})
     said = [e.relation for e in graph.edges if (e.source in ends[0] and e.target in ends[1])]
     said += [e.relation for e in graph.edges if (e.source in ends[1] and e.target in ends[0])]
-    label = ", ".join(dict.fromkeys(said))
+    label = ", ".join(dict.fromkeys(words(relation) for relation in said))
     return f'<div class="cs-lin-arrow"><span>{as_html(label)}</span></div>'
 
 

@@ -107,6 +107,7 @@ def releases(rows: Iterable[ReleaseRow]) -> None:
             )
             marks = [badge(release_state(release), _RESULT_TONE.get(release.result or "", "info"))]
             line = f"{release.project} · run {release.run_id} · started {formats.age(release.created)}"
+            line += f" · for {release.request_id}" if release.request_id else ""
             show(row([*marks, soft(f"{line} · seen {formats.age(release.seen)}")]))
 
 

@@ -52,10 +52,10 @@ def _frame(rows: Sequence[VersionRow]) -> pd.DataFrame:
             "Live in": [", ".join(r.live_in) for r in rows],
             "Metric": [metric(r) for r in rows],
             "Tests": [tests(r) for r in rows],
+            "Last activity": [formats.age(r.last_activity) for r in rows],
             "Owner": [r.owner or formats.UNKNOWN for r in rows],
             "Data": [r.dataset or formats.UNKNOWN for r in rows],
             "Run": [r.run_name or r.run_id or formats.UNKNOWN for r in rows],
-            "Last activity": [formats.age(r.last_activity) for r in rows],
         }
     )
 

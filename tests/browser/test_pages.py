@@ -167,7 +167,7 @@ def test_models__searched_paged_and_shared__the_address_keeps_it_all(reading: st
     tab = join(reading, BEN)
     tab.open("/models")
     tab.page.get_by_role("searchbox", name="Search").fill("credit")
-    expect(tab.page.get_by_text("60 versions")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("60 versions of credit-risk")).to_be_visible(timeout=20_000)
     tab.page.get_by_test_id("stPagination").get_by_role("button", name="Page 2", exact=True).click()
     expect(tab.page.get_by_text("26 to 50 shown")).to_be_visible(timeout=20_000)
     expect(tab.page).to_have_url(re.compile("models_page=2"))
@@ -177,7 +177,7 @@ def test_models__searched_paged_and_shared__the_address_keeps_it_all(reading: st
     tab.page.get_by_role("button", name="Filters").click()
     tab.page.get_by_test_id("stPopoverBody").get_by_label("Tests").click()
     tab.page.get_by_role("option", name="failed").click()
-    expect(tab.page.get_by_text("8 versions · 1 to 8 shown")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("8 versions of credit-risk · 1 to 8 shown")).to_be_visible(timeout=20_000)
 
 
 def test_models__button_in_a_row__opens_that_version(reading: str, join: Join) -> None:

@@ -248,8 +248,8 @@ def test_ledger__tampered__is_said_loudly(visit: Visit, opened: FakeOpened) -> N
 
 def test_ledger__filters__come_from_the_address(visit: Visit) -> None:
     said = texts(visit("ledger", ledger_request="req-4", ledger_actor="ben"))
-    assert "Ben Okafor did" in said
-    assert "Ana Novak did" not in said
+    assert "Ben Okafor</strong> did" in said
+    assert "Ana Novak</strong> did" not in said
 
 
 def test_portal__nobody_signed_in__shows_no_page(opened: FakeOpened) -> None:
