@@ -27,6 +27,7 @@ class Identities:
         self._config = config
         self._lock = threading.Lock()
         self._job_tokens: dict[str, int | None] = {}
+        self._revoked: set[str] = set()
         self.administrator = self.person(ADMINISTRATOR)
         service_name = f"{config.project} Build Service ({config.organization})"
         self.build_service = self._ensure(service_name, is_service=True)
@@ -59,9 +60,10 @@ class Identities:
         return token
 
     def revoke(self, token: str) -> None:
-        """End a job access token."""
+        """End a job access token; it is refused from now on, even where any other token is let in."""
         with self._lock:
             self._job_tokens.pop(token_digest(token), None)
+            self._revoked.add(token_digest(token))
 
     def caller(self, headers: Mapping[str, str]) -> Caller | None:
         """Who sent a request; None where the token is not accepted. KeyError where there is none at all."""
@@ -72,6 +74,8 @@ class Identities:
         with self._lock:
             if digest in self._job_tokens:
                 return Caller(self.build_service.id, self._job_tokens[digest])
+            if digest in self._revoked:
+                return None
         for person in self._state.identities.all():
             if person.token_digest and secrets.compare_digest(person.token_digest, digest):
                 return Caller(person.id)
