@@ -86,9 +86,7 @@ class UpstreamError(PortalError):
     code = "upstream"
     retryable = False
 
-    def __init__(
-        self, message: str, *, system: str = "", hint: str | None = None, code: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, system: str = "", hint: str | None = None, code: str | None = None) -> None:
         super().__init__(message, hint=hint, code=code)
         self.system = system
 

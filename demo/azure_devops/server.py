@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import pkgutil
+import signal
 import socket
 import threading
 import time
@@ -19,6 +20,7 @@ from demo.azure_devops.organization import Organization
 from demo.azure_devops.web.app import Application
 
 _START_LIMIT = 15.0
+_POLL = 0.5
 
 
 def load_handlers() -> None:
@@ -63,11 +65,19 @@ class AzureDevOpsServer:
         return self.organization.links.base()
 
     def serve(self) -> None:
-        """Serve until SIGTERM or SIGINT, then end all runs and their processes."""
+        """Serve until SIGTERM or SIGINT, then end all runs and their processes. For the main thread.
+
+        Uvicorn runs in a thread of its own: with signals in its hands it would end the process before the runs.
+        """
+        told = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
         try:
-            self._uvicorn.run(sockets=[self._socket])
+            self.start()
+            while not told.wait(_POLL) and self._thread is not None and self._thread.is_alive():
+                pass
         finally:
-            self._close()
+            self.stop()
 
     def start(self) -> None:
         """Serve from a thread; returns once requests are answered."""

@@ -18,9 +18,11 @@ from pydantic import TypeAdapter
 T = TypeVar("T")
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS documents (kind TEXT, key TEXT, body TEXT NOT NULL, PRIMARY KEY (kind, key));
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 """
+# An update keeps the row id, which is the order of arrival.
+_WRITE = "INSERT INTO documents VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body"
 
 
 class Store:
@@ -59,13 +61,13 @@ class Store:
             return value
 
     def rows(self, kind: str) -> list[str]:
-        """Bodies of all documents of a kind."""
-        found = self._connection.execute("SELECT body FROM documents WHERE kind = ? ORDER BY length(key), key", (kind,))
+        """Bodies of all documents of a kind, in the order of their arrival."""
+        found = self._connection.execute("SELECT body FROM documents WHERE kind = ? ORDER BY rowid", (kind,))
         return [row[0] for row in found.fetchall()]
 
     def write(self, kind: str, key: str, body: str) -> None:
         """Insert or replace a document."""
-        self._connection.execute("INSERT OR REPLACE INTO documents VALUES (?, ?, ?)", (kind, key, body))
+        self._connection.execute(_WRITE, (kind, key, body))
 
     def remove(self, kind: str, key: str) -> None:
         """Delete a document, if it is there."""
@@ -103,7 +105,7 @@ class Table(Generic[T]):
             return list(self._groups.get(str(group), {}).values())
 
     def all(self) -> list[T]:
-        """All rows in the order of their arrival (after a restart: by key, numbers first)."""
+        """All rows in the order of their arrival."""
         with self._store.lock:
             return list(self._rows.values())
 

@@ -35,7 +35,7 @@ def check_host(headers: Mapping[str, str]) -> None:
 def host_of(config: ServerConfig, segments: Sequence[str]) -> tuple[Host, tuple[str, ...]] | None:
     """Host and path below the organization; None for another organization.
 
-    What is above the organization belongs to the deployment: clients ask it for locations when the organization has none.
+    What is above the organization belongs to the deployment: clients ask it for locations when it has none itself.
     """
     rest = tuple(segments)
     host: Host = "main"

@@ -54,7 +54,7 @@ def listening(answer: Callable[[Heard], Reply] | None = None) -> Iterator[Listen
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = _serve
+        do_GET = do_POST = do_PUT = do_PATCH = _serve  # noqa: N815  (names that http.server looks for)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +15,11 @@ from demo.azure_devops.values import new_guid, wire_time
 from tests.contract.azure_devops_server.conftest import Site, open_site
 
 START = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def at(minutes: int) -> str:
+    """A time of the history, as it is sent."""
+    return str(wire_time(START + timedelta(minutes=minutes)))
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +32,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             number_revision=1, plan_id="", ref="refs/heads/main", commit="0" * 40,
             requested_by=server.organization.identities.administrator.id, queued=START, changed=START,
         )  # fmt: skip
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"number": "r-1-1", "status": "completed", "result": "succeeded", "tags": ("a",)},
             {"number": "r-1-2", "status": "completed", "result": "failed", "tags": ("a", "B")},
             {"number": "r-10-1", "status": "inProgress", "tags": ("b",)},
@@ -37,7 +43,9 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for position, fields in enumerate(rows, start=1):
             queued = START + timedelta(minutes=position)
             done = fields["status"] == "completed"
-            times = {"started": queued, "finished": queued + timedelta(minutes=20 - 3 * position)} if done else {}
+            times: dict[str, Any] = (
+                {"started": queued, "finished": queued + timedelta(minutes=20 - 3 * position)} if done else {}
+            )
             server.organization.state.builds.put(
                 replace(blank, id=position, plan_id=new_guid(), queued=queued, **times, **fields)
             )
@@ -70,10 +78,10 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ("maxBuildsPerDefinition=1", [6, 4]),
         ("deletedFilter=onlyDeleted", []),
         ("repositoryType=TfsGit&$top=2", [6, 5]),
-        (f"minTime={quote(wire_time(START + timedelta(minutes=5)))}", [6, 5]),
-        (f"maxTime={quote(wire_time(START + timedelta(minutes=2)))}", [2, 1]),
+        (f"minTime={quote(at(5))}", [6, 5]),
+        (f"maxTime={quote(at(2))}", [2, 1]),
         ("minTime=2026-11-01T12:05:00.000Z", [6, 5]),
-        (f"queryOrder=finishTimeDescending&minTime={quote(wire_time(START + timedelta(minutes=16)))}", [1, 2]),
+        (f"queryOrder=finishTimeDescending&minTime={quote(at(16))}", [1, 2]),
     ],
 )
 def test_builds__each_filter__selects(history: Site, query: str, ids: list[int]) -> None:
@@ -105,7 +113,8 @@ def test_builds__pages_by_token__give_each_build_once(history: Site, order: str)
 
 
 @pytest.mark.parametrize(
-    "query", ["statusFilter=bogus", "definitions=x", "minTime=yesterday", "continuationToken=3", "queryOrder=up", "$top=0"]
+    "query",
+    ["statusFilter=bogus", "definitions=x", "minTime=yesterday", "continuationToken=3", "queryOrder=up", "$top=0"],
 )
 def test_builds__unusable_filter__400(history: Site, query: str) -> None:
     assert history.send("GET", f"build/builds?{query}").status_code == 400

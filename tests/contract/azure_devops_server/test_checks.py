@@ -307,7 +307,11 @@ def test_check_configuration__over_http__is_made_changed_and_removed(people: Sit
             "type": {"id": "fe1de3ee-a436-41b4-bb20-f6eb4cb879a7", "name": "Task Check"},
             "settings": {
                 "displayName": "Portal gate",
-                "definitionRef": {"id": "9c3e8943-130d-4c78-ac63-8af81df62dfb", "name": "InvokeRESTAPI", "version": "1"},
+                "definitionRef": {
+                    "id": "9c3e8943-130d-4c78-ac63-8af81df62dfb",
+                    "name": "InvokeRESTAPI",
+                    "version": "1",
+                },
                 "inputs": {"connectedServiceName": made["id"], "method": "POST", "waitForCompletion": "true"},
                 "retryInterval": 0,
             },
@@ -332,9 +336,7 @@ def test_check_configuration__over_http__is_made_changed_and_removed(people: Sit
 
 def test_check_suite__outside_of_a_run__is_evaluated(people: Site) -> None:
     with listening() as listener:
-        row = seed.environment(
-            people.organization, PROJECT, "production", [gate(people, listener, callback=False)]
-        )
+        row = seed.environment(people.organization, PROJECT, "production", [gate(people, listener, callback=False)])
         body = {"resources": [{"type": "environment", "id": str(row.id)}], "context": {"why": "test"}}
         suite = people.ok("POST", "pipelines/checks/runs", json=body)
         path = f"pipelines/checks/runs/{suite['id']}"

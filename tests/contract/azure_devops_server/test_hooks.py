@@ -80,7 +80,9 @@ def test_filters__that_do_not_fit__deliver_nothing(own_site: Site) -> None:
         subscribe(own_site, listener, publisherInputs={"projectId": own_site.project_id, "pipelineId": other})
         subscribe(own_site, listener, publisherInputs={"projectId": "00000000-0000-0000-0000-000000000009"})
         subscribe(own_site, listener, publisherInputs={"projectId": own_site.project_id, "runResultId": "failed"})
-        last = subscribe(own_site, listener, publisherInputs={"projectId": own_site.project_id, "runStateId": "Completed"})
+        last = subscribe(
+            own_site, listener, publisherInputs={"projectId": own_site.project_id, "runStateId": "Completed"}
+        )
         own_site.ended(own_site.start("quick")["id"])
         wait_for(lambda: _notes(own_site, last, "succeeded"))
         assert [heard.json()["subscriptionId"] for heard in listener.heard] == [last["id"]]

@@ -128,7 +128,9 @@ def test_approval__before_and_after__holds_the_deployment(releases: Site) -> Non
 
 
 def test_approval__rejected__rejects_the_environment(releases: Site) -> None:
-    definition = define(releases, environment("prod", "true", preDeployApprovals=person(releases, "Demo Administrator")))
+    definition = define(
+        releases, environment("prod", "true", preDeployApprovals=person(releases, "Demo Administrator"))
+    )
     release = call(releases, "POST", "releases", json={"definitionId": definition})
     (row,) = wait_for(lambda: call(releases, "GET", "approvals")["value"])
     call(releases, "PATCH", f"approvals/{row['id']}", json={"status": "rejected"})
@@ -206,7 +208,6 @@ def test_variable__not_settable__400(releases: Site) -> None:
     answer = releases.send("POST", "Release/releases", json=body, host="vsrm")
     assert (answer.status_code, "fixed" in answer.json()["message"]) == (400, True)
     assert releases.send("GET", "Release/releases/99", host="vsrm").status_code == 404
-
 
 
 def _started(release: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,9 @@ def test_fresh_build__leaves_unset_fields_out_and_writes_explicit_nulls(site: Si
         ("quick", {"stagesToSkip": ["Nowhere"]}, "Nowhere"),
     ],
 )
-def test_start__that_cannot_run__400_pipeline_validation(site: Site, pipeline: str, body: dict, message: str) -> None:
+def test_start__that_cannot_run__400_pipeline_validation(
+    site: Site, pipeline: str, body: dict[str, Any], message: str
+) -> None:
     before = site.ok("GET", "build/builds")["count"]
     answer = site.send("POST", f"pipelines/{site.pipeline(pipeline)}/runs", json=body)
     assert answer.status_code == 400
@@ -272,7 +275,7 @@ def _check_logs(site: Site, build_id: int) -> None:
     assert len(zipfile.ZipFile(io.BytesIO(packed.content)).namelist()) == len(logs)
 
 
-def _check_artifacts(site: Site, run: dict) -> None:
+def _check_artifacts(site: Site, run: dict[str, Any]) -> None:
     (artifact,) = site.ok("GET", f"build/builds/{run['id']}/artifacts")["value"]
     assert (artifact["name"], artifact["resource"]["type"]) == ("drop", "PipelineArtifact")
     assert artifact == site.ok("GET", f"build/builds/{run['id']}/artifacts?artifactName=drop")
@@ -285,7 +288,9 @@ def _check_artifacts(site: Site, run: dict) -> None:
     assert missing.status_code == 404
 
 
-def test_step_processes__see_no_token_of_the_server_but_can_use_their_own(site: Site, monkeypatch) -> None:
+def test_step_processes__see_no_token_of_the_server_but_can_use_their_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AZURE_DEVOPS_DEMO_TOKEN", "server-secret")
     text = (
         "steps:\n- checkout: none\n- script: |\n    env\n"

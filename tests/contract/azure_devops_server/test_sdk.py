@@ -79,7 +79,9 @@ def test_test_results__listed_and_written_by_the_sdk(site: Site, sdk: Sdk) -> No
     )  # fmt: skip
     made = tests.create_test_run({"name": "mine", "automated": True, "build": {"id": str(run["id"])}}, PROJECT)
     added = tests.add_test_results_to_test_run(
-        [{"testCaseTitle": "t", "automatedTestName": "a.t", "outcome": "Passed", "state": "Completed"}], PROJECT, made.id
+        [{"testCaseTitle": "t", "automatedTestName": "a.t", "outcome": "Passed", "state": "Completed"}],
+        PROJECT,
+        made.id,
     )
     assert [(row.id, row.outcome) for row in added] == [(100000, "Passed")]
     assert tests.update_test_run({"state": "Completed"}, PROJECT, made.id).state == "Completed"

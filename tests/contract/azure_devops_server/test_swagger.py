@@ -27,7 +27,10 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[
         site.ok("PATCH", "pipelines/approvals", json=body)
         site.ended(run["id"])
         site.ended(flaky["id"])
-        yield site, {"run": run["id"], "flaky": flaky["id"], "approval": approval["id"], "pipeline": run["pipeline"]["id"]}
+        yield (
+            site,
+            {"run": run["id"], "flaky": flaky["id"], "approval": approval["id"], "pipeline": run["pipeline"]["id"]},
+        )
 
 
 @pytest.mark.parametrize(
@@ -125,14 +128,21 @@ def test_release__fits_the_swagger(busy: tuple[Site, dict[str, Any]]) -> None:
         swagger.check("release", "Deployment", row)
     for row in site.ok("GET", "release/approvals?statusFilter=approved", host="vsrm")["value"]:
         swagger.check("release", "ReleaseApproval", row)
-    log = done["environments"][0]["deploySteps"][0]["releaseDeployPhases"][0]["deploymentJobs"][0]["tasks"][-2]["logUrl"]
+    log = done["environments"][0]["deploySteps"][0]["releaseDeployPhases"][0]["deploymentJobs"][0]["tasks"][-2][
+        "logUrl"
+    ]
     assert "_full/drop" in site.session.get(log, timeout=10).text
 
 
 def test_check__misspelled_property_wrong_type_and_wrong_enum__are_found() -> None:
     good = {"id": 1, "name": "x", "state": "completed"}
     swagger.check("pipelines", "Run", good)
-    for bad in ({**good, "stat": 1}, {**good, "id": "one"}, {**good, "state": "Done"}, {**good, "createdDate": "today"}):
+    for bad in (
+        {**good, "stat": 1},
+        {**good, "id": "one"},
+        {**good, "state": "Done"},
+        {**good, "createdDate": "today"},
+    ):
         with pytest.raises(AssertionError):
             swagger.check("pipelines", "Run", bad)
 

@@ -15,7 +15,8 @@ SEVEN_DIGITS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z")
 
 
 @pytest.mark.parametrize(
-    "path", ["/demo/_apis", "/DEMO/_apis", "/demo/_apis?allHostTypes=True", "/demo/_apis/", "/_apis", "/vsrm/demo/_apis"]
+    "path",
+    ["/demo/_apis", "/DEMO/_apis", "/demo/_apis?allHostTypes=True", "/demo/_apis/", "/_apis", "/vsrm/demo/_apis"],
 )
 def test_options__all_forms__list_locations(site: Site, path: str) -> None:
     answer = site.session.options(site.server.address + path, timeout=10)
