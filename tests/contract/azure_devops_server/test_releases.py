@@ -69,7 +69,9 @@ def test_release__environments_in_turn__run_their_steps_with_variables(releases:
     release = call(releases, "POST", "releases", json=body)
     assert release["status"] == "active"
     assert release["variables"]["requestId"] == {"value": "r-7", "allowOverride": True}
-    assert [row["status"] for row in release["environments"]] == ["queued", "notStarted"]
+    first, second = (row["status"] for row in release["environments"])
+    assert first in {"queued", "inProgress"}
+    assert second == "notStarted"
     prod = settled(releases, release["id"], "prod", "succeeded")
     assert prod["deploySteps"][0]["reason"] == "automated"
     done = call(releases, "GET", f"releases/{release['id']}")
