@@ -1,5 +1,7 @@
 """A past for the demo, made by the real workflow: version 4 was asked for, approved, released and has answered since.
 
+Version 7 has been asked for and waits: its average barely moves, and women are harmed.
+
 Nothing is written into the portal's database from here: the same services do it that the pages use, and the portal's
 own worker carries the rollout out.
 """
@@ -22,13 +24,16 @@ from demo.world.adult import load_adult
 from demo.world.registry import MODEL
 from services.bootstrap import OpenedPortal, build_portal
 from services.domain.people import Actor, Person, Role
+from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind, RequestState
 from services.settings import load_settings
 
 FIRST = 4
+WAITING = 7
 MARKER = "history.json"
 RELEASE_SECONDS = 420.0
+ENDPOINT_SECONDS = 120.0
 ROWS = 60
 
 
@@ -41,14 +46,15 @@ def make_history(layout: Layout, progress: Progress) -> None:
     marker = layout.directory / MARKER
     if marker.exists():
         return
-    with (
-        opened_portal(layout) as opened,
-        progress.step(f"the past: {MODEL} v{FIRST} is asked for, approved and released"),
-    ):
-        request_id = _promote(opened, FIRST)
-        _await_end(opened, request_id, layout)
-    with progress.step(f"{ROWS} predictions at the production endpoint"):
-        score(layout, range(ROWS))
+    with opened_portal(layout) as opened:
+        with progress.step(f"the past: {MODEL} v{FIRST} is asked for, approved and released"):
+            request_id = _promote(opened, FIRST)
+            _await_end(opened, request_id, layout)
+        with progress.step(f"{ROWS} predictions at the production endpoint"):
+            _await_endpoint(layout)
+            score(layout, range(ROWS))
+        with progress.step(f"{MODEL} v{WAITING} is asked for and waits for a decision"):
+            _ask_for(opened, WAITING, "Trained on fewer rows, so it is quicker to train; the AUC is about the same.")
     marker.write_text(json.dumps({"request": request_id}))
 
 
@@ -65,19 +71,22 @@ def opened_portal(layout: Layout) -> Iterator[OpenedPortal]:
 
 
 def _promote(opened: OpenedPortal, version: int) -> str:
-    opened.sync.refresh([MODEL])
-    desk = opened.portal.promotions
-    live = desk.find(model=MODEL, states=[RequestState.OPEN, RequestState.ROLLING_OUT]).rows
-    request = next((r for r in live if r.key.version == version), None)
-    if request is None:
-        reason = "Better than the logistic regression on every slice that we look at."
-        request = desk.open(actor_of(ANA), VersionKey(MODEL, version), ENVIRONMENT, reason=reason)
+    request = _ask_for(opened, version, "Better than the logistic regression on every slice that we look at.")
     if request.state is RequestState.OPEN:
-        desk.decide(
+        opened.portal.promotions.decide(
             actor_of(BEN), request.id, DecisionKind.APPROVE, seen=request.plan_digest,
             reason="Compared with v3: better, no slice harmed, card and tests complete.", idempotency_key=uuid4().hex,
         )  # fmt: skip
     return request.id
+
+
+def _ask_for(opened: OpenedPortal, version: int, reason: str) -> PromotionRequest:
+    """The request for a version: an earlier one (the start may have been cut off), or a new one of Ana's."""
+    opened.sync.refresh([MODEL])
+    desk = opened.portal.promotions
+    earlier = desk.find(model=MODEL, states=[RequestState.OPEN, RequestState.ROLLING_OUT, RequestState.PROMOTED]).rows
+    found = next((row for row in earlier if row.key.version == version), None)
+    return found or desk.open(actor_of(ANA), VersionKey(MODEL, version), ENVIRONMENT, reason=reason)
 
 
 def _await_end(opened: OpenedPortal, request_id: str, layout: Layout) -> None:
@@ -91,6 +100,17 @@ def _await_end(opened: OpenedPortal, request_id: str, layout: Layout) -> None:
             raise HistoryError(f"The first release ended {detail.request.state.value}. {error} {_where(layout)}")
         time.sleep(0.5)
     raise HistoryError(f"The first release did not end within {RELEASE_SECONDS:g} s. {_where(layout)}")
+
+
+def _await_endpoint(layout: Layout) -> None:
+    """After a restart, the endpoint's model loads again."""
+    end = time.monotonic() + ENDPOINT_SECONDS
+    while time.monotonic() < end:
+        answer = requests.get(f"{layout.serving_url}/endpoints/{MODEL}", timeout=10)
+        if answer.ok and answer.json()["state"] == "ready":
+            return
+        time.sleep(0.5)
+    raise HistoryError(f"The production endpoint is not ready within {ENDPOINT_SECONDS:g} s. {_where(layout)}")
 
 
 def _where(layout: Layout) -> str:

@@ -59,13 +59,13 @@ class Endpoints:
         directory.mkdir(parents=True, exist_ok=True)
 
     def restore(self) -> None:
-        """Deploy again what answered before the host was stopped."""
+        """Deploy again what answered before the host was stopped, or what was to answer if nothing did yet."""
         with contextlib.suppress(OSError, ValueError):
             for kept in json.loads(self._state_file.read_text()):
-                if kept["model"] and kept["version"]:
-                    self.deploy(
-                        kept["name"], environment=kept["environment"], model=kept["model"], version=kept["version"]
-                    )
+                model, version = kept["model"], kept["version"]
+                if not (model and version):
+                    model, version = kept["wanted_model"], kept["wanted_version"]
+                self.deploy(kept["name"], environment=kept["environment"], model=model, version=version)
 
     def all(self) -> list[Endpoint]:
         """All endpoints by name."""

@@ -44,7 +44,7 @@ def test_deep_link__of_a_stranger__leads_through_sign_in_and_back(reading: str, 
     expect(tab.page).to_have_url(re.compile("/sign-in"))
     tab.page.get_by_role("button", name=BEN).click()
     expect(tab.page).to_have_url(re.compile(r"/request\?id=req-7$"))
-    expect(tab.page.locator("h1")).to_contain_text("census-income v7 to production")
+    expect(tab.page.locator("h1")).to_contain_text("census-income v7 to production", timeout=20_000)
 
 
 def test_menu__every_entry__opens_its_page(reading: str, join: Join) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -48,7 +49,7 @@ def test_page__during_an_outage__says_what_is_missing_and_how_old(visit: Visit, 
     app = visit(page, **DEEP.get(page, {}))
     said = texts(app)
     assert "MLflow cannot be reached" in said
-    assert "42 min ago" in said
+    assert re.search(r"4\d min ago", said)  # the suite runs for minutes
     assert "Azure DevOps cannot be reached" in said
     assert "Something went wrong" not in said
 
