@@ -41,6 +41,13 @@ class Endpoint:
     previous_version: str | None = None
     error: str = ""
 
+    def waiting(self) -> Endpoint:
+        """The same endpoint after a restart: what answered is to answer again."""
+        then = replace(self, state="deploying", model=None, version=None, digest=None, error="")
+        if self.model is None or self.version is None:
+            return then
+        return replace(then, wanted_model=self.model, wanted_version=self.version)
+
     def answering(self, digest: str) -> Endpoint:
         """The same endpoint once the wanted version answers; a repeated deployment keeps the way back."""
         is_other = self.version is not None and (self.model, self.version) != (self.wanted_model, self.wanted_version)
@@ -65,12 +72,10 @@ class Endpoints:
     def restore(self) -> None:
         """Deploy again what answered before the host was stopped, or what was to answer if nothing did yet."""
         self._scoring.warm_up()
-        for kept in self._kept():
-            answered = kept.model is not None and kept.version is not None
-            waiting = replace(kept, state="deploying", model=None, version=None, digest=None, error="")
-            if answered:
-                waiting = replace(waiting, wanted_model=str(kept.model), wanted_version=str(kept.version))
-            self._begin(waiting)
+        waiting = {kept.name: kept.waiting() for kept in self._kept()}
+        self._endpoints.update(waiting)
+        for endpoint in waiting.values():
+            self._begin(endpoint)
 
     def all(self) -> list[Endpoint]:
         """All endpoints by name."""
