@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
@@ -17,24 +17,30 @@ from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
-from services.adapters.witness.file import FileWitness
 from services.azure_watch import AzureWatch
 from services.background import BackgroundLoop, Job
+from services.bootstrap_ledger import (
+    LedgerKeys,
+    demand_witnesses,
+    ledger_jobs,
+    ledger_keys,
+    ledger_tools,
+    open_keys,
+    open_witnesses,
+    retention_jobs,
+)
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
 from services.comparisons import ComparisonDesk, compare_files
-from services.domain.policy import Governance
 from services.domain.registry import ModelVersion, Run
-from services.errors import SettingsError
 from services.gate import Gate
 from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
-from services.ledger.command import LedgerTools
-from services.ledger.keys import KeyRing, load_or_create
-from services.ledger.witnessing import Ledger
+from services.ledger.tools import LedgerTools
 from services.ledger_browser import LedgerDesk
 from services.ledger_check import LedgerVerdicts, WitnessDesk
+from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
 from services.portal import Portal
 from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
@@ -82,8 +88,8 @@ class Adapters:
     sync_registry: RegistryReader
     """The same server with the longer time-outs of the sync."""
     pipelines: ReleasePipelines | None
-    keys: KeyRing
-    witness: FileWitness | None
+    keys: LedgerKeys
+    witnesses: Sequence[WatchedWitness]
 
 
 @dataclass
@@ -123,21 +129,25 @@ def build_portal(settings: Settings) -> OpenedPortal:
     """Build everything and start nothing."""
     clock, ids = SystemClock(), RandomIds()
     governance = load_governance(settings.governance_file)
-    _demand_witness(governance, settings)
     adapters = open_adapters(settings)
+    demand_witnesses(governance, settings, adapters.witnesses)
     units, registry = adapters.units, adapters.registry
     held_out = HeldOutPredictions(registry, settings.data_dir / "predictions", clock)
     sealer = Sealer(MaterialReader(registry, held_out), governance, compare_files)
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
     browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
     predictions = ParquetInferenceLog(settings.predictions_path) if settings.predictions_path else None
-    witness = WitnessDesk(units, adapters.witness, clock)
+    counting = [found.name for found in adapters.witnesses if found.remembers]
+    witness = WitnessDesk(units, counting, needed=settings.witnesses_needed)
+    verdicts = LedgerVerdicts(
+        units, partial(ledger_keys, units, adapters.keys), [found.witness for found in adapters.witnesses]
+    )
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
-        ledger=LedgerDesk(units, LedgerVerdicts(units, adapters.keys, adapters.witness)),
+        ledger=LedgerDesk(units, verdicts),
         why=WhyDesk(units, browser, predictions),
         health=HealthDesk(units),
     )
@@ -161,8 +171,9 @@ def build_portal(settings: Settings) -> OpenedPortal:
         Job("sync", settings.sync_interval, sync.beat),
         Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
-        Job("witness", settings.worker_interval, witness.publish),
         Job("azure", AZURE_LOOK, AzureWatch(adapters.pipelines, units, clock).beat),
+        *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
+        *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]
     return OpenedPortal(
         settings=settings,
@@ -176,20 +187,12 @@ def build_portal(settings: Settings) -> OpenedPortal:
     )
 
 
-def _demand_witness(governance: Governance, settings: Settings) -> None:
-    if settings.witness_file is None and any(policy.witness_before_release for policy in governance.policies):
-        raise SettingsError(
-            "A policy asks for a witness before the release, and no witness is set.",
-            hint="Set COUNTERSIGN_WITNESS_FILE, or take witness_before_release out of the policy.",
-        )
-
-
 def open_adapters(settings: Settings) -> Adapters:
     """The outside: database (brought to this release's schema), MLflow, Azure DevOps, key, witness."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     migrate.upgrade(engine)
-    keys = load_or_create(settings.ledger_key_file or settings.data_dir / "ledger.pem", settings.ledger_origin)
+    keys = open_keys(settings, engine)
     return Adapters(
         engine=engine,
         units=SqlUnits(engine, keys, SystemClock()),
@@ -197,22 +200,18 @@ def open_adapters(settings: Settings) -> Adapters:
         sync_registry=build_registry(mlflow_config(settings, settings.mlflow_sync_timeout)),
         pipelines=open_pipelines(settings),
         keys=keys,
-        witness=FileWitness(settings.witness_file) if settings.witness_file else None,
+        witnesses=open_witnesses(settings),
     )
-
-
-@contextmanager
-def _ledger_of(units: SqlUnits) -> Iterator[Ledger]:
-    with units.begin() as unit:
-        yield unit.log
 
 
 def open_ledger(settings: Settings) -> LedgerTools:
     """What `countersign ledger` works with."""
     adapters = open_adapters(settings)
-    keys = [ring.verifier for ring in (adapters.keys.active, adapters.keys.previous) if ring is not None]
-    witnesses = [adapters.witness] if adapters.witness else []
-    return LedgerTools(lambda: _ledger_of(adapters.units), keys, witnesses, SystemClock().now)
+    is_there = settings.governance_file.exists()
+    keep = load_governance(settings.governance_file).keep_personal if is_there else None
+    return ledger_tools(
+        adapters.units, adapters.keys, witnesses=adapters.witnesses, clock=SystemClock(), keep_personal=keep
+    )
 
 
 def open_registry(settings: Settings) -> RegistryWriter:

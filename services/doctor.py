@@ -9,7 +9,10 @@ from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.bootstrap import mlflow_config, open_pipelines
+from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
 from services.errors import PortalError, SettingsError
+from services.ledger.writer import first_origin
+from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
 from services.settings import Settings
 
@@ -31,10 +34,12 @@ def examine(settings: Settings) -> list[Diagnosis]:
         ("Data folder", _folder),
         ("MLflow", _mlflow),
         ("Azure DevOps", _azure),
+        ("Ledger key", _ledger_key),
+        ("Witnesses", _witnesses),
         ("Prediction log", _predictions),
         ("API token", _token),
     ]
-    return [_check(name, check, settings) for name, check in checks]
+    return [*(_check(name, check, settings) for name, check in checks), *_each_witness(settings)]
 
 
 def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> Diagnosis:
@@ -88,6 +93,40 @@ def _azure(settings: Settings) -> str:
         return "not used."
     pipelines.ping()
     return f"{settings.azure_devops_url} answers."
+
+
+def _ledger_key(settings: Settings) -> str:
+    engine = open_engine(settings.database_url)
+    try:
+        migrate.upgrade(engine)
+        key = active_ring(open_keys(settings, engine)).active.verifier
+    finally:
+        engine.dispose()
+    return f"{key} signs; auditors pin this public key."
+
+
+def _witnesses(settings: Settings) -> str:
+    witnesses = open_witnesses(settings)
+    if settings.governance_file.exists():
+        demand_witnesses(load_governance(settings.governance_file), settings, witnesses)
+    if not witnesses:
+        return "none is set; a cut or rewritten tail of the ledger would not be seen. Set COUNTERSIGN_WITNESS_GIT_URL."
+    return f"{', '.join(found.name for found in witnesses)}."
+
+
+def _each_witness(settings: Settings) -> list[Diagnosis]:
+    try:
+        witnesses = open_witnesses(settings)
+    except PortalError:
+        return []  # told by the line before
+
+    def look(found: WatchedWitness) -> str:
+        if found.check is not None:
+            found.check()
+        held = found.witness.latest(first_origin(settings.ledger_origin))
+        return "answers, and holds checkpoints." if held else "answers, and holds no checkpoint yet."
+
+    return [_check(f"Witness {w.name}", lambda _, found=w: look(found), settings) for w in witnesses]  # type: ignore[misc]  # mypy does not infer a default's type
 
 
 def _predictions(settings: Settings) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
+from services.ledger_watch import HEALTH_PREFIX
 from services.stores import Units
 
 
@@ -16,9 +17,9 @@ class HealthDesk:
         self._units = units
 
     def sources(self) -> Sequence[SourceHealth]:
-        """One line a system, as the worker last saw it."""
+        """One line a system, as the worker last saw it. Witnesses stand on the Ledger page and become incidents."""
         with self._units.read() as unit:
-            return unit.catalogue.health()
+            return [found for found in unit.catalogue.health() if not found.system.startswith(HEALTH_PREFIX)]
 
     def incidents(self) -> Sequence[Incident]:
         """Open incidents."""

@@ -22,6 +22,7 @@ from services.domain.policy import (
     RegistryOrder,
 )
 from services.errors import SettingsError
+from services.ledger.retention import FLOOR
 
 CheckKind = Literal[
     "artifact_digest",
@@ -81,6 +82,12 @@ class PolicyFile(_Strict):
     witness_before_release: bool = False
 
 
+class LedgerFile(_Strict):
+    """What the ledger keeps. Entries stay for good; the floor is that of `services.ledger.retention`."""
+
+    keep_personal_days: int | None = Field(default=None, ge=FLOOR.days, le=36_500)
+
+
 class GovernanceFile(_Strict):
     """The whole file."""
 
@@ -88,6 +95,7 @@ class GovernanceFile(_Strict):
     environments: dict[str, EnvironmentFile] = Field(min_length=1)
     roles: dict[Role, tuple[str, ...]] = {}
     policies: tuple[PolicyFile, ...] = Field(min_length=1)
+    ledger: LedgerFile = LedgerFile()
 
     @model_validator(mode="after")
     def _names_fit(self) -> GovernanceFile:
@@ -151,10 +159,12 @@ def _child(node: yaml.Node | None, part: Any) -> yaml.Node | None:
 
 
 def _to_domain(parsed: GovernanceFile) -> Governance:
+    days = parsed.ledger.keep_personal_days
     return Governance(
         environments={name: _environment(name, env) for name, env in parsed.environments.items()},
         policies=tuple(_policy(policy) for policy in parsed.policies),
         groups={role.value: groups for role, groups in parsed.roles.items()},
+        keep_personal=None if days is None else timedelta(days=days),
     )
 
 
@@ -201,6 +211,8 @@ def in_words(policy: PromotionPolicy, environment: Environment) -> list[str]:
     lines += [f"{rule.kind.replace('_', ' ')}: {_EFFECT[rule.enforcement]}." for rule in policy.checks]
     order = "before" if environment.registry is RegistryOrder.BEFORE else "after"
     lines.append(f"The registry moves {order} the release runs.")
+    if policy.witness_before_release:
+        lines.append("Nothing moves before a witness outside the portal has seen the approval.")
     return lines
 
 

@@ -69,7 +69,22 @@ class Settings(BaseSettings):
 
     ledger_origin: str = Field("countersign.local/ledger", description="Name of this ledger in its checkpoints")
     ledger_key_file: Path | None = Field(None, description="Ed25519 signing key; default: in the data folder")
+    ledger_key: SecretStr = Field(SecretStr(""), description="The signing key itself (PEM), instead of a file")
+    heartbeat_interval: Seconds = Field(
+        3600, description="Seconds without an entry before a heartbeat; a witness silent for two is an incident"
+    )
     witness_file: Path | None = Field(None, description="A witness file, best on another machine's disk")
+    witness_git_url: str = Field("", description="A Git repository as witness: URL or path of the remote")
+    witness_git_branch: str = Field("main", description="Its branch")
+    witness_git_token: SecretStr = Field(SecretStr(""), description="Personal access token for it")
+    witness_blob_url: str = Field("", description="An immutable Azure Blob container as witness: its URL")
+    witness_blob_sas: SecretStr = Field(SecretStr(""), description="SAS for it; empty: the portal's Entra identity")
+    witness_timestamp_url: str = Field("", description="An RFC 3161 time stamp authority: its URL")
+    witness_timestamp_ca: Path | None = Field(None, description="PEM file with that authority's root certificate")
+    witness_timeout: Seconds = Field(20, description="Seconds before a call to a witness is given up")
+    witnesses_needed: int = Field(
+        1, ge=1, le=9, description="Witnesses that must have seen an approval before a release"
+    )
 
     sync_interval: Seconds = Field(20, description="Seconds between two looks at the registry")
     full_sweep_interval: Seconds = Field(600, description="Seconds between two complete reads of the registry")

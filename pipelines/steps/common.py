@@ -69,20 +69,13 @@ def mlflow_get(base: str, path: str, **parameters: str) -> dict[str, Any]:
     return value
 
 
-def mlflow_post(base: str, path: str, body: dict[str, str]) -> dict[str, Any]:
+def mlflow_post(base: str, path: str, body: dict[str, str]) -> None:
     """One write of MLflow's REST API. Raises StepError."""
     answer = requests.post(
         f"{base.rstrip('/')}/api/2.0/mlflow/{path}", json=body, headers=mlflow_headers(), timeout=SECONDS
     )
     if not answer.ok:
         raise StepError(f"MLflow answers {answer.status_code} for {path}: {answer.text[:300]}")
-    value: dict[str, Any] = answer.json()
-    return value
-
-
-def set_output(name: str, value: str) -> None:
-    """Make a value an output variable of the step: ``$(step.name)`` in the job, ``dependencies…`` outside."""
-    print(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
 
 
 def endpoint_url(serving_url: str, endpoint: str) -> str:

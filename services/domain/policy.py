@@ -70,6 +70,8 @@ class Governance:
     policies: tuple[PromotionPolicy, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Role name to identity-provider groups."""
+    keep_personal: timedelta | None = None
+    """How long values behind the ledger's commitments are kept; None means for good."""
 
     def policy_for(self, model: str, environment: str) -> PromotionPolicy | None:
         """The first policy whose pattern matches; None means that nothing may be promoted there."""

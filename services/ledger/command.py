@@ -1,6 +1,7 @@
-"""``countersign ledger verify | export | proof``: thin words around the ledger's use cases.
+"""``countersign ledger``: thin words around the ledger's use cases, for auditors here, for operators in `operate`.
 
 Exit codes: 0 done and all holds, 1 the ledger does not hold, 2 wrong use (argparse). Errors of the tree go up to `cli`.
+An export or a proof that leaves the portal is an entry, written before the first byte goes out.
 """
 
 from __future__ import annotations
@@ -8,31 +9,27 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from services.ledger import operate
+from services.ledger.canonical import Json
 from services.ledger.evidence_pack import evidence_pack
-from services.ledger.export import VERIFIER, Exported, ExportSource, export_folder, export_zip, fetch_notes
-from services.ledger.note import VerifierKey
+from services.ledger.export import (
+    VERIFIER,
+    Exported,
+    ExportSource,
+    demand_new,
+    export_folder,
+    export_zip,
+    fetch_notes,
+    record_export,
+)
 from services.ledger.reader import prove_consistency, prove_inclusion
+from services.ledger.store import LedgerArchive
+from services.ledger.tools import LedgerTools
 from services.ledger.verify import Verification, verify_ledger
-from services.ledger.witnessing import Transactions, Witness
-
-Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True)
-class LedgerTools:
-    """What the commands work with, chosen by the composition root."""
-
-    transactions: Transactions
-    keys: Sequence[VerifierKey]
-    """Pinned public keys; the first names the log."""
-    witnesses: Sequence[Witness]
-    clock: Clock
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -40,30 +37,36 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("ledger", help="verify, export and prove the ledger")
     commands = parser.add_subparsers(dest="ledger_command", required=True)
     verify = commands.add_parser("verify", help="verify the whole ledger in the database")
+    verify.set_defaults(run_ledger=_verify)
     verify.add_argument("--offline", action="store_true", help="do not ask the witnesses")
     verify.add_argument("--bytes-only", action="store_true", help="skip the form of each entry; several times faster")
     export = commands.add_parser("export", help="write an export for an auditor")
+    export.set_defaults(run_ledger=_export)
     export.add_argument("target", type=Path, help="a new folder, or a file ending in .zip")
     export.add_argument("--offline", action="store_true", help="do not ask the witnesses for their copies")
     export.add_argument("--verifier", type=Path, default=VERIFIER, help="where verify_ledger.py lies")
     proof = commands.add_parser("proof", help="print a proof as JSON")
+    proof.set_defaults(run_ledger=_proof)
     what = proof.add_mutually_exclusive_group(required=True)
     what.add_argument("--entry", type=int, metavar="N", help="that entry N stands in the log")
     what.add_argument("--request", metavar="ID", help="the evidence pack of a promotion request")
     what.add_argument("--between", type=int, nargs=2, metavar=("OLD", "NEW"), help="that NEW entries extend OLD")
+    for leaving in (export, proof):
+        leaving.add_argument("--operator", default="", help="your name, as the ledger shall tell it")
+    operate.add_parsers(commands)
     return parser
 
 
-def run(args: argparse.Namespace, tools: LedgerTools, out: TextIO = sys.stdout) -> int:
+def run(args: argparse.Namespace, tools: LedgerTools, out: TextIO | None = None) -> int:
     """Run the chosen command; returns the exit code."""
-    commands = {"verify": _verify, "export": _export, "proof": _proof}
-    return commands[args.ledger_command](args, tools, out)
+    command: Callable[[argparse.Namespace, LedgerTools, TextIO], int] = args.run_ledger
+    return command(args, tools, sys.stdout if out is None else out)
 
 
 def _verify(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
-    notes = {} if args.offline else fetch_notes(tools.transactions, tools.witnesses)
-    with tools.transactions() as ledger:
-        result = verify_ledger(ledger, tools.keys, witnesses=notes, forms=not args.bytes_only)
+    notes = {} if args.offline else fetch_notes(tools.reading, tools.witnesses)
+    with tools.reading() as ledger:
+        result = verify_ledger(ledger, tools.public_keys(), witnesses=notes, forms=not args.bytes_only)
     for line in describe(result):
         print(line, file=out)
     return 0 if result.holds else 1
@@ -71,44 +74,70 @@ def _verify(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
 
 def describe(result: Verification) -> list[str]:
     """A verification in words, a line each."""
-    lines = [f"{result.size} entries, {result.signatures} signed checkpoints compared"]
+    lines = [f"{_count(result.size, 'entry', 'entries')}, {_count(result.signatures, 'signed checkpoint')} compared"]
     for view in result.witnesses:
         state = "agrees" if view.agrees else "DISAGREES"
-        lines.append(f"witness {view.name}: {state}, {view.notes} checkpoints, up to entry {view.size}")
-    lines += [f"a restore ended {origin}; a witness had seen {size} entries" for origin, size in result.lost.items()]
+        lines.append(f"witness {view.name}: {state}, {_count(view.notes, 'checkpoint')}, up to entry {view.size}")
+    lines += [
+        f"a restore ended {origin}; a witness had seen {_count(size, 'entry', 'entries')}"
+        for origin, size in result.lost.items()
+    ]
     lines += [f"FAILS: {finding.what}" for finding in result.findings]
     if result.first_bad is not None:
         lines.append(f"first bad entry: {result.first_bad}")
-    if result.holds:
-        tail = result.size - result.witnessed
-        lines.append(f"The ledger holds. {tail} entries stand on the signature alone; no witness has seen them yet.")
-    return lines
+    return [*lines, *([_exposure(result)] if result.holds else [])]
+
+
+def _exposure(result: Verification) -> str:
+    tail = result.size - result.witnessed
+    if tail == 0:
+        return "The ledger holds, and a witness has seen all of it."
+    if tail == 1:
+        return "The ledger holds. Its newest entry stands on the signature alone; no witness has seen it yet."
+    return f"The ledger holds. Its newest {tail:,} entries stand on the signature alone; no witness has seen them yet."
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def _export(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
-    notes = {} if args.offline else fetch_notes(tools.transactions, tools.witnesses)
-    source = ExportSource(tools.keys, tools.clock(), notes, args.verifier)
+    demand_new(args.target)
+    notes = {} if args.offline else fetch_notes(tools.reading, tools.witnesses)
+    source = ExportSource(tools.public_keys(), tools.clock(), notes, args.verifier)
+    _record(args, tools, {"what": "ledger"})
     exported = _write(args.target, tools, source)
-    print(f"{exported.entries} entries written to {args.target}; README.txt says how to verify them.", file=out)
+    written = _count(exported.entries, "entry", "entries")
+    print(f"{written} written to {args.target}; README.txt says how to verify.", file=out)
     return 0
 
 
 def _write(target: Path, tools: LedgerTools, source: ExportSource) -> Exported:
     if target.suffix != ".zip":
-        return export_folder(tools.transactions, target, source)
+        return export_folder(tools.reading, target, source)
     with target.open("xb") as file:
-        return export_zip(tools.transactions, file, source)
+        return export_zip(tools.reading, file, source)
 
 
 def _proof(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
-    with tools.transactions() as ledger:
-        if args.entry is not None:
-            proof = prove_inclusion(ledger, args.entry)
-            told: object = {**proof.as_json(), "checkpoint": proof.note}
-        elif args.request is not None:
-            told = evidence_pack(ledger, args.request, tuple(tools.keys)).as_json()
-        else:
-            told = prove_consistency(ledger, *args.between).as_json()
+    with tools.reading() as ledger:
+        told = _proven(args, tools, ledger)
+    what = {"entry": args.entry, "request": args.request, "between": args.between}
+    _record(args, tools, {"what": "proof", **{name: value for name, value in what.items() if value is not None}})
     json.dump(told, out, ensure_ascii=False, indent=2)
     out.write("\n")
     return 0
+
+
+def _proven(args: argparse.Namespace, tools: LedgerTools, ledger: LedgerArchive) -> object:
+    if args.entry is not None:
+        proof = prove_inclusion(ledger, args.entry)
+        return {**proof.as_json(), "checkpoint": proof.note}
+    if args.request is not None:
+        return evidence_pack(ledger, args.request, tuple(tools.public_keys())).as_json()
+    return prove_consistency(ledger, *args.between).as_json()
+
+
+def _record(args: argparse.Namespace, tools: LedgerTools, after: dict[str, Json]) -> None:
+    with tools.writing() as ledger:
+        record_export(ledger, after, actor=operate.operator(args), clock=tools.clock, signer=tools.signer)

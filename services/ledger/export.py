@@ -24,15 +24,19 @@ from pathlib import Path
 from typing import IO
 
 from services.errors import InvalidInputError, NotFoundError, SettingsError
-from services.ledger.entry import instant
+from services.ledger.actions import Action
+from services.ledger.canonical import Json
+from services.ledger.entry import Actor, Subject, instant
 from services.ledger.note import VerifierKey, parse_note
 from services.ledger.reader import checkpoint_note, turning_points
-from services.ledger.store import LedgerArchive
+from services.ledger.store import LedgerArchive, LedgerStore
 from services.ledger.witnessing import Transactions, Witness
+from services.ledger.writer import AppendedEntry, Clock, Signer, append
 
 PIECE = 5000
 MILESTONE = 1000
-VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_ledger.py"
+VERIFIER = Path(__file__).with_name("verify_ledger.py")
+"""The same file as in ``tools/``; here it is part of the installed package."""
 Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 
@@ -65,10 +69,22 @@ def fetch_notes(transactions: Transactions, witnesses: Sequence[Witness]) -> dic
     return {witness.name: [note for origin in origins for note in witness.all(origin)] for witness in witnesses}
 
 
+def demand_new(target: Path) -> None:
+    """`InvalidInputError` when the target of an export is a file, or a folder with something in it."""
+    if target.is_file() or (target.is_dir() and any(target.iterdir())):
+        what = "file exists already" if target.is_file() else "folder is not empty"
+        raise InvalidInputError(f"{target.name}: this {what}.", hint="Name a new folder or zip file for the export.")
+
+
+def record_export(store: LedgerStore, after: Json, *, actor: Actor, clock: Clock, signer: Signer) -> AppendedEntry:
+    """The entry that says who took what out of the ledger; write it before the first byte goes out."""
+    subject, action = Subject("ledger", signer.name), Action.EXPORT_MADE
+    return append(store, actor=actor, action=action, subject=subject, clock=clock, signer=signer, after=after)
+
+
 def export_folder(transactions: Transactions, folder: Path, source: ExportSource) -> Exported:
     """Write an export into a new folder; `InvalidInputError` when it exists and is not empty."""
-    if folder.exists() and any(folder.iterdir()):
-        raise InvalidInputError(f"The folder {folder.name} is not empty.", hint="Name a new folder for the export.")
+    demand_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
     def opened(name: str) -> AbstractContextManager[IO[bytes]]:

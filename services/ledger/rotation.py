@@ -1,19 +1,23 @@
 """Changing the ledger's key: the new key lies on disk first, then a signed entry names it, then it becomes active.
 
 A crash in between leaves ``<key file>.next``; `settle` looks into the ledger whether the rotation happened, and
-finishes or forgets it. So no committed rotation ever names a key that is lost.
+finishes or forgets it. So no committed rotation ever names a key that is lost. A lock beside the key file keeps a
+starting portal from settling a rotation that is under way.
 """
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from services.errors import ConflictError, InvalidInputError
+from services.errors import ConflictError, InvalidInputError, SettingsError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, LedgerEntry, Subject, instant
 from services.ledger.keys import KeyRing, SigningKey, load_or_create, write_private
-from services.ledger.note import VerifierKey
+from services.ledger.note import VerifierKey, parse_note
 from services.ledger.reader import turning_points
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive
 from services.ledger.witnessing import Ledger, Transactions
@@ -28,15 +32,18 @@ def rotate(
     """Make a new key the active one; for `overlap` every checkpoint carries both signatures."""
     if overlap < MINIMUM_OVERLAP:
         raise InvalidInputError("The period with both signatures must be one day at least.")
-    with transactions() as ledger:
-        ring = settle(key_file, name, ledger)
-    if ring.previous_until is not None and clock() < ring.previous_until:
-        raise ConflictError("A key rotation is still under way.", hint=f"Wait until {ring.previous_until.isoformat()}.")
-    new = ring.rotated(SigningKey.generate(name), clock() + overlap)
-    write_private(_next(key_file), new.to_text())
-    with transactions() as ledger:
-        announce(ledger, new, actor=actor, clock=clock)
-    _next(key_file).replace(key_file)
+    with _locked(key_file):
+        with transactions() as ledger:
+            ring = _settle(key_file, name, ledger)
+        if ring.previous_until is not None and clock() < ring.previous_until:
+            raise ConflictError(
+                "A key rotation is still under way.", hint=f"Wait until {ring.previous_until.isoformat()}."
+            )
+        new = ring.rotated(SigningKey.generate(name), clock() + overlap)
+        write_private(_next(key_file), new.to_text())
+        with transactions() as ledger:
+            announce(ledger, new, actor=actor, clock=clock)
+        _next(key_file).replace(key_file)
     return new
 
 
@@ -59,6 +66,31 @@ def announce(ledger: Ledger, new: KeyRing, *, actor: Actor, clock: Clock) -> App
 
 def settle(key_file: Path, name: str, archive: LedgerArchive) -> KeyRing:
     """Load the ring (made when absent), finishing or forgetting a rotation that a crash cut short."""
+    with _locked(key_file):
+        return _settle(key_file, name, archive)
+
+
+def demand_signer(archive: LedgerArchive, ring: KeyRing) -> None:
+    """`SettingsError` when this ring is not the one that signed the newest checkpoint."""
+    head = archive.head()
+    note = archive.checkpoint(head.size) if head is not None else None
+    if note is None:
+        return
+    signed = {signature.key_id for signature in parse_note(note).signatures}
+    if not signed & {key.verifier.key_id for key in (ring.active, ring.previous) if key is not None}:
+        raise SettingsError(
+            "The ledger's key is not the one that signed the newest checkpoint.",
+            hint="Put the right key back; to change it, use countersign ledger rotate-key.",
+        )
+
+
+def _settle(key_file: Path, name: str, archive: LedgerArchive) -> KeyRing:
+    head = archive.head()
+    if head is not None and head.size and not key_file.exists():
+        raise SettingsError(
+            f"The ledger's key file {key_file.name} is missing, and it has signed {head.size} entries.",
+            hint="Put the key back from its backup; a new key would look like an attack.",
+        )
     waiting = _next(key_file)
     if waiting.exists():
         ring = KeyRing.parse(name, waiting.read_text(encoding="ascii"))
@@ -77,6 +109,14 @@ def _announced(archive: LedgerArchive, vkey: str) -> bool:
 
 def _next(key_file: Path) -> Path:
     return key_file.with_name(key_file.name + ".next")
+
+
+@contextmanager
+def _locked(key_file: Path) -> Iterator[None]:
+    key_file.parent.mkdir(parents=True, exist_ok=True)
+    with key_file.with_name(key_file.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def known_keys(ring: KeyRing, archive: LedgerArchive) -> list[VerifierKey]:

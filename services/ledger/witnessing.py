@@ -11,7 +11,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,9 +23,11 @@ from services.ledger.actions import Action
 from services.ledger.canonical import canonical_text
 from services.ledger.entry import Actor, LedgerEntry, Subject, instant
 from services.ledger.note import Checkpoint, parse_note, split_notes
-from services.ledger.reader import extends
+from services.ledger.reader import extends, latest_checkpoint
 from services.ledger.store import LedgerArchive, LedgerStore, StoredReceipt
 from services.ledger.writer import AppendedEntry, Clock, Signer, append
+
+PUBLISH_ATTEMPTS = 3
 
 
 class WitnessRefusedError(IntegrityError):
@@ -95,28 +97,38 @@ def publish_head(transactions: Transactions, witness: Witness, clock: Clock) -> 
 
     Raises `WitnessRefusedError` when the witness holds a history that this ledger does not continue.
     """
+    for _ in range(PUBLISH_ATTEMPTS - 1):
+        try:
+            return _publish_head(transactions, witness, clock)
+        except WitnessRefusedError:
+            # Another replica may have published a newer checkpoint in between: look again. `_compare` then decides.
+            continue
+    return _publish_head(transactions, witness, clock)
+
+
+def _publish_head(transactions: Transactions, witness: Witness, clock: Clock) -> Receipt | None:
     with transactions() as ledger:
         head = ledger.head()
-        note = ledger.checkpoint(head.size) if head is not None else None
-    if note is None:
+    if head is None:
         return None
-    origin = parse_note(note).checkpoint.origin
-    _compare(transactions, witness.latest(origin), witness.name)
-    receipt = witness.publish(note)
+    held = witness.latest(head.origin)
+    with transactions() as ledger:
+        _compare(ledger, held, witness.name)
+        newest = latest_checkpoint(ledger)
+    receipt = witness.publish(newest)
     with transactions() as ledger:
         ledger.keep_receipt(stored_receipt(receipt, clock()))
     return receipt
 
 
-def _compare(transactions: Transactions, held: str | None, name: str) -> None:
+def _compare(ledger: LedgerArchive, held: str | None, name: str) -> None:
     if held is None:
         return
     checkpoint = parse_note(held).checkpoint
-    with transactions() as ledger:
-        if not extends(ledger, checkpoint):
-            raise WitnessRefusedError(
-                f"Witness {name} holds a checkpoint of {checkpoint.size} entries that this ledger does not continue."
-            )
+    if not extends(ledger, checkpoint):
+        raise WitnessRefusedError(
+            f"Witness {name} holds a checkpoint of {checkpoint.size} entries that this ledger does not continue."
+        )
 
 
 def stored_receipt(receipt: Receipt, now: datetime) -> StoredReceipt:
@@ -125,10 +137,22 @@ def stored_receipt(receipt: Receipt, now: datetime) -> StoredReceipt:
     return StoredReceipt(receipt.size, receipt.witness, text, instant(now))
 
 
-def witnessed_up_to(archive: LedgerArchive, needed: int = 1) -> int:
-    """How many entries at least `needed` witnesses have seen; 0 when fewer witnesses ever answered."""
-    sizes = sorted((receipt.size for receipt in archive.last_receipts()), reverse=True)
+def witnessed_up_to(archive: LedgerArchive, needed: int = 1, *, names: Collection[str] | None = None) -> int:
+    """How many entries at least `needed` witnesses (of `names`) have seen; 0 when fewer witnesses ever answered."""
+    counted = [r for r in archive.last_receipts() if names is None or r.witness in names]
+    sizes = sorted((receipt.size for receipt in counted), reverse=True)
     return sizes[needed - 1] if 0 < needed <= len(sizes) else 0
+
+
+def seen_by(archive: LedgerArchive, witness: str) -> int:
+    """How many entries one witness has seen."""
+    return witnessed_up_to(archive, names={witness})
+
+
+def unseen_since(archive: LedgerArchive, witness: str) -> datetime | None:
+    """Time of the oldest entry that a witness has not seen; None when it has seen all."""
+    stored = archive.entry(seen_by(archive, witness) + 1)
+    return None if stored is None else LedgerEntry.parse(stored.body).time
 
 
 class Freshness(StrEnum):
@@ -140,7 +164,7 @@ class Freshness(StrEnum):
 
 
 def freshness(now: datetime, last_seen: datetime | None, interval: timedelta) -> Freshness:
-    """FRESH up to one heartbeat `interval` after the last receipt, LATE up to two, then SILENT: raise the alarm."""
+    """FRESH up to one heartbeat `interval` after that time, LATE up to two, then SILENT: raise the alarm."""
     if last_seen is None or now - last_seen > 2 * interval:
         return Freshness.SILENT
     return Freshness.FRESH if now - last_seen <= interval else Freshness.LATE

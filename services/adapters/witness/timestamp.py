@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import re
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,11 @@ class TimeStampWitness:
     def all(self, origin: str) -> Sequence[str]:
         """Every note of an origin."""
         return [file.read_text(encoding="utf-8") for file in self._files(origin)]
+
+    def check(self) -> None:
+        """Ask for one token that is not kept, and look whether it is from the authority to be believed."""
+        with tempfile.TemporaryDirectory() as folder:
+            self._stamp(Path(folder) / "check.note", "countersign doctor\n")
 
     def verify(self, file: Path) -> datetime:
         """The time in the token beside a note file; `IntegrityError` when the token does not fit the note."""

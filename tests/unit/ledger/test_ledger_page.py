@@ -23,13 +23,22 @@ def test_page__command_for_a_checkout__runs_and_all_holds() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_page__portal_commands__are_understood() -> None:
+def test_page__portal_commands__are_understood_and_complete() -> None:
     import argparse
 
     parser = argparse.ArgumentParser()
     add_parser(parser.add_subparsers())
     commands = re.findall(r"^countersign (ledger .*?)(?: > .*)?$", PAGE, re.MULTILINE)
-    assert len(commands) == 4
+    assert {command.split()[1] for command in commands} == {
+        "export",
+        "proof",
+        "key",
+        "rotate-key",
+        "restore",
+        "erase",
+        "hold",
+        "retain",
+    }
     for command in commands:
         parser.parse_args(shlex.split(command))
 

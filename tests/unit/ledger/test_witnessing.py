@@ -104,5 +104,25 @@ def test_publish__happens_outside_of_transactions(bench: Bench) -> None:
 
     receipt = publish_head(bench.transactions, SlowWitness(), bench.clock)
     assert receipt is not None
-    assert receipt.size == 1
+    assert receipt.size == 2
     assert len(bench.bodies()) == 3
+
+
+def test_publish__another_replica_published_more_in_between__is_a_race_and_no_alarm(bench: Bench) -> None:
+    bench.append(2)
+
+    class Overtaken:
+        """Between the look and the offer, a replica with a newer head is faster."""
+
+        name = "file"
+        latest, all = bench.witness.latest, bench.witness.all
+
+        def publish(self, offered: str):
+            if len(bench.bodies()) == 2:
+                bench.append(3)
+                bench.publish()
+            return bench.witness.publish(offered)
+
+    receipt = publish_head(bench.transactions, Overtaken(), bench.clock)
+    assert receipt is not None
+    assert receipt.size == 5

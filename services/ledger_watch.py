@@ -1,0 +1,192 @@
+"""Shows the ledger to its witnesses, keeps it beating, and raises the alarm when a witness is silent or disagrees.
+
+One `WitnessWatch` a witness, each in a thread of its own: a slow one never holds up another. What it finds is kept in
+the database, so that every page of every replica shows the same. No network call happens inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.domain.catalogue import SourceHealth
+from services.domain.people import SYSTEM
+from services.domain.promotion import Incident
+from services.errors import IntegrityError, PortalError
+from services.ledger.actions import Action
+from services.ledger.entry import Actor, Subject
+from services.ledger.witnessing import (
+    Freshness,
+    Ledger,
+    Transactions,
+    Witness,
+    beat,
+    freshness,
+    publish_head,
+    seen_by,
+    unseen_since,
+)
+from services.ledger.writer import Signer
+from services.ports import Clock, Ids
+from services.stores import Unit, Units
+
+HEALTH_PREFIX = "witness:"
+SILENT, REFUSED = "witness_silent", "witness_refused"
+LONGEST_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class WatchedWitness:
+    """A witness, and how the portal uses it."""
+
+    witness: Witness
+    remembers: bool = True
+    """True when it refuses what does not extend its last note; only such a one lets a rollout go on."""
+    every: float = 0.0
+    """Seconds between two looks; 0 means the worker's own interval."""
+    check: Callable[[], None] | None = None
+    """More than reading for `countersign doctor` to try."""
+
+    @property
+    def name(self) -> str:
+        """The witness's name."""
+        return self.witness.name
+
+
+def writing(units: Units) -> Transactions:
+    """Short writing transactions on the ledger alone."""
+
+    @contextmanager
+    def opened() -> Iterator[Ledger]:
+        with units.begin() as unit:
+            yield unit.log
+
+    return opened
+
+
+def reading(units: Units) -> Transactions:
+    """As `writing`, but nobody else's write has to wait; for verification, proofs and export."""
+
+    @contextmanager
+    def opened() -> Iterator[Ledger]:
+        with units.read() as unit:
+            yield unit.log
+
+    return opened
+
+
+class WitnessWatch:
+    """Keeps one witness up to date."""
+
+    def __init__(self, units: Units, witness: Witness, *, clock: Clock, ids: Ids, interval: timedelta) -> None:
+        self._units = units
+        self._witness = witness
+        self._clock = clock
+        self._ids = ids
+        self._interval = interval
+        self._pause = timedelta(0)
+        self._not_before: datetime | None = None
+        self._has_compared = False
+
+    def beat(self) -> None:
+        """Publish what the witness has not seen; open or close its incidents. Never raises for a witness's failure."""
+        if self._is_behind() and self._is_time():
+            self._publish()
+        self._judge_silence()
+
+    def _is_behind(self) -> bool:
+        """Also true before the first look of this process: a backup restored meanwhile shows at once."""
+        with self._units.read() as unit:
+            head = unit.archive.head()
+            return head is not None and (
+                not self._has_compared or seen_by(unit.archive, self._witness.name) < head.size
+            )
+
+    def _is_time(self) -> bool:
+        return self._not_before is None or self._clock.now() >= self._not_before
+
+    def _publish(self) -> None:
+        try:
+            publish_head(writing(self._units), self._witness, self._clock.now)
+        except PortalError as error:
+            self._failed(error)
+        else:
+            self._has_compared, self._pause, self._not_before = True, timedelta(0), None
+            self._note("", "")
+            self._close(REFUSED)
+
+    def _failed(self, error: PortalError) -> None:
+        self._pause = min(max(self._pause * 2, timedelta(seconds=2)), LONGEST_PAUSE)
+        self._not_before = self._clock.now() + self._pause
+        self._note(error.message, error.hint)
+        if isinstance(error, IntegrityError):
+            self._open(REFUSED, f"Witness {self._witness.name} contradicts this ledger. {error.sentence()}")
+
+    def _judge_silence(self) -> None:
+        now = self._clock.now()
+        with self._units.read() as unit:
+            waiting = unseen_since(unit.archive, self._witness.name)
+        if freshness(now, waiting or now, self._interval) is Freshness.SILENT:
+            minutes = round(2 * self._interval / timedelta(minutes=1))
+            span = f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"
+            self._open(
+                SILENT,
+                f"Witness {self._witness.name} has confirmed nothing for more than {span}; what was written since "
+                "stands on the portal's signature alone.",
+            )
+        else:
+            self._close(SILENT)
+
+    def _note(self, problem: str, hint: str) -> None:
+        now = self._clock.now()
+        seen = None if problem else now
+        health = SourceHealth(HEALTH_PREFIX + self._witness.name, not problem, seen, problem, hint)
+        with self._units.begin() as unit:
+            unit.catalogue.put_health(health, now=now)
+
+    def _open(self, kind: str, sentence: str) -> None:
+        with self._units.read() as unit:
+            if self._open_ones(unit, kind):
+                return
+        name, now = self._witness.name, self._clock.now()
+        found = Incident(
+            id=self._ids.new("inc"), kind=kind, model="", subject=f"witness {name}", before="", after=kind,
+            sentence=sentence, opened=now,
+        )  # fmt: skip
+        with self._units.begin() as unit:
+            if unit.deployments.open_incident(found):
+                self._record(unit, Action.INCIDENT_OPENED, found)
+
+    def _close(self, kind: str) -> None:
+        with self._units.read() as unit:
+            known = self._open_ones(unit, kind)
+        for found in known:
+            with self._units.begin() as unit:
+                unit.deployments.close_incident(found.id, self._clock.now())
+                self._record(unit, Action.INCIDENT_CLOSED, found)
+
+    def _open_ones(self, unit: Unit, kind: str) -> list[Incident]:
+        subject = f"witness {self._witness.name}"
+        return [i for i in unit.deployments.incidents() if (i.kind, i.subject) == (kind, subject)]
+
+    def _record(self, unit: Unit, action: Action, found: Incident) -> None:
+        after = {"incident": found.id, "kind": found.kind, "detail": found.sentence}
+        unit.ledger.append(SYSTEM, action, Subject("witness", self._witness.name), after=dict(after))
+
+
+class Heartbeat:
+    """Writes an entry when nothing else did, so that silence is never taken for health."""
+
+    def __init__(self, transactions: Transactions, signer: Signer, clock: Clock, interval: timedelta) -> None:
+        self._transactions = transactions
+        self._signer = signer
+        self._clock = clock
+        self._interval = interval
+
+    def beat(self) -> None:
+        """One look."""
+        actor = Actor(SYSTEM.person.id, SYSTEM.person.name)
+        with self._transactions() as ledger:
+            beat(ledger, self._interval, actor=actor, clock=self._clock.now, signer=self._signer)
