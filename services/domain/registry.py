@@ -6,12 +6,15 @@ a model that is deleted and created again starts at 1, so the creation time belo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 ArtifactKind = Literal["file", "folder"]
+
+_LOGGED_MODEL = re.compile(r"models:/(?P<id>m-[A-Za-z0-9_-]{1,64})")
 
 
 @dataclass(frozen=True)
@@ -108,9 +111,9 @@ class ModelVersion:
 
     @property
     def logged_model_id(self) -> str | None:
-        """``m-…`` parsed from the source: MLflow does not keep it elsewhere."""
-        prefix = "models:/m-"
-        return self.source.removeprefix("models:/") if self.source.startswith(prefix) else None
+        """``m-…`` parsed from the source: MLflow does not keep it elsewhere. None for another kind of source."""
+        found = _LOGGED_MODEL.fullmatch(self.source)
+        return found["id"] if found else None
 
 
 @dataclass(frozen=True)
