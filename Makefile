@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 DEMO_DIR ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check demo-reset test test-all lint format types contracts check lock clean
+.PHONY: help demo demo-check demo-reset test test-slow test-all lint format types contracts check lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ demo-check: $(VENV)/ready ## do the main job in a real headless browser, on free
 
 test: $(VENV)/ready ## run the test suite (without the few long ones)
 	@exec $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+
+test-slow: $(VENV)/ready ## run the few long tests
+	@$(BIN)/python -m pytest -m slow -q || test $$? = 5  # 5: none is marked
 
 test-all: $(VENV)/ready ## run every test
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
