@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
-from services.adapters.inference_log.parquet import ParquetInferenceLog
+from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
 from services.adapters.mlflow.registry import build_registry
@@ -51,7 +51,7 @@ from services.releases import ReleaseDesk
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
 from services.settings import Settings
-from services.why import WhyDesk
+from services.why.desk import WhyDesk
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -136,7 +136,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     sealer = Sealer(MaterialReader(registry, held_out), governance, compare_files)
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
     browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
-    predictions = ParquetInferenceLog(settings.predictions_path) if settings.predictions_path else None
+    predictions = build_inference_log(settings)
     counting = [found.name for found in adapters.witnesses if found.remembers]
     witness = WitnessDesk(units, counting, needed=settings.witnesses_needed)
     verdicts = LedgerVerdicts(
@@ -148,7 +148,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
         ledger=LedgerDesk(units, verdicts),
-        why=WhyDesk(units, browser, predictions),
+        why=WhyDesk(units, browser, predictions, masked_inputs=settings.predictions_masked),
         health=HealthDesk(units),
     )
     tools = Tools(

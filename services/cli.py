@@ -1,4 +1,4 @@
-"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger`.
+"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger | why | asof`.
 
 Exit codes: 0 done, 1 not (the message says why and what to do), 2 wrong usage; `evidence` and `ledger` have their own,
 documented with them.
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add(commands, "doctor", doctor, "check settings, policy, database, MLflow and Azure DevOps, and say what to do")
     _add_evidence(commands)
     _add_ledger(commands)
+    _add_why(commands)
     return parser
 
 
@@ -69,6 +70,25 @@ def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     from services.ledger import command
 
     command.add_parser(commands).set_defaults(run=_ledger)
+
+
+def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.why import command
+
+    for parser in command.add_parsers(commands):
+        parser.set_defaults(run=_why)
+
+
+def _why(args: argparse.Namespace) -> int:
+    from services.bootstrap import build_portal
+    from services.settings import load_settings
+    from services.why import command
+
+    opened = build_portal(load_settings())
+    try:
+        return command.run(args, opened.portal, print)
+    finally:
+        opened.close()
 
 
 def _ledger(args: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
@@ -130,13 +131,10 @@ def _each_witness(settings: Settings) -> list[Diagnosis]:
 
 
 def _predictions(settings: Settings) -> str:
-    if settings.predictions_path is None:
+    log = build_inference_log(settings)
+    if log is None:
         return "not set; the Why page finds nothing. Set COUNTERSIGN_PREDICTIONS_PATH to switch it on."
-    if not settings.predictions_path.is_dir():
-        raise SettingsError(
-            f"{settings.predictions_path} is no folder.", hint="Set COUNTERSIGN_PREDICTIONS_PATH to the log's folder."
-        )
-    return f"{settings.predictions_path} is there."
+    return log.check()
 
 
 def _token(settings: Settings) -> str:

@@ -22,15 +22,17 @@ from services.domain.catalogue import (
 )
 from services.domain.checks import Check
 from services.domain.lineage import Fact
+from services.domain.liveness import Spell, Timeline
 from services.domain.people import Actor
 from services.domain.plan import Plan
 from services.domain.policy import Environment
-from services.domain.predictions import PredictionRecord
+from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.releases import ReleaseDetail
 from services.domain.requests import ActionState, Comment, Decision, DecisionKind, RequestState
 from services.domain.rollout import Rollout
+from services.ports import DateRange
 
 
 class Catalogue(Protocol):
@@ -291,6 +293,12 @@ class WhyAnswer:
     facts: tuple[Fact, ...]
     deployment: Deployment | None
     request: PromotionRequest | None
+    caveats: tuple[str, ...] = ()
+    """What to know about the answer: gaps, doubts, and where a source could not be used."""
+    candidates: tuple[VersionKey, ...] = ()
+    """The versions that come into question; one where there is no doubt."""
+    inputs_note: str = ""
+    """Why inputs are hidden or missing; empty when all are shown."""
 
 
 class Why(Protocol):
@@ -299,11 +307,21 @@ class Why(Protocol):
     def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
         """The newest predictions, for the picker; empty when there is no log."""
 
-    def answer(self, actor: Actor, prediction_id: str) -> WhyAnswer:
-        """The answer. Raises NotFoundError, InvalidInputError (ambiguous), NotAllowedError, UpstreamError."""
+    def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
+        """The answer; `days` where the id does not tell its time.
 
-    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Deployment]:
-        """What was live at a moment."""
+        Raises NotFoundError, InvalidInputError (ambiguous, or too much to look through), NotAllowedError,
+        UpstreamError.
+        """
+
+    def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        """Predictions by model, window of time and inputs. Raises NotAllowedError, InvalidInputError, UpstreamError."""
+
+    def timeline(self, model: str = "") -> Timeline:
+        """What was live where and when, from the ledger alone."""
+
+    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Spell]:
+        """What was live at a moment, surest first; several when only the prediction's row can tell."""
 
 
 class Health(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from services.domain.predictions import PredictionRecord
+from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.registry import (
     Artifact,
     ModelVersion,
@@ -152,8 +152,14 @@ class InferenceLog(Protocol):
     def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
         """None, one, or several when the id is ambiguous (at most 10)."""
 
+    def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        """Records of a model in a window of time, newest first, at most `limit` and one more when there are more."""
+
     def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
         """The newest records, for a picker; may be empty."""
+
+    def check(self) -> str:
+        """What is there, in words. Raises SettingsError when a mapped column is missing, UpstreamError."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,29 @@ class Settings(BaseSettings):
     azure_devops_client_secret: SecretStr = Field(SecretStr(""), description="Secret of the service principal")
     azure_devops_timeout: Seconds = Field(10, description="Seconds before a call to Azure DevOps is given up")
 
-    predictions_path: Path | None = Field(None, description="Folder of the prediction log (Parquet, day=… folders)")
+    predictions_engine: Literal["duckdb", "sql", "databricks", "spark"] = Field(
+        "duckdb", description="What reads the prediction log: DuckDB in the portal, a SQL database, Databricks, Spark"
+    )
+    predictions_path: Path | None = Field(
+        None, description="Folder of the log (engine duckdb): a Delta table, or Parquet in day=… folders"
+    )
+    predictions_url: SecretStr = Field(
+        SecretStr(""), description="SQLAlchemy URL (engine sql), sc://host:port (spark), or host name (databricks)"
+    )
+    predictions_table: str = Field("", description="Table of the log (engines sql, databricks, spark)")
+    predictions_http_path: str = Field("", description="HTTP path of the SQL warehouse (engine databricks)")
+    predictions_token: SecretStr = Field(SecretStr(""), description="Access token (engines databricks, spark)")
+    predictions_columns: dict[str, str] = Field(
+        {}, description='JSON: which column holds what, such as {"request_id": "databricks_request_id"}'
+    )
+    predictions_input_columns: tuple[str, ...] = Field(
+        (), description='JSON list: inputs that have a column each, such as ["age", "sex"]'
+    )
+    predictions_masked: tuple[str, ...] = Field((), description="JSON list: inputs that nobody sees in the portal")
+    predictions_timeout: Seconds = Field(10, description="Seconds before a look-up in the log is given up")
+    predictions_scan_mb: int = Field(
+        2000, gt=0, description="Megabytes of the log that one look-up may read; more is refused"
+    )
 
     ledger_origin: str = Field("countersign.local/ledger", description="Name of this ledger in its checkpoints")
     ledger_key_file: Path | None = Field(None, description="Ed25519 signing key; default: in the data folder")

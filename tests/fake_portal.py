@@ -21,9 +21,10 @@ from services.domain.catalogue import (
     VersionQuery,
     VersionRow,
 )
+from services.domain.liveness import Ground, Spell, Timeline
 from services.domain.people import Actor, Permission
 from services.domain.policy import Environment
-from services.domain.predictions import PredictionRecord
+from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import (
@@ -63,6 +64,7 @@ from services.portal import (
     VersionCurves,
     WhyAnswer,
 )
+from services.ports import DateRange
 from services.promotions.views import consequences
 from services.settings import Settings, load_settings
 from tests import fake_world as world
@@ -402,7 +404,13 @@ class FakeWhy:
     def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
         return world.PREDICTIONS
 
-    def answer(self, actor: Actor, prediction_id: str) -> WhyAnswer:
+    def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        return [r for r in world.PREDICTIONS if r.model == wanted.model]
+
+    def timeline(self, model: str = "") -> Timeline:
+        return Timeline(tuple(_spell(number, d) for number, d in enumerate(world.DEPLOYMENTS, 11)))
+
+    def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
         if not actor.may(Permission.LOOK_UP_PREDICTION):
             raise NotAllowedError("Your role does not look up predictions.", hint="Ask an auditor or a reviewer.")
         self.asked.append(prediction_id)
@@ -421,11 +429,15 @@ class FakeWhy:
             record, sentence, world.facts(row), deployment, world.REQUESTS["req-5"] if deployment else None
         )
 
-    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Deployment]:
-        return [
-            d for d in world.DEPLOYMENTS
-            if d.key.model == model and d.environment == environment and d.live_from <= at and (d.live_until is None or at < d.live_until)
-        ]  # fmt: skip
+    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Spell]:
+        return self.timeline().at(at, model=model, environment=environment)
+
+
+def _spell(seq: int, live: Deployment) -> Spell:
+    return Spell(
+        live.key, live.environment, Ground.LIVE, may_from=live.live_from, sure_from=live.live_from,
+        sure_until=live.live_until, may_until=live.live_until, seq=seq, release=live.run_name,
+    )  # fmt: skip
 
 
 class FakeHealth:

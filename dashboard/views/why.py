@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 
 import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import facts, formats, links, lists
-from dashboard.widgets.markup import bullets, empty, show, soft, table, time
-from dashboard.widgets.markup import facts as pairs
-from dashboard.widgets.text import as_html, as_text, shorten
-from services.domain.predictions import PredictionRecord
-from services.domain.promotion import Deployment
+from dashboard.widgets import formats, live_timeline, why_parts, why_search
+from dashboard.widgets.markup import empty
 from services.portal import WhyAnswer
 
 ASKED = "why_id"
+KEPT = "why_answer"
+KEPT_FOR = timedelta(minutes=5)
+RECENT = 8
 
 
 def main() -> None:
@@ -36,12 +35,25 @@ def main() -> None:
     with boundary():
         if wanted and wanted.strip():
             with st.spinner("Looking in the prediction log and the ledger …"):
-                answer = wiring.portal().why.answer(identity.actor(), wanted.strip())
-            _answer(answer)
+                answer = _asked(wanted.strip())
+            why_parts.show_answer(answer)
         else:
             _recent()
+            why_search.show_search()
     with boundary():
-        _live_at()
+        live_timeline.show_live()
+
+
+def _asked(prediction_id: str) -> WhyAnswer:
+    """Asked once a visit: every look-up stands in the ledger, and a click elsewhere on the page is none."""
+    actor = identity.actor()
+    asked = (prediction_id, actor.person.id, tuple(sorted(role.value for role in actor.roles)))
+    kept = st.session_state.get(KEPT)
+    if kept is None or kept[0] != asked or formats.now() - kept[1] > KEPT_FOR:
+        kept = (asked, formats.now(), wiring.portal().why.answer(actor, prediction_id))
+        st.session_state[KEPT] = kept
+    answer: WhyAnswer = kept[2]
+    return answer
 
 
 def _from_address() -> None:
@@ -67,91 +79,8 @@ def _recent() -> None:
             "There is no prediction log.",
             "Set COUNTERSIGN_PREDICTIONS_PATH to the folder of the log; a request id can still be pasted.",
         )
-    for record in records[:20]:
-        with st.container(border=True, gap="xxsmall"):
-            st.page_link(
-                links.WHY, label=as_text(shorten(record.request_id, 60)), query_params={"prediction": record.request_id}
-            )
-            model = (
-                f"{shorten(record.model or 'model unknown', 40)} v{record.version}"
-                if record.version
-                else "version unknown"
-            )
-            output = f"output {shorten(record.output, 40)}" if record.output is not None else "output unknown"
-            show(soft(f"{formats.when(record.time)} · {model} · {output}"))
-
-
-def _answer(answer: WhyAnswer) -> None:
-    show(f'<p class="cs-answer">{as_html(answer.sentence)}</p>')
-    facts.show_facts(answer.facts, caption="Parts of the answer with their sources")
-    with st.container(horizontal=True):
-        if answer.deployment:
-            lists.version_link(answer.deployment.key)
-            live = answer.deployment
-            if live.run_project and live.run_id:
-                params = links.release_params(live.run_project, live.run_id)
-                st.page_link(
-                    links.RELEASE, label=f"Release {as_text(live.run_name or str(live.run_id))}", query_params=params
-                )
-        if answer.request:
-            st.page_link(
-                links.REQUEST,
-                label=f"Request {as_text(answer.request.id)}",
-                query_params=links.request_params(answer.request.id),
-            )
-        st.page_link(links.WHY, label="Another prediction")
-    _record(answer.record)
-
-
-def _record(record: PredictionRecord) -> None:
-    st.subheader("The prediction as logged")
-    score = formats.number(record.score) if record.score is not None else soft(formats.UNKNOWN)
-    output = as_html(shorten(record.output, 200)) if record.output is not None else soft(formats.UNKNOWN)
-    show(
-        pairs(
-            [
-                ("Time", time(record.time)),
-                ("Output", output),
-                ("Score", score),
-                ("Environment", as_html(record.environment or formats.UNKNOWN)),
-                ("Version in the log", as_html(f"v{record.version}" if record.version else formats.UNKNOWN)),
-                ("Found in", as_html(record.source or formats.UNKNOWN)),
-            ]
-        )
-    )
-    if record.inputs:
-        rows = [
-            (as_html(k), as_html(shorten(v, 200)) if v is not None else soft("missing"))
-            for k, v in record.inputs.items()
-        ]
-        show(table(("Input", "Value"), rows, caption="Inputs"))
-    else:
-        empty("The inputs are not in the log, or your role does not see them.")
-
-
-def _live_at() -> None:
-    with st.expander("What was live at a moment?", icon=":material/history:"):
-        values = wiring.portal().catalogue.filter_values()
-        if not values.models or not values.environments:
-            empty("The catalogue knows no model or no environment yet.")
-            return
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            model = st.selectbox("Model", values.models, key="live_model", width=280)
-            place = st.selectbox("Environment", values.environments, key="live_place", width=180)
-            at = st.datetime_input(
-                "Moment (UTC)", value=formats.now().replace(tzinfo=None), key="live_moment", width=230
-            )
-        if model and place and isinstance(at, datetime):
-            found = wiring.portal().why.live_at(model, place, at.replace(tzinfo=UTC))
-            if found:
-                show(bullets(_lived(deployment) for deployment in found))
-            else:
-                empty("Nothing was live there then, as far as the ledger knows.")
-
-
-def _lived(live: Deployment) -> str:
-    until = formats.moment(live.live_until) if live.live_until else "now"
-    return f"{lists.version_label(live.key)}, live from {formats.moment(live.live_from)} until {until}"
+    for record in records[:RECENT]:
+        why_parts.show_link(record)
 
 
 main()

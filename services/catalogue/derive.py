@@ -11,6 +11,8 @@ from services.domain.catalogue import TestReport
 from services.domain.registry import Dataset, ModelVersion, RegisteredModel, Run
 
 HEADLINE_TAG = "countersign.headline_metric"
+ALGORITHM_TAGS = ("algorithm", "estimator_name", "model_type")
+"""Run tags and parameters that name the algorithm, in this order; MLflow's autologging writes estimator_name."""
 HEADLINES = ("auc", "roc_auc", "average_precision", "rmse", "mae", "r2", "f1", "f1_score", "accuracy", "accuracy_score")
 
 
@@ -52,6 +54,12 @@ def training_data(run: Run | None) -> Dataset | None:
     if run is None or not run.datasets:
         return None
     return next((d for d in run.datasets if d.context.lower().startswith("train")), run.datasets[0])
+
+
+def algorithm_of(run: Run | None) -> str:
+    """The algorithm that the run names, else an empty text."""
+    named = ((run.tags.get(name) or run.params.get(name)) for name in ALGORITHM_TAGS) if run else ()
+    return next((value for value in named if value), "")
 
 
 def search_words(version: ModelVersion, derived: Derived, aliases: Sequence[str]) -> str:

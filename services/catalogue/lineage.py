@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.catalogue.derive import training_data
+from services.catalogue.derive import ALGORITHM_TAGS, training_data
 from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, settle
 from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, Run
 from services.portal import ReleaseRow
-
-ALGORITHM_TAGS = ("algorithm", "estimator_name", "model_type")
-"""Run tags and parameters that name the algorithm, in this order; MLflow's autologging writes estimator_name."""
 
 
 def facts_of(version: ModelVersion, run: Run | None, links: Mapping[str, str]) -> tuple[Fact, ...]:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from services import policy as policies
+from services.catalogue.derive import algorithm_of
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.plan import Plan
 from services.domain.policy import Environment, Governance, PromotionPolicy
@@ -140,6 +141,7 @@ def _evidence(
             "metrics": finite_metrics(run.metrics),
             "datasets": [asdict(dataset) for dataset in run.datasets],
             "commit": run.git_commit,
+            "algorithm": algorithm_of(run),
         },
         "current_version": material.current_version,
         "comparison": dict(compared.result) if compared.result is not None else None,

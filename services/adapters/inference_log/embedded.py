@@ -1,0 +1,225 @@
+"""Prediction records in Parquet files or a Delta table, found with DuckDB inside the portal.
+
+With time-ordered ids (UUIDv7, ULID) the day is read out of the id and only the files of that day and its neighbours are
+opened; DuckDB then skips row groups by their smallest and largest id. Any other id is looked for in all files, if they
+are not larger than the guard allows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Timer
+from typing import Any
+
+import duckdb
+
+from services.adapters.inference_log.columns import FIELDS, LogColumns
+from services.adapters.inference_log.files import SYSTEM, DeltaFolder, LogFile, LogFiles, ParquetFolder
+from services.adapters.inference_log.ids import days_of
+from services.adapters.inference_log.limits import FOUND_LIMIT, Limits
+from services.adapters.inference_log.rows import record_of, spellings
+from services.domain.predictions import PredictionQuery, PredictionRecord
+from services.errors import SettingsError, UpstreamRubbishError, UpstreamUnavailableError
+from services.ports import DateRange
+
+MEMORY = "512MB"
+RECENT_DAYS = 7
+
+
+class EmbeddedInferenceLog:
+    """Implements `services.ports.InferenceLog`."""
+
+    def __init__(
+        self, folder: Path, *, columns: LogColumns | None = None, limits: Limits | None = None, threads: int = 2
+    ) -> None:
+        self._folder = folder
+        self._columns = columns or LogColumns()
+        self._limits = limits or Limits()
+        self._files = _files_of(folder, self._columns)
+        self._threads = threads
+        self._lock = threading.Lock()
+        self._database: duckdb.DuckDBPyConnection | None = None
+
+    def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
+        """Records with this id, at most ten."""
+        wanted = days or days_of(request_id)
+        rows = self._with_id(request_id, wanted)
+        if not rows and wanted is not None and days is None:
+            rows = self._with_id(request_id, None)  # an id can look time-ordered and be filed elsewhere
+        return rows
+
+    def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        """Records of a model in a window of time, newest first."""
+        last = wanted.until.date()
+        files = self._files.within(DateRange(wanted.since.date(), last))
+        self._limits.demand_bytes(sum(f.size for f in files), narrower="Choose a shorter window of time.")
+        return self._select(files, lambda columns: _search_terms(wanted, columns), wanted.limit + 1)
+
+    def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
+        """The newest records of the newest days."""
+        days: list[DateRange | None] = [DateRange(day, day) for day in self._files.days()[:RECENT_DAYS]]
+        for wanted in days or [None]:
+            files = self._files.within(wanted)
+            if sum(f.size for f in files) > self._limits.scan_bytes:
+                files = sorted(files, key=lambda f: f.path)[-1:]
+            rows = self._select(files, lambda _: ("true", []), limit)
+            if rows:
+                return rows
+        return ()
+
+    def check(self) -> str:
+        """What is there. Raises SettingsError."""
+        if not self._folder.is_dir():
+            raise SettingsError(
+                f"{self._folder} is no folder.", hint="Set COUNTERSIGN_PREDICTIONS_PATH to the log's folder."
+            )
+        kind = "Delta table" if isinstance(self._files, DeltaFolder) else "Parquet files"
+        files = self._files.within(None)
+        if not files:
+            return f"{self._folder} is there and has no {kind.lower()} yet."
+        columns = self._present(files[:1])
+        absent = columns.absent()
+        note = f"; no column for {', '.join(absent)}" if absent else ""
+        return f"{self._folder}: {len(files)} {kind}, {sum(f.size for f in files) / 1e6:,.1f} MB{note}."
+
+    def _with_id(self, request_id: str, days: DateRange | None) -> list[PredictionRecord]:
+        files = [f for f in self._files.within(days) if f.may_hold(request_id)]
+        if days is None:
+            self._limits.demand_bytes(sum(f.size for f in files), narrower="Name the day as well.")
+        return self._select(files, lambda columns: (f"{_quote(columns.request_id)} = ?", [request_id]), FOUND_LIMIT)
+
+    def _select(
+        self, files: Sequence[LogFile], where: Callable[[LogColumns], tuple[str, list[Any]]], limit: int
+    ) -> list[PredictionRecord]:
+        """Read the columns that these files have; a file may vanish while it is read, and is asked for once more."""
+        paths = [f.path for f in files]
+        if not paths:
+            return []
+        try:
+            columns = self._present(files)
+            text, values = where(columns)
+            sql = (
+                f"SELECT {_selection(columns)}, filename FROM read_parquet(?, filename = true, union_by_name = true, "  # noqa: S608 - quoted names from the settings, bound values
+                f"hive_partitioning = false) WHERE {text} ORDER BY 2 DESC NULLS LAST LIMIT {int(limit)}"
+            )
+            rows = self._run(sql, [paths, *values])
+        except duckdb.IOException:
+            left = [f for f in files if Path(f.path).exists()]
+            if len(left) == len(files):
+                raise
+            return self._select(left, where, limit)
+        return [self._record(row, columns) for row in rows]
+
+    def _record(self, row: Sequence[Any], columns: LogColumns) -> PredictionRecord:
+        names = (*FIELDS, *columns.input_columns, "filename")
+        values = dict(zip(names, row, strict=True))
+        place = Path(values["filename"])
+        place = place.relative_to(self._folder) if place.is_relative_to(self._folder) else place
+        return record_of(values, f"prediction log, {place}", columns.input_columns)
+
+    def _present(self, files: Sequence[LogFile]) -> LogColumns:
+        sql = "DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
+        return self._columns.within({row[0] for row in self._run(sql, [[f.path for f in files]])})
+
+    def _run(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        cursor = self._open().cursor()
+        watchdog = Timer(self._limits.seconds, cursor.interrupt)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            rows: list[tuple[Any, ...]] = cursor.execute(sql, values).fetchall()
+        except duckdb.InterruptException as error:
+            raise UpstreamUnavailableError(
+                f"The look-up took longer than {self._limits.seconds:g} s.",
+                system=SYSTEM,
+                hint="Name the day, or choose a shorter window of time.",
+            ) from error
+        except duckdb.IOException as error:
+            if "No files found" in str(error) or "Cannot open file" in str(error):
+                raise
+            raise _unreadable(error) from error
+        except duckdb.Error as error:
+            raise _unreadable(error) from error
+        finally:
+            watchdog.cancel()
+            cursor.close()
+        return rows
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """One database in memory for all look-ups; each has a cursor of its own, so threads do not meet."""
+        with self._lock:
+            if self._database is None:
+                config = {"memory_limit": MEMORY, "threads": self._threads, "autoinstall_known_extensions": False}
+                self._database = duckdb.connect(config=config)
+                self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+                self._database.execute("SET GLOBAL parquet_metadata_cache = true")
+            return self._database
+
+
+def _files_of(folder: Path, columns: LogColumns) -> LogFiles:
+    if (folder / "_delta_log").is_dir():
+        return DeltaFolder(folder, columns.day, columns.request_id)
+    return ParquetFolder(folder, columns.day)
+
+
+def _selection(columns: LogColumns) -> str:
+    """The fields in their order; time as microseconds since 1970, which needs no time-zone library."""
+    parts = []
+    for name in FIELDS:
+        column = columns.of(name)
+        if name == "time" and columns.time_ms:
+            parts.append(f"{_quote(columns.time_ms)} * 1000 AS time")
+        elif name == "time" and column:
+            parts.append(f"epoch_us({_quote(column)}) AS time")
+        else:
+            parts.append(f"{_quote(column) if column else 'NULL'} AS {name}")
+    return ", ".join([*parts, *(_quote(name) for name in columns.input_columns)])
+
+
+def _search_terms(wanted: PredictionQuery, columns: LogColumns) -> tuple[str, list[Any]]:
+    if not columns.has_time:
+        raise SettingsError("The prediction log has no time, so it cannot be searched by time.")
+    terms: list[str] = []
+    values: list[Any] = []
+    if columns.time_ms:
+        terms += [f"{_quote(columns.time_ms)} >= ?", f"{_quote(columns.time_ms)} < ?"]
+        values += [int(t.timestamp() * 1000) for t in (wanted.since, wanted.until)]
+    else:
+        terms += [f"{_quote(columns.time)} >= ?", f"{_quote(columns.time)} < ?"]
+        values += [wanted.since, wanted.until]
+    for name, value in (("model", wanted.model), ("environment", wanted.environment)):
+        if value and columns.of(name):
+            terms.append(f"{_quote(columns.of(name))} = ?")
+            values.append(value)
+    for name, value in wanted.inputs.items():
+        term, bound = _input_term(name, value, columns)
+        terms.append(term)
+        values += bound
+    return " AND ".join(terms), values
+
+
+def _input_term(name: str, value: str, columns: LogColumns) -> tuple[str, list[Any]]:
+    texts = spellings(value)
+    marks = ", ".join("?" for _ in texts)
+    if name in columns.input_columns:
+        return f"CAST({_quote(name)} AS VARCHAR) IN ({marks})", [*texts]
+    if not columns.inputs:
+        raise SettingsError("The prediction log has no inputs, so it cannot be searched by them.")
+    path = '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    column = _quote(columns.inputs)
+    as_json = (
+        f"CASE WHEN typeof({column}) IN ('VARCHAR', 'JSON') THEN TRY_CAST(CAST({column} AS VARCHAR) AS JSON) "
+        f"ELSE to_json({column}) END"
+    )
+    return f"json_extract_string({as_json}, ?) IN ({marks})", [path, *texts]
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _unreadable(error: Exception) -> UpstreamRubbishError:
+    first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    return UpstreamRubbishError("The prediction log cannot be read.", system=SYSTEM, hint=f"DuckDB says: {first}")

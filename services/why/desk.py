@@ -1,0 +1,289 @@
+"""Why did the model predict this? One sentence out of the inference log, the ledger and the registry's copy.
+
+Each part is known, unknown or contradicted, with its source. The version is claimed twice, by the row of the log and
+by what the ledger had live at that moment; where the two differ, both are shown and neither is preferred. MLflow is
+not asked: what is deleted there changes no answer. Every look-up is written into the ledger before the answer is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.as_of import AsOf, read_timeline
+from services.catalogue.browse import CatalogueBrowser
+from services.domain.catalogue import VersionDetail
+from services.domain.lineage import Certainty, Claim, Fact, settle
+from services.domain.liveness import Ground, Spell, Timeline
+from services.domain.people import Actor, Permission
+from services.domain.predictions import PredictionQuery, PredictionRecord, masked, without_inputs
+from services.domain.promotion import Deployment
+from services.domain.registry import VersionKey
+from services.errors import InvalidInputError, NotAllowedError, NotFoundError, UpstreamUnavailableError
+from services.ledger.actions import Action
+from services.ledger.canonical import Json
+from services.ledger.entry import Subject
+from services.portal import WhyAnswer
+from services.ports import DateRange, InferenceLog
+from services.stores import Unit, Units
+from services.why.lineage import Origin, caveats, lineage_facts
+from services.why.promotions import Promotion, read_promotion
+from services.why.versions import Answered, who_answered
+from services.why.words import sentence
+
+ID_LIMIT = 200
+SEARCH_LIMIT = 50
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A prediction with everything that is known around it, before anything is hidden from the reader."""
+
+    record: PredictionRecord
+    answered: Answered
+    origins: tuple[Origin, ...]
+    deployment: Deployment | None
+
+    @property
+    def origin(self) -> Origin | None:
+        """The one version that answered, where there is no doubt."""
+        is_known = self.answered.fact.certainty is Certainty.KNOWN
+        return self.origins[0] if is_known and self.origins else None
+
+
+class WhyDesk:
+    """Implements `services.portal.Why`."""
+
+    def __init__(
+        self,
+        units: Units,
+        catalogue: CatalogueBrowser,
+        inference_log: InferenceLog | None,
+        *,
+        masked_inputs: Sequence[str] = (),
+    ) -> None:
+        self._units = units
+        self._catalogue = catalogue
+        self._log = inference_log
+        self._masked = tuple(masked_inputs)
+        self._as_of = AsOf(units)
+
+    def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
+        """The newest predictions, for the picker."""
+        if self._log is None or not actor.may(Permission.LOOK_UP_PREDICTION):
+            return ()
+        return [self.shown_to(actor, record) for record in self._log.recent()]
+
+    def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        """Predictions by model, window of time and inputs; the search itself stands in the ledger."""
+        _demand(actor, Permission.LOOK_UP_PREDICTION, "Your role cannot look up predictions.")
+        if wanted.inputs:
+            _demand(actor, Permission.SEE_INPUTS, "Your role does not see inputs, and so cannot search by them.")
+        hidden = sorted(set(wanted.inputs) & set(self._masked))
+        if hidden:
+            raise NotAllowedError(f"{', '.join(hidden)} is masked; nobody can search by it here.")
+        if wanted.until <= wanted.since:
+            raise InvalidInputError("The window of time ends before it begins.", hint="Swap the two times.")
+        told: dict[str, Json] = {
+            "since": wanted.since.isoformat(),
+            "until": wanted.until.isoformat(),
+            "by": list[Json](sorted(wanted.inputs)),
+        }
+        with self._units.begin() as unit:
+            subject = Subject("prediction_search", wanted.model or "any model")
+            unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, subject, after=told)
+        return [self.shown_to(actor, record) for record in self.log.search(wanted)]
+
+    def timeline(self, model: str = "") -> Timeline:
+        """What was live where and when, from the ledger alone."""
+        return self._as_of.timeline(model)
+
+    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Spell]:
+        """What was live at a moment, surest first, from the ledger alone."""
+        return self._as_of.live_at(at, model=model, environment=environment)
+
+    def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
+        """The answer, and an entry in the ledger that it was asked for."""
+        _demand(actor, Permission.LOOK_UP_PREDICTION, "Your role cannot look up predictions.")
+        record = self.find(prediction_id, days=days)
+        with self._units.begin() as unit:
+            unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, Subject("prediction", record.request_id))
+        return self.answer_of(actor, self.examine(record))
+
+    def answer_of(self, actor: Actor, examined: Examined) -> WhyAnswer:
+        """The answer as this person may see it; nothing is recorded."""
+        record, answered = self.shown_to(actor, examined.record), examined.answered
+        facts = _facts(examined)
+        origin = examined.origin
+        promotion = origin.promotion if origin else None
+        return WhyAnswer(
+            record=record,
+            sentence=sentence(facts, record),
+            facts=facts,
+            deployment=examined.deployment,
+            request=promotion.request if promotion else None,
+            caveats=(*answered.caveats, *caveats(examined.origins)),
+            candidates=answered.candidates,
+            inputs_note=self._inputs_note(actor, examined.record),
+        )
+
+    def examine(self, record: PredictionRecord) -> Examined:
+        """Everything around a prediction, from ledger, sealed documents and the registry's copy."""
+        with self._units.read() as unit:
+            timeline = read_timeline(unit.archive, record.model or "")
+            answered = who_answered(record, timeline)
+            promotions = {key: _promotion(unit, key, answered, timeline) for key in answered.candidates}
+            first = answered.candidates[0] if answered.candidates else None
+            deployment = _deployment(unit, promotions.get(first) if first else None)
+        origins = tuple(Origin(key, self._detail(key), promotions[key]) for key in answered.candidates)
+        return Examined(record, answered, origins, deployment)
+
+    def find(self, prediction_id: str, *, days: DateRange | None = None) -> PredictionRecord:
+        """The one record with this id. Raises NotFoundError, InvalidInputError (ambiguous), UpstreamError."""
+        wanted = _clean(prediction_id)
+        found = self.log.find(wanted, days=days)
+        if not found:
+            raise NotFoundError(
+                f"No prediction {wanted} is in the log.", hint="Check the id; a new row shows up within seconds."
+            )
+        if len(found) > 1:
+            raise InvalidInputError(
+                f"{len(found)} predictions share the id {wanted}.",
+                hint="The log is ambiguous here: find out which writer gave the id twice.",
+                code="ambiguous",
+            )
+        return found[0]
+
+    @property
+    def log(self) -> InferenceLog:
+        """The prediction log. Raises UpstreamUnavailableError when none is set."""
+        if self._log is None:
+            raise UpstreamUnavailableError(
+                "No prediction log is set.", system="inference_log", hint="Set COUNTERSIGN_PREDICTIONS_PATH."
+            )
+        return self._log
+
+    @property
+    def masked_inputs(self) -> tuple[str, ...]:
+        """Inputs that nobody sees here."""
+        return self._masked
+
+    def shown_to(self, actor: Actor, record: PredictionRecord) -> PredictionRecord:
+        """The record as this person may see it."""
+        return masked(record, self._masked) if actor.may(Permission.SEE_INPUTS) else without_inputs(record)
+
+    def _inputs_note(self, actor: Actor, record: PredictionRecord) -> str:
+        if not record.inputs:
+            return "The inputs are not in the log."
+        if not actor.may(Permission.SEE_INPUTS):
+            return "Your role does not see inputs."
+        hidden = [name for name in record.inputs if name in self._masked]
+        return f"Masked by the settings: {', '.join(hidden)}." if hidden else ""
+
+    def _detail(self, key: VersionKey) -> VersionDetail | None:
+        try:
+            return self._catalogue.detail(key)
+        except NotFoundError:
+            return None
+
+
+def _demand(actor: Actor, permission: Permission, message: str) -> None:
+    if not actor.may(permission):
+        raise NotAllowedError(message, hint="Ask an auditor or a reviewer.")
+
+
+def _clean(prediction_id: str) -> str:
+    cleaned = prediction_id.strip()
+    if not cleaned or len(cleaned) > ID_LIMIT or not cleaned.isprintable():
+        raise InvalidInputError("This is no prediction id.", hint="Paste the request id that the endpoint returned.")
+    return cleaned
+
+
+def _promotion(unit: Unit, key: VersionKey, answered: Answered, timeline: Timeline) -> Promotion | None:
+    """The promotion behind the spell that answered, else the last one that brought this version live anywhere."""
+    spell = answered.spell_of(key)
+    if spell is None or not spell.request_id:
+        known = [s for s in timeline.spells if s.key == key and s.ground is Ground.LIVE]
+        spell = spell or (known[-1] if known else None)
+    return read_promotion(unit, spell)
+
+
+def _deployment(unit: Unit, promotion: Promotion | None) -> Deployment | None:
+    if promotion is None or promotion.request is None:
+        return None
+    known = unit.deployments.of(model=promotion.request.key.model, version=promotion.request.key.version)
+    return next((d for d in known if d.request_id == promotion.request_id), None)
+
+
+def _facts(examined: Examined) -> tuple[Fact, ...]:
+    answered = examined.answered
+    disputed = answered.fact.certainty is Certainty.CONTRADICTED
+    spells = [s for s in answered.spells if s.key in answered.candidates] if examined.origin is None else []
+    if examined.origin is not None:
+        own = answered.spell_of(examined.origin.key)
+        spells = [own] if own else []
+    live_spells = [s for s in spells if s.ground is not Ground.SEEN]
+    promotion = examined.origin.promotion if examined.origin and live_spells else None
+    return (
+        _time(examined.record),
+        answered.fact,
+        *lineage_facts(examined.origins, disputed=disputed),
+        _live(spells, disputed=disputed),
+        _release(live_spells, examined.deployment if promotion else None),
+        _approvers(promotion),
+        _evidence(promotion),
+    )
+
+
+def _time(record: PredictionRecord) -> Fact:
+    when = f"{record.time:%Y-%m-%d %H:%M:%S.%f} UTC" if record.time else ""
+    return settle("Time", [Claim(when, record.source or "prediction log")], hint="Log the time of each prediction.")
+
+
+def _live(spells: Sequence[Spell], *, disputed: bool) -> Fact:
+    hint = "The ledger has no such version live at that time: it was live before the portal, or round it."
+    claims = [Claim(_lived(spell), f"ledger entry {spell.seq}") for spell in spells]
+    settled = settle("Live", claims, hint=hint)
+    if len(spells) > 1 and not disputed:
+        hint = "It depends on which version answered."
+        return Fact("Live", Certainty.UNKNOWN, settled.value, settled.sources, settled.claims, hint)
+    return settled
+
+
+def _lived(spell: Spell) -> str:
+    end = spell.sure_until or spell.may_until
+    until = f"to {end:%Y-%m-%d %H:%M:%S} UTC" if end else "until now"
+    if spell.sure_from is None:
+        return f"in {spell.environment} at most from {spell.may_from:%Y-%m-%d %H:%M:%S} UTC {until}, never for sure"
+    since = "seen from" if spell.ground is Ground.SEEN else "from"
+    return f"in {spell.environment} {since} {spell.sure_from:%Y-%m-%d %H:%M:%S} UTC {until}"
+
+
+def _release(spells: Sequence[Spell], deployment: Deployment | None) -> Fact:
+    claims = [
+        Claim(f"{s.release} (run {s.run_id})" if s.run_id else "", f"ledger entry {s.seq}") for s in spells if s.run_id
+    ]
+    hint = "It went live before the portal, or round it." if not spells else "The release had no pipeline run."
+    return settle("Release", claims, hint=hint, link=deployment.run_url if deployment else "")
+
+
+def _approvers(promotion: Promotion | None) -> Fact:
+    if promotion is None:
+        return settle("Approved by", [], hint="No approval is recorded.")
+    entries = ", ".join(str(seq) for seq in promotion.approval_seqs)
+    claims = [
+        Claim(", ".join(promotion.approvers), f"ledger entry {entries}"),
+        Claim(", ".join(promotion.approvers_in_table), f"request {promotion.request_id}"),
+    ]
+    link = f"/request?id={promotion.request_id}" if promotion.request else ""
+    return settle("Approved by", claims, hint="No approval is recorded.", link=link)
+
+
+def _evidence(promotion: Promotion | None) -> Fact:
+    claims = []
+    if promotion is not None:
+        claims.append(Claim(promotion.evidence_digest, f"ledger entry {promotion.seal_seq}"))
+        if promotion.request is not None:
+            claims.append(Claim(promotion.request.evidence_digest, f"request {promotion.request_id}"))
+    return settle("Evidence", claims, hint="No evidence was sealed.")

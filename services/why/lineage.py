@@ -1,0 +1,124 @@
+"""Lineage of the versions that come into question: from the sealed evidence, and from the registry's copy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.domain.catalogue import VersionDetail
+from services.domain.lineage import Certainty, Claim, Fact, settle
+from services.domain.registry import VersionKey
+from services.why.promotions import Promotion
+
+HINTS = {
+    "Training data": "Log the training set with mlflow.log_input(dataset, context='training').",
+    "Algorithm": "Set the run tag algorithm.",
+    "Parameters": "Log the parameters with mlflow.log_params.",
+    "Author": "Log the run with a signed-in user.",
+    "Git commit": "Train from a Git checkout with git installed.",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Everything that is known of one version."""
+
+    key: VersionKey
+    detail: VersionDetail | None
+    promotion: Promotion | None
+
+    @property
+    def is_other_version(self) -> bool:
+        """True when the registry's copy has another version of that number: the model was created again since."""
+        sealed = str(self.promotion.plan.get("version_created", "")) if self.promotion else ""
+        if not sealed or self.detail is None:
+            return False
+        return datetime.fromisoformat(sealed) != self.detail.version.created
+
+
+def lineage_facts(origins: Sequence[Origin], *, disputed: bool) -> list[Fact]:
+    """One fact for each part of the lineage; with several versions in question, what each of them would mean."""
+    each = [_of_one(origin) for origin in origins]
+    if not each:
+        return [Fact(name, Certainty.UNKNOWN, "unknown", hint="The version is unknown.") for name in HINTS]
+    if len(each) == 1:
+        return [each[0][name] for name in HINTS]
+    keys = [origin.key for origin in origins]
+    return [_merged(name, keys, [facts[name] for facts in each], disputed=disputed) for name in HINTS]
+
+
+def caveats(origins: Sequence[Origin]) -> tuple[str, ...]:
+    """What to know about where the lineage comes from."""
+    said: list[str] = []
+    for origin in origins:
+        said += origin.promotion.problems if origin.promotion else ()
+        if origin.detail is None:
+            said.append(f"{origin.key} is not in the registry's copy.")
+        elif origin.is_other_version:
+            said.append(
+                f"MLflow has another version under the name {origin.key} by now (the model was created again); "
+                "what is said here comes from the sealed evidence alone."
+            )
+    return tuple(said)
+
+
+def _of_one(origin: Origin) -> dict[str, Fact]:
+    sealed = _sealed(origin.promotion)
+    detail = None if origin.is_other_version else origin.detail
+    copied = {fact.name: fact for fact in detail.facts} if detail else {}
+    if detail is not None and detail.run is not None:
+        told = Claim(parameter_text(detail.run.params), f"run {detail.run.run_id}")
+        copied["Parameters"] = settle("Parameters", [told])
+    facts = {}
+    for name, hint in HINTS.items():
+        fact = copied.get(name)
+        claims = [*sealed.get(name, []), *(fact.claims if fact else ())]
+        missing = hint if detail else f"{origin.key} is not in the registry's copy."
+        facts[name] = settle(name, claims, hint=missing, link=fact.link if fact else "")
+    return facts
+
+
+def _sealed(promotion: Promotion | None) -> dict[str, list[Claim]]:
+    run = promotion.evidence.get("run") if promotion else None
+    if promotion is None or not isinstance(run, Mapping):
+        return {}
+    source = f"evidence sealed in request {promotion.request_id} (ledger entry {promotion.seal_seq})"
+    values = {
+        "Training data": _training(run.get("datasets")),
+        "Algorithm": str(run.get("algorithm") or ""),
+        "Parameters": parameter_text(run.get("params") or {}),
+        "Author": str(run.get("user") or ""),
+        "Git commit": str(run.get("commit") or ""),
+    }
+    return {name: [Claim(value, source)] for name, value in values.items()}
+
+
+def _training(datasets: Any) -> str:
+    """As the registry's copy words it: the data set with context training, else the first."""
+    found = [d for d in datasets or () if isinstance(d, Mapping)]
+    chosen = next((d for d in found if str(d.get("context", "")).lower().startswith("train")), None)
+    chosen = chosen or (found[0] if found else None)
+    return f"{chosen['name']} ({chosen['digest']})" if chosen else ""
+
+
+def parameter_text(params: Mapping[str, Any]) -> str:
+    """``depth=3, rate=0.1``, sorted by name."""
+    return ", ".join(f"{name}={value}" for name, value in sorted(params.items()))
+
+
+def _merged(name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disputed: bool) -> Fact:
+    claims = [
+        Claim(claim.value, f"if it was v{key.version}: {claim.source}")
+        for key, fact in zip(keys, facts, strict=True)
+        for claim in fact.claims
+    ]
+    settled = settle(name, claims, hint=HINTS[name])
+    unanswered = [key for key, fact in zip(keys, facts, strict=True) if fact.certainty is Certainty.UNKNOWN]
+    if settled.certainty is Certainty.UNKNOWN or (settled.certainty is Certainty.KNOWN and not unanswered):
+        return settled
+    if disputed and settled.certainty is Certainty.CONTRADICTED:
+        return settled
+    hint = "It depends on which version answered."
+    return Fact(name, Certainty.UNKNOWN, settled.value, settled.sources, settled.claims, hint)

@@ -1,0 +1,113 @@
+"""What ledger and sealed documents say of the promotion that brought a version live."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.domain.liveness import Spell
+from services.domain.promotion import PromotionRequest
+from services.domain.requests import standing_signatures
+from services.errors import NotFoundError
+from services.ledger.actions import Action
+from services.ledger.entry import LedgerEntry
+from services.ledger.reader import page_entries
+from services.ledger.store import EntryFilter, EntryPage
+from services.stores import Unit
+
+ENTRIES = 1000
+SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One promotion: signed by whom on which plan and evidence. Documents are used only when their digest holds."""
+
+    request_id: str
+    plan_digest: str
+    evidence_digest: str
+    seal_seq: int
+    approvers: tuple[str, ...]
+    approval_seqs: tuple[int, ...]
+    approvers_in_table: tuple[str, ...] = ()
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    request: PromotionRequest | None = None
+    problems: tuple[str, ...] = ()
+
+
+def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
+    """The promotion behind a spell, or None where the ledger knows of none."""
+    if spell is None or not spell.request_id:
+        return None
+    entries = _entries(unit, spell.request_id)
+    digest = spell.plan_digest or next((e.plan_digest or "" for e in reversed(entries)), "")
+    seal = next((e for e in reversed(entries) if e.action in SEALS and e.plan_digest == digest), None)
+    named = seal.after if seal and isinstance(seal.after, dict) else {}
+    approvals = _approvals(entries, digest)
+    problems: list[str] = []
+    evidence_digest = str(named.get("evidence") or "")
+    request = _request(unit, spell.request_id, problems)
+    return Promotion(
+        request_id=spell.request_id,
+        plan_digest=digest,
+        evidence_digest=evidence_digest,
+        seal_seq=seal.seq if seal else 0,
+        approvers=tuple(e.actor.name for e in approvals),
+        approval_seqs=tuple(e.seq for e in approvals),
+        approvers_in_table=_table_approvers(unit, spell.request_id, digest),
+        plan=_document(unit, digest, "plan", problems),
+        evidence=_document(unit, evidence_digest, "evidence", problems),
+        request=request,
+        problems=tuple(problems),
+    )
+
+
+def _entries(unit: Unit, request_id: str) -> list[LedgerEntry]:
+    """All readable entries of a request, oldest first."""
+    found = page_entries(unit.archive, EntryFilter(request_id=request_id), EntryPage(limit=ENTRIES))
+    return [read.entry for read in reversed(found) if read.entry is not None]
+
+
+def _approvals(entries: Sequence[LedgerEntry], digest: str) -> list[LedgerEntry]:
+    """Standing approvals of this very plan: one a person, and none that came before a later seal of another plan."""
+    signed: dict[str, LedgerEntry] = {}
+    for entry in entries:
+        if entry.action is Action.DECISION_APPROVED and entry.plan_digest == digest:
+            signed[entry.actor.id] = entry
+        elif entry.action is Action.DECISION_WITHDRAWN:
+            signed.pop(entry.actor.id, None)
+        elif entry.action in {*SEALS, Action.REQUEST_SUSPENDED}:
+            signed.clear()
+    return list(signed.values())
+
+
+def _request(unit: Unit, request_id: str, problems: list[str]) -> PromotionRequest | None:
+    try:
+        return unit.requests.get(request_id)
+    except NotFoundError:
+        problems.append(f"Request {request_id} is in the ledger and not in the portal's tables.")
+        return None
+
+
+def _table_approvers(unit: Unit, request_id: str, digest: str) -> tuple[str, ...]:
+    return tuple(d.person.name for d in standing_signatures(unit.requests.decisions(request_id), digest).values())
+
+
+def _document(unit: Unit, digest: str, kind: str, problems: list[str]) -> Mapping[str, Any]:
+    """A sealed document; empty, with the problem said, when it is missing or is not the one that was sealed."""
+    if not digest:
+        return {}
+    try:
+        body = unit.requests.document(digest)
+    except NotFoundError:
+        problems.append(f"The sealed {kind} {digest[:19]} is not kept any more.")
+        return {}
+    if f"sha256:{hashlib.sha256(body.encode()).hexdigest()}" != digest:
+        problems.append(f"The kept {kind} is not the one that was sealed as {digest[:19]}; it is not used.")
+        return {}
+    value = json.loads(body)
+    return value if isinstance(value, dict) else {}
