@@ -1,7 +1,8 @@
 """How the portal signs in: a personal access token, or Entra ID through azure-identity.
 
 Both are `AuthBase` objects set as ``session.auth``: a header would be overwritten by a ``~/.netrc`` entry. Entra tokens
-are asked for at every request; azure-identity keeps and refreshes them. Nothing here shows a secret in its repr.
+are asked for at every request; azure-identity keeps and refreshes them. Nothing here shows a secret in its repr, and
+no error carries what Entra ID answered.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import requests
 from pydantic import SecretStr
 from requests.auth import AuthBase
 
-from services.errors import SettingsError
+from services.errors import PortalError, SettingsError, UpstreamRefusedError, UpstreamUnavailableError
 
 SCOPE = "499b84ac-1321-427f-aa17-267ca6975798/.default"
 """Azure DevOps' resource id in Entra ID."""
+SYSTEM = "azure_devops"
 
 
 class Credential(Protocol):
@@ -30,10 +32,16 @@ class PersonalAccessToken(AuthBase):
     """HTTP Basic with an empty user name, as Azure DevOps asks for tokens."""
 
     def __init__(self, token: SecretStr) -> None:
-        if not token.get_secret_value():
+        value = token.get_secret_value()
+        if not value:
             raise SettingsError(
                 "No personal access token is set.",
                 hint="Set COUNTERSIGN_AZURE_DEVOPS_TOKEN (scopes: build execute, test read), or another sign-in.",
+            )
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise SettingsError(
+                "COUNTERSIGN_AZURE_DEVOPS_TOKEN holds characters that no token has.",
+                hint="Copy the token again, without blanks and line ends.",
             )
         self._token = token
 
@@ -54,12 +62,36 @@ class EntraToken(AuthBase):
         self._credential = credential
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add a header with a token that is valid now."""
-        request.headers["Authorization"] = f"Bearer {self._credential.get_token(SCOPE).token}"
+        """Add a header with a token that is valid now. Raises UpstreamError when there is none."""
+        request.headers["Authorization"] = f"Bearer {self._token()}"
         return request
+
+    def _token(self) -> str:
+        from azure.core.exceptions import AzureError
+
+        try:
+            return str(self._credential.get_token(SCOPE).token)
+        except (AzureError, ValueError) as error:
+            problem = _no_token(error)
+        raise problem  # outside of the block: the cause may quote what was sent
 
     def __repr__(self) -> str:
         return "EntraToken(…)"
+
+
+def _no_token(error: Exception) -> PortalError:
+    from azure.core.exceptions import ServiceRequestError, ServiceResponseError
+
+    if isinstance(error, ServiceRequestError | ServiceResponseError):
+        return UpstreamUnavailableError(
+            "Entra ID cannot be reached, so there is no token for Azure DevOps.", system=SYSTEM,
+            hint="Check the network to login.microsoftonline.com, or to the managed identity's address.",
+        )  # fmt: skip
+    return UpstreamRefusedError(
+        f"Entra ID gave no token for Azure DevOps ({type(error).__name__}).", system=SYSTEM, code="bad_token",
+        hint="Check COUNTERSIGN_AZURE_DEVOPS_TENANT_ID, …_CLIENT_ID and …_CLIENT_SECRET, and that the secret has not "
+        "expired; the identity must be a member of the organization.",
+    )  # fmt: skip
 
 
 class SdkAuthentication:

@@ -1,104 +1,185 @@
-"""Makes calls to Azure DevOps bounded and typed: those of the SDK, and plain ones where the SDK has no client."""
+"""Makes calls to Azure DevOps bounded and typed: those of the SDK, and plain ones where the SDK has no client.
+
+A read may be sent again within the call's time, a write is sent once. Only UpstreamErrors and NotFoundError come out.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import requests
 
-from services.adapters.azure_devops.auth import SdkAuthentication
 from services.adapters.azure_devops.config import AzureDevOpsConfig
-from services.adapters.azure_devops.failures import demand_good, lost, rubbish
-from services.errors import PortalError
-
-# the SDK keeps a cache of the server's routes for twelve hours, by default in the home directory and shared
-os.environ.setdefault("AZURE_DEVOPS_CACHE_DIR", tempfile.mkdtemp(prefix="countersign-azure-"))
+from services.adapters.azure_devops.failures import (
+    SYSTEM,
+    TransportError,
+    demand_good,
+    lost,
+    not_offered,
+    rubbish,
+)
+from services.adapters.azure_devops.guard import GuardedAdapter, Operation, SecondWriteError, operating
+from services.adapters.azure_devops.pace import Pace
+from services.adapters.azure_devops.sdk import SdkClients, load, prepare
+from services.adapters.mlflow.deadline import Deadline
+from services.errors import (
+    NotFoundError,
+    PortalError,
+    UnknownOutcomeError,
+    UpstreamError,
+    UpstreamRefusedError,
+    UpstreamRubbishError,
+    UpstreamUnavailableError,
+)
 
 T = TypeVar("T")
+Page = tuple[list[T], str | None]
+PAUSE = 0.2
+"""Seconds before the second try of a read; doubled for each further one."""
 
 
 class Calls:
-    """Thread-safe; one pool of threads so that a call can be left behind when its time is over."""
+    """Thread-safe. `monotonic` and `sleep` are seconds; both can be given for tests."""
 
-    def __init__(self, config: AzureDevOpsConfig) -> None:
+    def __init__(
+        self,
+        config: AzureDevOpsConfig,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.config = config
-        self._pool = ThreadPoolExecutor(8, thread_name_prefix="azure-devops")
-        self._clients: dict[str, Any] = {}
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._adapter = GuardedAdapter(config, Pace(config.patience_seconds, monotonic=monotonic, sleep=sleep))
+        self._clients = SdkClients(config, self._adapter)
+        self._session = prepare(requests.Session(), self._adapter)
+        self._session.auth = config.auth
 
-    def client(self, kind: type[Any]) -> Any:
-        """An SDK client, made without `Connection`: that one asks more hosts and cannot be bounded."""
-        name = kind.__name__
-        if name not in self._clients:
-            client = kind(self.config.base, SdkAuthentication(self.config.auth))
-            client.config.connection.timeout = (self.config.connect_seconds, self.config.read_seconds)
-            client.config.retry_policy.retries = 0
-            client.config.retry_policy.policy.raise_on_status = False
-            client.config.retry_policy.policy.respect_retry_after_header = False
-            client.config.redirect_policy.allow = False
-            client.config.proxies.use_env_settings = False
-            client.config.hooks.append(_check)
-            self._clients[name] = client
-        return self._clients[name]
+    def close(self) -> None:
+        """Close idle connections."""
+        self._adapter.close()
 
-    def sdk(self, call: Callable[[], T], *, is_write: bool = False) -> T:
-        """Run one SDK call within its time. Raises UpstreamError, NotFoundError."""
-        return self._bounded(lambda: _typed(call, is_write=is_write), is_write=is_write)
+    def read(self, area: str, call: Callable[[Any], T]) -> T:
+        """One reading call of an SDK client; sent again where that may help. Raises UpstreamError, NotFoundError."""
+        return self._tried(lambda: call(self._clients.client(area)))[0]
+
+    def write(self, area: str, call: Callable[[Any], T]) -> T:
+        """One writing call of an SDK client, sent once. Raises UnknownOutcomeError when no clear answer came back."""
+        return self._once(lambda: call(self._clients.client(area)), self._operation())
+
+    def pages(self, area: str, call: Callable[[Any, str | None], list[T] | None]) -> Iterator[list[T]]:
+        """All pages of a listing by the SDK; `call` takes the client and the token of the page."""
+        return self._paged(lambda token: self._tried(lambda: call(self._clients.client(area), token) or []))
 
     def get(self, project: str, path: str, **parameters: str) -> Any:
-        """A plain GET below ``{project}/_apis``; the answer as JSON."""
-        return self._bounded(lambda: self._send("GET", project, path, parameters, None), is_write=False)
+        """A plain GET below ``{project}/_apis``; the answer as JSON, None for an empty one."""
+        return self._tried(lambda: self._json("GET", project, path, parameters))[0]
 
     def send(self, method: str, project: str, path: str, body: Any, **parameters: str) -> Any:
-        """A plain write; sent once."""
-        return self._bounded(lambda: self._send(method, project, path, parameters, body), is_write=True)
+        """A plain write, sent once."""
+        return self._once(lambda: self._json(method, project, path, parameters, body), self._operation())
 
-    def _send(self, method: str, project: str, path: str, parameters: Mapping[str, str], body: Any) -> Any:
-        scope = f"/{quote(project)}" if project else ""
-        is_write = method != "GET"
-        try:
-            with requests.Session() as session:
-                session.auth, session.trust_env = self.config.auth, False
-                response = session.request(
-                    method, f"{self.config.base}{scope}/_apis/{path}", params=dict(parameters), json=body,
-                    headers={"X-TFS-FedAuthRedirect": "Suppress", "Accept": "application/json"},
-                    timeout=(self.config.connect_seconds, self.config.read_seconds), allow_redirects=False,
-                )  # fmt: skip
-        except requests.RequestException as error:
-            raise lost(error, is_write=is_write) from error
+    def get_bytes(self, url: str, *, seconds: float) -> requests.Response:
+        """A GET of an address that Azure DevOps gave; only the configured hosts are asked."""
+        return self._tried(lambda: self._request("GET", url, {}, None), seconds=seconds)[0]
+
+    def _paged(self, ask: Callable[[str | None], tuple[list[T], str | None]]) -> Iterator[list[T]]:
+        token: str | None = None
+        for _ in range(self.config.max_pages):
+            items, following = ask(token)
+            yield items
+            if not following:
+                return
+            if following == token:
+                break
+            token = following
+        # an incomplete list would let a start look as if it had never been made
+        raise UpstreamRubbishError(
+            "A listing of Azure DevOps does not come to its end.", system=SYSTEM, code="listing_endless",
+            hint="Delete old runs of this pipeline, or look for a proxy in between.",
+        )  # fmt: skip
+
+    def _tried(self, call: Callable[[], T], *, seconds: float | None = None) -> tuple[T, str | None]:
+        """The outcome of a read and the token of its next page."""
+        operation = self._operation(seconds)
+        for attempt in range(1, self.config.read_attempts + 1):
+            try:
+                outcome = self._once(call, operation)
+            except UpstreamUnavailableError as error:
+                pause = PAUSE * 2 ** (attempt - 1)
+                if attempt == self.config.read_attempts or not self._is_worth_it(error, operation, pause):
+                    raise
+                self._sleep(pause)
+            else:
+                return outcome, operation.continuation
+        raise AssertionError("unreachable")  # pragma: no cover - read_attempts is at least 1
+
+    def _is_worth_it(self, error: UpstreamUnavailableError, operation: Operation, pause: float) -> bool:
+        """A server that asks to wait is obeyed by the pace; one that was not reached is not asked again."""
+        if error.code == "throttled":
+            return error.retry_after is None or error.retry_after <= self.config.patience_seconds
+        was_reached = operation.has_connected or not isinstance(error.__cause__, TransportError)
+        return was_reached and error.code == UpstreamUnavailableError.code and pause < operation.deadline.left()
+
+    def _once(self, call: Callable[[], T], operation: Operation) -> T:
+        with operating(operation):
+            try:
+                return call()
+            except PortalError as error:
+                raise self._final(error, operation) from error.__cause__
+            except (ValueError, TypeError, AttributeError, KeyError, SecondWriteError) as error:
+                raise self._unreadable(error, operation) from error
+            except TransportError as error:
+                raise lost(error, is_written=operation.is_written) from error
+            except Exception as error:
+                raise _sdk_error(error, operation) from error
+
+    def _final(self, error: PortalError, operation: Operation) -> PortalError:
+        """After a write only a clear no stays as it is."""
+        is_clear = isinstance(error, UpstreamRefusedError | NotFoundError | UnknownOutcomeError)
+        if operation.is_written and not is_clear and error.code != "throttled":
+            return UnknownOutcomeError(f"Azure DevOps was asked to act. {error.message}", system=SYSTEM)
+        return error
+
+    def _unreadable(self, error: Exception, operation: Operation) -> UpstreamError:
+        """Bad JSON, an empty model, or the SDK's plain ValueError for a route that it does not find."""
+        if _is_no_location(error) and not operation.is_written:
+            self._clients.forget_locations()
+            return not_offered()
+        return rubbish(type(error).__name__, is_written=operation.is_written)
+
+    def _json(
+        self, method: str, project: str, path: str, parameters: Mapping[str, str], body: Any = None
+    ) -> Any:  # fmt: skip
+        scope = f"/{quote(project, safe='')}" if project else ""
+        response = self._request(method, f"{self.config.base}{scope}/_apis/{path}", parameters, body)
+        return response.json() if response.content else None
+
+    def _request(self, method: str, url: str, parameters: Mapping[str, str], body: Any) -> requests.Response:
+        response = self._session.request(
+            method, url, params=dict(parameters), json=body, allow_redirects=False,
+            headers={"X-TFS-FedAuthRedirect": "Suppress", "Accept": "application/json", "User-Agent": "countersign"},
+        )  # fmt: skip
         demand_good(response)
-        try:
-            return response.json() if response.content else None
-        except ValueError as error:
-            raise rubbish("no JSON", is_write=is_write) from error
+        return response
 
-    def _bounded(self, call: Callable[[], T], *, is_write: bool) -> T:
-        future = self._pool.submit(call)
-        try:
-            return future.result(self.config.call_seconds)
-        except FutureTimeoutError as error:
-            raise lost(error, is_write=is_write) from error
+    def _operation(self, seconds: float | None = None) -> Operation:
+        return Operation(Deadline(seconds or self.config.call_seconds, self._monotonic))
 
 
-def _check(response: requests.Response, *_: Any, **__: Any) -> None:
-    demand_good(response)
+def _sdk_error(error: Exception, operation: Operation) -> BaseException:
+    """msrest's own errors wrap what happened on the way; anything else is a fault of ours."""
+    if isinstance(error, load("msrest.exceptions").ClientException):
+        return lost(error.__cause__ or error, is_written=operation.is_written)
+    return error
 
 
-def _typed(call: Callable[[], T], *, is_write: bool) -> T:
-    from msrest.exceptions import ClientException
-
-    try:
-        return call()
-    except PortalError:
-        raise
-    except ClientException as error:
-        raise lost(error, is_write=is_write) from error
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise rubbish(type(error).__name__, is_write=is_write) from error
-    except requests.RequestException as error:
-        raise lost(error, is_write=is_write) from error
+def _is_no_location(error: Exception) -> bool:
+    text = str(error)
+    return ("API resource location" in text and "is not registered" in text) or (
+        isinstance(error, TypeError) and "can only concatenate str" in text
+    )

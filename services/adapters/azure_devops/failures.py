@@ -1,30 +1,43 @@
 """Turns what Azure DevOps answers into typed errors that say what to do.
 
-Source: the measured answers of the service. A bad token shows as 203 with a sign-in page, as 401 with JSON, or as an
-empty 401; throttling as 429, or as 200 with Retry-After; a stopped organization as 503 with a byte order mark.
+Source: the measured answers of the service (`docs/azure-devops.md`). A bad token shows as 203 with a sign-in page, as
+401 with JSON, as an empty 401, or as a redirect; throttling as 429; a stopped organization as 503 with a byte order
+mark. Codes beside those of the tree: `bad_token`, `no_permission`, `variable_not_settable`, `template_error`,
+`throttled`, `conflict`, `not_offered`, `answer_too_large`. Every error that came with an answer carries the activity
+id, which Microsoft's support asks for, as a note and in its hint.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from services.errors import (
-    ConflictError,
     NotFoundError,
     PortalError,
     UnknownOutcomeError,
+    UpstreamError,
     UpstreamRefusedError,
     UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
 SYSTEM = "azure_devops"
-RENEW = "Renew COUNTERSIGN_AZURE_DEVOPS_TOKEN; it needs build execute and test read."
-NEVER_SENT = ("Failed to establish a new connection", "NameResolutionError", "ConnectTimeout")
-WRITES = {"POST", "PATCH", "PUT", "DELETE"}
+RENEW = (
+    "Renew COUNTERSIGN_AZURE_DEVOPS_TOKEN, or check the Entra ID sign-in; the account must be a member of the "
+    "organization."
+)
+SCOPES = "Give the portal's account the permission named; a token needs build execute, release, test read."
+WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
+MAX_RETRY_AFTER = 300.0
+MAX_MESSAGE = 600
+TransportError = (requests.RequestException, HTTPError, OSError)
+"""What `requests` and below raise when no whole answer came."""
 
 
 def demand_good(response: requests.Response) -> None:
@@ -37,20 +50,22 @@ def demand_good(response: requests.Response) -> None:
 def failure_of(response: requests.Response) -> PortalError | None:
     """The error that an answer stands for; None when it is a good one."""
     status = response.status_code
-    is_page = status < 300 and "text/html" in response.headers.get("content-type", "")
+    is_page = status < 300 and "text/html" in response.headers.get("content-type", "").lower()
     if is_page or status == 203 or 300 <= status < 400:
-        return _bad_token("Azure DevOps answered with its sign-in page.")
-    return None if status < 300 else _failure(response, status)
+        error: PortalError | None = _bad_token("Azure DevOps answered with its sign-in page.")
+    else:
+        error = None if status < 300 else _failure(response, status)
+    return _with_activity(error, response) if error else None
 
 
 def _failure(response: requests.Response, status: int) -> PortalError:
     body = wrapped(response)
-    message = str(body.get("message") or _plain(response) or f"HTTP {status}")
+    message = _cut(str(body.get("message") or _plain(response) or f"HTTP {status}"))
     if status == 401:
-        return _bad_token(f"Azure DevOps does not accept the credentials. {message}".strip())
+        return _bad_token(f"Azure DevOps does not accept the credentials. {message}")
     if status == 429:
-        return _throttled(response, message)
-    if status >= 500:
+        return throttled(retry_after(response), message)
+    if status >= 500 or status == 408:
         return _server_error(response, message)
     return _refused(status, str(body.get("typeKey", "")), message, body)
 
@@ -59,100 +74,146 @@ def _bad_token(message: str) -> PortalError:
     return UpstreamRefusedError(message, system=SYSTEM, hint=RENEW, code="bad_token")
 
 
-def _throttled(response: requests.Response, message: str) -> PortalError:
-    wait = retry_after(response)
+def throttled(wait: float | None, message: str = "") -> UpstreamUnavailableError:
+    """The server asks to wait; nothing was done."""
+    told = f"{wait:.0f} s" if wait else "a minute"
     return UpstreamUnavailableError(
-        f"Azure DevOps asks to slow down. {message}",
-        system=SYSTEM, hint=f"It is tried again in {wait or 30:g} s.", code="throttled", retry_after=wait,
+        f"Azure DevOps asks to slow down. {message}".strip(), system=SYSTEM, code="throttled", retry_after=wait,
+        hint=f"Nothing was done. Try again in {told}; others who use the same account count too.",
     )  # fmt: skip
 
 
 def _server_error(response: requests.Response, message: str) -> PortalError:
-    activity = response.headers.get("activityid")
-    hint = f"Azure DevOps knows this failure as activity {activity}." if activity else ""
     if response.request is not None and response.request.method in WRITES:
         return UnknownOutcomeError(f"Azure DevOps failed after it was asked to act: {message}", system=SYSTEM)
     return UpstreamUnavailableError(
-        f"Azure DevOps is unavailable: {message}", system=SYSTEM, hint=hint, retry_after=retry_after(response)
-    )
+        f"Azure DevOps is unavailable: {message}", system=SYSTEM, retry_after=retry_after(response),
+        hint="Look at https://status.dev.azure.com; nothing is lost meanwhile.",
+    )  # fmt: skip
 
 
-def _refused(status: int, key: str, message: str, body: dict[str, Any]) -> PortalError:
-    if status == 404:
-        return NotFoundError(f"Azure DevOps does not find it: {message}", hint="It was deleted, or you may not see it.")
+def _refused(status: int, key: str, message: str, body: Mapping[str, Any]) -> PortalError:
+    if status in {404, 410}:
+        return NotFoundError(
+            f"Azure DevOps does not find it: {message}",
+            hint="It was deleted, the name is wrong, or the portal's account may not see it.",
+        )
     if status == 403:
-        return UpstreamRefusedError(
-            f"Azure DevOps does not permit it: {message}", system=SYSTEM, code="no_permission",
-            hint="Give the portal's account the permission named.",
-        )  # fmt: skip
+        return _refusal(f"Azure DevOps does not permit it: {message}", "no_permission", SCOPES)
     if "set the following variables" in message:
-        return UpstreamRefusedError(
-            message, system=SYSTEM, code="variable_not_settable",
-            hint="Declare it as a template parameter, or make it settable at queue time.",
-        )  # fmt: skip
+        hint = "Declare it as a template parameter of the pipeline, or make it settable at queue time."
+        return _refusal(message, "variable_not_settable", hint)
     if key in {"PipelineValidationException", "BuildRequestValidationFailedException"}:
-        return UpstreamRefusedError(
-            f"The pipeline does not accept the start: {_validation(message, body)}", system=SYSTEM,
-            code="template_error", hint="Compare the pipeline's parameters with those of pipelines/release-model.yml.",
-        )  # fmt: skip
+        hint = "Compare the pipeline's parameters with those of pipelines/release-model.yml."
+        return _refusal(f"The pipeline does not accept the start: {_validation(message, body)}", "template_error", hint)
     if status == 409:
-        return ConflictError(f"Azure DevOps: {message}")
-    return UpstreamRefusedError(f"Azure DevOps refused: {message}", system=SYSTEM)
+        return _refusal(f"Azure DevOps: {message}", "conflict", "It changed meanwhile. Load it again and look.")
+    return _refusal(f"Azure DevOps refused: {message}", "upstream_refused", "Correct what the message names.")
 
 
-def _validation(message: str, body: dict[str, Any]) -> str:
+def _refusal(message: str, code: str, hint: str) -> UpstreamRefusedError:
+    return UpstreamRefusedError(message, system=SYSTEM, code=code, hint=hint)
+
+
+def _validation(message: str, body: Mapping[str, Any]) -> str:
     properties = body.get("customProperties")
-    results = properties.get("ValidationResults", []) if isinstance(properties, dict) else []
-    told = [str(r.get("message")) for r in results if isinstance(r, dict) and r.get("result") == "error"]
-    return "; ".join(told) or message
+    results = properties.get("ValidationResults") if isinstance(properties, dict) else None
+    rows = results if isinstance(results, list) else []
+    told = [str(r.get("message")) for r in rows if isinstance(r, dict) and r.get("result") == "error"]
+    return _cut("; ".join(told)) or message
 
 
 def wrapped(response: requests.Response) -> dict[str, Any]:
     """The wrapped exception of an error answer, or nothing; a byte order mark is allowed for."""
     try:
         value = json.loads(response.content.decode("utf-8-sig"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(value, dict):
         return {}
     inner = value.get("value")
     if isinstance(inner, dict) and "Message" in inner:
         return {"message": inner["Message"]}
+    if "message" not in value and "Message" in value:
+        return {"message": value["Message"]}
     return value
 
 
 def _plain(response: requests.Response) -> str:
-    is_text = response.headers.get("content-type", "").startswith("text/plain")
-    return response.text[:300].strip() if is_text else ""
+    """Text of an answer without JSON: the body, or the header that stands in for it."""
+    if response.headers.get("content-type", "").lower().startswith("text/plain") and response.content.strip():
+        return response.text.strip()
+    return unquote(response.headers.get("X-TFS-ServiceError", ""))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _with_activity(error: PortalError, response: requests.Response) -> PortalError:
+    activity = "".join(c for c in response.headers.get("ActivityId", "")[:64] if c.isalnum() or c == "-")
+    if activity:
+        error.add_note(f"ActivityId {activity}")
+        error.hint = f"{error.hint} (Azure DevOps activity {activity})".strip()
+    return error
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Seconds that the server asks to wait."""
+    """Seconds that the server asks to wait, between 0 and 300."""
     try:
-        return max(0.0, min(float(response.headers["Retry-After"]), 300.0))
+        seconds = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return min(seconds, MAX_RETRY_AFTER) if seconds >= 0 else None
 
 
-def lost(error: Exception, *, is_write: bool) -> PortalError:
-    """No answer: a write may have had its effect, unless the connection was never made."""
-    text = str(error)
-    never_sent = (
-        "Failed to establish a new connection" in text or "NameResolutionError" in text or "ConnectTimeout" in text
-    )
-    if is_write and not never_sent:
+def lost(error: BaseException, *, is_written: bool) -> UpstreamError:
+    """No answer: a write whose bytes may have left may have had its effect."""
+    if is_written:
         return UnknownOutcomeError("Azure DevOps was asked to act, and no answer came back.", system=SYSTEM)
+    if isinstance(error, requests.exceptions.SSLError):
+        return UpstreamUnavailableError(
+            "Azure DevOps shows a certificate that is not trusted.", system=SYSTEM, code="certificate",
+            hint="A Server with its own authority needs its certificates (ca_file); else look for a proxy in between.",
+        )  # fmt: skip
     return UpstreamUnavailableError(
         "Azure DevOps cannot be reached.", system=SYSTEM, hint="Check COUNTERSIGN_AZURE_DEVOPS_URL and the network."
     )
 
 
-def rubbish(what: str, *, is_write: bool) -> PortalError:
+def rubbish(what: str, *, is_written: bool) -> UpstreamError:
     """An answer that makes no sense; after a write, the effect is unknown."""
-    if is_write:
+    if is_written:
         return UnknownOutcomeError(
             f"Azure DevOps was asked to act and answered with something unreadable ({what}).", system=SYSTEM
         )
     return UpstreamRubbishError(
         f"Azure DevOps answered with something unreadable ({what}).", system=SYSTEM, hint="Is a proxy in between?"
     )
+
+
+def not_offered() -> UpstreamError:
+    """The SDK found no such route at this address, or only one for other versions."""
+    return UpstreamRefusedError(
+        "Azure DevOps does not offer this call at the configured address.", system=SYSTEM, code="not_offered",
+        hint="Check that COUNTERSIGN_AZURE_DEVOPS_URL is the organization or collection itself (for classic releases "
+        "COUNTERSIGN_AZURE_DEVOPS_RELEASE_URL). A Server must be Azure DevOps Server 2022 or later.",
+    )  # fmt: skip
+
+
+def too_large(limit: int, *, is_written: bool) -> UpstreamError:
+    """More bytes than configured."""
+    if is_written:
+        return rubbish("too large", is_written=True)
+    return UpstreamRubbishError(
+        f"Azure DevOps answered with more than {limit // (1024 * 1024)} MiB.", system=SYSTEM, code="answer_too_large",
+        hint="Open it in Azure DevOps.",
+    )  # fmt: skip
+
+
+def foreign_host(host: str) -> UpstreamError:
+    """Credentials go to the configured hosts only."""
+    return UpstreamRefusedError(
+        f"Azure DevOps points to another host ({host[:100]}), which the portal does not follow.", system=SYSTEM,
+        code="foreign_host", hint="Open it in Azure DevOps, or check COUNTERSIGN_AZURE_DEVOPS_RELEASE_URL.",
+    )  # fmt: skip
