@@ -21,6 +21,8 @@ from services.domain.registry import (
     VersionKey,
 )
 from services.domain.releases import (
+    DeploymentRecord,
+    EnvironmentCheck,
     ReleaseRun,
     RunApproval,
     RunArtifact,
@@ -99,7 +101,7 @@ class RegistryWriter(Protocol):
 
 
 class ReleasePipelines(Protocol):
-    """Azure DevOps YAML pipelines."""
+    """What carries releases out in Azure DevOps: YAML pipelines and classic releases (`RunRef.kind`)."""
 
     def start(self, start: RunStart) -> ReleaseRun:
         """Start a run; sent once. Raises UnknownOutcomeError when no answer came back."""
@@ -109,6 +111,9 @@ class ReleasePipelines(Protocol):
 
     def get(self, ref: RunRef) -> ReleaseRun:
         """The run as it is now."""
+
+    def get_many(self, refs: Sequence[RunRef]) -> Sequence[ReleaseRun]:
+        """Runs as they are now, in few calls; one that is gone is left out."""
 
     def timeline(self, ref: RunRef) -> Sequence[TimelineItem]:
         """Stages, jobs and steps; empty while there is none."""
@@ -122,8 +127,11 @@ class ReleasePipelines(Protocol):
     def artifacts(self, ref: RunRef) -> Sequence[RunArtifact]:
         """Published artifacts."""
 
-    def approvals(self, ref: RunRef) -> Sequence[RunApproval]:
-        """Approvals that the run waits for or has had."""
+    def approvals(self, ref: RunRef, timeline: Sequence[TimelineItem]) -> Sequence[RunApproval]:
+        """Approvals that the run waits for or has had; a YAML pipeline's timeline names them."""
+
+    def decide(self, ref: RunRef, approval_id: str, *, is_approved: bool, comment: str = "") -> None:
+        """Approve or reject in Azure DevOps, as the portal's account."""
 
     def cancel(self, ref: RunRef) -> None:
         """Ask the run to stop."""
@@ -133,6 +141,12 @@ class ReleasePipelines(Protocol):
 
     def add_tags(self, ref: RunRef, tags: Sequence[str]) -> None:
         """Tag the run."""
+
+    def checks(self, project: str, environment: str) -> Sequence[EnvironmentCheck]:
+        """Checks that stand before an environment. Raises NotFoundError for an unknown environment."""
+
+    def deployments(self, project: str, environment: str, *, limit: int = 50) -> Sequence[DeploymentRecord]:
+        """Deployments into an environment, newest first. Raises NotFoundError for an unknown environment."""
 
     def ping(self) -> None:
         """Raise when the organization cannot be reached or refuses the credentials."""

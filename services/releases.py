@@ -26,12 +26,13 @@ _OUTCOMES = {"Passed": "passed", "Failed": "failed", "Error": "error", "NotExecu
 
 def read_release(pipelines: ReleasePipelines, ref: RunRef) -> ReleaseDetail:
     """A run with stages, tests, artifacts and approvals. Raises UpstreamError, NotFoundError."""
+    run, timeline = pipelines.get(ref), tuple(pipelines.timeline(ref))
     return ReleaseDetail(
-        run=pipelines.get(ref),
-        timeline=tuple(pipelines.timeline(ref)),
+        run=run,
+        timeline=timeline,
         tests=tuple(pipelines.tests(ref)),
         artifacts=tuple(pipelines.artifacts(ref)),
-        approvals=tuple(pipelines.approvals(ref)),
+        approvals=tuple(pipelines.approvals(ref, timeline)),
     )
 
 

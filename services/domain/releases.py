@@ -27,13 +27,21 @@ class RunResult(StrEnum):
     CANCELED = "canceled"
 
 
+class RunKind(StrEnum):
+    """What carries a release out: a run of a YAML pipeline, or a classic release."""
+
+    PIPELINE = "pipeline"
+    RELEASE = "release"
+
+
 @dataclass(frozen=True)
 class RunRef:
-    """Names a pipeline run."""
+    """Names a pipeline run, or a classic release (then `pipeline_id` is its definition)."""
 
     project: str
     pipeline_id: int
     run_id: int
+    kind: RunKind = RunKind.PIPELINE
 
 
 @dataclass(frozen=True)
@@ -121,6 +129,35 @@ class RunApproval:
     decided_by: tuple[str, ...] = ()
     comment: str = ""
     created: datetime | None = None
+    subject: str = ""
+    """What is approved: the stage or environment, where Azure DevOps says so."""
+
+
+@dataclass(frozen=True)
+class EnvironmentCheck:
+    """A check that stands before an environment of a YAML pipeline."""
+
+    id: int
+    kind: str
+    """Approval, Task Check, …"""
+    name: str
+    timeout_minutes: int | None = None
+
+
+@dataclass(frozen=True)
+class DeploymentRecord:
+    """One deployment into an environment, as Azure DevOps keeps it."""
+
+    id: int
+    environment_id: int
+    run_id: int | None
+    pipeline: str
+    stage: str
+    job: str
+    result: str | None
+    queued: datetime | None = None
+    started: datetime | None = None
+    finished: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -145,3 +182,4 @@ class RunStart:
     """Goes into the template parameters and the run's name: an earlier start is found by it."""
     parameters: Mapping[str, str]
     asked_at: datetime
+    kind: RunKind = RunKind.PIPELINE

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.domain.releases import (
+    DeploymentRecord,
+    EnvironmentCheck,
     ReleaseRun,
     RunApproval,
     RunArtifact,
@@ -70,6 +72,10 @@ class PipelinesSimulator:
                 return run
         raise NotFoundError("no such run")
 
+    def get_many(self, refs: Sequence[RunRef]) -> Sequence[ReleaseRun]:
+        known = {run.ref for run in self.started}
+        return [self.get(ref) for ref in refs if ref in known]
+
     def timeline(self, ref: RunRef) -> Sequence[TimelineItem]:
         return [TimelineItem("1", None, "Stage", "Test", "completed", "succeeded", 1)]
 
@@ -82,7 +88,16 @@ class PipelinesSimulator:
     def artifacts(self, ref: RunRef) -> Sequence[RunArtifact]:
         return []
 
-    def approvals(self, ref: RunRef) -> Sequence[RunApproval]:
+    def approvals(self, ref: RunRef, timeline: Sequence[TimelineItem]) -> Sequence[RunApproval]:
+        return []
+
+    def decide(self, ref: RunRef, approval_id: str, *, is_approved: bool, comment: str = "") -> None:
+        self._answer()
+
+    def checks(self, project: str, environment: str) -> Sequence[EnvironmentCheck]:
+        return []
+
+    def deployments(self, project: str, environment: str, *, limit: int = 50) -> Sequence[DeploymentRecord]:
         return []
 
     def cancel(self, ref: RunRef) -> None:

@@ -27,6 +27,8 @@ def build_from_settings(settings: Settings) -> ReleasePipelines:
         AzureDevOpsConfig(
             organization_url=settings.azure_devops_url,
             auth=_auth(settings),
+            release_url=settings.azure_devops_release_url,
+            ca_file=str(settings.azure_devops_ca_file or ""),
             read_seconds=settings.azure_devops_timeout,
             call_seconds=3 * settings.azure_devops_timeout,
         )

@@ -36,7 +36,6 @@ from services.errors import (
 )
 
 T = TypeVar("T")
-Page = tuple[list[T], str | None]
 PAUSE = 0.2
 """Seconds before the second try of a read; doubled for each further one."""
 
@@ -83,10 +82,6 @@ class Calls:
         """A plain write, sent once."""
         return self._once(lambda: self._json(method, project, path, parameters, body), self._operation())
 
-    def get_bytes(self, url: str, *, seconds: float) -> requests.Response:
-        """A GET of an address that Azure DevOps gave; only the configured hosts are asked."""
-        return self._tried(lambda: self._request("GET", url, {}, None), seconds=seconds)[0]
-
     def _paged(self, ask: Callable[[str | None], tuple[list[T], str | None]]) -> Iterator[list[T]]:
         token: str | None = None
         for _ in range(self.config.max_pages):
@@ -103,9 +98,9 @@ class Calls:
             hint="Delete old runs of this pipeline, or look for a proxy in between.",
         )  # fmt: skip
 
-    def _tried(self, call: Callable[[], T], *, seconds: float | None = None) -> tuple[T, str | None]:
+    def _tried(self, call: Callable[[], T]) -> tuple[T, str | None]:
         """The outcome of a read and the token of its next page."""
-        operation = self._operation(seconds)
+        operation = self._operation()
         for attempt in range(1, self.config.read_attempts + 1):
             try:
                 outcome = self._once(call, operation)
@@ -167,12 +162,12 @@ class Calls:
         demand_good(response)
         return response
 
-    def _operation(self, seconds: float | None = None) -> Operation:
-        return Operation(Deadline(seconds or self.config.call_seconds, self._monotonic))
+    def _operation(self) -> Operation:
+        return Operation(Deadline(self.config.call_seconds, self._monotonic))
 
 
 def _sdk_error(error: Exception, operation: Operation) -> BaseException:
-    """msrest's own errors wrap what happened on the way; anything else is a fault of ours."""
+    """The errors of msrest wrap what happened on the way; anything else is a fault of ours."""
     if isinstance(error, load("msrest.exceptions").ClientException):
         return lost(error.__cause__ or error, is_written=operation.is_written)
     return error

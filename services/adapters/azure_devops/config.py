@@ -16,13 +16,11 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class AzureDevOpsConfig:
-    """Settings of the adapter; times in seconds, sizes in bytes. Raises SettingsError for an address that cannot be one."""
+    """Settings of the adapter; times in seconds, sizes in bytes. Raises SettingsError for a wrong address."""
 
     organization_url: str
     """``https://dev.azure.com/ORG``, or the collection URL of an Azure DevOps Server."""
     auth: AuthBase
-    project: str = ""
-    """Taken where a call names no project."""
     release_url: str = ""
     """Host of classic releases; default: ``https://vsrm.dev.azure.com/ORG``, and the collection itself on a Server."""
     ca_file: str = ""
@@ -32,8 +30,6 @@ class AzureDevOpsConfig:
     """Longest silence of the other side within a call."""
     call_seconds: float = 30
     """Wall-clock limit of one call, its retries and pauses included."""
-    download_seconds: float = 120
-    """Wall-clock limit of one artifact."""
     patience_seconds: float = 5
     """Longest pause within a call for a server that asks to slow down; a longer one is reported as `throttled`."""
     read_attempts: int = 3
@@ -66,13 +62,6 @@ class AzureDevOpsConfig:
     def origins(self) -> frozenset[Origin]:
         """The only places that credentials are sent to."""
         return frozenset({origin(self.base), origin(self.release_base)})
-
-    def project_name(self, project: str) -> str:
-        """The project of a call. Raises SettingsError when neither the call nor the settings name one."""
-        name = project or self.project
-        if not name:
-            raise SettingsError("No Azure DevOps project is named.", hint="Set COUNTERSIGN_AZURE_DEVOPS_PROJECT.")
-        return name
 
 
 def origin(url: str) -> Origin:

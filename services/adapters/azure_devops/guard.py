@@ -33,6 +33,8 @@ class Operation:
         self.deadline = deadline
         self.is_written = False
         """True once bytes of a write may have left."""
+        self.has_connected = False
+        """True once a connection to the other side stood."""
         self.continuation: str | None = None
         """Where the last answer's listing goes on; the SDK drops it."""
 
@@ -72,7 +74,7 @@ class GuardedAdapter(BaseAdapter):
     def max_retries(self, value: Any) -> None:
         del value
 
-    def send(
+    def send(  # noqa: PLR0917 - the signature of requests
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002 - the signature of requests
@@ -86,10 +88,8 @@ class GuardedAdapter(BaseAdapter):
         operation = _OPERATION.get()
         self._demand_own_host(request)
         self._pace.keep(operation.deadline)
-        if request.method in WRITES:
-            response = self._write(operation, request)
-        else:
-            response = self._exchange(self._reads, Call(operation.deadline), request, is_write=False)
+        act = self._write if request.method in WRITES else self._read
+        response = act(operation, request)
         self._pace.note(response)
         operation.continuation = response.headers.get(TOKEN_HEADER)
         return response
@@ -105,6 +105,13 @@ class GuardedAdapter(BaseAdapter):
             raise foreign_host("an unreadable address") from None
         if target not in self._config.origins:
             raise foreign_host(target[1])
+
+    def _read(self, operation: Operation, request: requests.PreparedRequest) -> requests.Response:
+        call = Call(operation.deadline)
+        try:
+            return self._exchange(self._reads, call, request, is_write=False)
+        finally:
+            operation.has_connected = operation.has_connected or call.is_sent
 
     def _write(self, operation: Operation, request: requests.PreparedRequest) -> requests.Response:
         if operation.is_written:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.domain.releases import (
+    DeploymentRecord,
+    EnvironmentCheck,
     ReleaseRun,
     RunApproval,
     RunArtifact,
@@ -17,6 +19,14 @@ from services.domain.releases import (
     RunTests,
     TimelineItem,
 )
+
+_BUILD_STATES = {
+    "completed": RunState.COMPLETED,
+    "cancelling": RunState.CANCELING,
+    "inProgress": RunState.IN_PROGRESS,
+    "notStarted": RunState.IN_PROGRESS,
+    "postponed": RunState.IN_PROGRESS,
+}
 
 
 def run_of(run: Any, project: str, pipeline_id: int) -> ReleaseRun:
@@ -32,11 +42,30 @@ def run_of(run: Any, project: str, pipeline_id: int) -> ReleaseRun:
         result=_enum(RunResult, run.result, None),
         created=aware(run.created_date),
         finished=aware(run.finished_date),
-        web_url=_web(run, extra),
+        web_url=web_link(run),
         pipeline_name=str(getattr(run.pipeline, "name", "") or ""),
         source_version=_commit(run),
         parameters={str(k): str(v) for k, v in dict(parameters).items()},
         tags=tuple(extra.get("tags") or ()),
+    )
+
+
+def run_of_build(build: Any, project: str) -> ReleaseRun:
+    """The same run as the Build API tells it: it knows `partiallySucceeded`, and may leave parameters out."""
+    if build is None or not getattr(build, "id", None) or build.definition is None:
+        raise ValueError("an empty build")
+    return ReleaseRun(
+        ref=RunRef(project, int(build.definition.id), int(build.id)),
+        name=str(build.build_number or build.id),
+        state=_BUILD_STATES.get(str(build.status), RunState.UNKNOWN),
+        result=_enum(RunResult, build.result, None),
+        created=aware(build.queue_time),
+        finished=aware(build.finish_time),
+        web_url=web_link(build),
+        pipeline_name=str(build.definition.name or ""),
+        source_version=str(build.source_version or ""),
+        parameters={str(k): str(v) for k, v in dict(build.template_parameters or {}).items()},
+        tags=tuple(build.tags or ()),
     )
 
 
@@ -97,7 +126,7 @@ def artifact_of(artifact: Any) -> RunArtifact:
     )
 
 
-def approval_of(value: Mapping[str, Any]) -> RunApproval:
+def approval_of(value: Mapping[str, Any], subject: str = "") -> RunApproval:
     """An approval of a YAML pipeline; the SDK has no model for it."""
     steps = value.get("steps") or []
     return RunApproval(
@@ -107,7 +136,42 @@ def approval_of(value: Mapping[str, Any]) -> RunApproval:
         decided_by=tuple(_name(s.get("actualApprover")) for s in steps if s.get("actualApprover")),
         comment="; ".join(str(s["comment"]) for s in steps if s.get("comment")),
         created=_time(value.get("createdOn")),
+        subject=subject,
     )
+
+
+def check_of(value: Mapping[str, Any]) -> EnvironmentCheck:
+    """A check of an environment; the SDK's model leaves the settings out."""
+    kind = str((value.get("type") or {}).get("name") or "Check")
+    settings = value.get("settings") or {}
+    timeout = value.get("timeout")
+    return EnvironmentCheck(
+        id=int(value["id"]),
+        kind=kind,
+        name=str(settings.get("displayName") or kind),
+        timeout_minutes=int(timeout) if timeout is not None else None,
+    )
+
+
+def record_of(record: Any) -> DeploymentRecord:
+    """A deployment into an environment (`EnvironmentDeploymentExecutionRecord`)."""
+    return DeploymentRecord(
+        id=int(record.id),
+        environment_id=int(record.environment_id),
+        run_id=int(record.owner.id) if record.owner and record.owner.id else None,
+        pipeline=str(record.definition.name or "") if record.definition else "",
+        stage=str(record.stage_name or ""),
+        job=str(record.job_name or ""),
+        result=str(record.result) if record.result else None,
+        queued=aware(record.queue_time),
+        started=aware(record.start_time),
+        finished=aware(record.finish_time),
+    )
+
+
+def person_of(identity: Any) -> str:
+    """The name of somebody (`IdentityRef` model)."""
+    return str(getattr(identity, "display_name", None) or getattr(identity, "id", None) or "unknown")
 
 
 def _name(identity: Any) -> str:
@@ -130,7 +194,9 @@ def _time(text: Any) -> datetime | None:
     return aware(datetime.fromisoformat(f"{whole}.{rest[:6].ljust(6, '0')}" if rest else whole))
 
 
-def _web(run: Any, extra: Mapping[str, Any]) -> str:
+def web_link(run: Any) -> str:
+    """The page for people; the SDK's model of links keeps it among what it does not know."""
+    extra = getattr(run, "additional_properties", None) or {}
     links = getattr(run, "_links", None)
     for holder in (getattr(links, "additional_properties", None), extra.get("_links")):
         if isinstance(holder, Mapping):

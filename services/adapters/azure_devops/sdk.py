@@ -109,7 +109,7 @@ class SdkClients:
         return client
 
     def _configure(self, session: requests.Session, *_: Any, **request: Any) -> dict[str, Any]:
-        """msrest has one session a thread; all share the guard and its connections."""
+        """There is one session a thread; all share the guard and its connections."""
         prepare(session, self._adapter)
         return request
 
