@@ -1,17 +1,18 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share. What is heavy is imported by the fixture that needs it: unit tests stay quick."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import Engine
 
-from services.adapters.sql.engine import open_engine
-from tests.postgres import fresh_database, start_postgres
-from tests.world import World
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from tests.world import World
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +25,8 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
+    from services.adapters.sql.engine import open_engine
+
     opened = open_engine(f"sqlite:///{tmp_path / 'portal.db'}")
     yield opened
     opened.dispose()
@@ -31,12 +34,16 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def world(engine: Engine, tmp_path: Path) -> World:
+    from tests.world import World
+
     return World(engine, tmp_path)
 
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One real PostgreSQL server a test process."""
+    from tests.postgres import start_postgres
+
     with start_postgres(tmp_path_factory.mktemp("postgres")) as url:
         yield url
 
@@ -44,5 +51,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def postgres_database(postgres_server: str) -> Iterator[str]:
     """An empty database of its own on that server."""
+    from tests.postgres import fresh_database
+
     with fresh_database(postgres_server) as url:
         yield url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from demo.azure_devops.engine.definition import PipelineError
-from tests.unit.pipeline_engine.world import plan_of
+from tests.integration.pipeline_engine.world import plan_of
 
 PIPELINE = """
     parameters:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.unit.pipeline_engine.world import plan_of
+from tests.integration.pipeline_engine.world import plan_of
 
 NOW = datetime(2026, 3, 5, 7, 8, 9, tzinfo=UTC)
 

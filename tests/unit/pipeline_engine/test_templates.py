@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from demo.azure_devops.engine.definition import PipelineError
-from tests.unit.pipeline_engine.world import plan_of
+from tests.integration.pipeline_engine.world import plan_of
 
 
 def final(text: str, **more: object) -> object:

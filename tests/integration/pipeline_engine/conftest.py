@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipeline_engine.world import KeptJournal, World
+from tests.integration.pipeline_engine.world import KeptJournal, World
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.pipeline_engine.world import World
+from tests.integration.pipeline_engine.world import World
 
 
 def run_line(world: World, line: str, *, more: str = "true") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.pipeline_engine.world import World
+from tests.integration.pipeline_engine.world import World
 
 
 def test_variables__layers__the_nearest_wins(world: World) -> None:

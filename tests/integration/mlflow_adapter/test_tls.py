@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.domain.registry import VersionKey
 from services.errors import UnknownOutcomeError, UpstreamUnavailableError
-from tests.unit.mlflow_adapter.servers import Wire, registry_at, wire
-from tests.unit.mlflow_adapter.test_dead_server import FAR_BELOW_A_DRIP, LIMIT, breaks_off, drips
+from tests.integration.mlflow_adapter.servers import Wire, registry_at, wire
+from tests.integration.mlflow_adapter.test_dead_server import FAR_BELOW_A_DRIP, LIMIT, breaks_off, drips
 
 KEY = VersionKey("m", 1)
 BODY = b'{"model_version": {"name": "m", "version": "1", "creation_timestamp": 1}}'

@@ -14,7 +14,7 @@ from services.domain.registry import VersionKey
 from services.errors import ConflictError
 from tests import fake_world as world
 from tests.fake_portal import FakeOpened, fake_opened
-from tests.unit.dashboard.conftest import SCRIPT, texts
+from tests.integration.dashboard.conftest import SCRIPT, texts
 
 Visit = Callable[..., AppTest]
 PAGES = ("home", "models", "version", "compare", "requests", "request", "releases", "release", "ledger", "why")

@@ -20,8 +20,8 @@ from services.errors import (
     UpstreamRubbishError,
     UpstreamUnavailableError,
 )
+from tests.integration.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
 from tests.mlflow_server import free_port
-from tests.unit.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
 
 KEY = VersionKey("m", 1)
 GET = "GET model-versions/get"

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.adapters.mlflow import MlflowRegistry
-from tests.unit.mlflow_adapter.servers import FakeMlflow, fake_mlflow, registry_at
+from tests.integration.mlflow_adapter.servers import FakeMlflow, fake_mlflow, registry_at
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from demo.azure_devops.engine.tasks.patterns import find_files, matcher
 from demo.azure_devops.engine.tasks.python_version import matches
-from tests.unit.pipeline_engine.world import World
+from tests.integration.pipeline_engine.world import World
 
 PASSED = '<testsuites><testsuite><testcase name="a"/></testsuite></testsuites>'
 FAILED = '<testsuite><testcase name="a"><failure message="no"/></testcase><testcase name="b"/></testsuite>'

@@ -11,7 +11,7 @@ from services.adapters.mlflow import DatasetMetric, MlflowRegistry
 from services.adapters.mlflow.registered import MODELS_A_PAGE
 from services.domain.registry import Artifact, Dataset, VersionKey
 from services.errors import InvalidInputError, NotFoundError, UpstreamRubbishError, UpstreamUnavailableError
-from tests.unit.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
+from tests.integration.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
 
 MODELS = "GET registered-models/search"
 VERSIONS = "GET model-versions/search"

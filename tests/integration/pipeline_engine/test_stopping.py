@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipeline_engine.world import World
+from tests.integration.pipeline_engine.world import World
 
 
 def is_alive(pid: int) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from demo.azure_devops.engine.journal import Checkpoint, Deployment
 from demo.azure_devops.engine.runner import RunOutcome, from_document, to_document
-from tests.unit.pipeline_engine.world import Verdict, World
+from tests.integration.pipeline_engine.world import Verdict, World
 
 RELEASE = """
     stages:

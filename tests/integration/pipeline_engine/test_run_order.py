@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from demo.azure_devops.engine.journal import Checkpoint
-from tests.unit.pipeline_engine.world import KeptJournal, World
+from tests.integration.pipeline_engine.world import KeptJournal, World
 
 CHAIN = """
     stages:

@@ -10,8 +10,8 @@ import pytest
 from services.adapters.mlflow.transport import Ask
 from services.domain.registry import VersionKey
 from services.errors import UnknownOutcomeError, UpstreamUnavailableError
+from tests.integration.mlflow_adapter.servers import registry_at, wire
 from tests.mlflow_server import free_port
-from tests.unit.mlflow_adapter.servers import registry_at, wire
 
 KEY = VersionKey("m", 1)
 LIMIT = 0.05
