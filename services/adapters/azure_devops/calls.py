@@ -126,7 +126,7 @@ class Calls:
                 return call()
             except PortalError as error:
                 raise self._final(error, operation) from error.__cause__
-            except (ValueError, TypeError, AttributeError, KeyError, SecondWriteError) as error:
+            except (ValueError, TypeError, AttributeError, KeyError, RecursionError, SecondWriteError) as error:
                 raise self._unreadable(error, operation) from error
             except TransportError as error:
                 raise lost(error, is_written=operation.is_written) from error
