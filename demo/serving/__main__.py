@@ -1,7 +1,7 @@
 """`python -m demo.serving --port N --directory DIR --tracking-uri URL [--log-dir DIR]`: the serving host.
 
 GET    /endpoints                      all endpoints
-GET    /endpoints/NAME                 one: state, version that answers, error
+GET    /endpoints/NAME                 one: state, version that answers with the digest of its files, error
 PUT    /endpoints/NAME                 deploy {"environment", "model", "version"}; answers at once, goes on behind
 DELETE /endpoints/NAME                 take it down
 POST   /endpoints/NAME/invocations     score, as MLflow's scoring server does; each prediction is logged
@@ -49,17 +49,18 @@ class Host:
         """Read, deploy or remove one endpoint."""
         name = request.path_params["name"]
         if request.method == "PUT":
-            return self._deploy(name, await request.json())
+            return self._deploy(name, await request.body())
         if request.method == "DELETE":
             removed = await asyncio.to_thread(self._endpoints.remove, name)
             return JSONResponse({}, status_code=200 if removed else 404)
         found = self._endpoints.get(name)
         return JSONResponse(asdict(found)) if found else _missing(name)
 
-    def _deploy(self, name: str, wanted: Any) -> Response:
+    def _deploy(self, name: str, body: bytes) -> Response:
         try:
+            wanted = json.loads(body)
             environment, model, version = (str(wanted[k]) for k in ("environment", "model", "version"))
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             return JSONResponse({"error": "environment, model and version are needed."}, status_code=422)
         begun = self._endpoints.deploy(name, environment=environment, model=model, version=version)
         return JSONResponse(asdict(begun), status_code=202)

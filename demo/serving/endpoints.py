@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
 import requests
 
-from demo.processes import child_environment, free_port, tail
+from demo.serving.scoring import DidNotStartError, ScoringServer, ScoringServers, end
 
 State = Literal["deploying", "ready", "failed"]
-START_SECONDS = 120.0
 SCORING_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One endpoint as people and pipelines see it; `model` and `version` are what answers now."""
+    """One endpoint as people and pipelines see it.
+
+    `model`, `version` and `digest` (of its files, as loaded) are what answers now; `previous_version` is what answered
+    before it, for a way back.
+    """
 
     name: str
     environment: str
@@ -38,34 +36,46 @@ class Endpoint:
     wanted_version: str
     model: str | None = None
     version: str | None = None
+    digest: str | None = None
+    previous_model: str | None = None
+    previous_version: str | None = None
     error: str = ""
 
+    def waiting(self) -> Endpoint:
+        """The same endpoint after a restart: what answered is to answer again."""
+        then = replace(self, state="deploying", model=None, version=None, digest=None, error="")
+        if self.model is None or self.version is None:
+            return then
+        return replace(then, wanted_model=self.model, wanted_version=self.version)
 
-@dataclass
-class _Server:
-    process: subprocess.Popen[bytes]
-    url: str
+    def answering(self, digest: str) -> Endpoint:
+        """The same endpoint once the wanted version answers; a repeated deployment keeps the way back."""
+        is_other = self.version is not None and (self.model, self.version) != (self.wanted_model, self.wanted_version)
+        before = (self.model, self.version) if is_other else (self.previous_model, self.previous_version)
+        return replace(
+            self, state="ready", model=self.wanted_model, version=self.wanted_version, digest=digest, error="",
+            previous_model=before[0], previous_version=before[1],
+        )  # fmt: skip
 
 
 class Endpoints:
     """All endpoints of this host."""
 
     def __init__(self, directory: Path, tracking_uri: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._tracking_uri = tracking_uri
+        self._scoring = ScoringServers(directory / "scoring", tracking_uri)
         self._lock = threading.Lock()
         self._endpoints: dict[str, Endpoint] = {}
-        self._servers: dict[str, _Server] = {}
-        directory.mkdir(parents=True, exist_ok=True)
+        self._servers: dict[str, ScoringServer] = {}
 
     def restore(self) -> None:
         """Deploy again what answered before the host was stopped, or what was to answer if nothing did yet."""
-        with contextlib.suppress(OSError, ValueError):
-            for kept in json.loads(self._state_file.read_text()):
-                model, version = kept["model"], kept["version"]
-                if not (model and version):
-                    model, version = kept["wanted_model"], kept["wanted_version"]
-                self.deploy(kept["name"], environment=kept["environment"], model=model, version=version)
+        self._scoring.warm_up()
+        waiting = {kept.name: kept.waiting() for kept in self._kept()}
+        self._endpoints.update(waiting)
+        for endpoint in waiting.values():
+            self._begin(endpoint)
 
     def all(self) -> list[Endpoint]:
         """All endpoints by name."""
@@ -79,12 +89,12 @@ class Endpoints:
 
     def deploy(self, name: str, *, environment: str, model: str, version: str) -> Endpoint:
         """Begin a deployment; it goes on in the background."""
-        with self._lock:
-            known = self._endpoints.get(name) or Endpoint(name, environment, "deploying", model, version)
-            begun = replace(known, state="deploying", wanted_model=model, wanted_version=version, error="")
-            self._endpoints[name] = begun
-        threading.Thread(target=self._swap, args=(begun,), daemon=True).start()
-        return begun
+        known = self.get(name) or Endpoint(name, environment, "deploying", model, version)
+        return self._begin(
+            replace(
+                known, environment=environment, state="deploying", wanted_model=model, wanted_version=version, error=""
+            )
+        )
 
     def remove(self, name: str) -> bool:
         """Take an endpoint down."""
@@ -93,7 +103,7 @@ class Endpoints:
             server = self._servers.pop(name, None)
             self._keep()
         if server:
-            _end(server.process)
+            end(server.process)
         return known is not None
 
     def score(self, name: str, body: bytes, content_type: str) -> requests.Response | None:
@@ -111,47 +121,51 @@ class Endpoints:
         with self._lock:
             servers, self._servers = list(self._servers.values()), {}
         for server in servers:
-            _end(server.process)
+            end(server.process)
+        self._scoring.close()
+
+    def _begin(self, begun: Endpoint) -> Endpoint:
+        with self._lock:
+            self._endpoints[begun.name] = begun
+            self._keep()
+        threading.Thread(target=self._swap, args=(begun,), daemon=True).start()
+        return begun
 
     def _swap(self, begun: Endpoint) -> None:
-        server, error = self._start(begun)
+        try:
+            server = self._scoring.start(begun.wanted_model, begun.wanted_version)
+        except DidNotStartError as error:
+            self._failed(begun, str(error))
+            return
+        ended = self._put(begun, server)
+        if ended:
+            end(ended.process)
+
+    def _put(self, begun: Endpoint, server: ScoringServer) -> ScoringServer | None:
+        """Let the new server answer; returns the one that is not needed: the old one, or the new when overtaken."""
         with self._lock:
             now = self._endpoints.get(begun.name)
-            overtaken = now is None or (now.wanted_model, now.wanted_version) != (
-                begun.wanted_model,
-                begun.wanted_version,
-            )
+            if now is None or _wanted(now) != _wanted(begun):
+                return server
             old = self._servers.get(begun.name)
-            if error or overtaken:
-                ended: _Server | None = server
-                if now is not None and not overtaken:
-                    self._endpoints[begun.name] = replace(now, state="failed", error=error)
-            else:
-                ended = old
-                self._servers[begun.name] = server
-                ready = replace(begun, state="ready", model=begun.wanted_model, version=begun.wanted_version)
-                self._endpoints[begun.name] = ready
+            self._servers[begun.name] = server
+            self._endpoints[begun.name] = now.answering(server.digest)
             self._keep()
-        if ended:
-            _end(ended.process)
+            return old
 
-    def _start(self, wanted: Endpoint) -> tuple[_Server, str]:
-        port = free_port()
-        log = self._directory / f"{wanted.name}.log".replace("/", "_")
-        command = [sys.executable, "-m", "mlflow", "models", "serve", "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--model-uri", f"models:/{wanted.wanted_model}/{wanted.wanted_version}"]
-        command += ["--env-manager", "local", "--workers", "1"]
-        environment = child_environment(
-            PATH=_path(), MLFLOW_TRACKING_URI=self._tracking_uri, MLFLOW_DISABLE_TELEMETRY="true",
-            MLFLOW_HTTP_REQUEST_MAX_RETRIES="2", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
-        )  # fmt: skip
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )  # fmt: skip
-        server = _Server(process, f"http://127.0.0.1:{port}")
-        return server, _wait(server, log)
+    def _failed(self, begun: Endpoint, error: str) -> None:
+        with self._lock:
+            now = self._endpoints.get(begun.name)
+            if now is not None and _wanted(now) == _wanted(begun):
+                self._endpoints[begun.name] = replace(now, state="failed", error=error)
+                self._keep()
+
+    def _kept(self) -> list[Endpoint]:
+        names = {field.name for field in fields(Endpoint)}
+        with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+            rows = json.loads(self._state_file.read_text())
+            return [Endpoint(**{k: v for k, v in row.items() if k in names}) for row in rows]
+        return []
 
     def _keep(self) -> None:
         part = self._state_file.with_suffix(".part")
@@ -163,28 +177,5 @@ class Endpoints:
         return self._directory / "endpoints.json"
 
 
-def _path() -> str:
-    """MLflow starts the scoring server by name: the programs of this environment come first."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-
-
-def _wait(server: _Server, log: Path) -> str:
-    """Empty once the server answers, otherwise why it does not."""
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if server.process.poll() is not None:
-            return f"The scoring server ended with code {server.process.returncode}: {tail(log, 5)}"
-        with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{server.url}/ping", timeout=2).ok:
-                return ""
-        time.sleep(0.3)
-    return f"The scoring server did not answer within {START_SECONDS:g} s."
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-            return
+def _wanted(endpoint: Endpoint) -> tuple[str, str]:
+    return endpoint.wanted_model, endpoint.wanted_version

@@ -1,8 +1,11 @@
-"""What the steps share: polling with a deadline, MLflow's REST addresses, and errors that end a step plainly."""
+"""What the steps share: options, polling with a deadline, MLflow's REST addresses, errors that end a step plainly."""
 
 from __future__ import annotations
 
+import argparse
+import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -11,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import requests
 
 SECONDS = 15
+PROGRESS_EVERY = 5.0
 T = TypeVar("T")
 
 
@@ -20,18 +24,49 @@ class StepError(Exception):
 
 def fail(message: str) -> NoReturn:
     """End the step with an error that Azure DevOps shows on the run's page."""
-    print(f"##vso[task.logissue type=error]{message.replace(chr(10), ' ')}")
+    print(f"##vso[task.logissue type=error]{message.replace(chr(13), ' ').replace(chr(10), ' ')}")
     sys.exit(1)
 
 
 def run_step(step: Callable[[], None]) -> None:
     """Run a step; known failures end it with one line, not with a traceback."""
+    forget_unset_variables()
     try:
         step()
     except StepError as error:
         fail(str(error))
+    except requests.JSONDecodeError:
+        fail("A server answered with something that is no JSON. Check the addresses given to the pipeline.")
     except requests.RequestException as error:
-        fail(f"A server cannot be reached: {type(error).__name__}. Check the addresses given to the pipeline.")
+        where = error.request.url if error.request is not None else "an address"
+        fail(f"{where} cannot be reached: {type(error).__name__}. Check the addresses given to the pipeline.")
+
+
+def forget_unset_variables() -> None:
+    """Azure leaves ``$(name)`` in a step's environment where the pipeline has no such variable; that is no value."""
+    for name, value in list(os.environ.items()):
+        if re.fullmatch(r"\$\([\w.]+\)", value):
+            del os.environ[name]
+
+
+def option(parser: argparse.ArgumentParser, name: str, *, also: str = "", needed: bool = True) -> None:
+    """An option ``--some-name`` that may also come as the pipeline's variable ``someName`` (environment SOMENAME).
+
+    Values that people or other systems chose (a model's name) come this way: no text of theirs is part of a command.
+    """
+    variable = also or name.removeprefix("--").replace("-", "").upper()
+    default = os.environ.get(variable, "")
+    told = f"default: the environment's {variable}"
+    parser.add_argument(name, default=default, required=needed and not default, help=told)
+
+
+def endpoint_of(model: str) -> str:
+    """The endpoint's name for a model: its own where every place takes it, else one that cannot be mistaken for it."""
+    name = model.lower()
+    if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", name):
+        return name
+    readable = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40].strip("-") or "model"
+    return f"{readable}-{hashlib.sha256(model.encode()).hexdigest()[:8]}"
 
 
 def poll(look: Callable[[], T | None], *, what: str, seconds: float, every: float = 1.0) -> T:
@@ -43,13 +78,26 @@ def poll(look: Callable[[], T | None], *, what: str, seconds: float, every: floa
         if found is not None:
             return found
         passed = time.monotonic() - start
-        if passed > seconds:
-            raise StepError(f"{what}: not done within {seconds:g} s.")
-        if passed - shown >= 5:
+        if passed >= seconds:
+            raise StepError(f"{what}: not done within {seconds:g} s. Raise --seconds, or look why it takes so long.")
+        if passed - shown >= PROGRESS_EVERY:
             shown = passed
             print(f"{what}: waiting for {passed:.0f} s", flush=True)
             print(f"##vso[task.setprogress value={min(99, int(100 * passed / seconds))};]{what}", flush=True)
-        time.sleep(every)
+        time.sleep(min(every, max(0.0, seconds - passed)))
+
+
+def set_output(name: str, value: str) -> None:
+    """Make a value an output variable of the step: ``$(step.name)`` in the job, ``dependencies…`` outside."""
+    print(f"##vso[task.setvariable variable={name};isOutput=true]{value}")
+
+
+def portal_headers() -> dict[str, str]:
+    """Authorization for the portal; the token comes in the environment, never on the command line."""
+    token = os.environ.get("COUNTERSIGN_API_TOKEN", "")
+    if not token:
+        raise StepError("No token: give the step COUNTERSIGN_API_TOKEN in its environment, from a secret variable.")
+    return {"Authorization": f"Bearer {token}"}
 
 
 def mlflow_headers() -> dict[str, str]:
@@ -63,21 +111,19 @@ def mlflow_get(base: str, path: str, **parameters: str) -> dict[str, Any]:
     answer = requests.get(
         f"{base.rstrip('/')}/api/2.0/mlflow/{path}", params=parameters, headers=mlflow_headers(), timeout=SECONDS
     )
-    if not answer.ok:
-        raise StepError(f"MLflow answers {answer.status_code} for {path}: {answer.text[:300]}")
-    value: dict[str, Any] = answer.json()
-    return value
+    return _told(answer, path)
 
 
-def mlflow_post(base: str, path: str, body: dict[str, str]) -> None:
+def mlflow_post(base: str, path: str, body: dict[str, str]) -> dict[str, Any]:
     """One write of MLflow's REST API. Raises StepError."""
     answer = requests.post(
         f"{base.rstrip('/')}/api/2.0/mlflow/{path}", json=body, headers=mlflow_headers(), timeout=SECONDS
     )
+    return _told(answer, path)
+
+
+def _told(answer: requests.Response, path: str) -> dict[str, Any]:
     if not answer.ok:
         raise StepError(f"MLflow answers {answer.status_code} for {path}: {answer.text[:300]}")
-
-
-def endpoint_url(serving_url: str, endpoint: str) -> str:
-    """The address of an endpoint on the serving host."""
-    return f"{serving_url.rstrip('/')}/endpoints/{requests.utils.quote(endpoint, safe='')}"
+    value: dict[str, Any] = answer.json()
+    return value

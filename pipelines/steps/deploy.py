@@ -1,41 +1,36 @@
-"""Deploys one version to an endpoint and waits until that version answers there."""
+"""Deploys one version to an endpoint and waits until that version answers there.
+
+Prints the output variables `endpointUrl` and `previousVersion` (empty where nothing answered before), and sets
+`endpointChanged` for later steps of the job before it changes anything: then there is something to roll back.
+"""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-import requests
-from common import SECONDS, StepError, endpoint_url, poll, run_step
+from common import option, run_step, set_output
+from targets import Wanted, add_target_options, endpoint_name, open_target, watch_of
 
 
 def main() -> None:
     """Deploy and follow, with progress and a deadline."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--serving-url", "--endpoint", "--environment", "--model", "--version"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--seconds", type=float, default=240, help="deadline; default: %(default)s")
+    add_target_options(parser, seconds=1200)
+    option(parser, "--model", also="MODELNAME")
+    parser.add_argument("--environment", required=True)
+    option(parser, "--version", also="MODELVERSION")
+    option(parser, "--digest", also="ARTIFACTDIGEST", needed=False)
     arguments = parser.parse_args()
-    url = endpoint_url(arguments.serving_url, arguments.endpoint)
-    wanted = {"environment": arguments.environment, "model": arguments.model, "version": arguments.version}
-    answer = requests.put(url, json=wanted, timeout=SECONDS)
-    if not answer.ok:
-        raise StepError(f"The serving host refuses the deployment: {answer.status_code} {answer.text[:300]}")
-    print(f"Deploying {arguments.model} v{arguments.version} to {arguments.endpoint}")
-    what = f"Endpoint {arguments.endpoint}"
-    found = poll(lambda: look(url, arguments.version), what=what, seconds=arguments.seconds)
-    print(f"{found['model']} v{found['version']} answers at {arguments.endpoint}.")
-
-
-def look(url: str, version: str) -> dict[str, Any] | None:
-    """The endpoint once the wanted version answers; None while it is on its way. Raises StepError when it failed."""
-    endpoint: dict[str, Any] = requests.get(url, timeout=SECONDS).json()
-    if endpoint.get("wanted_version") != version:
-        raise StepError("Another deployment to the same endpoint came in between.")
-    if endpoint.get("state") == "failed":
-        raise StepError(f"The deployment failed: {endpoint.get('error', 'no reason given')}")
-    is_there = endpoint.get("state") == "ready" and endpoint.get("version") == version
-    return endpoint if is_there else None
+    target, endpoint = open_target(arguments), endpoint_name(arguments)
+    wanted = Wanted(arguments.model, arguments.version, arguments.environment, arguments.digest)
+    print(f"Deploying {wanted.model} v{wanted.version} to {endpoint} ({arguments.target}).", flush=True)
+    before = target.look(endpoint)
+    if before is None or not before.serves(wanted.model, wanted.version):
+        print("##vso[task.setvariable variable=endpointChanged]true", flush=True)
+    served = target.deploy(endpoint, wanted, watch_of(arguments))
+    print(f"{served.model} v{served.version} answers at {served.url}.")
+    set_output("endpointUrl", served.url)
+    set_output("previousVersion", served.previous_version or "")
 
 
 if __name__ == "__main__":

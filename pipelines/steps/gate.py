@@ -1,4 +1,4 @@
-"""Asks the portal whether this version may be deployed; ends the run when it may not.
+"""Asks the portal whether this version may be deployed; ends the run unless the answer is a yes to exactly this.
 
 The token stands in the environment variable COUNTERSIGN_API_TOKEN, never on the command line.
 """
@@ -6,29 +6,46 @@ The token stands in the environment variable COUNTERSIGN_API_TOKEN, never on the
 from __future__ import annotations
 
 import argparse
-import os
 from typing import Any
 
 import requests
-from common import SECONDS, StepError, poll, run_step
+from common import SECONDS, StepError, option, poll, portal_headers, run_step
 
-RETRY_SECONDS = 120
+AWAY = {429, 502, 503, 504}
 
 
 def main() -> None:
     """Ask until there is an answer; refuse on anything but a clear yes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--portal-url", "--request-id", "--model", "--version", "--environment"):
-        parser.add_argument(name, required=True)
-    parser.add_argument("--plan-digest", default="")
+    for name in ("--portal-url", "--request-id"):
+        option(parser, name)
+    option(parser, "--model", also="MODELNAME")
+    parser.add_argument("--environment", required=True)
+    option(parser, "--version", also="MODELVERSION")
+    option(parser, "--plan-digest", needed=False)
+    option(parser, "--artifact-digest", needed=False)
+    parser.add_argument("--seconds", type=float, default=120, help="deadline; default: %(default)s")
     arguments = parser.parse_args()
-    answer = poll(lambda: ask(arguments), what="The gate", seconds=RETRY_SECONDS, every=3)
-    if not answer.get("allowed"):
-        raise StepError(f"The gate refuses {arguments.model} v{arguments.version}: {answer.get('why', 'no reason')}")
-    if arguments.plan_digest and answer.get("plan_digest") != arguments.plan_digest:
-        raise StepError("The gate's plan digest is not the one that this run was started with.")
+    answer = poll(lambda: ask(arguments), what="The gate", seconds=arguments.seconds, every=3)
+    reason = why_not(answer, arguments)
+    if reason:
+        raise StepError(f"The gate refuses {arguments.model} v{arguments.version}: {reason}")
     print(f"Allowed: {answer['why']} Approved by {', '.join(answer['approvers'])}.")
-    print(f"Plan {answer['plan_digest']}, model files {answer['artifact_digest']}.")
+    print(f"Plan {answer['plan_digest']}, model files {answer.get('artifact_digest')}.")
+
+
+def why_not(answer: dict[str, Any], wanted: argparse.Namespace) -> str:
+    """Empty for a yes to what this run was started with; otherwise why not. The portal's word alone is not enough."""
+    if answer.get("allowed") is not True:
+        return str(answer.get("why") or "no reason given")
+    if answer.get("request_id") != wanted.request_id:
+        return f"the answer is about request {answer.get('request_id')}, not {wanted.request_id}."
+    if not answer.get("approvers"):
+        return "nobody has approved it."
+    for name, mine in (("plan_digest", wanted.plan_digest), ("artifact_digest", wanted.artifact_digest)):
+        if mine and answer.get(name) != mine:
+            return f"the {name.replace('_', ' ')} is {answer.get(name)}, this run was started with {mine}."
+    return ""
 
 
 def ask(arguments: argparse.Namespace) -> dict[str, Any] | None:
@@ -40,16 +57,14 @@ def ask(arguments: argparse.Namespace) -> dict[str, Any] | None:
         "environment": arguments.environment,
         "plan_digest": arguments.plan_digest,
     }
-    headers = {"Authorization": f"Bearer {os.environ.get('COUNTERSIGN_API_TOKEN', '')}"}
+    address = f"{arguments.portal_url.rstrip('/')}/api/v1/gate"
+    given = {name: value for name, value in parameters.items() if value}
     try:
-        answer = requests.get(
-            f"{arguments.portal_url.rstrip('/')}/api/v1/gate",
-            params={k: v for k, v in parameters.items() if v}, headers=headers, timeout=SECONDS,
-        )  # fmt: skip
-    except requests.RequestException as error:
-        print(f"The portal does not answer ({type(error).__name__}); asking again.")
+        answer = requests.get(address, params=given, headers=portal_headers(), timeout=SECONDS)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        print(f"The portal does not answer ({type(error).__name__}); asking again.", flush=True)
         return None
-    if answer.status_code in {429, 502, 503, 504}:
+    if answer.status_code in AWAY:
         return None
     if not answer.ok:
         raise StepError(f"The portal answers {answer.status_code}: {answer.text[:300]}")

@@ -6,16 +6,20 @@ import argparse
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from common import StepError, mlflow_post, run_step
+from common import StepError, mlflow_post, option, run_step
 
 
 def main() -> None:
     """Count and tag: ``countersign.test.NAME.passed|failed|skipped|url``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("--mlflow-url", "--model", "--version", "--name", "--report", "--run-url"):
+    option(parser, "--mlflow-url")
+    option(parser, "--model", also="MODELNAME")
+    option(parser, "--version", also="MODELVERSION")
+    for name in ("--name", "--report", "--run-url"):
         parser.add_argument(name, required=True)
     arguments = parser.parse_args()
-    for field, value in {**count(Path(arguments.report)), "url": arguments.run_url}.items():
+    url = arguments.run_url.replace(" ", "%20")
+    for field, value in {**count(Path(arguments.report)), "url": url}.items():
         body = {"name": arguments.model, "version": arguments.version}
         body |= {"key": f"countersign.test.{arguments.name}.{field}", "value": str(value)}
         mlflow_post(arguments.mlflow_url, "model-versions/set-tag", body)
