@@ -1,4 +1,4 @@
-"""The server: Streamlit's ASGI app with the guard, the health addresses, the demo's sign-in and the HTTP API.
+"""The server: Streamlit's ASGI app with guard and gate, the health addresses, the sign-in and the HTTP API.
 
 Run it with `python -m dashboard` (address and port from the settings), or `streamlit run dashboard/app.py`.
 """
@@ -22,6 +22,7 @@ from streamlit.starlette import App
 
 from dashboard import sign_in, wiring
 from dashboard.errors import on_script_error
+from dashboard.gate import Gate
 from dashboard.guard import Guard
 
 LOG = logging.getLogger("countersign.dashboard")
@@ -112,6 +113,6 @@ app = App(
     Path(__file__).resolve().parent / "portal.py",
     lifespan=lifespan,
     routes=_routes(),
-    middleware=[Middleware(Guard, public_origin=_public_origin), Middleware(sign_in.SignInGate)],
+    middleware=[Middleware(Guard, public_origin=_public_origin), Middleware(Gate)],
     on_script_error=on_script_error,
 )

@@ -1,13 +1,15 @@
-"""Who is at work in this session. Asked anew at every run, so that a sign-out takes effect at once."""
+"""Who is at work in this session. Asked anew at every run, so that a sign-out or a lost role takes effect at once."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import wiring
-from dashboard.sessions import COOKIE
+from dashboard import cookies, wiring
 from services.domain.people import Actor, Person
+from services.domain.sessions import Identity
 from services.settings import DemoPerson
+
+_OWNER = "_signed_in_as"
 
 
 def demo_people() -> tuple[DemoPerson, ...]:
@@ -15,16 +17,30 @@ def demo_people() -> tuple[DemoPerson, ...]:
     return wiring.settings().demo_people
 
 
-def signed_in() -> DemoPerson | None:
-    """The demo person of this session, if anybody is signed in."""
-    person_id = wiring.fixed_person() or wiring.sessions().person(st.context.cookies.get(COOKIE))
-    return next((person for person in demo_people() if person.id == person_id), None)
+def signed_in(*, is_at_work: bool = True) -> Identity | None:
+    """Who is signed in in this browser now, if anybody is. `is_at_work` is False for looks that nobody asked for."""
+    fixed = wiring.fixed_person()
+    if fixed:
+        return _demo(fixed)
+    cookie = cookies.session_of(st.context.cookies, wiring.settings())
+    session = wiring.sessions().find(cookie, is_at_work=is_at_work)
+    if session is None:
+        return None
+    return _demo(session.identity.person.id) if demo_people() else session.identity
+
+
+def own_state(person: Identity) -> None:
+    """A tab that comes back under another sign-in starts empty: drafts and choices belong to one person."""
+    owner = st.session_state.get(_OWNER)
+    if owner is not None and owner != person.person.id:
+        st.session_state.clear()
+    st.session_state[_OWNER] = person.person.id
 
 
 def current_actor() -> Actor | None:
     """The person at work with the roles that hold now; None when nobody is signed in."""
-    person = signed_in()
-    return Actor(Person(person.id, person.name), frozenset(person.roles)) if person else None
+    found = signed_in()
+    return Actor(found.person, found.roles, found.known_as) if found else None
 
 
 def actor() -> Actor:
@@ -35,3 +51,9 @@ def actor() -> Actor:
 
         raise NotAllowedError("You are not signed in any more.", hint="Sign in again; nothing was changed.")
     return found
+
+
+def _demo(person_id: str) -> Identity | None:
+    """Demo people are as the settings have them now."""
+    found = next((person for person in demo_people() if person.id == person_id), None)
+    return Identity(Person(found.id, found.name), frozenset(found.roles), title=found.title) if found else None

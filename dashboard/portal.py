@@ -12,6 +12,7 @@ from dashboard.widgets import banners, commands, style
 from dashboard.widgets.markup import show
 from dashboard.widgets.text import as_html, as_text
 
+WATCH_SECONDS = 60
 ICON = Path(__file__).resolve().parent / "assets" / "icon.png"
 
 
@@ -61,8 +62,12 @@ def main() -> None:
         if person is None:
             st.navigation([st.Page(_stranger, title="Countersign")], position="hidden").run()
             return
+        identity.own_state(person)
+        if not person.roles:
+            st.navigation([st.Page(_nobody_here, title="Countersign")], position="hidden").run()
+            return
         page = st.navigation(pages(), expanded=True)
-        _sidebar(person.name, person.title)
+        _sidebar(person.person.name, person.title)
         commands.show_flash()
         banners.show(wiring.portal().health)
         page.run()
@@ -75,13 +80,33 @@ def _sidebar(name: str, title: str) -> None:
         st.markdown(f"**{as_text(name)}**")
         if title:
             st.caption(as_text(title))
-        show('<a href="/sign-out">Switch person</a>')
+        show(f'<a href="/sign-out">{"Switch person" if identity.demo_people() else "Sign out"}</a>')
+        _watch()
+
+
+@st.fragment(run_every=WATCH_SECONDS)
+def _watch() -> None:
+    """A tab that nobody touches shows nothing any more soon after its sign-in ended elsewhere."""
+    if identity.signed_in(is_at_work=False) is None:
+        st.rerun()
+
+
+def _nobody_here() -> None:
+    """What somebody sees whose groups give no role."""
+    person = identity.signed_in()
+    st.title("Countersign")
+    st.warning(
+        f"You are signed in as **{as_text(person.person.name if person else '')}**, and none of your groups has a role "
+        "here.  \nAsk your administrator for a group that the portal knows, then sign in again.",
+        icon=":material/person_off:",
+    )
+    show('<a href="/sign-out">Sign out</a>')
 
 
 def _stranger() -> None:
     """What somebody sees who is not signed in."""
     st.title("Countersign")
-    if identity.demo_people():
+    if identity.demo_people() or wiring.provider() is not None:
         st.info("You are signed out. Sign in to go on; the address is kept.", icon=":material/login:")
         show(f'<a href="/sign-in?next={as_html(_here())}">Sign in</a>')
         return

@@ -1,89 +1,107 @@
-"""Sign-in of the demo: a page with the demo people. It answers 404 wherever no demo people are set.
+"""Sign-in and sign-out: through the identity provider, or, in the demo only, through a picker of demo people.
 
-The page is plain HTML: a script of Streamlit cannot set a cookie. Deep links survive it.
+Which of the two there is, the settings decide at the start. Deep links survive both ways. Network and database are
+asked in threads: the event loop serves everybody.
 """
 
 from __future__ import annotations
 
-from html import escape
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from starlette.datastructures import Headers
+import anyio
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard import wiring
-from dashboard.sessions import COOKIE, MAX_AGE
+from dashboard import cookies, plain_pages, wiring
+from services.domain.people import Person
+from services.domain.sessions import Identity
+from services.errors import PortalError, UpstreamError
 from services.settings import DemoPerson
 
 PATH = "/sign-in"
-OPEN_PATHS = (PATH, "/sign-out", "/healthz", "/readyz", "/api/", "/static/", "/_stcore/", "/component/", "/favicon")
+CALLBACK = "/sign-in/callback"
+SIGNED_OUT = "/signed-out"
 BODY_LIMIT = 10_000
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Sign in · Countersign</title><style>
-:root {{ color-scheme: light dark; --ink: light-dark(#1F3A5F, #4571B5); --line: light-dark(#DDD7C9, #323D4B);
-  --soft: light-dark(#56606B, #A6B0BC); --card: light-dark(#FFFFFF, #1A212B) }}
-body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; font: 16px/1.5 system-ui, sans-serif;
-  background: light-dark(#F3F0E8, #11161D); color: light-dark(#1B2430, #E4E8EE) }}
-main {{ width: min(26rem, calc(100vw - 2rem)); padding: 1.5rem 0 }}
-h1 {{ font: 600 2rem/1.2 Georgia, "Times New Roman", serif; margin: 0 }}
-p {{ color: var(--soft); margin: .4rem 0 1.4rem }}
-button {{ display: block; width: 100%; text-align: left; margin: 0 0 .6rem; padding: .8rem 1rem; font: inherit;
-  color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: .4rem; cursor: pointer;
-  overflow-wrap: anywhere }}
-button:hover, button:focus-visible {{ border-color: var(--ink); outline: 2px solid var(--ink); outline-offset: 1px }}
-button span {{ display: block; color: var(--soft); font-size: .9rem }}
-small {{ color: var(--soft) }}
-</style></head><body><main><h1>Countersign</h1><p>Who are you? This is a demo: choose a person.</p>
-<form method="post" action="/sign-in"><input type="hidden" name="next" value="{next}">{people}</form>
-<small>This page exists only in the demo. In production people sign in with their identity provider.</small>
-</main></body></html>"""
 
 
 def routes() -> list[Route]:
-    """The addresses of the demo's sign-in."""
+    """The addresses of sign-in."""
     return [
         Route(PATH, show, methods=["GET"]),
-        Route(PATH, sign_in, methods=["POST"]),
+        Route(PATH, choose, methods=["POST"]),
+        Route(CALLBACK, arrive, methods=["GET"]),
         Route("/sign-out", sign_out, methods=["GET", "POST"]),
+        Route(SIGNED_OUT, signed_out, methods=["GET"]),
     ]
 
 
 async def show(request: Request) -> Response:
-    """The page with the demo people."""
-    people = _people()
-    if not people:
-        return _absent()
+    """The picker of the demo, or the way to the provider."""
     target = safe_target(request.query_params.get("next", "/"))
-    buttons = "".join(_button(person) for person in people)
-    return HTMLResponse(_PAGE.format(next=escape(target), people=buttons))
-
-
-async def sign_in(request: Request) -> Response:
-    """Start a session for the person chosen; an earlier one of this browser ends."""
-    fields = dict(parse_qsl((await request.body())[:BODY_LIMIT].decode("utf-8", "replace")))
-    if not _people():
+    if demo_people():
+        return plain_pages.picker(demo_people(), target)
+    provider = wiring.provider()
+    if provider is None:
         return _absent()
-    if fields.get("person") not in {person.id for person in _people()}:
-        return RedirectResponse(PATH, 303)
-    wiring.sessions().end(request.cookies.get(COOKIE))
-    answer = RedirectResponse(safe_target(fields.get("next", "/")), 303)
-    token = wiring.sessions().start(fields["person"])
-    is_secure = wiring.settings().address.startswith("https:")
-    answer.set_cookie(COOKIE, token, max_age=MAX_AGE, httponly=True, samesite="lax", secure=is_secure)
+    try:
+        attempt = await anyio.to_thread.run_sync(provider.begin, target)
+    except PortalError as error:
+        return _problem(error, target)
+    answer = RedirectResponse(attempt.url, 303)
+    cookies.put_attempt(answer, attempt.name, attempt.secret, wiring.settings())
     return answer
+
+
+async def choose(request: Request) -> Response:
+    """Start a session for the demo person chosen; an earlier one of this browser ends."""
+    fields = dict(parse_qsl((await request.body())[:BODY_LIMIT].decode("utf-8", "replace")))
+    if not demo_people():
+        return _absent()
+    person = next((person for person in demo_people() if person.id == fields.get("person")), None)
+    if person is None:
+        return RedirectResponse(PATH, 303)
+    return await _start(request, _demo_identity(person), target=fields.get("next", "/"))
+
+
+async def arrive(request: Request) -> Response:
+    """The provider sends the browser back."""
+    provider = wiring.provider()
+    if provider is None:
+        return _absent()
+    answer, kept = dict(request.query_params), cookies.attempts_of(request.cookies)
+    try:
+        arrival = await anyio.to_thread.run_sync(provider.finish, answer, kept)
+    except PortalError as error:
+        return _problem(error, "/")
+    response = await _start(request, arrival.identity, target=arrival.target, sealed=arrival.sealed)
+    cookies.drop_attempt(response, answer["state"][:8], wiring.settings())
+    return response
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session and show the people again."""
-    wiring.sessions().end(request.cookies.get(COOKIE))
-    answer = RedirectResponse(PATH if _people() else "/", 303)
-    answer.delete_cookie(COOKIE)
+    """End the session here at once, then at the provider."""
+    settings = wiring.settings()
+    cookie = cookies.session_of(request.cookies, settings)
+    session = await anyio.to_thread.run_sync(wiring.sessions().end, cookie)
+    at_provider = await anyio.to_thread.run_sync(_sign_out_url, session.sealed) if session else None
+    answer = RedirectResponse(at_provider or (PATH if demo_people() else SIGNED_OUT), 303)
+    cookies.drop_session(answer, settings)
     return answer
+
+
+def _sign_out_url(sealed: str) -> str | None:
+    """None when there is no provider, it offers no sign-out, or it is away: here the person is signed out anyway."""
+    provider = wiring.provider()
+    try:
+        return provider.sign_out_url(sealed) if provider else None
+    except UpstreamError:
+        return None
+
+
+async def signed_out(_: Request) -> Response:
+    """Where the provider sends the browser after sign-out. Signing in again takes a click: it may need no password."""
+    return plain_pages.message("Signed out", "You are signed out.", link="/", label="Sign in again")
 
 
 def safe_target(target: str) -> str:
@@ -93,45 +111,31 @@ def safe_target(target: str) -> str:
     return target if is_ours and target.isprintable() and "\\" not in target else "/"
 
 
-class SignInGate:
-    """ASGI middleware: in the demo, a page asked for by somebody unknown leads to the sign-in and back."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] == "http" and _needs_sign_in(scope):
-            await _answer_stranger(scope)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _needs_sign_in(scope: Scope) -> bool:
-    if scope["path"].startswith(OPEN_PATHS) or not _people() or wiring.fixed_person():
-        return False
-    cookie = Headers(scope=scope).get("cookie", "")
-    return wiring.sessions().person(Request(scope).cookies.get(COOKIE) if cookie else None) is None
-
-
-def _answer_stranger(scope: Scope) -> Response:
-    if scope["path"].startswith("/media/"):
-        return PlainTextResponse("Sign in first.", 401)
-    query = scope["query_string"].decode("latin-1")
-    target = quote(scope["path"]) + (f"?{query}" if query else "")
-    return RedirectResponse(f"{PATH}?next={quote(target, safe='')}", 303)
-
-
-def _people() -> tuple[DemoPerson, ...]:
+def demo_people() -> tuple[DemoPerson, ...]:
+    """The people of the picker; empty outside the demo."""
     return wiring.settings().demo_people if wiring.is_open() else ()
 
 
-def _button(person: DemoPerson) -> str:
-    title = person.title or ", ".join(role.value.replace("_", " ") for role in person.roles)
-    return (
-        f'<button name="person" value="{escape(person.id)}">{escape(person.name)}<span>{escape(title)}</span></button>'
-    )
+async def _start(request: Request, identity: Identity, *, target: str, sealed: str = "") -> Response:
+    settings = wiring.settings()
+    before = cookies.session_of(request.cookies, settings)
+    cookie = await anyio.to_thread.run_sync(
+        lambda: wiring.sessions().start(identity, sealed=sealed, instead_of=before)
+    )  # fmt: skip
+    answer = RedirectResponse(safe_target(target), 303)
+    cookies.put_session(answer, cookie, settings)
+    return answer
+
+
+def _demo_identity(person: DemoPerson) -> Identity:
+    return Identity(Person(person.id, person.name), frozenset(person.roles), title=person.title)
+
+
+def _problem(error: PortalError, target: str) -> Response:
+    status = 503 if isinstance(error, UpstreamError) else 403
+    link = f"{PATH}?next={quote(safe_target(target), safe='')}"
+    return plain_pages.message("Sign in", error.sentence(), link=link, label="Try again", status=status)
 
 
 def _absent() -> Response:
-    return PlainTextResponse("There is no demo sign-in here.", 404)
+    return PlainTextResponse("Nobody can sign in here: no identity provider is set, and this is no demo.", 404)

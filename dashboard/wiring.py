@@ -5,15 +5,29 @@ Tests put a small portal in with `use`; nothing that a visitor sends can reach i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from starlette.types import ASGIApp
 
-from dashboard.sessions import Sessions
+from services.access.provider import IdentityProvider
+from services.domain.sessions import Identity, Session
 from services.errors import SettingsError
 from services.portal import Portal
 from services.settings import Settings
+
+
+class SignIns(Protocol):
+    """Sign-ins, as `services.access.sessions.SessionDesk` keeps them."""
+
+    def start(self, identity: Identity, *, sealed: str = "", instead_of: str | None = None) -> str:
+        """Begin one; returns its cookie."""
+
+    def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:
+        """The sign-in of a cookie while it holds."""
+
+    def end(self, cookie: str | None) -> Session | None:
+        """Sign out."""
 
 
 class Opened(Protocol):
@@ -27,6 +41,14 @@ class Opened(Protocol):
     def settings(self) -> Settings:
         """The settings in force."""
 
+    @property
+    def sessions(self) -> SignIns:
+        """Sign-ins of people."""
+
+    @property
+    def provider(self) -> IdentityProvider | None:
+        """Whom people sign in with; None in the demo."""
+
     def close(self) -> None:
         """Stop the worker and let go of the database."""
 
@@ -35,7 +57,6 @@ class Opened(Protocol):
 class _State:
     opened: Opened | None = None
     person_id: str | None = None
-    sessions: Sessions = field(default_factory=Sessions)
 
 
 _STATE = _State()
@@ -60,7 +81,6 @@ def stop() -> None:
 def use(opened: Opened | None, *, person_id: str | None = None) -> None:
     """Put a portal in, for tests; `person_id` is signed in without a cookie."""
     _STATE.opened, _STATE.person_id = opened, person_id
-    _STATE.sessions = Sessions()
 
 
 def is_open() -> bool:
@@ -84,9 +104,14 @@ def build_api() -> ASGIApp | None:
     return build() if build else None
 
 
-def sessions() -> Sessions:
-    """The sign-ins of this process."""
-    return _STATE.sessions
+def sessions() -> SignIns:
+    """The sign-ins of people."""
+    return _opened().sessions
+
+
+def provider() -> IdentityProvider | None:
+    """Whom people sign in with; None in the demo, and while the portal is not open."""
+    return _STATE.opened.provider if _STATE.opened else None
 
 
 def fixed_person() -> str | None:

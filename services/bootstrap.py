@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
 
+from services.access.people import refuse_demo_on_real_data
+from services.access.provider import IdentityProvider
+from services.access.sessions import SessionDesk
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
@@ -19,6 +22,7 @@ from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.azure_watch import AzureWatch
 from services.background import BackgroundLoop, Job
+from services.bootstrap_access import open_provider, open_sessions
 from services.bootstrap_ledger import (
     LedgerKeys,
     demand_witnesses,
@@ -58,6 +62,7 @@ if TYPE_CHECKING:
 
 AZURE_LOOK = 15.0
 HOUSEKEEPING = 30.0
+ROLES_LOOK = 10.0
 
 
 class MlflowLinks:
@@ -104,6 +109,8 @@ class OpenedPortal:
     sync: CatalogueSync
     worker: RolloutWorker
     loop: BackgroundLoop
+    sessions: SessionDesk
+    provider: IdentityProvider | None
 
     def api(self) -> FastAPI:
         """The HTTP API of this portal."""
@@ -142,6 +149,10 @@ def build_portal(settings: Settings) -> OpenedPortal:
     verdicts = LedgerVerdicts(
         units, partial(ledger_keys, units, adapters.keys), [found.witness for found in adapters.witnesses]
     )
+    if settings.demo_people:
+        refuse_demo_on_real_data(units)
+    provider = open_provider(settings, governance)
+    sessions = open_sessions(settings, units)
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out),
@@ -175,6 +186,8 @@ def build_portal(settings: Settings) -> OpenedPortal:
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]
+    if provider is not None:
+        jobs.append(Job("roles", ROLES_LOOK, partial(sessions.reread_due, provider)))
     return OpenedPortal(
         settings=settings,
         portal=portal,
@@ -184,6 +197,8 @@ def build_portal(settings: Settings) -> OpenedPortal:
         sync=sync,
         worker=worker,
         loop=BackgroundLoop(jobs),
+        sessions=sessions,
+        provider=provider,
     )
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.access.people import refuse_demo_on_real_data
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
-from services.bootstrap import mlflow_config, open_pipelines
+from services.bootstrap import mlflow_config, open_adapters, open_pipelines
+from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
 from services.errors import PortalError, SettingsError
 from services.ledger.writer import first_origin
@@ -38,6 +40,7 @@ def examine(settings: Settings) -> list[Diagnosis]:
         ("Ledger key", _ledger_key),
         ("Witnesses", _witnesses),
         ("Prediction log", _predictions),
+        ("Sign-in", _sign_in),
         ("API token", _token),
     ]
     return [*(_check(name, check, settings) for name, check in checks), *_each_witness(settings)]
@@ -135,6 +138,26 @@ def _predictions(settings: Settings) -> str:
     if log is None:
         return "not set; the Why page finds nothing. Set COUNTERSIGN_PREDICTIONS_PATH to switch it on."
     return log.check()
+
+
+def _sign_in(settings: Settings) -> str:
+    if settings.demo_people:
+        adapters = open_adapters(settings)
+        try:
+            refuse_demo_on_real_data(adapters.units)
+        finally:
+            adapters.engine.dispose()
+        return "the demo's picker, for this machine only."
+    governance = load_governance(settings.governance_file)
+    provider = open_provider(settings, governance)
+    if provider is None:
+        raise SettingsError("Nobody can sign in.", hint="Set COUNTERSIGN_OIDC_ISSUER; docs/sign-in.md says how.")
+    provider.ping()
+    if not any(governance.groups.values()):
+        raise SettingsError(
+            "No group gives a role, so nobody can do anything.", hint="Fill `roles:` in the governance file."
+        )
+    return f"{settings.oidc_issuer} answers; groups give {', '.join(sorted(governance.groups))}."
 
 
 def _token(settings: Settings) -> str:

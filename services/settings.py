@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from services.domain.people import Role
 from services.errors import SettingsError
 
+SECRET_LENGTH = 32
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
@@ -119,17 +120,59 @@ class Settings(BaseSettings):
     rollout_deadline: Seconds = Field(7200, description="Seconds that a release may take before a person is asked")
 
     api_token: SecretStr = Field(SecretStr(""), description="Bearer token that pipelines show to /api/v1")
+    oidc_issuer: str = Field("", description="Issuer of the OpenID Connect provider, exactly as it writes itself")
+    oidc_client_id: str = Field("", description="Client id of the portal's registration with the provider")
+    oidc_client_secret: SecretStr = Field(
+        SecretStr(""), description="Its secret; empty for a public client (PKCE only)"
+    )
+    oidc_scopes: str = Field("openid profile email offline_access", description="Scopes asked for at sign-in")
+    oidc_groups_claim: str = Field("groups", description="Claim that holds the groups; `roles` is read as well")
+    oidc_person_claim: str = Field("sub", description="Claim that identifies a person for ever; Entra ID: oid")
+    oidc_graph_url: str = Field(
+        "https://graph.microsoft.com/v1.0", description="Microsoft Graph, asked when Entra ID leaves the groups out"
+    )
+    oidc_api_audience: str = Field("", description="Audience of bearer tokens for /api/v1; empty: service tokens only")
+    oidc_timeout: Seconds = Field(5, description="Seconds before a call to the provider is given up")
+    session_secret: SecretStr = Field(
+        SecretStr(""), description="Encrypts the provider's tokens; 32 characters or more, the same for every replica"
+    )
+    session_max_age: Seconds = Field(43_200, description="Seconds after which a person signs in again")
+    session_idle: Seconds = Field(7200, description="Seconds without any work after which a sign-in ends")
+    roles_refresh: Seconds = Field(300, description="Seconds after which the provider is asked for the roles again")
+    roles_max_age: Seconds = Field(3600, description="Seconds for which roles hold while the provider is away")
+
     demo_people: tuple[DemoPerson, ...] = Field((), description="People of the demo's picker; refused in production")
 
     @model_validator(mode="after")
     def _demo_stays_at_home(self) -> Settings:
         if not self.demo_people:
             return self
+        if self.oidc_issuer:
+            raise ValueError("demo_people: the demo's picker cannot be used beside an identity provider")
         if not self.database_url.startswith("sqlite:"):
             raise ValueError("demo_people: the demo's picker cannot be used with a production database")
         addresses = [self.host, urlsplit(self.public_url).hostname or "127.0.0.1"]
         if not all(_is_loopback(address) for address in addresses):
             raise ValueError("demo_people: the demo's picker works on 127.0.0.1 only")
+        for name in ("mlflow_url", "azure_devops_url"):
+            if not _is_loopback(urlsplit(getattr(self, name)).hostname or "127.0.0.1"):
+                raise ValueError(f"demo_people: the demo's picker cannot be used with the {name} of another machine")
+        return self
+
+    @model_validator(mode="after")
+    def _sign_in_is_whole(self) -> Settings:
+        if not self.oidc_issuer:
+            return self
+        if not self.oidc_client_id:
+            raise ValueError("oidc_client_id: the provider needs to know who asks; register the portal there")
+        if len(self.session_secret.get_secret_value()) < SECRET_LENGTH:
+            raise ValueError(f"session_secret: give {SECRET_LENGTH} random characters or more")
+        if self.public_url and not _is_private(self.public_url):
+            raise ValueError("public_url: people sign in over https only, except on 127.0.0.1")
+        if not _is_private(self.oidc_issuer):
+            raise ValueError("oidc_issuer: the provider must be asked over https, except on 127.0.0.1")
+        if self.roles_max_age < self.roles_refresh:
+            raise ValueError("roles_max_age: roles must hold at least until they are read again (roles_refresh)")
         return self
 
     @property
@@ -140,6 +183,12 @@ class Settings(BaseSettings):
     def redacted(self) -> dict[str, str]:
         """All settings for people; secrets show only whether they are set."""
         return {name: _show(getattr(self, name)) for name in type(self).model_fields}
+
+
+def _is_private(url: str) -> bool:
+    """True for https, and for plain http that never leaves this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
 
 
 def _is_loopback(host: str) -> bool:
@@ -177,4 +226,5 @@ def load_settings(**overrides: Any) -> Settings:
 def _problem(item: Any) -> str:
     where = "_".join(str(part) for part in item["loc"]) if item["loc"] else ""
     text = item["msg"].removeprefix("Value error, ")
-    return f"COUNTERSIGN_{where.upper()}: {text}" if where else f"COUNTERSIGN_{text[0].upper()}{text[1:]}"
+    name, _, rest = text.partition(": ")  # a rule over several settings names the one to change first
+    return f"COUNTERSIGN_{where.upper()}: {text}" if where else f"COUNTERSIGN_{name.upper()}: {rest}"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Unpack
 
+from services.access.stores import SessionStore, TokenStore
 from services.domain.catalogue import FilterValues, SourceHealth, TestReport, VersionQuery, VersionRow
 from services.domain.people import Actor
 from services.domain.promotion import Deployment, Incident, PromotionRequest
@@ -295,6 +296,14 @@ class Unit(Protocol):
     @property
     def catalogue(self) -> CatalogueStore:
         """The copy of the registry."""
+
+    @property
+    def sessions(self) -> SessionStore:
+        """Sign-ins and people seen."""
+
+    @property
+    def tokens(self) -> TokenStore:
+        """Service tokens."""
 
     @property
     def log(self) -> Ledger:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from services.access.provider import IdentityProvider
 from services.domain.catalogue import (
     FilterValues,
     MetricPoint,
@@ -39,6 +40,7 @@ from services.domain.requests import (
     actions,
     standing_signatures,
 )
+from services.domain.sessions import Identity, Session, SessionRules
 from services.errors import (
     ConflictError,
     InvalidInputError,
@@ -452,12 +454,39 @@ class FakeHealth:
         return self.open
 
 
+class FakeSessions:
+    """Sign-ins in memory, under the real rules."""
+
+    def __init__(self) -> None:
+        self.now = world.NOW
+        self.rules = SessionRules(roles_max_age=None)
+        self.open: dict[str, Session] = {}
+
+    def start(self, identity: Identity, *, sealed: str = "", instead_of: str | None = None) -> str:
+        self.end(instead_of)
+        cookie = f"cookie-{len(self.open)}"
+        self.open[cookie] = Session(cookie, identity, self.now, self.now, self.now, sealed)
+        return cookie
+
+    def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:
+        session = self.open.get(cookie or "")
+        return session if session and self.rules.holds(session, self.now) else None
+
+    def end(self, cookie: str | None) -> Session | None:
+        session = self.find(cookie)
+        if session:
+            self.open[session.id] = replace(session, ended=self.now)
+        return session
+
+
 @dataclass
 class FakeOpened:
     """What `wiring.use` takes."""
 
     portal: Portal
     settings: Settings
+    sessions: FakeSessions = field(default_factory=FakeSessions)
+    provider: IdentityProvider | None = None
     closed: list[bool] = field(default_factory=list)
 
     def close(self) -> None:

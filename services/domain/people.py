@@ -65,10 +65,20 @@ class Actor:
 
     person: Person
     roles: frozenset[Role]
+    known_as: frozenset[str] = frozenset()
+    """Names under which other systems know the same person: e-mail, user name, directory id. Lower case."""
+    limit: frozenset[Permission] | None = None
+    """Scopes of a service token: nothing beyond these, whatever the roles give."""
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles gives the permission."""
+        """True when one of the roles gives the permission, and no scope takes it away."""
+        if self.limit is not None and permission not in self.limit:
+            return False
         return any(permission in PERMISSIONS[role] for role in self.roles)
+
+    def is_known_as(self, name: str | None) -> bool:
+        """True when another system means this person by that name."""
+        return bool(name) and (name == self.person.id or str(name).strip().lower() in self.known_as)
 
     @property
     def is_service(self) -> bool:

@@ -151,12 +151,11 @@ def why_not_decide(actor: Actor, participants: Participants) -> str | None:
         return "A service token can open requests and read; only people decide."
     if not actor.may(Permission.DECIDE):
         return "Only reviewers decide."
-    person = actor.person.id
-    if person == participants.requester.id:
+    if actor.is_known_as(participants.requester.id):
         return "You asked for this promotion, so another person decides."
-    if participants.author and person == participants.author:
+    if actor.is_known_as(participants.author):
         return "You are the author of the run, so another person decides."
-    if participants.registrar and person == participants.registrar:
+    if actor.is_known_as(participants.registrar):
         return "You registered this version, so another person decides."
     return None
 

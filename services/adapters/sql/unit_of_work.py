@@ -8,6 +8,7 @@ from typing import Unpack
 
 from sqlalchemy import Connection, Engine
 
+from services.adapters.sql.access_store import SqlSessionStore, SqlTokenStore
 from services.adapters.sql.catalogue_store import SqlCatalogueStore
 from services.adapters.sql.deployment_store import SqlDeploymentStore
 from services.adapters.sql.ledger import SqlLedgerStore
@@ -47,6 +48,8 @@ class SqlUnit:
         self.rollouts = SqlRolloutStore(connection)
         self.deployments = SqlDeploymentStore(connection)
         self.catalogue = SqlCatalogueStore(connection)
+        self.sessions = SqlSessionStore(connection)
+        self.tokens = SqlTokenStore(connection)
         self.log = SqlLedgerStore(connection)
         self.archive = self.log
         self.ledger = SqlLedgerWriter(connection, signer, clock)

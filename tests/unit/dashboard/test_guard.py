@@ -16,8 +16,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard import sign_in, wiring
+from dashboard.cookies import SESSION as COOKIE
+from dashboard.gate import Gate
 from dashboard.guard import BODY_LIMIT, Guard, content_security_policy, streamlit_page
-from dashboard.sessions import COOKIE, MAX_AGE, Sessions
 from tests.fake_portal import fake_opened
 
 with warnings.catch_warnings():
@@ -42,7 +43,7 @@ def _client(*, public: str = "") -> TestClient:
         WebSocketRoute("/_stcore/stream", _socket),
         WebSocketRoute("/_stcore/agent/x", _socket),
     ]
-    middleware = [Middleware(Guard, public_origin=lambda: public), Middleware(sign_in.SignInGate)]
+    middleware = [Middleware(Guard, public_origin=lambda: public), Middleware(Gate)]
     return TestClient(
         Starlette(routes=routes, middleware=middleware), base_url="http://portal.example", follow_redirects=False
     )
@@ -169,15 +170,17 @@ def test_sign_in__another_person__ends_the_session_before(demo: TestClient) -> N
     demo.post("/sign-in", data={"person": "demo:ben"})
     before = demo.cookies[COOKIE]
     demo.post("/sign-in", data={"person": "demo:chi"})
-    assert wiring.sessions().person(before) is None
-    assert wiring.sessions().person(demo.cookies[COOKIE]) == "demo:chi"
+    assert wiring.sessions().find(before) is None
+    now = wiring.sessions().find(demo.cookies[COOKIE])
+    assert now is not None
+    assert now.identity.person.id == "demo:chi"
 
 
 def test_sign_out__token_used_again__is_worth_nothing(demo: TestClient) -> None:
     demo.post("/sign-in", data={"person": "demo:ben"})
     token = demo.cookies[COOKIE]
     demo.get("/sign-out")
-    assert wiring.sessions().person(token) is None
+    assert wiring.sessions().find(token) is None
     assert demo.get("/", headers={"cookie": f"{COOKIE}={token}"}).status_code == 303
 
 
@@ -185,15 +188,19 @@ def test_media__without_a_session__is_refused(demo: TestClient) -> None:
     assert demo.get("/media/abc.csv").status_code == 401
 
 
-def test_sessions__too_old_or_unknown__belong_to_nobody() -> None:
-    now = [0.0]
-    sessions = Sessions(lambda: now[0])
-    token = sessions.start("demo:ben")
-    assert sessions.person(token) == "demo:ben"
-    now[0] = MAX_AGE + 1.0
-    assert sessions.person(token) is None
-    assert sessions.person("") is None
-    assert sessions.person(None) is None
+def test_socket__without_a_session__is_refused_before_it_opens(demo: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect) as refused, demo.websocket_connect("/_stcore/stream"):
+        pass
+    assert refused.value.code == 1008
+    demo.post("/sign-in", data={"person": "demo:ben"})
+    cookie = {"cookie": f"{COOKIE}={demo.cookies[COOKIE]}"}
+    with demo.websocket_connect("/_stcore/stream", headers=cookie) as socket:
+        assert socket.receive_text() == "in"
+
+
+def test_uploads__without_a_session__are_refused_and_health_is_open(demo: TestClient) -> None:
+    assert demo.post("/_stcore/upload_file/a/b").status_code == 401
+    assert demo.get("/_stcore/health").status_code == 200
 
 
 def test_dashboard__has_no_folder_that_streamlit_would_serve_by_itself() -> None:

@@ -1,0 +1,1 @@
+"""Who may come in: sign-ins of people, tokens of services."""

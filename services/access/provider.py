@@ -1,0 +1,57 @@
+"""The identity provider as the portal sees it: OpenID Connect's code flow, roles read again, bearer tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.domain.people import Actor
+from services.domain.sessions import Identity
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A sign-in that has been begun: where the browser goes, and what it keeps until it comes back."""
+
+    url: str
+    name: str
+    """Distinguishes attempts of several tabs; part of the cookie's name."""
+    secret: str
+    """Encrypted; holds state, nonce, PKCE verifier and where the person wanted to go."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A sign-in that has worked."""
+
+    identity: Identity
+    sealed: str
+    """The provider's tokens, encrypted for the database."""
+    target: str
+    """Where the person wanted to go."""
+
+
+class IdentityProvider(Protocol):
+    """Every call that leaves the process has a time-out and raises UpstreamError only."""
+
+    def begin(self, target: str) -> Attempt:
+        """Start the code flow. Raises UpstreamUnavailableError."""
+
+    def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
+        """Take the provider's answer; `secrets` are the attempts that the browser keeps, by name.
+
+        Raises NotAllowedError when the answer belongs to no attempt of this browser, UpstreamError.
+        """
+
+    def read_again(self, sealed: str) -> tuple[Identity, str]:
+        """Who it is now, and the new sealed tokens. UpstreamRefusedError: the provider ended it."""
+
+    def sign_out_url(self, sealed: str) -> str | None:
+        """Where the browser signs out at the provider; None when the provider offers nothing."""
+
+    def caller(self, bearer: str) -> Actor:
+        """Whose bearer token this is. Raises NotAllowedError, UpstreamUnavailableError."""
+
+    def ping(self) -> None:
+        """Raise when the provider's description or keys cannot be had."""

@@ -1,0 +1,71 @@
+"""Signed tokens: ID tokens (OpenID Connect Core 3.1.3.7) and access tokens of API callers (RFC 9068)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jwt
+
+from services.adapters.oidc.metadata import Metadata
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+"""Public-key signatures only: with a shared secret, whoever checks could also sign."""
+LEEWAY_SECONDS = 60
+
+
+class BadTokenError(Exception):
+    """The token is not good; the message says why and repeats nothing of it."""
+
+
+def verified(token: str, metadata: Metadata, *, issuer: str, audience: str) -> dict[str, Any]:
+    """The claims of a token whose signature, issuer, audience and times hold. Raises BadTokenError, UpstreamError."""
+    key = metadata.key(_key_id(token))
+    if key is None:
+        raise BadTokenError("it is signed with an unknown key")
+    options: Any = {"require": ["iss", "sub", "aud", "exp", "iat"]}
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key.key,
+            algorithms=ALGORITHMS,
+            audience=audience,
+            issuer=issuer,
+            leeway=LEEWAY_SECONDS,
+            options=options,
+        )
+    except jwt.ExpiredSignatureError:
+        raise BadTokenError("it has expired") from None
+    except (jwt.PyJWTError, TypeError, ValueError) as error:
+        raise BadTokenError(_plain(error)) from None
+    return claims
+
+
+def check_id_token(claims: dict[str, Any], *, client_id: str, nonce: str | None) -> None:
+    """What an ID token must say besides. Raises BadTokenError."""
+    if nonce is not None and claims.get("nonce") != nonce:
+        raise BadTokenError("it belongs to another sign-in (nonce)")
+    has_many = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+    if claims.get("azp", None if has_many else client_id) != client_id:
+        raise BadTokenError("it was made for another application (azp)")
+
+
+def _key_id(token: str) -> str | None:
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.PyJWTError:
+        raise BadTokenError("it is no signed token") from None
+    if header.get("alg") not in ALGORITHMS:
+        raise BadTokenError("its signature algorithm is not accepted")
+    key_id = header.get("kid")
+    return key_id if isinstance(key_id, str) else None
+
+
+def _plain(error: Exception) -> str:
+    reasons = {
+        jwt.InvalidIssuerError: "it comes from another issuer",
+        jwt.InvalidAudienceError: "it is meant for another audience",
+        jwt.InvalidSignatureError: "its signature does not hold",
+        jwt.ImmatureSignatureError: "it is not valid yet",
+        jwt.MissingRequiredClaimError: "a claim is missing",
+    }
+    return next((text for kind, text in reasons.items() if isinstance(error, kind)), "it cannot be read")

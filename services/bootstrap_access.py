@@ -1,0 +1,51 @@
+"""The part of the composition root that opens sign-in: the identity provider and the sessions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from services.access.provider import IdentityProvider
+from services.access.sessions import SessionDesk
+from services.adapters.sql.unit_of_work import SqlUnits
+from services.clock import SystemClock
+from services.domain.people import Role
+from services.domain.policy import Governance
+from services.domain.sessions import SessionRules
+from services.settings import Settings
+
+
+def open_provider(settings: Settings, governance: Governance) -> IdentityProvider | None:
+    """The identity provider, or None when nobody signs in through one."""
+    if not settings.oidc_issuer:
+        return None
+    from services.adapters.oidc.config import OidcConfig
+    from services.adapters.oidc.provider import OidcProvider
+
+    return OidcProvider(
+        OidcConfig(
+            issuer=settings.oidc_issuer,
+            client_id=settings.oidc_client_id,
+            client_secret=settings.oidc_client_secret,
+            redirect_uri=f"{settings.address}/sign-in/callback",
+            after_sign_out=f"{settings.address}/signed-out",
+            session_secret=settings.session_secret,
+            groups={Role(role): groups for role, groups in governance.groups.items()},
+            scopes=settings.oidc_scopes,
+            groups_claim=settings.oidc_groups_claim,
+            person_claim=settings.oidc_person_claim,
+            graph_url=settings.oidc_graph_url,
+            api_audience=settings.oidc_api_audience,
+            seconds=settings.oidc_timeout,
+        )
+    )
+
+
+def open_sessions(settings: Settings, units: SqlUnits) -> SessionDesk:
+    """Sign-ins under the rules of the settings; roles grow old only where a provider gives them."""
+    rules = SessionRules(
+        max_age=timedelta(seconds=settings.session_max_age),
+        idle=timedelta(seconds=settings.session_idle),
+        roles_max_age=timedelta(seconds=settings.roles_max_age) if settings.oidc_issuer else None,
+        issuer=settings.oidc_issuer,
+    )
+    return SessionDesk(units, SystemClock(), rules=rules, reread_every=timedelta(seconds=settings.roles_refresh))
