@@ -37,6 +37,7 @@ from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
 from services.comparisons import ComparisonDesk, compare_files
+from services.domain.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.gate import Gate
 from services.health import HealthDesk
@@ -227,6 +228,21 @@ def open_ledger(settings: Settings) -> LedgerTools:
     return ledger_tools(
         adapters.units, adapters.keys, witnesses=adapters.witnesses, clock=SystemClock(), keep_personal=keep
     )
+
+
+def open_units(settings: Settings) -> SqlUnits:
+    """The portal's database alone, for the command line."""
+    engine = open_engine(settings.database_url)
+    migrate.upgrade(engine)
+    return SqlUnits(engine, open_keys(settings, engine), SystemClock())
+
+
+def known_people(settings: Settings) -> tuple[Actor, ...]:
+    """The people that a policy can be proved with: those who have signed in; in the demo those of the picker."""
+    if settings.demo_people:
+        return tuple(Actor(Person(p.id, p.name), frozenset(p.roles)) for p in settings.demo_people)
+    with open_units(settings).read() as unit:
+        return tuple(Actor(seen.person, seen.roles, seen.known_as) for seen in unit.sessions.people())
 
 
 def open_registry(settings: Settings) -> RegistryWriter:

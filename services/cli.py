@@ -1,4 +1,4 @@
-"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger | why | asof`.
+"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger | why | asof | policy`.
 
 Exit codes: 0 done, 1 not (the message says why and what to do), 2 wrong usage; `evidence` and `ledger` have their own,
 documented with them.
@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evidence(commands)
     _add_ledger(commands)
     _add_why(commands)
+    _add_policy(commands)
     return parser
 
 
@@ -77,6 +78,21 @@ def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
     for parser in command.add_parsers(commands):
         parser.set_defaults(run=_why)
+
+
+def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.policies import command
+
+    command.add_parser(commands).set_defaults(run=_policy)
+
+
+def _policy(args: argparse.Namespace) -> int:
+    from services.bootstrap import known_people, open_units
+    from services.policies import command
+    from services.settings import load_settings
+
+    settings = load_settings()
+    return command.run(args, lambda: (settings.governance_file, known_people(settings)), lambda: open_units(settings))
 
 
 def _why(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -69,6 +69,8 @@ class Actor:
     """Names under which other systems know the same person: e-mail, user name, directory id. Lower case."""
     limit: frozenset[Permission] | None = None
     """Scopes of a service token: nothing beyond these, whatever the roles give."""
+    groups: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Groups of the identity provider, where it says them; roles and disciplines are mapped from these."""
 
     def may(self, permission: Permission) -> bool:
         """True when one of the roles gives the permission, and no scope takes it away."""
@@ -88,3 +90,22 @@ class Actor:
 
 SYSTEM = Actor(Person("system", "Countersign"), frozenset())
 """The portal itself: side effects are first-class entries under this name."""
+
+
+@dataclass(frozen=True)
+class Circle:
+    """People named by role, by group of the identity provider, or one by one. An empty circle holds nobody."""
+
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+    def has(self, actor: Actor) -> bool:
+        """True when the actor is in the circle by any of the three."""
+        by_role = any(role.value in self.roles for role in actor.roles)
+        return by_role or bool(actor.groups & set(self.groups)) or any(actor.is_known_as(name) for name in self.people)
+
+    def in_words(self) -> str:
+        """For people: ``role reviewer, group model-risk, chloe.martin``."""
+        parts = [f"role {name.replace('_', ' ')}" for name in self.roles]
+        return ", ".join(parts + [f"group {name}" for name in self.groups] + list(self.people)) or "nobody"

@@ -9,7 +9,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
+from services.domain.calendar import Calendar
 from services.domain.checks import Enforcement
+from services.domain.people import Circle
 
 
 class RegistryOrder(StrEnum):
@@ -50,6 +52,33 @@ class CheckRule:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Meaning(StrEnum):
+    """What a signature says (21 CFR Part 11 asks for it): only `approved` counts towards the quorum."""
+
+    REVIEWED = "reviewed"
+    APPROVED = "approved"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for signatures of one discipline, such as model risk."""
+
+    discipline: str
+    members: Circle
+    count: int = 1
+    meaning: Meaning = Meaning.APPROVED
+    """The least that a signature must say to fill it; an approval fills a place for reviewers too."""
+
+
+@dataclass(frozen=True)
+class BreakGlass:
+    """Who may promote without signatures in an emergency, for how long, and when it must be looked at."""
+
+    who: Circle
+    valid_for: timedelta
+    review_within: timedelta
+
+
 @dataclass(frozen=True)
 class PromotionPolicy:
     """The rules for one model pattern and environment."""
@@ -60,6 +89,29 @@ class PromotionPolicy:
     expires_after: timedelta
     checks: tuple[CheckRule, ...] = ()
     witness_before_release: bool = False
+    tier: str = ""
+    """The risk tier that it was filled up from; empty without tiers."""
+    slots: tuple[Slot, ...] = ()
+    in_order: bool = False
+    """Slots are signed one after the other, in the order of the file."""
+    requesters: Circle | None = None
+    """Who may ask, among those whose role lets them ask at all; None: all of those."""
+    calendar: Calendar = field(default_factory=Calendar)
+    break_glass: BreakGlass | None = None
+    """None: nobody may."""
+    card_fields: tuple[str, ...] = ()
+    """Headings that the model card must have, with text below them."""
+    review_every: timedelta | None = None
+    """How long after going live a version must be looked at again."""
+    reauthenticate: bool = False
+    """Sign only after a fresh sign-in."""
+    asks_by_tag: bool = False
+    """A tag or alias in MLflow opens a request."""
+
+    @property
+    def signatures_needed(self) -> int:
+        """How many different people must sign at least."""
+        return max(self.quorum, sum(slot.count for slot in self.slots))
 
 
 @dataclass(frozen=True)

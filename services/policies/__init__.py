@@ -1,0 +1,1 @@
+"""Policy as code: the file's form, its linter, its replay over past requests, and its plain words."""

@@ -1,0 +1,219 @@
+"""The form of `governance.yaml`. What is missing or unknown is an error; nothing that opens a door has a default.
+
+`docs/governance.schema.json` is generated from these classes (`countersign policy schema`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from services.domain.checks import Enforcement
+from services.domain.people import Role
+from services.domain.policy import Meaning, RegistryOrder
+from services.ledger.retention import FLOOR
+
+CheckKind = Literal[
+    "artifact_digest",
+    "comparison",
+    "lineage_complete",
+    "metric_floor",
+    "model_card",
+    "tests_passed",
+]
+Stage = Literal["Staging", "Production"]
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")]
+Days = Annotated[float, Field(gt=0, le=3650)]
+
+
+def _time(value: Any) -> Any:
+    """YAML 1.1 reads an unquoted 16:00 as the number 960: minutes since midnight."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+        return time(value // 60, value % 60)
+    return value
+
+
+def _moment(value: Any) -> Any:
+    """A day means its first moment in UTC; a time without a zone is taken as UTC."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin") from error
+    return value
+
+
+ClockTime = Annotated[time, BeforeValidator(_time)]
+Moment = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_moment)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class CircleFile(_Strict):
+    """People named by role, by group of the identity provider, or one by one (their ids)."""
+
+    roles: tuple[Role, ...] = ()
+    groups: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> CircleFile:
+        if not (self.roles or self.groups or self.people):
+            raise ValueError("name at least one role, group or person; nobody is meant otherwise")
+        return self
+
+
+class PipelineFile(_Strict):
+    """The pipeline of an environment."""
+
+    project: str = Field(min_length=1)
+    id: int = Field(gt=0)
+    branch: str = "refs/heads/main"
+    parameters: dict[str, str] = {}
+
+
+class EnvironmentFile(_Strict):
+    """One environment: at least one of stage and alias."""
+
+    stage: Stage | None = None
+    alias: Name | None = None
+    pipeline: PipelineFile | None = None
+    registry: RegistryOrder = Field(
+        default=RegistryOrder.BEFORE, description="Whether the registry moves before or after the release runs"
+    )
+
+    @model_validator(mode="after")
+    def _has_target(self) -> EnvironmentFile:
+        if self.stage is None and self.alias is None:
+            raise ValueError("an environment needs a stage, an alias, or both")
+        return self
+
+
+class CheckFile(_Strict):
+    """One check: block stops the approval, warn only tells, off leaves it out. Unknown counts as failed."""
+
+    kind: CheckKind
+    enforcement: Enforcement = Enforcement.BLOCK
+    settings: dict[str, Any] = Field(default={}, alias="with")
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> CheckFile:
+        if self.kind == "metric_floor":
+            floor = self.settings.get("at_least")
+            is_number = isinstance(floor, int | float) and not isinstance(floor, bool)
+            if not self.settings.get("metric") or not is_number:
+                raise ValueError("metric_floor needs with: {metric: NAME, at_least: NUMBER}")
+        return self
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What a policy overrides in its tier: the kind, and for floors the metric."""
+        return self.kind, str(self.settings.get("metric", "")) if self.kind == "metric_floor" else ""
+
+
+class SlotFile(_Strict):
+    """Signatures of one discipline."""
+
+    discipline: Name
+    count: int = Field(default=1, ge=1, le=10)
+    meaning: Meaning = Meaning.APPROVED
+
+
+class WindowFile(_Strict):
+    """When promotions may take effect, in local time."""
+
+    days: tuple[Day, ...] = Field(min_length=1)
+    opens: ClockTime = Field(alias="from")
+    closes: ClockTime = Field(alias="to")
+    zone: Annotated[str, AfterValidator(_zone)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> WindowFile:
+        if self.opens >= self.closes:
+            raise ValueError("from must be before to; write two windows for one over midnight")
+        return self
+
+
+class FreezeFile(_Strict):
+    """A time in which nothing takes effect."""
+
+    start: Moment = Field(alias="from")
+    end: Moment = Field(alias="to")
+    reason: str = Field(min_length=1, max_length=300)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> FreezeFile:
+        if self.start >= self.end:
+            raise ValueError("from must be before to")
+        return self
+
+
+class BreakGlassFile(_Strict):
+    """Promotion without signatures in an emergency: a right of its own, short, reviewed afterwards."""
+
+    who: CircleFile
+    valid_hours: float = Field(gt=0, le=72)
+    review_within_days: float = Field(gt=0, le=30)
+
+
+class _Route(_Strict):
+    """What a tier and a policy can both say."""
+
+    quorum: int | None = Field(default=None, ge=1, le=20, description="Different people who must approve")
+    slots: tuple[SlotFile, ...] | None = Field(default=None, description="Disciplines that must sign")
+    in_order: bool | None = Field(default=None, description="Slots are signed in the order of the file")
+    checks: tuple[CheckFile, ...] = ()
+    card_fields: tuple[str, ...] | None = Field(default=None, description="Headings that the model card must have")
+    review_every_days: Days | None = Field(default=None, description="Look again that long after going live")
+    reauthenticate: bool | None = Field(default=None, description="Sign only after a fresh sign-in")
+
+
+class TierFile(_Route):
+    """A risk tier: route, quorum, evidence and interval of re-review that its policies cannot go below."""
+
+
+class PolicyFile(_Route):
+    """The rules for a model pattern and an environment; the first that matches is in force."""
+
+    models: str = Field(min_length=1, description="Name or pattern, such as credit-*")
+    environment: str
+    tier: str | None = None
+    expires_after_days: float = Field(gt=0, le=365)
+    expiry_outcome: Literal["rejected"] = Field(default="rejected", description="An expired request counts as rejected")
+    requesters: CircleFile | None = Field(default=None, description="Who may ask; default: whose role may")
+    windows: tuple[WindowFile, ...] = ()
+    freezes: tuple[FreezeFile, ...] = ()
+    break_glass: BreakGlassFile | None = Field(default=None, description="Default: nobody may")
+    witness_before_release: bool = False
+    ask_by_tag: bool = Field(default=False, description="A tag or alias in MLflow may open a request")
+
+
+class LedgerFile(_Strict):
+    """What the ledger keeps. Entries stay for good; the floor is that of `services.ledger.retention`."""
+
+    keep_personal_days: int | None = Field(default=None, ge=FLOOR.days, le=36_500)
+
+
+class GovernanceFile(_Strict):
+    """The whole file."""
+
+    version: Literal[1]
+    environments: dict[Name, EnvironmentFile] = Field(min_length=1)
+    roles: dict[Role, tuple[str, ...]] = Field(default={}, description="Role to groups of the identity provider")
+    disciplines: dict[Name, CircleFile] = Field(default={}, description="Who signs for risk, business, …")
+    tiers: dict[Name, TierFile] = Field(default={}, description="Risk tiers")
+    policies: tuple[PolicyFile, ...] = Field(min_length=1)
+    ledger: LedgerFile = LedgerFile()

@@ -1,0 +1,145 @@
+"""Proves that each policy can be satisfied with the people there are; says what is unset, shadowed or impossible.
+
+An error means that the file must not be put in force; a warning is a weakness that somebody should have chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from services.domain.checks import Enforcement
+from services.domain.people import Actor, Permission
+from services.domain.policy import PromotionPolicy
+from services.domain.quorum import can_be_reached
+from services.policy import GovernanceText
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing that the linter found."""
+
+    line: int
+    level: Level
+    where: str
+    sentence: str
+
+    def in_words(self, name: str) -> str:
+        """One line, in the form that editors jump to."""
+        return f"{name}:{self.line}: {self.level.value}: {self.where}: {self.sentence}"
+
+
+def lint(text: GovernanceText, people: Sequence[Actor], now: datetime) -> list[Remark]:
+    """Everything that is wrong or weak, by line. Without people nothing is proved, so that is an error too."""
+    remarks = list(_of_file(text, people))
+    for number, policy in enumerate(text.rules.policies):
+        line, where = text.line("policies", number), f"policy {number + 1} ({policy.models} in {policy.environment})"
+        found = [*_shadowed(text, number), *_people(policy, people), *_ground(policy), *_calendar(policy, now)]
+        remarks += [Remark(line, level, where, sentence) for level, sentence in found]
+    return sorted(remarks, key=lambda remark: (remark.line, remark.level, remark.sentence))
+
+
+def has_errors(remarks: Sequence[Remark]) -> bool:
+    """True when the file must not be put in force."""
+    return any(remark.level is Level.ERROR for remark in remarks)
+
+
+Found = tuple[Level, str]
+
+
+def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
+    if not people:
+        told = "no people are known, so nothing can be proved; give them with --people"
+        yield Remark(text.line("roles"), Level.ERROR, "people", told)
+    if not text.file.roles:
+        told = "no role is mapped to groups; nobody who signs in has a role"
+        yield Remark(text.line("roles"), Level.WARNING, "roles", told)
+    for name, environment in text.rules.environments.items():
+        line = text.line("environments", name)
+        if not any(policy.environment == name for policy in text.rules.policies):
+            yield Remark(line, Level.WARNING, f"environment {name}", "no policy, so nothing can be promoted there")
+        if environment.pipeline is None:
+            yield Remark(line, Level.WARNING, f"environment {name}", "no pipeline, so only the registry moves")
+    for name in text.file.disciplines:
+        used = {slot.discipline for policy in text.rules.policies for slot in policy.slots}
+        if name not in used:
+            yield Remark(
+                text.line("disciplines", name), Level.WARNING, f"discipline {name}", "no policy asks for its signature"
+            )
+
+
+def _shadowed(text: GovernanceText, number: int) -> Iterator[Found]:
+    policy = text.rules.policies[number]
+    for earlier in text.rules.policies[:number]:
+        if earlier.environment == policy.environment and fnmatchcase(policy.models, earlier.models):
+            yield Level.ERROR, f"never in force: {earlier.models!r} stands before it and matches first"
+            return
+
+
+def _people(policy: PromotionPolicy, people: Sequence[Actor]) -> Iterator[Found]:
+    if not people:
+        return
+    askers = [p for p in people if may_ask(policy, p)]
+    if not askers:
+        yield Level.ERROR, "nobody may ask for a promotion"
+        return
+    stuck = {p.person.name: told for p in askers if (told := why_stuck(policy, people, asked_by=p)) is not None}
+    if len(stuck) == len(askers):
+        yield Level.ERROR, f"can never be satisfied: {next(iter(stuck.values()))}"
+    else:
+        for name, told in sorted(stuck.items()):
+            yield Level.WARNING, f"impossible when {name} asks: {told}"
+    glass = policy.break_glass
+    if glass is None:
+        yield Level.WARNING, "nobody may break glass, so an emergency has no recorded way"
+    elif not any(glass.who.has(p) and not p.is_service for p in people):
+        yield Level.ERROR, f"break_glass names nobody there is ({glass.who.in_words()})"
+
+
+def may_ask(policy: PromotionPolicy, actor: Actor) -> bool:
+    """True when this person may open a request under the policy."""
+    return actor.may(Permission.OPEN_REQUEST) and (policy.requesters is None or policy.requesters.has(actor))
+
+
+def why_stuck(policy: PromotionPolicy, people: Sequence[Actor], *, asked_by: Actor) -> str | None:
+    """None when the others could satisfy the policy; otherwise what is impossible."""
+    signers = [p for p in people if p.may(Permission.DECIDE) and not p.is_service]
+    others = [p for p in signers if p.person.id != asked_by.person.id]
+    return can_be_reached(policy, others)
+
+
+def _ground(policy: PromotionPolicy) -> Iterator[Found]:
+    if not policy.checks:
+        yield Level.ERROR, "checks is unset: a signature would be the only ground; name at least one check"
+    elif not any(rule.enforcement is Enforcement.BLOCK for rule in policy.checks):
+        yield Level.WARNING, "no check blocks, so a version that fails all of them can be approved"
+    kinds = {rule.kind for rule in policy.checks if rule.enforcement is not Enforcement.OFF}
+    if "artifact_digest" not in kinds:
+        yield Level.WARNING, "artifact_digest is not asked for, so a signature may cover files that nobody could hash"
+    if policy.card_fields and "model_card" not in kinds:
+        yield Level.ERROR, "card_fields is set and the check model_card is not, so nothing looks at them"
+    if policy.quorum == 1 and not policy.slots:
+        yield Level.WARNING, "a single signature decides"
+    if policy.review_every is None:
+        yield Level.WARNING, "review_every_days is unset: what is live is never looked at again"
+
+
+def _calendar(policy: PromotionPolicy, now: datetime) -> Iterator[Found]:
+    opening = policy.calendar.next_opening(now)
+    if opening is None:
+        yield Level.ERROR, "its windows and freezes never open within 400 days"
+    elif opening - now > policy.expires_after:
+        yield Level.WARNING, f"closed until {opening:%Y-%m-%d %H:%M} UTC, longer than a request lives"
+    for freeze in policy.calendar.freezes:
+        if freeze.end <= now:
+            yield Level.WARNING, f"the freeze that ended {freeze.end:%Y-%m-%d} has no effect any more"

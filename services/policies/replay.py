@@ -1,0 +1,164 @@
+"""What another policy would have decided on past requests, from the evidence that was sealed with each.
+
+Nothing is read from outside: a replay judges what was known then. What cannot be judged anew is said: a comparison
+keeps the figures that were sealed, and somebody who is not among the people given counts without a discipline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.domain.catalogue import TestReport
+from services.domain.checks import Check
+from services.domain.people import Actor
+from services.domain.plan import Plan
+from services.domain.policy import Governance, Meaning, PromotionPolicy
+from services.domain.promotion import PromotionRequest
+from services.domain.quorum import Signed, standing
+from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
+from services.domain.requests import Decision, DecisionKind, RequestState
+from services.promotions.checks import Compared, evaluate
+from services.promotions.material import Material
+from services.promotions.views import plan_of
+from services.stores import RequestFilter, Unit, Units
+
+PAGE = 200
+_LET_THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED, RequestState.ROLLED_BACK}
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """One past request under the other policy."""
+
+    request_id: str
+    key: VersionKey
+    environment: str
+    was: RequestState
+    would_pass: bool
+    reasons: tuple[str, ...]
+    """Why it would not have passed; empty when it would."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        """True when the other policy decides otherwise."""
+        return self.would_pass != (self.was in _LET_THROUGH)
+
+    def in_words(self) -> str:
+        """One line."""
+        would = "would pass" if self.would_pass else f"would be refused: {'; '.join(self.reasons)}"
+        note = f" ({'; '.join(self.notes)})" if self.notes else ""
+        mark = "DIFFERS" if self.differs else "same   "
+        return f"{mark} {self.request_id} {self.key} to {self.environment}: was {self.was.value}, {would}{note}"
+
+
+def replay(units: Units, rules: Governance, people: Sequence[Actor] = ()) -> Iterator[Replayed]:
+    """All requests, newest change first."""
+    known = {actor.person.id: actor for actor in people}
+    page = 1
+    while True:
+        with units.read() as unit:
+            rows, _ = unit.requests.find(RequestFilter(page=page, page_size=PAGE))
+            outcomes = [_one(unit, request, rules, known) for request in rows]
+        yield from outcomes
+        if len(rows) < PAGE:
+            return
+        page += 1
+
+
+def _one(unit: Unit, request: PromotionRequest, rules: Governance, known: Mapping[str, Actor]) -> Replayed:
+    policy = rules.policy_for(request.key.model, request.environment)
+    if policy is None:
+        told = ("no policy allows it there",)
+        return Replayed(request.id, request.key, request.environment, request.state, False, told)
+    evidence = json.loads(unit.requests.document(request.evidence_digest))
+    frozen = json.loads(unit.requests.document(request.policy_digest))["policy"]
+    decisions = unit.requests.decisions(request.id)
+    checks, notes = _checks(policy, plan_of(unit, request), evidence, frozen, request.created)
+    reasons = [*_requester(policy, request, known), *_blocking(checks), *_signatures(policy, request, decisions, known)]
+    return Replayed(
+        request.id, request.key, request.environment, request.state, not reasons, tuple(reasons), tuple(notes)
+    )
+
+
+def _requester(policy: PromotionPolicy, request: PromotionRequest, known: Mapping[str, Actor]) -> list[str]:
+    person = request.participants.requester
+    if policy.requesters is None or person.id in policy.requesters.people:
+        return []
+    actor = known.get(person.id)
+    if actor is not None and policy.requesters.has(actor):
+        return []
+    return [f"{person.name} may not ask" if actor else f"whether {person.name} may ask is unknown"]
+
+
+def _blocking(checks: Sequence[Check]) -> list[str]:
+    return [f"{check.name}: {check.sentence}" for check in checks if check.is_blocking]
+
+
+def _signatures(
+    policy: PromotionPolicy, request: PromotionRequest, decisions: Sequence[Decision], known: Mapping[str, Actor]
+) -> list[str]:
+    """The last word of each person, void or not: a replay asks whether people would have sufficed."""
+    last = {
+        d.person.id: d for d in sorted(decisions, key=lambda d: d.at) if d.at <= request.created + policy.expires_after
+    }
+    refused = [d.person.name for d in last.values() if d.kind is DecisionKind.REJECT]
+    if refused:
+        return [f"rejected by {', '.join(refused)}"]
+    signed = [_signed(policy, d, known.get(d.person.id)) for d in last.values() if d.kind is DecisionKind.APPROVE]
+    now = standing(policy.quorum, policy.slots, signed)
+    return [] if now.is_reached else [f"missing: {now.in_words()}"]
+
+
+def _signed(policy: PromotionPolicy, decision: Decision, actor: Actor | None) -> Signed:
+    own = [slot.discipline for slot in policy.slots if actor is not None and slot.members.has(actor)]
+    return Signed(decision.person.id, own[0] if own else "", Meaning.APPROVED)
+
+
+def _checks(
+    policy: PromotionPolicy, plan: Plan, evidence: Mapping[str, Any], frozen: Mapping[str, Any], at: datetime
+) -> tuple[tuple[Check, ...], list[str]]:
+    compared = Compared(
+        evidence["comparison"], plan.current_version is None, str(evidence.get("comparison_problem", ""))
+    )
+    notes = []
+    if compared.result is not None and _comparing(policy.checks) != _comparing(frozen["checks"]):
+        notes.append("compared under the settings of then")
+    return evaluate(policy, _material(plan, evidence, at), compared), notes
+
+
+def _comparing(checks: Sequence[Any]) -> Any:
+    found = [c if isinstance(c, Mapping) else {"kind": c.kind, "settings": dict(c.settings)} for c in checks]
+    return next((c["settings"] for c in found if c["kind"] == "comparison"), {})
+
+
+def _material(plan: Plan, evidence: Mapping[str, Any], at: datetime) -> Material:
+    run = evidence["run"]
+    return Material(
+        version=ModelVersion(plan.model, plan.version, at, at, run_id=plan.run_id),
+        run=None if run is None else _run(run),
+        holders=RegistrySnapshot(alias_version=plan.current_version),
+        artifact_digest=plan.artifact_digest,
+        artifact_problem="",
+        tests=tuple(TestReport(**{**report, "cases": ()}) for report in evidence["tests"]),
+        card=evidence["card"],
+        predictions=None,
+        predictions_problem="",
+    )
+
+
+def _run(run: Mapping[str, Any]) -> Run:
+    commit = run["commit"]
+    return Run(
+        run_id=run["run_id"],
+        experiment_id="",
+        user=run["user"],
+        params=run["params"],
+        metrics=run["metrics"],
+        tags={"mlflow.source.git.commit": commit} if commit else {},
+        datasets=tuple(Dataset(**dataset) for dataset in run["datasets"]),
+    )

@@ -1,0 +1,171 @@
+"""From the file's form to the rules in force: tiers fill up policies, and a policy never goes below its tier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from services.domain.calendar import Calendar, Freeze, Window
+from services.domain.checks import Enforcement
+from services.domain.people import Circle
+from services.domain.policy import (
+    BreakGlass,
+    CheckRule,
+    Environment,
+    Governance,
+    PipelineTarget,
+    PromotionPolicy,
+    Slot,
+)
+from services.policies.file import (
+    BreakGlassFile,
+    CheckFile,
+    CircleFile,
+    EnvironmentFile,
+    GovernanceFile,
+    PolicyFile,
+    SlotFile,
+    TierFile,
+)
+
+Complaint = tuple[tuple[Any, ...], str]
+"""A path into the file, and what is wrong there."""
+_STRENGTH = {Enforcement.OFF: 0, Enforcement.WARN: 1, Enforcement.BLOCK: 2}
+NO_TIER = TierFile()
+
+
+def complaints(parsed: GovernanceFile) -> list[Complaint]:
+    """What the form alone cannot see: names that lead nowhere, values unset, policies below their tier."""
+    found: list[Complaint] = []
+    for name, tier in parsed.tiers.items():
+        found += _unknown_disciplines(parsed, ("tiers", name), tier.slots or ())
+    for number, policy in enumerate(parsed.policies):
+        found += [(("policies", number, *path), told) for path, told in _of_policy(parsed, policy)]
+    return found
+
+
+def _of_policy(parsed: GovernanceFile, policy: PolicyFile) -> Iterator[Complaint]:
+    if policy.environment not in parsed.environments:
+        known = ", ".join(parsed.environments)
+        told = f"policy for {policy.models!r} names the unknown environment {policy.environment!r}; there are: {known}"
+        yield ("environment",), told
+    if policy.tier is not None and policy.tier not in parsed.tiers:
+        yield ("tier",), f"unknown tier {policy.tier!r}; there are: {', '.join(parsed.tiers) or 'none'}"
+        return
+    yield from _unknown_disciplines(parsed, (), policy.slots or ())
+    tier = _tier(parsed, policy)
+    if policy.quorum is None and tier.quorum is None:
+        yield (), "quorum is not set, neither here nor by a tier; without one nothing may be promoted"
+    yield from _below_tier(policy, tier)
+
+
+def _unknown_disciplines(parsed: GovernanceFile, path: tuple[Any, ...], slots: Sequence[SlotFile]) -> list[Complaint]:
+    known = ", ".join(parsed.disciplines) or "none"
+    return [
+        ((*path, "slots", n, "discipline"), f"unknown discipline {slot.discipline!r}; there are: {known}")
+        for n, slot in enumerate(slots)
+        if slot.discipline not in parsed.disciplines
+    ]
+
+
+def _below_tier(policy: PolicyFile, tier: TierFile) -> Iterator[Complaint]:
+    if policy.quorum is not None and tier.quorum is not None and policy.quorum < tier.quorum:
+        yield ("quorum",), f"{policy.quorum} is below the tier's {tier.quorum}"
+    own, asked = _counts(policy.slots or ()), _counts(tier.slots or ())
+    if policy.slots is not None and any(own.get(name, 0) < count for name, count in asked.items()):
+        yield ("slots",), "leaves out signatures that the tier asks for"
+    for name in ("reauthenticate", "in_order"):
+        if getattr(tier, name) and getattr(policy, name) is False:
+            yield (name,), "switches off what the tier asks for"
+    if policy.review_every_days and tier.review_every_days and policy.review_every_days > tier.review_every_days:
+        yield ("review_every_days",), f"is later than the tier's {tier.review_every_days:g}"
+    if policy.card_fields is not None and not set(tier.card_fields or ()) <= set(policy.card_fields):
+        yield ("card_fields",), "leaves out headings that the tier asks for"
+    yield from _weaker_checks(policy, tier)
+
+
+def _weaker_checks(policy: PolicyFile, tier: TierFile) -> Iterator[Complaint]:
+    asked = {check.key: check for check in tier.checks}
+    for number, check in enumerate(policy.checks):
+        theirs = asked.get(check.key)
+        if theirs is None:
+            continue
+        if _STRENGTH[check.enforcement] < _STRENGTH[theirs.enforcement]:
+            yield ("checks", number), f"{check.kind} is weaker than in the tier ({theirs.enforcement.value})"
+        if check.kind == "metric_floor" and check.settings["at_least"] < theirs.settings["at_least"]:
+            yield ("checks", number), f"the floor is below the tier's {theirs.settings['at_least']:g}"
+
+
+def _counts(slots: Sequence[SlotFile]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for slot in slots:
+        counts[slot.discipline] = counts.get(slot.discipline, 0) + slot.count
+    return counts
+
+
+def to_domain(parsed: GovernanceFile) -> Governance:
+    """The rules in force. Only for a file without complaints."""
+    days = parsed.ledger.keep_personal_days
+    return Governance(
+        environments={name: _environment(name, env) for name, env in parsed.environments.items()},
+        policies=tuple(_policy(parsed, policy) for policy in parsed.policies),
+        groups={role.value: groups for role, groups in parsed.roles.items()},
+        keep_personal=None if days is None else timedelta(days=days),
+    )
+
+
+def _environment(name: str, env: EnvironmentFile) -> Environment:
+    pipeline = env.pipeline
+    target = PipelineTarget(**pipeline.model_dump(exclude={"id"}), pipeline_id=pipeline.id) if pipeline else None
+    return Environment(name, env.stage, env.alias, target, env.registry)
+
+
+def _policy(parsed: GovernanceFile, policy: PolicyFile) -> PromotionPolicy:
+    tier = _tier(parsed, policy)
+    quorum, interval = _first(policy.quorum, tier.quorum), _first(policy.review_every_days, tier.review_every_days)
+    windows = tuple(Window(w.days, w.opens, w.closes, w.zone) for w in policy.windows)
+    return PromotionPolicy(
+        models=policy.models,
+        environment=policy.environment,
+        quorum=int(quorum),
+        expires_after=timedelta(days=policy.expires_after_days),
+        checks=_checks(policy, tier),
+        witness_before_release=policy.witness_before_release,
+        tier=policy.tier or "",
+        slots=tuple(_slot(parsed, slot) for slot in _first(policy.slots, tier.slots) or ()),
+        in_order=bool(_first(policy.in_order, tier.in_order)),
+        requesters=_circle(policy.requesters) if policy.requesters else None,
+        calendar=Calendar(windows, tuple(Freeze(f.start, f.end, f.reason) for f in policy.freezes)),
+        break_glass=_break_glass(policy.break_glass) if policy.break_glass else None,
+        card_fields=tuple(_first(policy.card_fields, tier.card_fields) or ()),
+        review_every=None if interval is None else timedelta(days=interval),
+        reauthenticate=bool(_first(policy.reauthenticate, tier.reauthenticate)),
+        asks_by_tag=policy.ask_by_tag,
+    )
+
+
+def _checks(policy: PolicyFile, tier: TierFile) -> tuple[CheckRule, ...]:
+    own = {check.key for check in policy.checks}
+    merged: list[CheckFile] = [*policy.checks, *(check for check in tier.checks if check.key not in own)]
+    return tuple(CheckRule(check.kind, check.enforcement, check.settings) for check in merged)
+
+
+def _slot(parsed: GovernanceFile, slot: SlotFile) -> Slot:
+    return Slot(slot.discipline, _circle(parsed.disciplines[slot.discipline]), slot.count, slot.meaning)
+
+
+def _circle(circle: CircleFile) -> Circle:
+    return Circle(tuple(role.value for role in circle.roles), circle.groups, circle.people)
+
+
+def _break_glass(file: BreakGlassFile) -> BreakGlass:
+    return BreakGlass(_circle(file.who), timedelta(hours=file.valid_hours), timedelta(days=file.review_within_days))
+
+
+def _tier(parsed: GovernanceFile, policy: PolicyFile) -> TierFile:
+    return parsed.tiers[policy.tier] if policy.tier else NO_TIER
+
+
+def _first(own: Any, tiers: Any) -> Any:
+    return tiers if own is None else own
