@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
@@ -26,8 +25,8 @@ from services.bootstrap_access import open_provider, open_sessions
 from services.bootstrap_ledger import (
     LedgerKeys,
     demand_witnesses,
+    ledger_desk,
     ledger_jobs,
-    ledger_keys,
     ledger_tools,
     open_keys,
     open_witnesses,
@@ -43,8 +42,7 @@ from services.gate import Gate
 from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
 from services.ledger.tools import LedgerTools
-from services.ledger_browser import LedgerDesk
-from services.ledger_check import LedgerVerdicts, WitnessDesk
+from services.ledger_check import WitnessDesk
 from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
 from services.portal import Portal
@@ -147,9 +145,6 @@ def build_portal(settings: Settings) -> OpenedPortal:
     predictions = build_inference_log(settings)
     counting = [found.name for found in adapters.witnesses if found.remembers]
     witness = WitnessDesk(units, counting, needed=settings.witnesses_needed)
-    verdicts = LedgerVerdicts(
-        units, partial(ledger_keys, units, adapters.keys), [found.witness for found in adapters.witnesses]
-    )
     if settings.demo_people:
         refuse_demo_on_real_data(units)
     provider = open_provider(settings, governance)
@@ -159,7 +154,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         comparisons=ComparisonDesk(units, held_out),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
-        ledger=LedgerDesk(units, verdicts),
+        ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),
         why=WhyDesk(units, browser, predictions, masked_inputs=settings.predictions_masked),
         health=HealthDesk(units),
     )

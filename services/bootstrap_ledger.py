@@ -27,6 +27,9 @@ from services.ledger.operate import retain_once
 from services.ledger.retention import RetentionRule
 from services.ledger.rotation import demand_signer, known_keys, settle
 from services.ledger.tools import LedgerTools
+from services.ledger_browser import LedgerDesk
+from services.ledger_check import LedgerChecks, LedgerVerdicts
+from services.ledger_export import LedgerExports
 from services.ledger_watch import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
 from services.ports import Clock, Ids
 from services.settings import Settings
@@ -81,6 +84,21 @@ def demand_witnesses(governance: Governance, settings: Settings, witnesses: Sequ
             hint="Set COUNTERSIGN_WITNESS_FILE, …_GIT_URL or …_BLOB_URL (a time stamp does not count), lower "
             "COUNTERSIGN_WITNESSES_NEEDED, or take witness_before_release out of the policy.",
         )
+
+
+def ledger_desk(
+    settings: Settings, units: SqlUnits, keys: LedgerKeys, *, witnesses: Sequence[WatchedWitness], clock: Clock
+) -> LedgerDesk:
+    """What the Ledger page works with."""
+    known, asked = partial(ledger_keys, units, keys), [found.witness for found in witnesses]
+    return LedgerDesk(
+        units,
+        LedgerChecks(LedgerVerdicts(units, known, asked), clock),
+        LedgerExports(units, known, asked, clock),
+        clock=clock,
+        witnesses=[found.name for found in witnesses],
+        interval=timedelta(seconds=settings.heartbeat_interval),
+    )
 
 
 def ledger_jobs(

@@ -1,85 +1,109 @@
-"""The ledger for people: pages of entries in words and raw, and the check of the whole."""
+"""The ledger for people: pages of entries in words and raw, what witnesses have seen, the check of the whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.domain.catalogue import HistoryLine
+from services.domain.catalogue import HistoryLine, SourceHealth
+from services.domain.people import Actor
 from services.domain.registry import VersionKey
 from services.ledger.actions import Action
-from services.ledger.entry import LedgerEntry
+from services.ledger.entry import instant
 from services.ledger.reader import ReadEntry, page_entries
-from services.ledger.store import EntryFilter, EntryPage
-from services.portal import LedgerLine, LedgerPage, LedgerVerdict
+from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredReceipt
+from services.ledger.witnessing import Freshness, freshness, unseen_since
+from services.ledger_check import LedgerChecks
+from services.ledger_export import LedgerExports
+from services.ledger_watch import HEALTH_PREFIX
+from services.ledger_words import words_of
+from services.portal import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
+from services.ports import Clock
 from services.promotions.desk import version_subject
-from services.stores import LedgerVerifier, Unit, Units
+from services.stores import Unit, Units
 
 PAGE_SIZE = 50
 HISTORY_LINES = 200
-
-SENTENCES: dict[Action, str] = {
-    Action.REQUEST_OPENED: "asked for the promotion of {subject}",
-    Action.REQUEST_SEALED: "sealed the request for {subject} again",
-    Action.REQUEST_SUSPENDED: "found that {subject} is not as it was sealed",
-    Action.REQUEST_APPROVED: "counted the signatures: the promotion of {subject} is approved",
-    Action.REQUEST_REJECTED: "closed the request for {subject}: rejected",
-    Action.REQUEST_WITHDRAWN: "withdrew the request for {subject}",
-    Action.REQUEST_EXPIRED: "closed the request for {subject}: nobody decided in time",
-    Action.REQUEST_PROMOTED: "closed the request for {subject}: promoted",
-    Action.REQUEST_FAILED: "closed the request for {subject}: the rollout failed",
-    Action.DECISION_APPROVED: "approved the promotion of {subject}",
-    Action.DECISION_REJECTED: "rejected the promotion of {subject}",
-    Action.DECISION_CHANGES_REQUESTED: "asked for changes before {subject} is promoted",
-    Action.COMMENT_ADDED: "commented on the request for {subject}",
-    Action.ROLLOUT_STARTED: "began the rollout of {subject}",
-    Action.ROLLOUT_STEP_DONE: "finished a step of the rollout of {subject}",
-    Action.ROLLOUT_STEP_COMPENSATED: "undid a step of the rollout of {subject}",
-    Action.ROLLOUT_FAILED: "stopped the rollout of {subject}: it cannot go on",
-    Action.ROLLOUT_COMPENSATED: "restored what was live before {subject}",
-    Action.ROLLOUT_STOPPED: "asks for a person: the rollout of {subject} needs help",
-    Action.VERSION_PROMOTED: "moved the registry to {subject}",
-    Action.VERSION_ARCHIVED: "archived the version before {subject}",
-    Action.VERSION_RESTORED: "put the registry back to the version before {subject}",
-    Action.VERSION_LIVE: "marked {subject} as live",
-    Action.RELEASE_OPERATED: "operated release {subject}",
-    Action.PREDICTION_LOOKED_UP: "looked up prediction {subject}",
-}
+EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class LedgerDesk:
     """Implements `services.portal.LedgerBrowser`."""
 
-    def __init__(self, units: Units, verifier: LedgerVerifier) -> None:
+    def __init__(
+        self,
+        units: Units,
+        checks: LedgerChecks,
+        exports: LedgerExports,
+        *,
+        clock: Clock,
+        witnesses: Sequence[str] = (),
+        interval: timedelta = timedelta(hours=1),
+    ) -> None:
         self._units = units
-        self._verifier = verifier
+        self._checks = checks
+        self._exports = exports
+        self._clock = clock
+        self._witnesses = witnesses
+        self._interval = interval
 
-    def find(
-        self, *, action: str = "", actor: str = "", subject: str = "", request_id: str = "", page: int = 1
-    ) -> LedgerPage:
-        """Entries, newest first."""
-        wanted = EntryFilter(
-            action_prefix=action,
-            actor_id=actor or None,
-            subject_id=subject or None,
-            request_id=request_id or None,
-        )
-        page = max(1, page)
+    def find(self, query: LedgerQuery) -> LedgerPage:
+        """Entries, newest first; counted, filtered and cut in SQL."""
+        wanted, page = _filter(query), max(1, query.page)
         with self._units.read() as unit:
-            total = unit.archive.count(wanted)
-            read = page_entries(unit.archive, wanted, EntryPage(limit=page * PAGE_SIZE))
             head = unit.archive.head()
-            note = unit.archive.checkpoint(head.size) if head else None
-        shown = read[(page - 1) * PAGE_SIZE :]
-        return LedgerPage(tuple(_line(entry) for entry in shown), total, page, PAGE_SIZE, note or "")
+            size = head.size if head is not None else 0
+            is_all = wanted == EntryFilter()
+            total = size if is_all else unit.archive.count(wanted)
+            read = page_entries(unit.archive, wanted, _window(page, size, is_all=is_all))
+            note = unit.archive.checkpoint(size) if size else None
+        return LedgerPage(tuple(_line(entry) for entry in read), total, page, PAGE_SIZE, note or "")
 
     def actions(self) -> Sequence[str]:
         """All actions that can stand in the ledger."""
         return [action.value for action in Action]
 
+    def witnesses(self) -> Sequence[WitnessState]:
+        """One line a witness that is set, from its receipts."""
+        with self._units.read() as unit:
+            receipts = {receipt.witness: receipt for receipt in unit.archive.last_receipts()}
+            health = {found.system: found for found in unit.catalogue.health()}
+            return [
+                self._state(unit.archive, name, receipts.get(name), health.get(HEALTH_PREFIX + name))
+                for name in self._witnesses
+            ]
+
+    def _state(
+        self, archive: LedgerArchive, name: str, receipt: StoredReceipt | None, health: SourceHealth | None
+    ) -> WitnessState:
+        head, now = archive.head(), self._clock.now()
+        size = receipt.size if receipt is not None else 0
+        seen = datetime.fromisoformat(receipt.at) if receipt is not None else None
+        # An entry that waits too long counts, and so does a heartbeat that never came.
+        state = max(
+            freshness(now, unseen_since(archive, name) or now, self._interval),
+            freshness(now, seen or now, self._interval),
+            key=list(Freshness).index,
+        )
+        behind = max(0, (head.size if head is not None else 0) - size)
+        problem, hint = (health.problem, health.hint) if health is not None else ("", "")
+        return WitnessState(name, size, behind, seen, state.value, problem, hint)
+
     def verify(self) -> LedgerVerdict:
         """Recompute everything."""
-        return self._verifier.verify()
+        return self._checks.verify()
+
+    def start_check(self) -> LedgerCheck:
+        """Verify in the background."""
+        return self._checks.start()
+
+    def last_check(self) -> LedgerCheck | None:
+        """The check under way or done last."""
+        return self._checks.last
+
+    def export(self, actor: Actor) -> bytes:
+        """A zip file for an auditor."""
+        return self._exports.make(actor)
 
 
 def lines_about(unit: Unit, key: VersionKey) -> tuple[HistoryLine, ...]:
@@ -88,32 +112,38 @@ def lines_about(unit: Unit, key: VersionKey) -> tuple[HistoryLine, ...]:
     wanted = EntryFilter(subject_type=subject.type, subject_id=subject.id)
     read = page_entries(unit.archive, wanted, EntryPage(limit=HISTORY_LINES))
     lines = [(r.seq, r.entry) for r in read if r.entry is not None]
-    return tuple(HistoryLine(e.time, _words(e), e.actor.name, f"ledger entry {seq}") for seq, e in lines)
+    return tuple(HistoryLine(e.time, words_of(e), e.actor.name, f"ledger entry {seq}") for seq, e in lines)
+
+
+def _filter(query: LedgerQuery) -> EntryFilter:
+    return EntryFilter(
+        action_prefix=query.action,
+        actor=query.actor,
+        subject=query.subject,
+        model=query.model,
+        request_id=query.request_id or None,
+        since=instant(query.since) if query.since else None,
+        until=instant(query.until) if query.until else None,
+    )
+
+
+def _window(page: int, size: int, *, is_all: bool) -> EntryPage:
+    """Numbers are dense, so a page of everything begins at a known number; others are counted off."""
+    skip = (page - 1) * PAGE_SIZE
+    return EntryPage(PAGE_SIZE, before_seq=size - skip + 1) if is_all else EntryPage(PAGE_SIZE, skip=skip)
 
 
 def _line(read: ReadEntry) -> LedgerLine:
     entry = read.entry
     if entry is None:
-        epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-        return LedgerLine(read.seq, epoch, "unknown", "unreadable", read.problem, "", None, read.body)
+        return LedgerLine(read.seq, EPOCH, "unknown", "unreadable", read.problem, "", None, read.body)
     return LedgerLine(
         seq=read.seq,
         at=entry.time,
         actor=entry.actor.name,
         action=entry.action.value,
-        sentence=_words(entry) if not read.problem else f"{_words(entry)} ({read.problem})",
+        sentence=words_of(entry) if not read.problem else f"{words_of(entry)} ({read.problem})",
         subject=entry.subject.id,
         request_id=entry.request_id,
         raw=read.body,
     )
-
-
-def _words(entry: LedgerEntry) -> str:
-    subject = entry.subject.id
-    if entry.subject.type == "model_version":
-        model, _, version = subject.rpartition("/")
-        subject = f"{model} v{version}"
-    pattern = SENTENCES.get(entry.action, f"{entry.action.value.replace(':', ' ').replace('_', ' ')} {{subject}}")
-    detail = entry.after.get("detail") if isinstance(entry.after, dict) else None
-    words = pattern.replace("{subject}", subject)
-    return f"{words}: {detail}" if isinstance(detail, str) and detail else words

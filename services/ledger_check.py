@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from threading import Lock, Thread
+from typing import Any
 
-from services.errors import UpstreamError
+from services.errors import PortalError, UpstreamError
+from services.ledger.command import describe
 from services.ledger.export import fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.store import EntryFilter, EntryPage
 from services.ledger.verify import Progress, Verification, WitnessNotes, verify_ledger
 from services.ledger.witnessing import Witness, witnessed_up_to
 from services.ledger_watch import reading
-from services.portal import LedgerVerdict
+from services.portal import LedgerCheck, LedgerVerdict
+from services.ports import Clock
 from services.stores import Units
+
+log = logging.getLogger(__name__)
 
 PinnedKeys = Callable[[], Sequence[VerifierKey]]
 
@@ -30,7 +38,8 @@ class LedgerVerdicts:
         notes, away = self._notes()
         with self._units.read() as unit:
             found = verify_ledger(unit.archive, self._keys(), witnesses=notes, progress=progress)
-        return LedgerVerdict(found.holds, found.size, found.root.hex(), _sentence(found, away))
+        details = tuple(describe(found)[1:]) + tuple(f"witness {name} could not be asked" for name in away)
+        return LedgerVerdict(found.holds, found.size, found.root.hex(), _sentence(found, away), details)
 
     def _notes(self) -> tuple[WitnessNotes, list[str]]:
         """Network, so before the transaction."""
@@ -69,6 +78,51 @@ def _witnessed(found: Verification, away: Sequence[str]) -> str:
     newest = "the newest entry" if tail == 1 else f"the newest {tail:,} entries"
     seen = "witnesses have seen all of it" if tail == 0 else f"no witness has seen {newest} yet"
     return f"{seen}, but {missing}" if missing else seen
+
+
+class LedgerChecks:
+    """Verifies in the background, once at a time for all pages of this process."""
+
+    def __init__(self, verdicts: LedgerVerdicts, clock: Clock) -> None:
+        self._verdicts = verdicts
+        self._clock = clock
+        self._lock = Lock()
+        self._last: LedgerCheck | None = None
+
+    @property
+    def last(self) -> LedgerCheck | None:
+        """The check under way or done last."""
+        with self._lock:
+            return self._last
+
+    def verify(self) -> LedgerVerdict:
+        """Recompute everything, now."""
+        return self._verdicts.verify()
+
+    def start(self) -> LedgerCheck:
+        """Begin, or join the one that is under way."""
+        with self._lock:
+            if self._last is not None and self._last.finished is None:
+                return self._last
+            self._last = LedgerCheck(self._clock.now())
+            started = self._last
+        Thread(target=self._run, name="countersign-verify", daemon=True).start()
+        return started
+
+    def _run(self) -> None:
+        try:
+            verdict = self._verdicts.verify(progress=lambda done, total: self._note(done=done, total=total))
+            self._note(verdict=verdict, finished=self._clock.now())
+        except PortalError as error:
+            self._note(problem=error.sentence(), finished=self._clock.now())
+        except Exception:
+            log.exception("the ledger could not be verified")
+            self._note(problem="The check itself failed; the log says why.", finished=self._clock.now())
+
+    def _note(self, **fields: Any) -> None:
+        with self._lock:
+            if self._last is not None:
+                self._last = replace(self._last, **fields)
 
 
 class WitnessDesk:

@@ -24,7 +24,6 @@ from services.ledger.entry import Subject
 from services.ledger.store import LedgerArchive
 from services.ledger.witnessing import Ledger
 from services.ledger.writer import AppendedEntry, EntryFields
-from services.portal import LedgerVerdict
 
 
 @dataclass(frozen=True)
@@ -316,13 +315,6 @@ class Unit(Protocol):
     @property
     def ledger(self) -> LedgerWriter:
         """The ledger's writing side."""
-
-
-class LedgerVerifier(Protocol):
-    """Verifies the whole ledger."""
-
-    def verify(self) -> LedgerVerdict:
-        """Recompute everything."""
 
 
 class Units(Protocol):

@@ -53,8 +53,10 @@ from services.ledger.actions import Action
 from services.portal import (
     CellRow,
     Curve,
+    LedgerCheck,
     LedgerLine,
     LedgerPage,
+    LedgerQuery,
     LedgerVerdict,
     Portal,
     ReleasePage,
@@ -65,6 +67,7 @@ from services.portal import (
     VersionComparison,
     VersionCurves,
     WhyAnswer,
+    WitnessState,
 )
 from services.ports import DateRange
 from services.promotions.views import consequences
@@ -362,15 +365,17 @@ def _release_row(run_id: int) -> ReleaseRow:
 class FakeLedger:
     def __init__(self) -> None:
         self.is_intact = True
+        self.check: LedgerCheck | None = None
 
-    def find(
-        self, *, action: str = "", actor: str = "", subject: str = "", request_id: str = "", page: int = 1
-    ) -> LedgerPage:
+    def find(self, query: LedgerQuery) -> LedgerPage:
         lines = [
             line for line in (_ledger_line(n) for n in range(119, -1, -1))
-            if line.action.startswith(action) and actor.lower() in line.actor.lower() and subject.lower() in line.subject.lower()
-            and request_id in {"", line.request_id}
+            if line.action.startswith(query.action) and query.actor.lower() in line.actor.lower()
+            and query.subject.lower() in line.subject.lower() and query.model.lower() in line.subject.lower()
+            and query.request_id in {"", line.request_id}
+            and (query.since is None or line.at >= query.since) and (query.until is None or line.at < query.until)
         ]  # fmt: skip
+        page = query.page
         note = "countersign.demo/ledger\n120\nq83vEjRWeJq83vEjRWeJq83vEjRWeJq83vEjRWeJq80=\n\n— countersign.demo/ledger AbCd=\n"
         return LedgerPage(tuple(lines[(page - 1) * 50 : page * 50]), len(lines), page, 50, note)
 
@@ -379,7 +384,28 @@ class FakeLedger:
 
     def verify(self) -> LedgerVerdict:
         good = "All 120 entries are intact."
-        return LedgerVerdict(self.is_intact, 120, "ab" * 32, good if self.is_intact else "Entry 17 was changed.")
+        told = "witness file: agrees, 12 checkpoints, up to entry 118"
+        return LedgerVerdict(
+            self.is_intact, 120, "ab" * 32, good if self.is_intact else "Entry 17 was changed.", (told,)
+        )
+
+    def witnesses(self) -> Sequence[WitnessState]:
+        away = "Witness git cannot be reached: timed out."
+        return [
+            WitnessState("file", 120, 0, world.ago(minutes=1), "fresh"),
+            WitnessState("git", 97, 23, world.ago(hours=5), "silent", away, "Check the remote's address."),
+        ]
+
+    def start_check(self) -> LedgerCheck:
+        now = world.ago(seconds=2)
+        self.check = LedgerCheck(now, 120, 120, now, self.verify())
+        return self.check
+
+    def last_check(self) -> LedgerCheck | None:
+        return self.check
+
+    def export(self, actor: Actor) -> bytes:
+        return f"exported by {actor.person.id}".encode()
 
 
 def _ledger_line(seq: int) -> LedgerLine:

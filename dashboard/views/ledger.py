@@ -1,69 +1,120 @@
-"""Ledger: everything that was done, in words and raw; verified from here."""
+"""Ledger: is it whole and who has seen it; below, everything that was done, in words and raw."""
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import formats, links, lists
-from dashboard.widgets.markup import badge, empty, show, soft, time
-from dashboard.widgets.text import as_html, as_text, sentence, words
-from services.portal import LedgerLine, LedgerPage
+from dashboard.widgets import formats, ledger_state, links, lists
+from dashboard.widgets.markup import empty, show, soft, time
+from dashboard.widgets.text import as_html, words
+from services.portal import LedgerLine, LedgerPage, LedgerQuery
 
 PAGE = "ledger_page"
 ANY = "everything"
+TONES = {
+    "ledger": "mute",
+    "registry": "violet",
+    "watch": "warn",
+    "access": "warn",
+    "export": "info",
+    "why": "info",
+    "rollout": "violet",
+}
+"""Colour of an entry's dot, by the part of the portal it comes from; decisions tell theirs by the action."""
+ENDS = {"approved": "good", "promoted": "good", "live": "good", "rejected": "bad", "failed": "bad", "stopped": "bad"}
 
 
 def main() -> None:
     """The page."""
     st.title("Ledger")
-    filters = _filters()
-    left, right = st.columns([5, 3], gap="large")
-    with left:
-        page = lists.paged(
-            lambda number: wiring.portal().ledger.find(**filters, page=number),
-            partial(_show, filters=filters),
-            key=PAGE,
-        )
-    with right, st.container(border=True):
-        _verify()
-        _checkpoint(page)
+    ledger_state.panels()
+    st.subheader("Entries", anchor=False)
+    query = _query()
+    show_page = partial(_show, is_filtered=query(1) != LedgerQuery())
+    lists.paged(lambda number: wiring.portal().ledger.find(query(number)), show_page, key=PAGE)
 
 
-def _filters() -> dict[str, str]:
-    changed = partial(lists.first_page, PAGE)
-    actions = wiring.portal().ledger.actions()
-    prefixes = sorted({":".join(a.split(":")[:2]) + ":" for a in actions})
+class _Query:
+    """The filters as they stand; called with a page's number."""
+
+    def __init__(self, **fields: object) -> None:
+        self._fields = fields
+
+    def __call__(self, page: int) -> LedgerQuery:
+        return LedgerQuery(**self._fields, page=page)  # type: ignore[arg-type]  # each widget gives its field's type
+
+
+def _query() -> _Query:
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        action = st.selectbox(
-            "What", [ANY, *prefixes], key="ledger_action", bind="query-params", on_change=changed, width=220,
-            format_func=lambda a: a if a == ANY else " ".join(words(part) for part in a.strip(":").split(":")),
-        )  # fmt: skip
+        action = _action()
         texts = {
-            name: st.text_input(
-                label,
-                key=f"ledger_{name}",
-                type="search",
-                live="400ms",
-                bind="query-params",
-                on_change=changed,
-                width=190,
-            )
-            for name, label in (("actor", "Who"), ("subject", "About"), ("request", "Request"))
+            name: _text(name, label)
+            for name, label in (("actor", "Who"), ("model", "Model"), ("subject", "About"), ("request", "Request"))
         }
-    return {
-        "action": "" if action == ANY else str(action),
-        "actor": (texts["actor"] or "").strip(),
-        "subject": (texts["subject"] or "").strip(),
-        "request_id": (texts["request"] or "").strip(),
-    }
+        since, until = _day("since", "From"), _day("until", "To")
+    return _Query(
+        action=action,
+        actor=texts["actor"],
+        model=texts["model"],
+        subject=texts["subject"],
+        request_id=texts["request"],
+        since=_midnight(since),
+        until=_midnight(until + timedelta(days=1)) if until else None,
+    )
 
 
-def _show(page: LedgerPage, *, filters: dict[str, str]) -> None:
+def _action() -> str:
+    prefixes = sorted({":".join(a.split(":")[:2]) + ":" for a in wiring.portal().ledger.actions()})
+    chosen = st.selectbox(
+        "What",
+        [ANY, *prefixes],
+        key="ledger_action",
+        bind="query-params",
+        on_change=partial(lists.first_page, PAGE),
+        width=200,
+        format_func=lambda a: a if a == ANY else " ".join(words(part) for part in a.strip(":").split(":")),
+    )
+    return "" if chosen == ANY else str(chosen)
+
+
+def _text(name: str, label: str) -> str:
+    value = st.text_input(
+        label,
+        key=f"ledger_{name}",
+        type="search",
+        live="400ms",
+        bind="query-params",
+        on_change=partial(lists.first_page, PAGE),
+        width=150,
+    )
+    return (value or "").strip()
+
+
+def _day(name: str, label: str) -> date | None:
+    value = st.date_input(
+        label,
+        value=None,
+        key=f"ledger_{name}",
+        bind="query-params",
+        on_change=partial(lists.first_page, PAGE),
+        width=140,
+        format="YYYY-MM-DD",
+        help="Days of UTC",
+    )
+    return value if isinstance(value, date) else None
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) if day else None
+
+
+def _show(page: LedgerPage, *, is_filtered: bool) -> None:
     if not page.lines:
-        if any(filters.values()):
+        if is_filtered:
             empty(
                 "No entry matches.",
                 "Take a filter away; names are matched by any part, requests by their whole number.",
@@ -82,33 +133,15 @@ def _line(line: LedgerLine) -> str:
         request = f' · <a href="{as_html(target)}">{as_html(line.request_id)}</a>'
     meta = f"{soft(f'#{line.seq} · {line.action} · {line.subject}')}{request}"
     return (
-        f'<li class="cs-dot-info"><strong>{as_html(line.actor)}</strong> {as_html(line.sentence)}<br>'
+        f'<li class="cs-dot-{_tone(line.action)}"><strong>{as_html(line.actor)}</strong> {as_html(line.sentence)}<br>'
         f"{time(line.at)} {meta}"
         f"<details><summary>Raw entry</summary><pre>{as_html(line.raw)}</pre></details></li>"
     )
 
 
-def _verify() -> None:
-    st.subheader("Verify")
-    st.write("Every entry is read and hashed again, and the result is compared with the signed checkpoint.")
-    if st.button("Verify the whole ledger", icon=":material/fact_check:", type="primary"):
-        with st.status("Reading and hashing every entry …") as status:
-            verdict = wiring.portal().ledger.verify()
-            label = as_text(sentence(verdict.sentence))
-            status.update(label=label, state="complete" if verdict.is_intact else "error", expanded=True)
-            mark = badge("intact", "good") if verdict.is_intact else badge("not intact", "bad")
-            show(
-                mark, f" {formats.number(verdict.size)} entries<br>{soft('root ')}<code>{as_html(verdict.root)}</code>"
-            )
-
-
-def _checkpoint(page: LedgerPage) -> None:
-    st.subheader("Checkpoint")
-    if not page.checkpoint:
-        empty("There is no checkpoint yet.", "It is signed after the first entry.")
-        return
-    st.caption("Signed note: name of the ledger, number of entries, root hash, signatures")
-    st.code(page.checkpoint, language=None, wrap_lines=True)
+def _tone(action: str) -> str:
+    source, _, last = action.partition(":")
+    return ENDS.get(last.rpartition(":")[2]) or TONES.get(source, "info")
 
 
 main()

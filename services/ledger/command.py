@@ -105,7 +105,7 @@ def _export(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
     demand_new(args.target)
     notes = {} if args.offline else fetch_notes(tools.reading, tools.witnesses)
     source = ExportSource(tools.public_keys(), tools.clock(), notes, args.verifier)
-    _record(args, tools, {"what": "ledger"})
+    _record(args, tools, {"what": "ledger", "detail": "all entries"})
     exported = _write(args.target, tools, source)
     written = _count(exported.entries, "entry", "entries")
     print(f"{written} written to {args.target}; README.txt says how to verify.", file=out)
@@ -122,11 +122,19 @@ def _write(target: Path, tools: LedgerTools, source: ExportSource) -> Exported:
 def _proof(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
     with tools.reading() as ledger:
         told = _proven(args, tools, ledger)
-    what = {"entry": args.entry, "request": args.request, "between": args.between}
-    _record(args, tools, {"what": "proof", **{name: value for name, value in what.items() if value is not None}})
+    _record(args, tools, {"what": "proof", "detail": _proof_words(args)})
     json.dump(told, out, ensure_ascii=False, indent=2)
     out.write("\n")
     return 0
+
+
+def _proof_words(args: argparse.Namespace) -> str:
+    if args.entry is not None:
+        return f"a proof of entry {args.entry}"
+    if args.request is not None:
+        return f"the evidence pack of request {args.request}"
+    old, new = args.between
+    return f"a proof that {new} entries extend {old}"
 
 
 def _proven(args: argparse.Namespace, tools: LedgerTools, ledger: LedgerArchive) -> object:

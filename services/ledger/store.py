@@ -62,7 +62,10 @@ class PersonalKey:
 
 @dataclass(frozen=True)
 class EntryFilter:
-    """Which entries; an empty filter means all. Times are `entry.instant` texts, `until` is not included."""
+    """Which entries; an empty filter means all. Times are `entry.instant` texts, `until` is not included.
+
+    `actor`, `subject` and `model` are parts of names in any case of letters; the fields ending in `_id` are whole.
+    """
 
     action_prefix: str = ""
     subject_type: str | None = None
@@ -71,14 +74,18 @@ class EntryFilter:
     request_id: str | None = None
     since: str | None = None
     until: str | None = None
+    actor: str = ""
+    subject: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
 class EntryPage:
-    """A window on the matching entries, newest first; `before_seq` continues an earlier page."""
+    """A window on the matching entries, newest first; `before_seq` continues a page, `skip` leaves some out."""
 
     limit: int = 50
     before_seq: int | None = None
+    skip: int = 0
 
 
 class LedgerStore(Protocol):

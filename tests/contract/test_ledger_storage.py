@@ -139,6 +139,34 @@ def test_page__each_filter__finds_in_sql_and_continues(bench: Bench) -> None:
         assert [row.seq for row in store.page(EntryFilter(), EntryPage(2, before_seq=5))] == [4, 3]
 
 
+def test_page__parts_of_names__are_found_in_any_case_and_taken_literally(bench: Bench) -> None:
+    bench.append(2, subject=Subject("model_version", "Fraud/3"))
+    bench.append(1, subject=Subject("model_version", "100%_sure/12"))
+    bench.append(1, subject=Subject("prediction", "fraud-0001"))
+    with bench.engine.begin() as connection:
+        _append(SqlLedgerStore(connection), bench, Actor("u-1", "Grace Murray Hopper"))
+        _append(SqlLedgerStore(connection), bench, Actor("u_2", "Ada Lovelace"))
+
+    def found(**wanted: str) -> list[int]:
+        with bench.store() as store:
+            rows = store.page(EntryFilter(**wanted), EntryPage(limit=50))
+            assert store.count(EntryFilter(**wanted)) == len(rows)
+            return [row.seq for row in rows]
+
+    assert found(actor="hopper") == [5, 4, 3, 2, 1]
+    assert found(actor="MURRAY") == [5, 4, 3, 2, 1]  # the person, whatever the name was at that time
+    assert found(actor="lovel") == found(actor="u_2") == [6]
+    assert found(actor="u_1") == []
+    assert found(subject="fraud") == [4, 2, 1]
+    assert found(model="fra") == [2, 1]
+    assert found(model="100%_SURE") == [3]
+    assert found(model="3") == found(model="12") == []  # a version's number is no part of the model's name
+    assert found(model="%") == [3]
+    assert found(actor="hopper", model="fraud") == [2, 1]
+    with bench.store() as store:
+        assert [row.seq for row in store.page(EntryFilter(), EntryPage(2, skip=3))] == [3, 2]
+
+
 def test_personal__kept_and_erased__by_entry_and_field(bench: Bench) -> None:
     bench.append(2, personal={"email": "grace@navy.test", "address": "10.0.0.1"})
     with bench.store() as store:

@@ -11,10 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.adapters.sql.ledger_tables import (
+    ledger_actor,
     ledger_checkpoint,
     ledger_entry,
     ledger_head,
@@ -54,6 +55,8 @@ class SqlLedgerStore:
         """Insert one entry with the columns that repeat parts of it."""
         row = {"seq": entry.seq, "body": body, "nodes": nodes, **copied_columns(entry)}
         self._connection.execute(insert(ledger_entry), row)
+        named = {"id": entry.actor.id, "name": entry.actor.name}
+        self._connection.execute(self._insert_once(ledger_actor).values(named))
 
     def finish(self, frontier: Frontier, note: str, *, origin: str) -> None:
         """Store frontier, origin and checkpoint."""
@@ -90,11 +93,13 @@ class SqlLedgerStore:
         return None if row is None else _stored(row)
 
     def page(self, wanted: EntryFilter, page: EntryPage) -> list[StoredEntry]:
-        """Matching entries, newest first, limited in SQL."""
-        statement = select(*_COLUMNS).where(*_conditions(wanted)).order_by(ledger_entry.c.seq.desc())
+        """Matching entries, newest first, limited in SQL: their numbers from an index first, then the rows."""
+        numbers = select(ledger_entry.c.seq).where(*_conditions(wanted)).order_by(ledger_entry.c.seq.desc())
         if page.before_seq is not None:
-            statement = statement.where(ledger_entry.c.seq < page.before_seq)
-        return [_stored(row) for row in self._connection.execute(statement.limit(page.limit))]
+            numbers = numbers.where(ledger_entry.c.seq < page.before_seq)
+        found = self._connection.execute(numbers.limit(page.limit).offset(page.skip)).scalars().all()
+        statement = select(*_COLUMNS).where(ledger_entry.c.seq.in_(found)).order_by(ledger_entry.c.seq.desc())
+        return [_stored(row) for row in self._connection.execute(statement)]
 
     def count(self, wanted: EntryFilter) -> int:
         """Number of matching entries."""
@@ -233,8 +238,25 @@ def _conditions(wanted: EntryFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [column == value for column, value in equal.items() if value is not None]
     if wanted.action_prefix:
         found.append(table.action.startswith(wanted.action_prefix, autoescape=True))
+    found += _parts_of_names(wanted)
     if wanted.since is not None:
         found.append(table.at >= wanted.since)
     if wanted.until is not None:
         found.append(table.at < wanted.until)
+    return found
+
+
+def _parts_of_names(wanted: EntryFilter) -> list[ColumnElement[bool]]:
+    table, found = ledger_entry.c, list[ColumnElement[bool]]()
+    if wanted.actor:
+        named = ledger_actor.c
+        is_named = [column.icontains(wanted.actor, autoescape=True) for column in (named.id, named.name)]
+        found.append(table.actor_id.in_(select(named.id).where(or_(*is_named))))
+    if wanted.subject:
+        found.append(table.subject_id.icontains(wanted.subject, autoescape=True))
+    if wanted.model:
+        # ids of versions are name/number: the part must stand before the last slash, which no name holds
+        part = wanted.model.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        is_of_model = table.subject_id.ilike(f"%{part}%/%", escape="\\")
+        found += [table.subject_type == "model_version", is_of_model]
     return found

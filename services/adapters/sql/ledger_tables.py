@@ -40,6 +40,14 @@ ledger_entry = Table(
     Index(None, "at"),
 )
 
+ledger_actor = Table(
+    "ledger_actor",
+    metadata,
+    Column("id", String(500), primary_key=True),
+    Column("name", String(500), primary_key=True),
+)
+"""Every name that an actor ever had, for finding entries by a part of it. It repeats the bodies and proves nothing."""
+
 ledger_checkpoint = Table(
     "ledger_checkpoint",
     metadata,

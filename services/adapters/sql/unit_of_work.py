@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Unpack
+from typing import Any, Unpack
 
 from sqlalchemy import Connection, Engine
 
@@ -71,6 +71,9 @@ class SqlUnits:
 
     @contextmanager
     def read(self) -> Iterator[SqlUnit]:
-        """A reading transaction."""
-        with self.engine.connect().execution_options(read_only=True) as connection, connection.begin():
+        """A reading transaction: one picture of the data from its first statement to its last."""
+        options: dict[str, Any] = {"read_only": True}
+        if self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"  # SQLite's readers have it anyway
+        with self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield SqlUnit(connection, self._signer, self._clock)

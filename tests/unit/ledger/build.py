@@ -19,6 +19,7 @@ from services.adapters.sql.ledger import SqlLedgerStore, ledger_transactions
 from services.adapters.sql.ledger_tables import (
     drop_guard_statements,
     guard_statements,
+    ledger_actor,
     ledger_checkpoint,
     ledger_entry,
     ledger_head,
@@ -36,7 +37,7 @@ from services.ledger.writer import AppendedEntry, append
 
 NAME = "countersign.test/ledger"
 SCRIPT = Path(__file__).parents[3] / "tools" / "verify_ledger.py"
-TABLES = [ledger_head, ledger_entry, ledger_checkpoint, ledger_receipt, ledger_personal]
+TABLES = [ledger_actor, ledger_head, ledger_entry, ledger_checkpoint, ledger_receipt, ledger_personal]
 GRACE = Actor("u-1", "Grace Hopper")
 REQUEST = Subject("promotion_request", "pr-1")
 START = datetime(2026, 11, 21, 7, 0, tzinfo=UTC)

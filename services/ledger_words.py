@@ -1,0 +1,94 @@
+"""Ledger entries as sentences: ``{actor} {words}``. Every action has its words; a test holds that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from services.ledger.actions import Action
+from services.ledger.entry import LedgerEntry
+
+SENTENCES: Mapping[Action, str] = {
+    Action.REQUEST_OPENED: "asked for the promotion of {subject}",
+    Action.REQUEST_UPDATED: "changed the request to promote {subject}",
+    Action.REQUEST_SEALED: "sealed the request to promote {subject} again",
+    Action.REQUEST_APPROVED: "found the signatures complete: the promotion of {subject} is approved",
+    Action.REQUEST_REJECTED: "closed the request to promote {subject} as rejected",
+    Action.REQUEST_VOIDED: "declared the request to promote {subject} void",
+    Action.REQUEST_WITHDRAWN: "withdrew the request to promote {subject}",
+    Action.REQUEST_EXPIRED: "closed the request to promote {subject}: nobody decided in time",
+    Action.REQUEST_SUSPENDED: "found that {subject} is no longer as it was sealed",
+    Action.REQUEST_RESUMED: "found {subject} as it was sealed again",
+    Action.REQUEST_PROMOTED: "closed the request to promote {subject}: promoted",
+    Action.REQUEST_FAILED: "closed the request to promote {subject}: the rollout failed",
+    Action.REQUEST_ROLLED_BACK: "closed the request to promote {subject}: rolled back",
+    Action.DECISION_APPROVED: "signed for the promotion of {subject}",
+    Action.DECISION_REJECTED: "rejected the promotion of {subject}",
+    Action.DECISION_CHANGES_REQUESTED: "asked for changes before {subject} is promoted",
+    Action.DECISION_WITHDRAWN: "took back the signature on the promotion of {subject}",
+    Action.COMMENT_ADDED: "commented on the request to promote {subject}",
+    Action.ROLLOUT_STARTED: "began the rollout of {subject}",
+    Action.ROLLOUT_COMPENSATED: "put back what was live before {subject}",
+    Action.ROLLOUT_FINISHED: "finished the rollout of {subject}",
+    Action.ROLLOUT_FAILED: "stopped the rollout of {subject}, and turns back",
+    Action.ROLLOUT_STOPPED: "asked for a person: the rollout of {subject} can neither go on nor back",
+    Action.ROLLOUT_STEP_DONE: "finished {step} in the rollout of {subject}",
+    Action.ROLLOUT_STEP_FAILED: "failed at {step} in the rollout of {subject}",
+    Action.ROLLOUT_STEP_COMPENSATED: "undid {step} in the rollout of {subject}",
+    Action.RELEASE_OPERATED: "operated release {subject}",
+    Action.VERSION_PROMOTED: "moved the registry to {subject}",
+    Action.VERSION_ARCHIVED: "archived the version before {subject}",
+    Action.VERSION_RESTORED: "put the registry back to the version before {subject}",
+    Action.VERSION_LIVE: "marked {subject} as live",
+    Action.VERSION_RETIRED: "marked {subject} as no longer live",
+    Action.INCIDENT_OPENED: "opened an incident about {subject}",
+    Action.INCIDENT_CLOSED: "closed the incident about {subject}",
+    Action.FINDING_OPENED: "found something to look at in {subject}",
+    Action.FINDING_CLOSED: "closed the finding about {subject}",
+    Action.BREAK_GLASS_USED: "used the emergency way for {subject}",
+    Action.TOKEN_ISSUED: "issued token {subject}",
+    Action.TOKEN_REVOKED: "revoked token {subject}",
+    Action.ROLE_GRANTED: "gave a role to {subject}",
+    Action.ROLE_REVOKED: "took a role from {subject}",
+    Action.SESSION_SIGNED_IN: "signed in",
+    Action.SESSION_SIGNED_OUT: "signed out",
+    Action.POLICY_CHANGED: "put another policy in force",
+    Action.EVIDENCE_SEALED: "sealed the evidence for {subject}",
+    Action.EVIDENCE_VIEWED: "looked at the evidence for {subject}",
+    Action.PREDICTION_LOOKED_UP: "looked up prediction {subject}",
+    Action.EXPORT_MADE: "exported {subject}",
+    Action.HOOK_RECEIVED: "received a message about {subject}",
+    Action.LEDGER_HEARTBEAT: "wrote a heartbeat: nothing else had happened",
+    Action.LEDGER_ORIGIN_OPENED: "went on as {subject} after a backup was restored",
+    Action.LEDGER_KEY_ROTATED: "changed the ledger's key to {subject}",
+    Action.LEDGER_PERSONAL_ERASED: "erased personal values on request",
+    Action.LEDGER_HOLD_PLACED: "placed a legal hold on {subject}",
+    Action.LEDGER_HOLD_LIFTED: "lifted the legal hold on {subject}",
+    Action.RETENTION_APPLIED: "dropped personal values that were kept long enough",
+}
+
+
+def words_of(entry: LedgerEntry) -> str:
+    """What happened, without the actor and without a full stop; ends with the entry's own detail where it has one."""
+    pattern = SENTENCES.get(entry.action) or f"{entry.action.value.replace(':', ' ').replace('_', ' ')} {{subject}}"
+    after = entry.after if isinstance(entry.after, dict) else {}
+    step = after.get("step")
+    named = f"“{step.replace('_', ' ')}”" if isinstance(step, str) else "a step"
+    said = pattern.replace("{step}", named).replace("{subject}", subject_words(entry)).strip()
+    told = after.get("detail")
+    detail = told.strip().rstrip(".") if isinstance(told, str) else ""
+    return f"{said}: {detail}" if detail else said
+
+
+def subject_words(entry: LedgerEntry) -> str:
+    """The subject for people: ``census v3``, ``request req-1``, ``witness git``, otherwise its id."""
+    kind, name = entry.subject.type, entry.subject.id
+    if kind == "model_version":
+        model, _, version = name.rpartition("/")
+        return f"{model} v{version}" if model else name
+    if kind == "promotion_request":
+        return f"request {name}"
+    if kind == "witness":
+        return f"witness {name}"
+    if (kind, name) == ("ledger", "everything"):
+        return "everything"
+    return f"the ledger {name}" if kind == "ledger" and entry.action is Action.EXPORT_MADE else name
