@@ -69,6 +69,8 @@ SENTENCES: Mapping[Action, str] = {
 
 def words_of(entry: LedgerEntry) -> str:
     """What happened, without the actor and without a full stop; ends with the entry's own detail where it has one."""
+    if entry.seq == 1 and entry.action is Action.LEDGER_HEARTBEAT:
+        return "opened the ledger"
     pattern = SENTENCES.get(entry.action) or f"{entry.action.value.replace(':', ' ').replace('_', ' ')} {{subject}}"
     after = entry.after if isinstance(entry.after, dict) else {}
     step = after.get("step")

@@ -55,7 +55,7 @@ def _query() -> _Query:
             name: _text(name, label)
             for name, label in (("actor", "Who"), ("model", "Model"), ("subject", "About"), ("request", "Request"))
         }
-        since, until = _day("since", "From"), _day("until", "To")
+        since, until = _day("since", "From (UTC)"), _day("until", "To (UTC)")
     return _Query(
         action=action,
         actor=texts["actor"],
@@ -75,7 +75,7 @@ def _action() -> str:
         key="ledger_action",
         bind="query-params",
         on_change=partial(lists.first_page, PAGE),
-        width=200,
+        width=170,
         format_func=lambda a: a if a == ANY else " ".join(words(part) for part in a.strip(":").split(":")),
     )
     return "" if chosen == ANY else str(chosen)
@@ -89,7 +89,7 @@ def _text(name: str, label: str) -> str:
         live="400ms",
         bind="query-params",
         on_change=partial(lists.first_page, PAGE),
-        width=150,
+        width=128,
     )
     return (value or "").strip()
 
@@ -101,9 +101,8 @@ def _day(name: str, label: str) -> date | None:
         key=f"ledger_{name}",
         bind="query-params",
         on_change=partial(lists.first_page, PAGE),
-        width=140,
+        width=132,
         format="YYYY-MM-DD",
-        help="Days of UTC",
     )
     return value if isinstance(value, date) else None
 
