@@ -9,7 +9,7 @@ from threading import Lock, Thread
 from typing import Any
 
 from services.errors import PortalError, UpstreamError
-from services.ledger.command import describe
+from services.ledger.command import describe_views
 from services.ledger.export import fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.store import EntryFilter, EntryPage
@@ -38,7 +38,7 @@ class LedgerVerdicts:
         notes, away = self._notes()
         with self._units.read() as unit:
             found = verify_ledger(unit.archive, self._keys(), witnesses=notes, progress=progress)
-        details = tuple(describe(found)[1:]) + tuple(f"witness {name} could not be asked" for name in away)
+        details = tuple(describe_views(found)) + tuple(f"witness {name} could not be asked" for name in away)
         return LedgerVerdict(found.holds, found.size, found.root.hex(), _sentence(found, away), details)
 
     def _notes(self) -> tuple[WitnessNotes, list[str]]:
@@ -60,9 +60,8 @@ def _sentence(found: Verification, away: Sequence[str]) -> str:
         return f"The ledger does not hold: {where}: {first.what}"
     if found.size == 0:
         return "The ledger is empty."
-    told = (
-        f"{_entries(found.size)} as written, under {found.signatures:,} signature{'' if found.signatures == 1 else 's'}"
-    )
+    signed = f"{found.signatures:,} signed checkpoint{'' if found.signatures == 1 else 's'}"
+    told = f"{_entries(found.size)} as written, compared with {signed}"
     return f"{told}; {_witnessed(found, away)}."
 
 

@@ -74,7 +74,13 @@ def _verify(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
 
 def describe(result: Verification) -> list[str]:
     """A verification in words, a line each."""
-    lines = [f"{_count(result.size, 'entry', 'entries')}, {_count(result.signatures, 'signed checkpoint')} compared"]
+    compared = f"{_count(result.size, 'entry', 'entries')}, {_count(result.signatures, 'signed checkpoint')} compared"
+    return [compared, *describe_views(result), *([_exposure(result)] if result.holds else [])]
+
+
+def describe_views(result: Verification) -> list[str]:
+    """What each witness holds, what a restore lost, and all that does not hold."""
+    lines: list[str] = []
     for view in result.witnesses:
         state = "agrees" if view.agrees else "DISAGREES"
         lines.append(f"witness {view.name}: {state}, {_count(view.notes, 'checkpoint')}, up to entry {view.size}")
@@ -85,7 +91,7 @@ def describe(result: Verification) -> list[str]:
     lines += [f"FAILS: {finding.what}" for finding in result.findings]
     if result.first_bad is not None:
         lines.append(f"first bad entry: {result.first_bad}")
-    return [*lines, *([_exposure(result)] if result.holds else [])]
+    return lines
 
 
 def _exposure(result: Verification) -> str:

@@ -251,7 +251,7 @@ def test_ledger__verified_and_filtered__shows_raw_entries_as_text(reading: str, 
     tab.page.get_by_role("searchbox", name="Who").fill("chiara")
     expect(tab.page.get_by_text("40 entries, newest first")).to_be_visible(timeout=20_000)
     tab.page.get_by_text("Raw entry").first.click()
-    expect(tab.page.locator("details pre").first).to_contain_text('"text":"<script>"')
+    expect(tab.page.locator(".cs-time details pre").first).to_contain_text('"text":"<script>"')
 
 
 def test_why__picked_from_the_list__answers_with_sources(reading: str, join: Join) -> None:

@@ -53,7 +53,8 @@ def write(world: World, count: int, *, actor: Actor = ANA, subject: Subject | No
 
 
 def entry(action: Action, subject: Subject, **fields: object) -> LedgerEntry:
-    return LedgerEntry(1, "2026-11-21T07:00:00.000000Z", LedgerActor("a", "Ana"), action, subject, **fields)
+    numbered = {"seq": 1, "at": "2026-11-21T07:00:00.000000Z", "actor": LedgerActor("a", "Ana")} | fields
+    return LedgerEntry(action=action, subject=subject, **numbered)  # type: ignore[arg-type]
 
 
 def test_words__every_action__is_a_sentence_of_its_own() -> None:
@@ -77,7 +78,11 @@ def test_words__every_action__is_a_sentence_of_its_own() -> None:
             ),
             "finished “wait for witness” in the rollout of census v3: The witness has seen the approval",
         ),
-        (entry(Action.LEDGER_HEARTBEAT, Subject("ledger", "x/1")), "wrote a heartbeat: nothing else had happened"),
+        (entry(Action.LEDGER_HEARTBEAT, Subject("ledger", "x/1")), "opened the ledger"),
+        (
+            entry(Action.LEDGER_HEARTBEAT, Subject("ledger", "x/1"), seq=2),
+            "wrote a heartbeat: nothing else had happened",
+        ),
         (
             entry(Action.LEDGER_HOLD_PLACED, Subject("promotion_request", "req-1")),
             "placed a legal hold on request req-1",
