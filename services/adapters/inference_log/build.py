@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.limits import Limits
+from services.adapters.inference_log.spark_sql import SparkSession, SparkSqlInferenceLog
 from services.errors import SettingsError
 from services.ports import InferenceLog
 from services.settings import Settings
@@ -23,5 +24,32 @@ def build_inference_log(settings: Settings) -> InferenceLog | None:
 
 
 def _remote(settings: Settings, columns: LogColumns, limits: Limits) -> InferenceLog:
-    del columns, limits
-    raise SettingsError(f"The engine {settings.predictions_engine} is not part of this build.")
+    if not settings.predictions_table:
+        raise SettingsError(
+            f"The engine {settings.predictions_engine} needs a table.", hint="Set COUNTERSIGN_PREDICTIONS_TABLE."
+        )
+    url, token = settings.predictions_url.get_secret_value(), settings.predictions_token.get_secret_value()
+    if settings.predictions_engine == "sql":
+        from services.adapters.inference_log.sql_table import SqlInferenceLog
+
+        return SqlInferenceLog(url, settings.predictions_table, columns=columns, limits=limits)
+    session = (
+        _databricks(settings, url, token)
+        if settings.predictions_engine == "databricks"
+        else _spark(settings, url, token)
+    )
+    return SparkSqlInferenceLog(session, settings.predictions_table, columns=columns, limits=limits)
+
+
+def _databricks(settings: Settings, url: str, token: str) -> SparkSession:
+    from services.adapters.inference_log.databricks import DatabricksSession, connector
+
+    seconds = settings.predictions_timeout
+    return DatabricksSession(connector(url, settings.predictions_http_path, token, seconds=seconds), seconds)
+
+
+def _spark(settings: Settings, url: str, token: str) -> SparkSession:
+    from services.adapters.inference_log.spark import SparkConnectSession
+
+    address = f"{url.rstrip('/')}/;use_ssl=true;token={token}" if token else url
+    return SparkConnectSession(address, settings.predictions_timeout)

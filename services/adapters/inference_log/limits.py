@@ -8,6 +8,7 @@ from services.errors import InvalidInputError
 
 FOUND_LIMIT = 10
 """Rows fetched for one id; two are enough to say that it is ambiguous."""
+TOO_LARGE = "scan_too_large"
 
 
 @dataclass(frozen=True)
@@ -24,5 +25,5 @@ class Limits:
                 f"This would look through {size / 1e9:,.1f} GB of the prediction log; "
                 f"at most {self.scan_bytes / 1e9:,.1f} GB are allowed.",
                 hint=narrower,
-                code="scan_too_large",
+                code=TOO_LARGE,
             )

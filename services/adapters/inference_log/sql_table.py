@@ -1,0 +1,229 @@
+"""Prediction records in a SQL table, by SQLAlchemy: PostgreSQL, SQLite, and whatever else has a dialect installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    Select,
+    String,
+    Table,
+    case,
+    cast,
+    create_engine,
+    func,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import NoSuchTableError, OperationalError, SQLAlchemyError
+
+from services.adapters.inference_log.columns import FIELDS, LogColumns
+from services.adapters.inference_log.deadline import SYSTEM, within
+from services.adapters.inference_log.limits import FOUND_LIMIT, TOO_LARGE, Limits
+from services.adapters.inference_log.rows import holds, record_of, spellings
+from services.domain.predictions import PredictionQuery, PredictionRecord
+from services.errors import (
+    InvalidInputError,
+    PortalError,
+    SettingsError,
+    UpstreamRubbishError,
+    UpstreamUnavailableError,
+)
+from services.ports import DateRange
+
+LOOKED_THROUGH = 5_000
+"""Rows that are fetched at most to look inside inputs where the database cannot."""
+
+
+class SqlInferenceLog:
+    """Implements `services.ports.InferenceLog`."""
+
+    def __init__(self, url: str, table: str, *, columns: LogColumns, limits: Limits) -> None:
+        self._engine = _open(url)
+        self._name = table
+        self._wanted = columns
+        self._limits = limits
+        self._known: tuple[Table, LogColumns] | None = None
+
+    def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
+        """Records with this id, at most ten; the index on the id makes days unnecessary."""
+        del days
+        table, columns = self._layout()
+        return self._fetch(self._select(table, columns).where(table.c[columns.request_id] == request_id), FOUND_LIMIT)
+
+    def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        """Records of a model in a window of time, newest first."""
+        table, columns = self._layout()
+        query = self._select(table, columns).where(*_window(table, columns, wanted))
+        for name in ("model", "environment"):
+            if getattr(wanted, name) and columns.of(name):
+                query = query.where(table.c[columns.of(name)] == getattr(wanted, name))
+        unasked: dict[str, str] = {}
+        for name, value in wanted.inputs.items():
+            inside = _inside(table, columns, name, self._engine.dialect.name)
+            if inside is None:
+                unasked[name] = value
+            else:
+                query = query.where(inside.in_(spellings(value)))
+        if not unasked:
+            return self._fetch(query, wanted.limit + 1)
+        return self._looked_through(query, unasked)[: wanted.limit + 1]
+
+    def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
+        """The newest records."""
+        table, columns = self._layout()
+        return self._fetch(self._select(table, columns), limit)
+
+    def check(self) -> str:
+        """What is there. Raises SettingsError, UpstreamError."""
+        table, columns = self._layout()
+        absent = columns.absent()
+        note = f"; no column for {', '.join(absent)}" if absent else ""
+        indexed = within(self._limits.seconds, lambda: self._indexed(table), stop=lambda: None)
+        slow = (
+            "" if columns.request_id in indexed else f"; no index begins with {columns.request_id}, look-ups are slow"
+        )
+        return f"{self._engine.dialect.name}, {self._name}: {len(table.c)} columns{note}{slow}."
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._engine.dispose()
+
+    def _indexed(self, table: Table) -> set[str | None]:
+        inspector = inspect(self._engine)
+        found = {i["column_names"][0] for i in inspector.get_indexes(table.name, schema=table.schema)}
+        key = inspector.get_pk_constraint(table.name, schema=table.schema)["constrained_columns"]
+        unique = inspector.get_unique_constraints(table.name, schema=table.schema)
+        return found | {*key[:1]} | {u["column_names"][0] for u in unique}
+
+    def _looked_through(self, query: Select[Any], unasked: Mapping[str, str]) -> Sequence[PredictionRecord]:
+        records = self._fetch(query, LOOKED_THROUGH + 1)
+        if len(records) > LOOKED_THROUGH:
+            raise InvalidInputError(
+                f"More than {LOOKED_THROUGH} predictions would have to be looked through.",
+                hint="Choose a shorter window of time.",
+                code=TOO_LARGE,
+            )
+        return [record for record in records if holds(record, unasked)]
+
+    def _select(self, table: Table, columns: LogColumns) -> Select[Any]:
+        selected = [table.c[columns.of(f)].label(f) for f in FIELDS if columns.of(f)]
+        if columns.time_ms:
+            selected.append((table.c[columns.time_ms] * 1000).label("time"))
+        query = select(*selected, *(table.c[name] for name in columns.input_columns))
+        newest = columns.time_ms or columns.time
+        return query.order_by(table.c[newest].desc().nulls_last()) if newest else query
+
+    def _fetch(self, query: Select[Any], limit: int) -> list[PredictionRecord]:
+        _, columns = self._layout()
+        rows = self._run(lambda connection: connection.execute(query.limit(limit)).mappings().all())
+        source = f"prediction log, table {self._name}"
+        return [record_of(dict(row), source, columns.input_columns) for row in rows]
+
+    def _run(self, work: Callable[[Connection], Sequence[Any]]) -> Sequence[Any]:
+        opened: list[Any] = []
+
+        def ask() -> Sequence[Any]:
+            with self._engine.connect() as connection:
+                opened.append(connection.connection.dbapi_connection)
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text("SET TRANSACTION READ ONLY"))
+                    connection.execute(text(f"SET LOCAL statement_timeout = {int(self._limits.seconds * 1000)}"))
+                return work(connection)
+
+        def stop() -> None:
+            for connection in opened:
+                (getattr(connection, "interrupt", None) or connection.cancel)()
+
+        try:
+            return within(self._limits.seconds, ask, stop=stop)
+        except PortalError:
+            raise
+        except OperationalError as error:
+            raise UpstreamUnavailableError(
+                "The database of the prediction log cannot be asked.", system=SYSTEM, hint=_first(error)
+            ) from error
+        except SQLAlchemyError as error:
+            raise UpstreamRubbishError(
+                "The prediction log cannot be read.", system=SYSTEM, hint=f"The database says: {_first(error)}"
+            ) from error
+
+    def _layout(self) -> tuple[Table, LogColumns]:
+        """The table as it is; asked once (twice by two threads that meet here)."""
+        if self._known is None:
+            (table,) = self._run(lambda connection: [self._reflect(connection)])
+            self._known = (table, self._wanted.within({column.name for column in table.c}))
+        return self._known
+
+    def _reflect(self, connection: Connection) -> Table:
+        schema, _, name = self._name.rpartition(".")
+        try:
+            return Table(name, MetaData(), autoload_with=connection, schema=schema or None)
+        except NoSuchTableError as error:
+            raise SettingsError(
+                f"The database has no table {self._name}.", hint="Check COUNTERSIGN_PREDICTIONS_TABLE."
+            ) from error
+
+
+def _open(url: str) -> Engine:
+    if not url:
+        raise SettingsError("The prediction log has no address.", hint="Set COUNTERSIGN_PREDICTIONS_URL.")
+    try:
+        return create_engine(url, pool_pre_ping=True, pool_size=2)
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise SettingsError(
+            "The address of the prediction log cannot be used.",
+            hint="COUNTERSIGN_PREDICTIONS_URL takes a SQLAlchemy URL whose driver is installed.",
+        ) from error
+
+
+def _window(table: Table, columns: LogColumns, wanted: PredictionQuery) -> list[ColumnElement[bool]]:
+    if columns.time_ms:
+        column = table.c[columns.time_ms]
+        edges: list[Any] = [int(t.timestamp() * 1000) for t in (wanted.since, wanted.until)]
+    elif columns.time:
+        column = table.c[columns.time]
+        edges = [_bound(column.type, t) for t in (wanted.since, wanted.until)]
+    else:
+        raise SettingsError("The prediction log has no time, so it cannot be searched by time.")
+    return [column >= edges[0], column < edges[1]]
+
+
+def _bound(kind: Any, moment: datetime) -> Any:
+    """A moment as the column keeps it: with its zone, or naive in UTC."""
+    if not isinstance(kind, DateTime):
+        raise SettingsError(
+            "The log's time is no timestamp, so it cannot be searched by time.",
+            hint="Map time to a timestamp column, or time_ms to milliseconds since 1970.",
+        )
+    return moment if kind.timezone else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _inside(table: Table, columns: LogColumns, name: str, dialect: str) -> ColumnElement[Any] | None:
+    """One input as text, or None where this database cannot look inside."""
+    if name in columns.input_columns:
+        return cast(table.c[name], String)
+    if not columns.inputs:
+        raise SettingsError("The prediction log has no inputs, so it cannot be searched by them.")
+    column = table.c[columns.inputs]
+    if dialect == "postgresql":
+        found: ColumnElement[Any] = cast(column, JSONB)[name].astext
+        return found
+    if dialect == "sqlite" and '"' not in name and "\\" not in name:
+        told = cast(column, String) if isinstance(column.type, JSON) else column
+        return case((func.json_valid(told) == 1, cast(func.json_extract(told, f'$."{name}"'), String)))
+    return None
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
