@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine
@@ -54,6 +56,9 @@ from services.promotions.sealing import Sealer
 from services.releases import ReleaseDesk
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
+from services.runner.desk import ModelRunner
+from services.runner.limits import MIB, Limits
+from services.runner.process import Host
 from services.settings import Settings
 from services.why.desk import WhyDesk
 
@@ -111,6 +116,7 @@ class OpenedPortal:
     loop: BackgroundLoop
     sessions: SessionDesk
     provider: IdentityProvider | None
+    runner: ModelRunner
 
     def api(self) -> FastAPI:
         """The HTTP API of this portal."""
@@ -139,6 +145,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     adapters = open_adapters(settings)
     demand_witnesses(governance, settings, adapters.witnesses)
     units, registry = adapters.units, adapters.registry
+    runner = open_runner(settings, adapters.sync_registry)
     held_out = HeldOutPredictions(registry, settings.data_dir / "predictions", clock)
     sealer = Sealer(MaterialReader(registry, held_out), governance, compare_files)
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
@@ -196,6 +203,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         loop=BackgroundLoop(jobs),
         sessions=sessions,
         provider=provider,
+        runner=runner,
     )
 
 
@@ -254,6 +262,29 @@ def open_pipelines(settings: Settings) -> ReleasePipelines | None:
     from services.adapters.azure_devops import build_from_settings
 
     return build_from_settings(settings)
+
+
+def open_runner(settings: Settings, registry: RegistryReader) -> ModelRunner:
+    """Runs models in a process of their own, which sees nothing of the portal's folders."""
+    limits = Limits(seconds=settings.runner_seconds, memory=settings.runner_memory_mb * MIB)
+    return ModelRunner(registry, settings.data_dir / "runner", host=runner_host(settings), limits=limits)
+
+
+def runner_host(settings: Settings) -> Host:
+    """What a model must not see: the portal's data, keys, settings file, database and the user's credentials."""
+    home = Path.home()
+    private = (".ssh", ".azure", ".aws", ".kube", ".docker", ".config", ".netrc", ".git-credentials", ".databrickscfg")
+    hidden = [settings.data_dir, Path(".env"), Path("/run"), *(home / name for name in private)]
+    hidden += [path for path in (settings.ledger_key_file, settings.witness_file) if path is not None]
+    if settings.database_url.startswith("sqlite:///"):
+        database = settings.database_url.removeprefix("sqlite:///")
+        hidden += [Path(database + end) for end in ("", "-wal", "-shm")]
+    return Host(
+        python=settings.runner_python or sys.executable,
+        hidden=tuple(hidden),
+        demand_isolation=settings.runner_isolation == "required",
+        redact=settings.redact,
+    )
 
 
 def mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:

@@ -8,6 +8,7 @@
     ├── InvalidInputError        what was given cannot be used
     ├── IntegrityError           evidence, ledger or seal does not hold
     ├── SettingsError            a setting is missing or wrong
+    ├── ModelRunError            a model hung, crashed, wanted too much, or failed in its own process
     └── UpstreamError            MLflow, Azure DevOps or another system
         ├── UpstreamUnavailableError   not reached, too slow, or 5xx; retryable
         ├── UpstreamRefusedError       reached, and it said no (auth, permission, validation)
@@ -78,6 +79,12 @@ class SettingsError(PortalError):
     """A setting is missing or wrong."""
 
     code = "settings"
+
+
+class ModelRunError(PortalError):
+    """A model hung, crashed, wanted too much, or failed in its own process; the code says which."""
+
+    code = "model_failed"
 
 
 class UpstreamError(PortalError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Protocol
 
 from services.domain.predictions import PredictionQuery, PredictionRecord
@@ -82,6 +83,9 @@ class RegistryReader(Protocol):
 
     def artifact_digest(self, key: VersionKey) -> str:
         """``sha256:…`` over the version's model files (path and content of each, sorted by path)."""
+
+    def save_model(self, key: VersionKey, folder: Path) -> str:
+        """Write the version's model files below an empty folder; gives their `artifact_digest`."""
 
 
 class RegistryWriter(Protocol):

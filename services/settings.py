@@ -91,6 +91,15 @@ class Settings(BaseSettings):
         2000, gt=0, description="Megabytes of the log that one look-up may read; more is refused"
     )
 
+    runner_seconds: Seconds = Field(
+        120, description="Seconds that a model may run in its own process, loading included"
+    )
+    runner_memory_mb: int = Field(4096, ge=256, le=1_048_576, description="Megabytes of memory that it may use")
+    runner_python: str = Field("", description="Python with MLflow and the models' libraries; default: the portal's")
+    runner_isolation: Literal["when_possible", "required"] = Field(
+        "when_possible", description="required: no model runs where the system cannot take its network and files away"
+    )
+
     ledger_origin: str = Field("countersign.local/ledger", description="Name of this ledger in its checkpoints")
     ledger_key_file: Path | None = Field(None, description="Ed25519 signing key; default: in the data folder")
     ledger_key: SecretStr = Field(SecretStr(""), description="The signing key itself (PEM), instead of a file")
@@ -180,6 +189,13 @@ class Settings(BaseSettings):
         """The address for people and pipelines, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
+    def redact(self, text: str) -> str:
+        """The text without any secret of these settings, should another program echo one."""
+        for name in type(self).model_fields:
+            for secret in _secrets_of(getattr(self, name)):
+                text = text.replace(secret, "…") if secret else text
+        return text
+
     def redacted(self) -> dict[str, str]:
         """All settings for people; secrets show only whether they are set."""
         return {name: _show(getattr(self, name)) for name in type(self).model_fields}
@@ -189,6 +205,10 @@ def _is_private(url: str) -> bool:
     """True for https, and for plain http that never leaves this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+
+
+def _secrets_of(value: Any) -> list[str]:
+    return [value.get_secret_value()] if isinstance(value, SecretStr) else []
 
 
 def _is_loopback(host: str) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from services.adapters.mlflow import DatasetMetric, MlflowConfig, MlflowRegistry, build_registry
 from services.adapters.mlflow import registered as registered_module
 from services.adapters.mlflow import runs as runs_module
-from services.adapters.mlflow.digest import digest_of_files
+from services.domain.model_digest import digest_of_files
 from services.domain.registry import Artifact, Dataset, VersionKey
 from services.errors import InvalidInputError, NotFoundError, UpstreamRefusedError
 from services.ports import RegistryReader, RegistryWriter

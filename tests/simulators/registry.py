@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -128,6 +129,11 @@ class RegistrySimulator:
     def artifact_digest(self, key: VersionKey) -> str:
         self._answer()
         return "sha256:" + hashlib.sha256(self.model_bytes[key]).hexdigest()
+
+    def save_model(self, key: VersionKey, folder: Path) -> str:
+        self._answer()
+        (folder / "MLmodel").write_bytes(self.model_bytes[key])
+        return self.artifact_digest(key)
 
     # --- RegistryWriter
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from services.adapters.mlflow import artifact_paths, parse
 from services.adapters.mlflow.artifacts import ArtifactReads, Chunks, whole
 from services.adapters.mlflow.deadline import Deadline
-from services.adapters.mlflow.digest import digest_of_files
 from services.adapters.mlflow.transport import Transport
+from services.domain.model_digest import digest_of_files
 from services.domain.registry import Artifact, ModelVersion, VersionKey
 from services.errors import InvalidInputError, NotFoundError, UpstreamError, UpstreamUnavailableError
 
@@ -63,31 +66,41 @@ class ModelFiles:
         Raises NotFoundError (no files to be found), InvalidInputError (more bytes or files than configured, or a
         file name that MLflow cannot serve).
         """
+        return self._digest(key, None)
+
+    def save(self, key: VersionKey, folder: Path) -> str:
+        """Write the files below an empty folder and give their digest. Raises what `digest` raises."""
+        return self._digest(key, folder)
+
+    def _digest(self, key: VersionKey, folder: Path | None) -> str:
         deadline = self._transport.deadline(self._config.digest_seconds)
         files = self._files(key)
         found = list(self._walk(files, key, deadline))
         if not found:
             raise NotFoundError(f"The model of {key} has no files.", hint="Its artifacts may have been deleted.")
         self._check_size(sum(artifact.size or 0 for artifact in found), key)
-        return digest_of_files(self._contents(found, files, key=key, deadline=deadline))
-
-    def _contents(
-        self, found: Sequence[Artifact], files: Files, *, key: VersionKey, deadline: Deadline
-    ) -> dict[str, str]:
         contents: dict[str, str] = {}
         total = 0
         for artifact in found:
             self._check_time(deadline, key)
-            sha = hashlib.sha256()
-            before = total
-            with files.read(artifact.path, deadline) as chunks:
-                for chunk in chunks:
-                    total += len(chunk)
-                    self._check_size(total, key)
-                    sha.update(chunk)
-            _check_unchanged(artifact, total - before)
-            contents[artifact.path] = sha.hexdigest()
-        return contents
+            with files.read(artifact.path, deadline) as chunks, _target(folder, artifact.path) as target:
+                size, contents[artifact.path] = self._copied(chunks, target, key=key, before=total)
+            _check_unchanged(artifact, size)
+            total += size
+        return digest_of_files(contents)
+
+    def _copied(
+        self, chunks: Iterator[bytes], target: IO[bytes] | None, *, key: VersionKey, before: int
+    ) -> tuple[int, str]:
+        """Size and SHA-256 of one file."""
+        sha, size = hashlib.sha256(), 0
+        for chunk in chunks:
+            size += len(chunk)
+            self._check_size(before + size, key)
+            sha.update(chunk)
+            if target is not None:
+                target.write(chunk)
+        return size, sha.hexdigest()
 
     def _walk(self, files: Files, key: VersionKey, deadline: Deadline) -> Iterator[Artifact]:
         folders, count = [""], 0
@@ -182,6 +195,15 @@ class ModelFiles:
                 hint="Register the model from a run or as a logged model.",
             )
         return self._of_run(version.run_id, address.removeprefix(f"{root}/"))
+
+
+def _target(folder: Path | None, path: str) -> AbstractContextManager[IO[bytes] | None]:
+    """Where a file is written; the walk lets only paths below the model's folder through."""
+    if folder is None:
+        return nullcontext()
+    target = folder / artifact_paths.checked(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.open("xb")
 
 
 def _is_listed(files: Files, path: str) -> bool:

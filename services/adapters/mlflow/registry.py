@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from services.adapters.mlflow import parse
 from services.adapters.mlflow.artifacts import ArtifactReads
@@ -108,8 +109,12 @@ class MlflowRegistry:
         return self._files.read(key, path, limit=limit)
 
     def artifact_digest(self, key: VersionKey) -> str:
-        """See `RegistryReader`; `services.adapters.mlflow.digest` defines the bytes."""
+        """See `RegistryReader`; `services.domain.model_digest` defines the bytes."""
         return self._files.digest(key)
+
+    def save_model(self, key: VersionKey, folder: Path) -> str:
+        """See `RegistryReader`."""
+        return self._files.save(key, folder)
 
     def move_stage(self, key: VersionKey, stage: str) -> None:
         """See `RegistryWriter`."""

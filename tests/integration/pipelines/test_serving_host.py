@@ -10,7 +10,7 @@ import psutil
 import pytest
 import requests
 
-from services.adapters.mlflow.digest import digest_of_files
+from services.domain.model_digest import digest_of_files
 from tests.integration.pipelines.conftest import MODEL, ServingHost, serving_host, wait_for
 from tests.mlflow_server import MlflowServer, free_port
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from services.adapters.mlflow import Links, MlflowConfig, filters
 from services.adapters.mlflow.artifact_paths import checked, checked_folder, is_safe
 from services.adapters.mlflow.breaker import Breaker
-from services.adapters.mlflow.digest import digest_of_files
+from services.domain.model_digest import digest_of_files
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, SettingsError, UpstreamUnavailableError
 
