@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
@@ -11,7 +12,7 @@ from services.domain.catalogue import TestCase, TestReport
 from services.domain.people import Actor, Permission
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef, RunTests
+from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef, RunTests, TimelineItem
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
@@ -20,13 +21,26 @@ from services.ports import Clock, ReleasePipelines
 from services.stores import ReleaseSnapshot, Unit, Units
 
 PAGE_SIZE = 25
+FRESH = timedelta(seconds=2)
+"""A picture younger than this is shown as it is: many may look at the same release."""
 _DETAIL = TypeAdapter(ReleaseDetail)
 _OUTCOMES = {"Passed": "passed", "Failed": "failed", "Error": "error", "NotExecuted": "skipped"}
 
 
-def read_release(pipelines: ReleasePipelines, ref: RunRef) -> ReleaseDetail:
-    """A run with stages, tests, artifacts and approvals. Raises UpstreamError, NotFoundError."""
-    run, timeline = pipelines.get(ref), tuple(pipelines.timeline(ref))
+def read_release(
+    pipelines: ReleasePipelines, ref: RunRef, *, run: ReleaseRun | None = None, known: ReleaseDetail | None = None
+) -> ReleaseDetail:
+    """A run with stages, tests, artifacts and approvals. Raises UpstreamError, NotFoundError.
+
+    `run` spares a call where it was just read; `known` is an earlier picture: what it says of tests, artifacts and
+    approvals holds while no step has moved since, which makes a look at a quiet run two calls instead of five.
+    """
+    run, timeline = run or pipelines.get(ref), tuple(pipelines.timeline(ref))
+    if known is not None and _nothing_moved(known, run, timeline):
+        waits = any(approval.status == "pending" for approval in known.approvals)
+        return replace(
+            known, run=run, approvals=tuple(pipelines.approvals(ref, timeline)) if waits else known.approvals
+        )
     return ReleaseDetail(
         run=run,
         timeline=timeline,
@@ -36,13 +50,8 @@ def read_release(pipelines: ReleasePipelines, ref: RunRef) -> ReleaseDetail:
     )
 
 
-def watch_release(
-    pipelines: ReleasePipelines, units: Units, ref: RunRef, *, request: PromotionRequest | None, now: datetime
-) -> ReleaseRun:
-    """Look at a run and keep the picture."""
-    detail = read_release(pipelines, ref)
-    keep_release(units, detail, request=request, now=now)
-    return detail.run
+def _nothing_moved(known: ReleaseDetail, run: ReleaseRun, timeline: tuple[TimelineItem, ...]) -> bool:
+    return known.timeline == timeline and bool(timeline) and known.run.state is run.state
 
 
 def keep_release(units: Units, detail: ReleaseDetail, *, request: PromotionRequest | None, now: datetime) -> None:
@@ -50,7 +59,7 @@ def keep_release(units: Units, detail: ReleaseDetail, *, request: PromotionReque
     run = detail.run
     snapshot = ReleaseSnapshot(
         project=run.ref.project,
-        run_id=run.ref.run_id,
+        run_id=run.ref.number,
         pipeline_id=run.ref.pipeline_id,
         body=_DETAIL.dump_json(detail).decode(),
         state=run.state.value,
@@ -85,29 +94,30 @@ class ReleaseDesk:
         """One release, live where possible."""
         kept = self._kept(project, run_id)
         detail = _DETAIL.validate_json(kept.body)
-        if detail.run.is_finished:
+        now = self._clock.now()
+        if detail.run.is_finished or timedelta() <= now - kept.seen < FRESH:
             return ReleaseView(row_of(kept), detail, is_live=True)
         try:
-            detail = read_release(self._azure(), detail.run.ref)
+            detail = read_release(self._azure(), detail.run.ref, known=detail)
         except PortalError as error:
             return ReleaseView(row_of(kept), detail, is_live=False, problem=error.sentence())
-        keep_release(self._units, detail, request=None, now=self._clock.now())
+        keep_release(self._units, detail, request=None, now=now)
         return ReleaseView(row_of(self._kept(project, run_id)), detail, is_live=True)
 
     def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
         """The end of a log."""
         kept = self._kept(project, run_id)
-        return self._azure().log(RunRef(project, kept.pipeline_id, run_id), log_id, last_lines=lines)
+        return self._azure().log(RunRef.of(project, kept.pipeline_id, run_id), log_id, last_lines=lines)
 
     def cancel(self, actor: Actor, project: str, run_id: int) -> None:
         """Ask the run to stop; the wish is in the ledger before it is sent."""
         kept = self._permitted(actor, project, run_id, "cancel")
-        self._azure().cancel(RunRef(project, kept.pipeline_id, run_id))
+        self._azure().cancel(RunRef.of(project, kept.pipeline_id, run_id))
 
     def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
         """Run a failed stage again."""
         kept = self._permitted(actor, project, run_id, f"retry stage {stage}")
-        self._azure().retry_stage(RunRef(project, kept.pipeline_id, run_id), stage)
+        self._azure().retry_stage(RunRef.of(project, kept.pipeline_id, run_id), stage)
 
     def _permitted(self, actor: Actor, project: str, run_id: int, wish: str) -> ReleaseSnapshot:
         if not actor.may(Permission.OPERATE_RELEASE):
@@ -154,7 +164,7 @@ def _report(kept: ReleaseSnapshot, tests: RunTests) -> TestReport:
         for c in tests.cases
     )
     skipped = max(0, tests.total - tests.passed - tests.failed)
-    source = f"pipeline run {kept.run_id}"
+    source = f"{'pipeline run' if kept.run_id > 0 else 'release'} {abs(kept.run_id)}"
     return TestReport(tests.title, source, tests.web_url, tests.passed, tests.failed, skipped, cases)
 
 

@@ -25,7 +25,7 @@ def main() -> None:
         empty("No release is chosen.", "Choose one on the Releases page.")
         st.page_link(links.RELEASES, label="Go to Releases")
         return
-    run_id = links.whole(run, "run")
+    run_id = links.run_number(run)
     with st.skeleton(height=320):
         view = wiring.portal().releases.view(project, run_id)
     _header(view)

@@ -73,6 +73,12 @@ def version_numbers(text: str) -> list[int]:
     return list(dict.fromkeys(found))
 
 
+def run_number(text: str) -> int:
+    """The number of a run; that of a classic release has a minus before it. Raises InvalidInputError."""
+    number = whole(text.removeprefix("-"), "run")
+    return -number if text.startswith("-") else number
+
+
 def whole(text: str, what: str) -> int:
     """A positive whole number out of an address. Raises InvalidInputError."""
     if text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0:

@@ -12,6 +12,7 @@ from typing import Any
 from services.domain.calendar import Calendar
 from services.domain.checks import Enforcement
 from services.domain.people import Circle
+from services.domain.releases import RunKind
 
 
 class RegistryOrder(StrEnum):
@@ -30,6 +31,8 @@ class PipelineTarget:
     branch: str = "refs/heads/main"
     parameters: Mapping[str, str] = field(default_factory=dict)
     """Fixed template parameters; modelName, modelVersion, requestId and planDigest are added by the rollout."""
+    kind: RunKind = RunKind.PIPELINE
+    """A YAML pipeline, or a classic release definition (then the parameters are its variables)."""
 
 
 @dataclass(frozen=True)

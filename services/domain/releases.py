@@ -43,6 +43,16 @@ class RunRef:
     run_id: int
     kind: RunKind = RunKind.PIPELINE
 
+    @property
+    def number(self) -> int:
+        """Names the run within its project: a run and a classic release may share an id, so releases count down."""
+        return self.run_id if self.kind is RunKind.PIPELINE else -self.run_id
+
+    @classmethod
+    def of(cls, project: str, pipeline_id: int, number: int) -> RunRef:
+        """The reference that has this `number`."""
+        return cls(project, pipeline_id, abs(number), RunKind.PIPELINE if number > 0 else RunKind.RELEASE)
+
 
 @dataclass(frozen=True)
 class ReleaseRun:

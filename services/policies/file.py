@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from services.domain.checks import Enforcement
 from services.domain.people import Role
 from services.domain.policy import Meaning, RegistryOrder
+from services.domain.releases import RunKind
 from services.ledger.retention import FLOOR
 
 CheckKind = Literal[
@@ -83,6 +84,7 @@ class PipelineFile(_Strict):
     id: int = Field(gt=0)
     branch: str = "refs/heads/main"
     parameters: dict[str, str] = {}
+    kind: RunKind = Field(default=RunKind.PIPELINE, description="A YAML pipeline, or a classic release definition")
 
 
 class EnvironmentFile(_Strict):

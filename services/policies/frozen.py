@@ -14,6 +14,7 @@ from services.domain.calendar import Calendar, Freeze, Window
 from services.domain.checks import Enforcement
 from services.domain.people import Circle
 from services.domain.policy import BreakGlass, CheckRule, Environment, Meaning, PromotionPolicy, Slot
+from services.domain.releases import RunKind
 
 _ALWAYS = {"models", "environment", "quorum", "expires_after", "checks", "witness_before_release"}
 
@@ -25,7 +26,15 @@ def frozen_form(policy: PromotionPolicy, environment: Environment) -> dict[str, 
         for f in fields(policy)
         if f.name in _ALWAYS or getattr(policy, f.name) != _default(f)
     }
-    return {"policy": used, "environment": _plain(environment)}
+    return {"policy": used, "environment": _place(environment)}
+
+
+def _place(environment: Environment) -> dict[str, Any]:
+    """A YAML pipeline is what a target without a kind means: older digests know no other."""
+    place: dict[str, Any] = _plain(environment)
+    if environment.pipeline is not None and environment.pipeline.kind is RunKind.PIPELINE:
+        del place["pipeline"]["kind"]
+    return place
 
 
 def _default(field: Any) -> Any:

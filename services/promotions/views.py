@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from services.domain.checks import worst_first
 from services.domain.people import Actor
 from services.domain.plan import Plan
 from services.domain.policy import Environment, PipelineTarget, RegistryOrder
 from services.domain.promotion import PromotionRequest
+from services.domain.releases import RunKind
 from services.domain.requests import RequestFacts, actions, standing_signatures
 from services.portal import RequestDetail
 from services.promotions.sealing import checks_of
@@ -65,9 +67,14 @@ def environment_of(frozen: dict[str, object]) -> Environment:
         name=str(frozen["name"]),
         stage=frozen["stage"],  # type: ignore[arg-type]  # written by `policy.frozen_form`
         alias=frozen["alias"],  # type: ignore[arg-type]  # as above
-        pipeline=PipelineTarget(**pipeline) if isinstance(pipeline, dict) else None,
+        pipeline=_target(pipeline) if isinstance(pipeline, dict) else None,
         registry=RegistryOrder(str(frozen["registry"])),
     )
+
+
+def _target(frozen: dict[str, Any]) -> PipelineTarget:
+    """Requests from before classic releases were known name no kind."""
+    return PipelineTarget(**{**frozen, "kind": RunKind(frozen.get("kind", RunKind.PIPELINE))})
 
 
 def consequences(plan: Plan) -> tuple[str, ...]:

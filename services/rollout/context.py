@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
 from services.domain.people import SYSTEM
@@ -15,6 +16,7 @@ from services.domain.registry import VersionKey
 from services.domain.releases import RunStart
 from services.domain.rollout import RolloutStep
 from services.errors import PortalError
+from services.following import RunFollower
 from services.ledger.actions import Action
 from services.ledger.writer import EntryFields
 from services.ports import Clock, Ids, RegistryReader, RegistryWriter, ReleasePipelines
@@ -56,6 +58,11 @@ class Tools:
     """How long a start whose answer was lost is looked for before it counts as not made."""
     deadline: timedelta = timedelta(hours=2)
     """How long a release may take."""
+
+    @cached_property
+    def follower(self) -> RunFollower:
+        """Follows the runs of all rollouts together."""
+        return RunFollower(self.pipelines, self.units, self.clock)
 
 
 class WitnessGate(Protocol):
@@ -107,6 +114,7 @@ class Context:
             request_id=self.request.id,
             parameters={**pipeline.parameters, **own},
             asked_at=self.asked_at,
+            kind=pipeline.kind,
         )
 
 

@@ -16,7 +16,7 @@ from services.domain.releases import ReleaseRun, RunRef, RunResult
 from services.domain.requests import quorum_reached
 from services.domain.rollout import RolloutStep
 from services.errors import ConflictError, NotFoundError, UpstreamRefusedError, UpstreamUnavailableError
-from services.releases import watch_release
+from services.following import LOOK_EVERY
 from services.rollout.context import Context, Done, RolloutFailedError, Tools, Wait
 
 ARCHIVED, NO_STAGE = "Archived", "None"
@@ -207,9 +207,9 @@ class StartRun:
     def _found(self, tools: Tools, context: Context, run: ReleaseRun) -> Done:
         with tools.units.begin() as unit:
             unit.rollouts.note_run(
-                context.claim, project=run.ref.project, pipeline_id=run.ref.pipeline_id, run_id=run.ref.run_id
+                context.claim, project=run.ref.project, pipeline_id=run.ref.pipeline_id, run_id=run.ref.number
             )
-        data = {"project": run.ref.project, "pipeline": run.ref.pipeline_id, "run": run.ref.run_id}
+        data = {"project": run.ref.project, "pipeline": run.ref.pipeline_id, "run": run.ref.number}
         return Done(f"Run {run.name} ({run.ref.run_id}) is started.", {**data, "name": run.name, "url": run.web_url})
 
 
@@ -219,16 +219,14 @@ class FollowRun(_NothingToUndo):
     def do(self, tools: Tools, context: Context) -> Done:
         """Look once; wait while it runs. A refused look is no failed release: the run goes on without us."""
         try:
-            run = watch_release(
-                _pipelines(tools), tools.units, run_ref(context), request=context.request, now=tools.clock.now()
-            )
+            run = tools.follower.look(run_ref(context), context.request)
         except UpstreamRefusedError as error:
             self._demand_time(tools, context)
             raise Wait(error.sentence(), timedelta(seconds=30)) from error
         if run.is_finished:
             return self._ended(run)
         self._demand_time(tools, context)
-        raise Wait(f"Run {run.name} is {run.state.value}.")
+        raise Wait(f"Run {run.name} is {run.state.value}.", LOOK_EVERY)
 
     def _demand_time(self, tools: Tools, context: Context) -> None:
         if tools.clock.now() > context.asked_at + tools.deadline:
@@ -246,7 +244,7 @@ def run_ref(context: Context) -> RunRef:
     data = context.data(RolloutStep.START_RUN)
     if "run" not in data:
         raise ConflictError("The rollout has no pipeline run.")
-    return RunRef(str(data["project"]), int(data["pipeline"]), int(data["run"]))
+    return RunRef.of(str(data["project"]), int(data["pipeline"]), int(data["run"]))
 
 
 def _pipelines(tools: Tools) -> Any:

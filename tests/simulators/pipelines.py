@@ -44,7 +44,7 @@ class PipelinesSimulator:
         if self.drop_requests:
             self.drop_requests -= 1
             raise UnknownOutcomeError("The connection was lost.", system="azure_devops")
-        ref = RunRef(start.project, start.pipeline_id, 100 + len(self.started))
+        ref = RunRef(start.project, start.pipeline_id, 100 + len(self.started), start.kind)
         run = ReleaseRun(
             ref, f"{start.request_id}-1", RunState.IN_PROGRESS, None, START, None,
             f"http://127.0.0.1/run/{ref.run_id}", "release-model", parameters={**start.parameters},

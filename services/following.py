@@ -1,0 +1,98 @@
+"""Follows many releases with few calls.
+
+All runs that somebody waits for are asked for together, once in a while (`LOOK_EVERY`): one call tells the state of up
+to 200 runs of a project. Stages and steps are read when a run is seen first, when it ends, and seldom in between
+(`DETAIL_EVERY`), so that the last picture stays useful while Azure DevOps is away; a page that somebody looks at reads
+for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from threading import Lock
+
+from services.domain.promotion import PromotionRequest
+from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
+from services.errors import UpstreamUnavailableError
+from services.ports import Clock, ReleasePipelines
+from services.releases import keep_release, read_release
+from services.stores import Units
+
+LOOK_EVERY = timedelta(seconds=5)
+DETAIL_EVERY = timedelta(seconds=60)
+FORGET_AFTER = timedelta(minutes=5)
+"""A run that nobody has asked for so long is not looked at any more."""
+
+
+@dataclass
+class _Watched:
+    asked: datetime
+    run: ReleaseRun | None = None
+    seen: datetime | None = None
+    detail: ReleaseDetail | None = None
+    detail_seen: datetime | None = None
+
+
+class RunFollower:
+    """Thread-safe; keeps nothing that the database needs."""
+
+    def __init__(self, pipelines: ReleasePipelines | None, units: Units, clock: Clock) -> None:
+        self._pipelines = pipelines
+        self._units = units
+        self._clock = clock
+        self._lock = Lock()
+        self._watched: dict[RunRef, _Watched] = {}
+
+    def look(self, ref: RunRef, request: PromotionRequest | None) -> ReleaseRun:
+        """The run, seen at most `LOOK_EVERY` ago. Raises UpstreamError, NotFoundError."""
+        now = self._clock.now()
+        with self._lock:
+            watched = self._watched.setdefault(ref, _Watched(now))
+            watched.asked = now
+            if watched.seen is None or now - watched.seen >= LOOK_EVERY:
+                self._refresh(now)
+            run = watched.run
+        if run is None:  # a list may know a new run a little later than the run itself does
+            run = self._azure().get(ref)
+        self._keep_picture(watched, run, request, now)
+        return run
+
+    def forget(self, ref: RunRef) -> None:
+        """Something has happened to the run: the next look asks."""
+        with self._lock:
+            watched = self._watched.get(ref)
+            if watched is not None:
+                watched.seen = None
+
+    def _refresh(self, now: datetime) -> None:
+        """Ask for all runs that are waited for, together."""
+        waited = {ref: w for ref, w in self._watched.items() if now - w.asked < FORGET_AFTER}
+        self._watched = waited
+        refs = [ref for ref, w in waited.items() if not (w.run and w.run.is_finished)]
+        found = {run.ref: run for run in self._azure().get_many(refs)}
+        for ref in refs:
+            waited[ref].run, waited[ref].seen = found.get(ref), now
+
+    def _keep_picture(
+        self, watched: _Watched, run: ReleaseRun, request: PromotionRequest | None, now: datetime
+    ) -> None:
+        before = watched.detail
+        is_moved = before is None or before.run.state is not run.state
+        if not is_moved and watched.detail_seen is not None and now - watched.detail_seen < DETAIL_EVERY:
+            return
+        if before is not None and not run.parameters:
+            run = replace(run, parameters=before.run.parameters)
+        watched.detail = read_release(self._azure(), run.ref, run=run, known=before)
+        watched.detail_seen = now
+        keep_release(self._units, watched.detail, request=request, now=now)
+        if run.is_finished:
+            with self._lock:
+                self._watched.pop(run.ref, None)
+
+    def _azure(self) -> ReleasePipelines:
+        if self._pipelines is None:
+            raise UpstreamUnavailableError(
+                "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
+            )
+        return self._pipelines
