@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ class Answering:
 
 
 @contextmanager
-def answering(handle: Callable[[Asked], Answer]) -> Iterator[Answering]:
+def answering(handle: Callable[[Asked], Answer], *, tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
     """Serve `handle` on a free port at 127.0.0.1 until the block ends; a body that is no text is sent as JSON."""
     told = Answering("")
 
@@ -62,7 +63,9 @@ def answering(handle: Callable[[Asked], Answer]) -> Iterator[Answering]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        told.url = f"http://127.0.0.1:{server.server_address[1]}"
+        told.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -31,7 +31,7 @@ from tests.mlflow_server import MlflowServer, free_port
 PROJECT = "ml-platform"
 TOKEN = "token-of-the-portal-9f2c"
 BEN = Actor(Person("ben", "Ben Okafor"), frozenset({Role.REVIEWER}))
-NAMES = ("release-model", "validate-model", "rollback-model", "train-model")
+NAMES = ("release-model", "validate-model", "rollback-model", "train-model", "sabotaged")
 GOVERNANCE = """
 version: 1
 environments:
@@ -73,8 +73,8 @@ class ReleaseWorld:
         answer = requests.request(
             method, f"{self.azure.url}/{PROJECT}/_apis/{path}", json=json, auth=("", "any"), timeout=30
         )
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        assert answer.status_code in {200, 204}, answer.text
+        return answer.json() if answer.content else None
 
     def start(self, name: str, **parameters: str) -> int:
         """Run a pipeline; the run's id."""
@@ -152,6 +152,11 @@ def release_world(folder: Path, mlflow: MlflowServer, host: ServingHost) -> Iter
 def _fill(azure: AzureDevOpsServer, checkout: Path) -> None:
     shutil.copytree(ROOT / "pipelines", checkout / "pipelines", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TRAIN, checkout / "train.py")
+    release = (checkout / "pipelines" / "release-model.yml").read_text()
+    verify = "arguments: --report verification.xml"
+    assert verify in release
+    sabotaged = release.replace(verify, f"{verify} --digest sha256:other")
+    (checkout / "pipelines" / "sabotaged.yml").write_text(sabotaged)
     seed.repository(azure.organization, PROJECT, checkout)
     token = {"countersignToken": PipelineVariable(TOKEN, is_secret=True)}
     for name in NAMES:

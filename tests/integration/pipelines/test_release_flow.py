@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 
-from tests.integration.pipelines.conftest import MODEL, ServingHost
-from tests.integration.pipelines.release_world import BEN, TOKEN, ReleaseWorld, release_world
+from tests.integration.pipelines.conftest import MODEL, ServingHost, wait_for
+from tests.integration.pipelines.release_world import BEN, PROJECT, TOKEN, ReleaseWorld, release_world
 from tests.mlflow_server import MlflowServer
 
 pytestmark = [
@@ -59,3 +60,84 @@ def test_training_to_production__serves_what_was_signed(world: ReleaseWorld, rel
     tags = world.mlflow.api("GET", "model-versions/get", {"name": MODEL, "version": version})["model_version"]["tags"]
     told = {tag["key"]: tag["value"] for tag in tags}
     assert (told["countersign.test.smoke.passed"], told["countersign.test.smoke.failed"]) == ("6", "0")
+
+
+def test_gate__asked_by_a_run_with_another_version_plan_or_digest__ends_it_before_anything_is_deployed(
+    world: ReleaseWorld, released: tuple[str, str]
+) -> None:
+    version, request_id = released
+    signed = world.opened.desk.detail(BEN, request_id)
+    right = world.common | {
+        "modelVersion": version, "requestId": request_id, "planDigest": signed.request.plan_digest,
+        "artifactDigest": signed.plan.artifact_digest or "", "portalUrl": world.portal_url,
+    }  # fmt: skip
+    before = world.host.get(ENDPOINT)
+    for change, said in (
+        ({"modelVersion": "1"}, "v1: The request is about"),
+        ({"requestId": "nobody"}, "There is no request nobody"),
+        ({"planDigest": "sha256:other"}, "The plan digest is not the one that was signed"),
+        ({"artifactDigest": "sha256:other"}, "this run was started with sha256:other"),
+    ):
+        run = world.start("release-model", **(right | change))
+        assert world.ended(run) == "failed"
+        assert any(said in message for message in world.issues(run)), world.issues(run)
+        assert world.records(run)["Deploy to test and score known records"] == "skipped"
+    assert world.host.get(ENDPOINT) == before
+
+
+def test_validation__of_a_version_whose_scores_differ__fails_and_is_recorded(world: ReleaseWorld) -> None:
+    run = world.start("validate-model", modelVersion="3", requestId="check-3", **world.common)
+    assert world.ended(run) == "failed"
+    assert any("4 checks failed, the first: record 1: score 0.0, expected 0.5" in text for text in world.issues(run))
+    (results,) = world.call("GET", f"test/runs?buildUri=vstfs:///Build/Build/{run}&includeRunDetails=true")["value"]
+    assert (results["totalTests"], results["passedTests"]) == (6, 2)
+    tags = world.mlflow.api("GET", "model-versions/get", {"name": MODEL, "version": "3"})["model_version"]["tags"]
+    told = {tag["key"]: tag["value"] for tag in tags}
+    assert told["countersign.test.smoke.failed"] == "4"
+    assert told["countersign.test.smoke.url"].endswith(f"/{PROJECT}/_build/results?buildId={run}")
+    assert requests.get(told["countersign.test.smoke.url"], timeout=30).ok
+
+
+def test_validation__of_a_version_that_does_not_exist__shows_one_error(world: ReleaseWorld) -> None:
+    run = world.start("validate-model", modelVersion="99", requestId="check-99", **world.common)
+    assert world.ended(run) == "failed"
+    messages = [text for text in world.issues(run) if "exited" not in text and "failed with" not in text]
+    assert len(messages) == 1, messages
+    assert "The deployment failed" in messages[0]
+
+
+def test_failed_verification_in_production__restores_what_answered_before(
+    world: ReleaseWorld, released: tuple[str, str]
+) -> None:
+    version, request_id = released
+    world.host.deploy(ENDPOINT, "1")
+    world.host.ready(ENDPOINT, "1")
+    signed = world.opened.desk.detail(BEN, request_id)
+    run = world.start(
+        "sabotaged", modelVersion=version, requestId=request_id, planDigest=signed.request.plan_digest,
+        portalUrl=world.portal_url, **world.common,
+    )  # fmt: skip
+    assert world.ended(run) == "failed"
+    assert world.records(run)["Restore the version that answered before"] == "succeeded", world.log(run)
+    assert world.host.get(ENDPOINT)["version"] == "1"
+    assert world.artifacts(run) == {"smoke-test-1", "verification-1"}
+    world.call("PATCH", f"build/builds/{run}/stages/Production", {"state": "retry"})
+    wait_for(lambda: world.call("GET", f"build/builds/{run}")["status"] != "completed")
+    assert world.ended(run) == "failed"
+    assert world.artifacts(run) == {"smoke-test-1", "verification-1", "verification-2"}
+
+
+def test_roll_back__restores_verifies_and_the_second_time_does_nothing(world: ReleaseWorld) -> None:
+    world.host.deploy("back", "1")
+    world.host.ready("back", "1")
+    world.host.deploy("back", "2")
+    world.host.ready("back", "2")
+    order = {"fromVersion": "2", "servingEndpoint": "back", **world.common}
+    run = world.start("rollback-model", **order)
+    assert world.ended(run) == "succeeded", world.log(run)
+    assert world.records(run)["Verify what answers"] == "succeeded"
+    assert (world.host.get("back")["version"], world.host.score("back", 2.0)) == ("1", [4.0])
+    again = world.start("rollback-model", **order)
+    assert world.ended(again) == "succeeded"
+    assert world.records(again)["Verify what answers"] == "skipped"
+    assert world.host.get("back")["version"] == "1"
