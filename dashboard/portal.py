@@ -60,11 +60,12 @@ def main() -> None:
             wiring.portal()
         person = identity.signed_in()
         if person is None:
-            st.navigation([st.Page(_stranger, title="Countersign")], position="hidden").run()
+            _stranger(st.navigation(pages(), position="hidden").url_path)
             return
         identity.own_state(person)
         if not person.roles:
-            st.navigation([st.Page(_nobody_here, title="Countersign")], position="hidden").run()
+            st.navigation(pages(), position="hidden")
+            _nobody_here(person.person.name)
             return
         page = st.navigation(pages(), expanded=True)
         _sidebar(person.person.name, person.title)
@@ -91,24 +92,23 @@ def _watch() -> None:
         st.rerun()
 
 
-def _nobody_here() -> None:
-    """What somebody sees whose groups give no role."""
-    person = identity.signed_in()
+def _nobody_here(name: str) -> None:
+    """What somebody sees whose groups give no role. The page asked for stays registered, and is not run."""
     st.title("Countersign")
     st.warning(
-        f"You are signed in as **{as_text(person.person.name if person else '')}**, and none of your groups has a role "
+        f"You are signed in as **{as_text(name)}**, and none of your groups has a role "
         "here.  \nAsk your administrator for a group that the portal knows, then sign in again.",
         icon=":material/person_off:",
     )
     show('<a href="/sign-out">Sign out</a>')
 
 
-def _stranger() -> None:
-    """What somebody sees who is not signed in."""
+def _stranger(path: str) -> None:
+    """What somebody sees who is not signed in. The page asked for is not run; its address is kept."""
     st.title("Countersign")
     if identity.demo_people() or wiring.provider() is not None:
         st.info("You are signed out. Sign in to go on; the address is kept.", icon=":material/login:")
-        show(f'<a href="/sign-in?next={as_html(_here())}">Sign in</a>')
+        show(f'<a href="/sign-in?next={as_html(_address(path))}">Sign in</a>')
         return
     st.error(
         "**Nobody can sign in yet.** This portal has no identity provider and is not a demo.  \n"
@@ -117,12 +117,11 @@ def _stranger() -> None:
     )
 
 
-def _here() -> str:
-    from urllib.parse import quote, urlsplit
+def _address(path: str) -> str:
+    from urllib.parse import quote, urlencode
 
-    parts = urlsplit(str(st.context.url or "/"))
-    query = "&".join(f"{quote(k)}={quote(v)}" for k, v in st.query_params.to_dict().items())
-    return quote(f"{parts.path or '/'}{'?' + query if query else ''}", safe="")
+    query = urlencode(st.query_params.to_dict())
+    return quote(f"/{path}{'?' + query if query else ''}", safe="")
 
 
 main()

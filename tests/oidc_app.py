@@ -1,0 +1,50 @@
+"""The real server with real sign-in over the small portal: `python -m tests.oidc_app PORT FOLDER ISSUER [NAME=VALUE]`.
+
+Sessions stand in a real database, the provider is asked over HTTP, and the worker's job reads roles again.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from dashboard import wiring
+from dashboard.app import app
+from services.adapters.sql import migrate
+from services.adapters.sql.engine import open_engine
+from services.adapters.sql.unit_of_work import SqlUnits
+from services.background import BackgroundLoop, Job
+from services.bootstrap_access import open_provider, open_sessions
+from services.clock import SystemClock
+from services.ledger.keys import KeyRing, SigningKey
+from tests.fake_portal import fake_opened
+from tests.world import governance
+
+GROUPS = {"reviewer": ("reviewers",), "data_scientist": ("scientists",), "auditor": ("auditors",)}
+
+
+def main() -> None:
+    """Serve until stopped."""
+    port, folder, issuer, *more = sys.argv[1:]
+    settings = dict(item.split("=", 1) for item in more)
+    opened = fake_opened(
+        demo_people=(), oidc_issuer=issuer, oidc_client_id="countersign", oidc_client_secret="secret",
+        session_secret="k" * 32, public_url=f"http://127.0.0.1:{port}", **settings,
+    )  # fmt: skip
+    engine = open_engine(f"sqlite:///{Path(folder) / 'portal.db'}")
+    migrate.upgrade(engine)
+    units = SqlUnits(engine, KeyRing(SigningKey.generate("test.local/ledger")), SystemClock())
+    sessions = open_sessions(opened.settings, units)
+    provider = open_provider(opened.settings, replace(governance(), groups=GROUPS))
+    assert provider is not None
+    opened.sessions, opened.provider = sessions, provider  # type: ignore[assignment]
+    loop = BackgroundLoop([Job("roles", 0.3, lambda: sessions.reread_due(provider))])
+    loop.start()
+    wiring.use(opened)
+    app.run(config={"server.port": int(port), "server.address": "127.0.0.1"})
+    loop.stop()
+
+
+if __name__ == "__main__":
+    main()
