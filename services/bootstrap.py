@@ -30,7 +30,6 @@ from services.bootstrap_ledger import (
     demand_witnesses,
     ledger_desk,
     ledger_jobs,
-    ledger_tools,
     open_keys,
     open_witnesses,
     retention_jobs,
@@ -44,7 +43,6 @@ from services.domain.registry import ModelVersion, Run
 from services.gate import Gate
 from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
-from services.ledger.tools import LedgerTools
 from services.ledger_check import WitnessDesk
 from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
@@ -221,16 +219,6 @@ def open_adapters(settings: Settings) -> Adapters:
         pipelines=open_pipelines(settings),
         keys=keys,
         witnesses=open_witnesses(settings),
-    )
-
-
-def open_ledger(settings: Settings) -> LedgerTools:
-    """What `countersign ledger` works with."""
-    adapters = open_adapters(settings)
-    is_there = settings.governance_file.exists()
-    keep = load_governance(settings.governance_file).keep_personal if is_there else None
-    return ledger_tools(
-        adapters.units, adapters.keys, witnesses=adapters.witnesses, clock=SystemClock(), keep_personal=keep
     )
 
 

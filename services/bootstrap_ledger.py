@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Engine
 
+from services.adapters.sql import migrate
+from services.adapters.sql.engine import open_engine
 from services.adapters.sql.ledger import ledger_transactions
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.adapters.witness.azure_blob import AzureBlobWitness, BlobContainer, entra_token
@@ -16,6 +19,7 @@ from services.adapters.witness.file import FileWitness
 from services.adapters.witness.git import GitRemote, GitWitness
 from services.adapters.witness.timestamp import TimeStampAuthority, TimeStampWitness
 from services.background import Job
+from services.clock import SystemClock
 from services.domain.people import SYSTEM
 from services.domain.policy import Governance
 from services.errors import SettingsError
@@ -31,6 +35,7 @@ from services.ledger_browser import LedgerDesk
 from services.ledger_check import LedgerChecks, LedgerVerdicts
 from services.ledger_export import LedgerExports
 from services.ledger_watch import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
+from services.policy import load_governance
 from services.ports import Clock, Ids
 from services.settings import Settings
 
@@ -137,6 +142,22 @@ def retention_jobs(units: SqlUnits, keys: LedgerKeys, *, clock: Clock, keep: tim
             pass
 
     return [Job("retention", RETENTION_LOOK, drop)]
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[LedgerTools]:
+    """What `countersign ledger` works with: the database, the key and the witnesses, and nothing else."""
+    is_there = settings.governance_file.exists()
+    keep = load_governance(settings.governance_file).keep_personal if is_there else None
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    engine, clock = open_engine(settings.database_url), SystemClock()
+    try:
+        migrate.upgrade(engine)
+        keys = open_keys(settings, engine)
+        units = SqlUnits(engine, keys, clock)
+        yield ledger_tools(units, keys, witnesses=open_witnesses(settings), clock=clock, keep_personal=keep)
+    finally:
+        engine.dispose()
 
 
 def ledger_tools(

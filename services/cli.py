@@ -108,11 +108,12 @@ def _why(args: argparse.Namespace) -> int:
 
 
 def _ledger(args: argparse.Namespace) -> int:
-    from services.bootstrap import open_ledger
+    from services.bootstrap_ledger import open_ledger
     from services.ledger import command
     from services.settings import load_settings
 
-    return command.run(args, open_ledger(load_settings()))
+    with open_ledger(load_settings()) as tools:
+        return command.run(args, tools)
 
 
 def serve(_: argparse.Namespace) -> int:

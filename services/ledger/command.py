@@ -95,6 +95,8 @@ def describe_views(result: Verification) -> list[str]:
 
 
 def _exposure(result: Verification) -> str:
+    if not result.witnesses:
+        return "The ledger holds together. No witness was asked, so a cut or rewritten tail would not show."
     tail = result.size - result.witnessed
     if tail == 0:
         return "The ledger holds, and a witness has seen all of it."

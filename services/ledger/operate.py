@@ -159,7 +159,8 @@ def retain_values(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> 
     rounds = 0
     while retain_once(tools, RetentionRule(keep), operator(args)):
         rounds += 1
-    print("Nothing is due." if not rounds else f"Dropped what was due; {rounds} entries say what.", file=out)
+    told = "1 entry says what." if rounds == 1 else f"{rounds} entries say what."
+    print(f"Dropped what was due; {told}" if rounds else "Nothing is due.", file=out)
     return 0
 
 

@@ -92,7 +92,9 @@ class WhyDesk:
         }
         with self._units.begin() as unit:
             subject = Subject("prediction_search", wanted.model or "any model")
-            unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, subject, after=told)
+            # what was searched by is about a person: commitments in the entry, the values erasable beside it
+            values = {f"input {name}": value for name, value in wanted.inputs.items()}
+            unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, subject, after=told, personal=values)
         return [self.shown_to(actor, record) for record in self.log.search(wanted)]
 
     def timeline(self, model: str = "") -> Timeline:
