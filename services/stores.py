@@ -230,6 +230,18 @@ class CatalogueStore(Protocol):
     def missing_runs(self, limit: int) -> Sequence[str]:
         """Run ids of versions whose run was never read, newest versions first."""
 
+    def running_runs(self, limit: int, *, since: datetime) -> Sequence[str]:
+        """Run ids of versions registered since then whose run had not ended when it was read, newest first."""
+
+    def aged_runs(self, limit: int, *, before: datetime) -> Sequence[str]:
+        """Run ids that were read before then, the one longest ago first."""
+
+    def put_fetched(self, run_ids: Sequence[str], now: datetime) -> None:
+        """These runs were asked for now, whether MLflow still had them or not."""
+
+    def gone_models(self) -> Sequence[str]:
+        """Names of the models that MLflow had and has no more."""
+
     def runs_without_papers(self, limit: int) -> Sequence[str]:
         """Run ids whose artifacts were not looked at yet, newest versions first."""
 

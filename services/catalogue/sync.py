@@ -26,6 +26,10 @@ SYSTEM = "mlflow"
 CHUNK = 50
 RUNS_A_BEAT = 1000
 PAPERS_A_BEAT = 100
+RUNNING_A_BEAT = 20
+AGED_A_BEAT = 10
+AGED = timedelta(minutes=5)
+"""Runs go on changing after their version is registered, and no time stamp tells: a few are read again each beat."""
 OVERLAP = timedelta(minutes=5)
 """Time stamps are the server's clock before its commit, and several servers' clocks differ."""
 
@@ -51,6 +55,9 @@ class CatalogueSync:
                 SourceHealth(SYSTEM, is_reachable=False, last_success=None, problem=error.message, hint=error.hint)
             )
             return False
+        except Exception:
+            self._note(_unforeseen())
+            raise
         self._note(SourceHealth(SYSTEM, is_reachable=True, last_success=now), swept=swept)
         return True
 
@@ -72,16 +79,18 @@ class CatalogueSync:
         self._watermark = now - OVERLAP
         self._read_runs(now)
         self._read_papers()
+        self._read_again(now)
         return swept
 
     def _keep_models(self, models: Sequence[RegisteredModel], now: datetime) -> set[str]:
         """Write the models; returns those that are new or changed (aliases change without a time stamp)."""
         with self._units.read() as unit:
             known = {m.name: m for m in unit.catalogue.models()}
+            gone = set(unit.catalogue.gone_models())
         with self._units.begin() as unit:
             unit.catalogue.put_models(models)
             unit.catalogue.mark_models_gone([m.name for m in models], now)
-        return {m.name for m in models if known.get(m.name) != m}
+        return {m.name for m in models if known.get(m.name) != m or m.name in gone}
 
     def _read_models(self, models: Sequence[RegisteredModel]) -> None:
         for start in range(0, len(models), CHUNK):
@@ -117,10 +126,30 @@ class CatalogueSync:
         with self._units.read() as unit:
             waiting = unit.catalogue.runs_without_papers(PAPERS_A_BEAT)
         for run_id in waiting:
-            papers, card = self._papers(run_id)
-            with self._units.begin() as unit:
-                unit.catalogue.put_papers(run_id, papers, card)
-                unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]), self._clock.now())
+            self._keep_papers(run_id)
+
+    def _read_again(self, now: datetime) -> None:
+        """Runs that were still running, and in turn those that were read longest ago."""
+        with self._units.read() as unit:
+            due = {
+                *unit.catalogue.running_runs(RUNNING_A_BEAT, since=now - timedelta(days=2)),
+                *unit.catalogue.aged_runs(AGED_A_BEAT, before=now - AGED),
+            }
+        if not due:
+            return
+        found = self._reader.runs(sorted(due))
+        with self._units.begin() as unit:
+            unit.catalogue.put_fetched(sorted(due), now)
+            for run in found.values():
+                unit.catalogue.put_run(run, now)
+        for run_id in found:
+            self._keep_papers(run_id)
+
+    def _keep_papers(self, run_id: str) -> None:
+        papers, card = self._papers(run_id)
+        with self._units.begin() as unit:
+            unit.catalogue.put_papers(run_id, papers, card)
+            unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]), self._clock.now())
 
     def _papers(self, run_id: str) -> tuple[tuple[TestReport, ...], str | None]:
         try:
@@ -144,3 +173,9 @@ class CatalogueSync:
     def _note(self, health: SourceHealth, *, swept: bool = False) -> None:
         with self._units.begin() as unit:
             unit.catalogue.put_health(health, now=self._clock.now(), swept=swept)
+
+
+def _unforeseen() -> SourceHealth:
+    problem = "What MLflow answered could not be kept; the portal's log has the details."
+    hint = "It is tried again; if this stays, give the log to whoever runs the portal."
+    return SourceHealth(SYSTEM, is_reachable=False, last_success=None, problem=problem, hint=hint)

@@ -114,6 +114,28 @@ class SqlCatalogueStore:
         )
         return list(dict.fromkeys(self._connection.execute(query.limit(limit)).scalars()))
 
+    def running_runs(self, limit: int, *, since: datetime) -> Sequence[str]:
+        """Run ids of versions registered since then whose run had not ended when it was read, newest first."""
+        query = (
+            select(_V.run_id)
+            .join(catalogue_run, catalogue_run.c.run_id == _V.run_id)
+            .where(_V.created >= since, _V.gone.is_(None), catalogue_run.c.body.contains('"status": "RUNNING"'))
+            .order_by(_V.created.desc())
+        )
+        return list(dict.fromkeys(self._connection.execute(query.limit(limit)).scalars()))
+
+    def aged_runs(self, limit: int, *, before: datetime) -> Sequence[str]:
+        """Run ids that were read before then, the one longest ago first."""
+        wanted = exists().where(_V.run_id == catalogue_run.c.run_id, _V.gone.is_(None))
+        fetched = catalogue_run.c.fetched
+        query = select(catalogue_run.c.run_id).where(fetched < before, wanted).order_by(fetched).limit(limit)
+        return list(self._connection.execute(query).scalars())
+
+    def put_fetched(self, run_ids: Sequence[str], now: datetime) -> None:
+        """These runs were asked for now, whether MLflow still had them or not."""
+        same = catalogue_run.c.run_id.in_(list(run_ids))
+        self._connection.execute(update(catalogue_run).where(same).values(fetched=now))
+
     def versions_of_runs(self, run_ids: Sequence[str]) -> Sequence[ModelVersion]:
         """Versions that belong to these runs."""
         rows = self._connection.execute(select(catalogue_version).where(_V.run_id.in_(run_ids))).mappings()
@@ -125,6 +147,10 @@ class SqlCatalogueStore:
         if names is not None:
             query = query.where(_M.name.in_(list(set(names))))
         return [_model(row) for row in self._connection.execute(query.order_by(_M.name)).mappings()]
+
+    def gone_models(self) -> Sequence[str]:
+        """Names of the models that MLflow had and has no more."""
+        return list(self._connection.execute(select(_M.name).where(_M.gone.is_not(None))).scalars())
 
     def watched_models(self) -> Sequence[str]:
         """Models with a live request or a holder of stage or alias: their tags are read on every beat."""
