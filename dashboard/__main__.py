@@ -19,8 +19,9 @@ def main() -> int:
         sys.stderr.write(error.sentence() + "\n")
         return 2
     from dashboard.app import app
+    from dashboard.server_options import server_options
 
-    app.run(config={"server.port": settings.port, "server.address": settings.host})
+    app.run(config=server_options(host=settings.host, port=settings.port))
     return 0
 
 

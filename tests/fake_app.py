@@ -6,6 +6,7 @@ import sys
 
 from dashboard import wiring
 from dashboard.app import app
+from dashboard.server_options import server_options
 from tests import fake_world as world
 from tests.fake_portal import fake_opened
 
@@ -17,7 +18,7 @@ def main() -> None:
         opened.portal.health.now = world.OUTAGE  # type: ignore[attr-defined]
         opened.portal.releases.is_down = True  # type: ignore[attr-defined]
     wiring.use(opened)
-    app.run(config={"server.port": int(sys.argv[1]), "server.address": "127.0.0.1"})
+    app.run(config=server_options(host="127.0.0.1", port=int(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from dashboard.widgets.style import _COLOURS, _TONES, stylesheet
 
 ROOT = Path(__file__).resolve().parents[3]
-CONFIG = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text("utf-8"))
+CONFIG = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text("utf-8"))
 AA = 4.5
 
 
@@ -66,5 +66,5 @@ def test_config__asks_no_other_host_and_tells_no_stranger_anything() -> None:
     assert CONFIG["server"]["enableAgentApi"] is False
     assert CONFIG["server"]["fileWatcherType"] == "none"
     assert CONFIG["runner"]["postScriptGC"] is False
-    for text in ((ROOT / ".streamlit" / "config.toml").read_text("utf-8"), stylesheet(dark=False)):
+    for text in ((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text("utf-8"), stylesheet(dark=False)):
         assert not re.search(r"https?://|url\(", text)
