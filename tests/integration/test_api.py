@@ -1,0 +1,228 @@
+"""The HTTP API and the gate behind it, over a real database, asked by a real ASGI client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from pydantic import SecretStr
+
+from services.api import build_api
+from services.catalogue.browse import CatalogueBrowser
+from services.catalogue.sync import CatalogueSync
+from services.domain.registry import VersionKey
+from services.gate import Gate, GateAnswer, GateQuestion
+from services.portal import Portal
+from tests.asgi import AsgiClient
+from tests.simulators.basics import BEN, CHLOE
+from tests.world import MODEL, World, governance
+
+TOKEN = "the-token-of-the-pipelines"
+Ask = Callable[..., GateAnswer]
+
+
+class NoLinks:
+    def of_version(self, version: object, run: object) -> dict[str, str]:
+        return {}
+
+
+def client_of(world: World, token: str = TOKEN) -> AsgiClient:
+    portal = SimpleNamespace(catalogue=CatalogueBrowser(world.units, NoLinks()), promotions=world.desk)
+    api = build_api(cast("Portal", portal), Gate(world.units, world.registry), SecretStr(token))
+    return AsgiClient(api, {"Authorization": f"Bearer {TOKEN}"})
+
+
+@pytest.fixture
+def client(world: World) -> AsgiClient:
+    CatalogueSync(world.registry, world.units, clock=world.clock, sweep_every=timedelta(minutes=10)).beat()
+    return client_of(world)
+
+
+@pytest.fixture
+def ask(world: World) -> Ask:
+    gate = Gate(world.units, world.registry)
+
+    def asked(request_id: str, *, version: int = 2, environment: str = "production", **more: Any) -> GateAnswer:
+        return gate.ask(GateQuestion(request_id, VersionKey(MODEL, version), environment, **more))
+
+    return asked
+
+
+def under_way(world: World) -> str:
+    """An approved request whose pipeline runs."""
+    world.pipelines.ends_with = None
+    request = world.approve(world.open())
+    world.run(rounds=4)
+    assert world.state(request) == "rolling_out"
+    return request.id
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer wrong", "Basic dG9rZW4=", "Bearer \u00e9", TOKEN.upper()]
+)
+def test_api__without_the_token__answers_nobody(world: World, header: str | None) -> None:
+    client = client_of(world)
+    sent = {} if header is None else {"Authorization": header.encode("latin-1")}
+    for path in ("/versions", "/requests/req-1", "/gate?request_id=r&model=m&version=1"):
+        answer = client.get(path, headers=sent)
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
+
+
+def test_api__while_no_token_is_set__is_closed_even_to_an_empty_one(world: World) -> None:
+    for header in ("Bearer ", "", f"Bearer {TOKEN}"):
+        answer = client_of(world, token="").get("/versions", headers={"Authorization": header})
+        assert answer.status_code == 401
+        assert "COUNTERSIGN_API_TOKEN" in answer.json()["hint"]
+
+
+def test_versions__searched_and_paged__are_the_catalogue(client: AsgiClient) -> None:
+    body = client.get("/versions", params={"model": MODEL, "page_size": 2}).json()
+    assert (body["total"], len(body["versions"])) == (3, 2)
+    assert client.get("/versions", params={"page": 2, "page_size": 2}).json()["page"] == 2
+    row = next(
+        r for r in client.get("/versions", params={"text": "champion"}).json()["versions"] if r["key"]["version"] == 1
+    )
+    assert (row["stage"], row["owner"]) == ("Production", "ana.ruiz")
+
+
+@pytest.mark.parametrize("query", [{"page": 0}, {"page_size": 201}, {"page_size": "x"}])
+def test_versions__with_impossible_numbers__is_refused(client: AsgiClient, query: dict[str, Any]) -> None:
+    assert client.get("/versions", params=query).status_code == 422
+
+
+def test_request__opened_by_a_pipeline__waits_for_people(world: World, client: AsgiClient) -> None:
+    wanted = {"model": MODEL, "version": 2, "environment": "production", "reason": "nightly"}
+    answer = client.post("/requests", json=wanted)
+    assert answer.status_code == 201
+    opened = answer.json()
+    assert (opened["state"], opened["stale"]) == ("open", [])
+    assert client.get(f"/requests/{opened['id']}").json() == opened
+    again = client.post("/requests", json=wanted)
+    assert again.status_code == 409
+    assert again.json()["message"]
+    assert world.actions().count("promotion:request:opened") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"version": 99}, 404),
+        ({"version": 0}, 422),
+        ({"model": ""}, 422),
+        ({"model": "nobody has this"}, 404),
+        ({"environment": "moon"}, (404, 409, 422)),
+        ({"reason": ""}, 422),
+        ({"reason": "x" * 5000}, 422),
+    ],
+)
+def test_request__that_makes_no_sense__is_refused_and_leaves_nothing(
+    world: World, client: AsgiClient, change: dict[str, Any], status: int | tuple[int, ...]
+) -> None:
+    wanted = {"model": MODEL, "version": 2, "environment": "production", "reason": "nightly"} | change
+    answer = client.post("/requests", json=wanted)
+    assert answer.status_code in (status if isinstance(status, tuple) else (status,)), answer.text
+    assert world.actions() == []
+
+
+def test_request__while_mlflow_is_away__is_a_503_with_a_hint(world: World, client: AsgiClient) -> None:
+    world.registry.is_down = True
+    wanted = {"model": MODEL, "version": 2, "environment": "production", "reason": "nightly"}
+    answer = client.post("/requests", json=wanted)
+    assert answer.status_code == 503
+    assert answer.json()["hint"]
+
+
+def test_request__of_an_unknown_id__is_a_404(client: AsgiClient) -> None:
+    answer = client.get("/requests/req-none")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_api__has_no_way_to_decide(client: AsgiClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {(path, method) for path, methods in paths.items() for method in methods if method != "get"} == {
+        ("/requests", "post")
+    }
+
+
+def test_gate__over_http__says_who_approved_what(world: World, client: AsgiClient) -> None:
+    request_id = under_way(world)
+    body = client.get("/gate", params={"request_id": request_id, "model": MODEL, "version": 2}).json()
+    assert (body["allowed"], body["approvers"]) == (True, [CHLOE.person.name])
+    assert body["plan_digest"].startswith("sha256:")
+    assert body["artifact_digest"].startswith("sha256:")
+
+
+def test_gate__over_http_while_mlflow_is_away__is_a_503_and_no_yes(world: World, client: AsgiClient) -> None:
+    request_id = under_way(world)
+    world.registry.is_down = True
+    answer = client.get("/gate", params={"request_id": request_id, "model": MODEL, "version": 2})
+    assert answer.status_code == 503
+    assert "allowed" not in answer.json()
+
+
+def test_gate__before_the_approval__refuses(world: World, ask: Ask) -> None:
+    answer = ask(world.open().id)
+    assert not answer.allowed
+    assert "open" in answer.why
+
+
+def test_gate__approved_by_too_few__refuses(engine: Any, tmp_path: Any) -> None:
+    world = World(engine, tmp_path, governance(quorum=2))
+    request = world.approve(world.open())
+    answer = Gate(world.units, world.registry).ask(GateQuestion(request.id, VersionKey(MODEL, 2), "production"))
+    assert not answer.allowed
+    world.approve(request, BEN)
+    answer = Gate(world.units, world.registry).ask(GateQuestion(request.id, VersionKey(MODEL, 2), "production"))
+    assert answer.allowed
+
+
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        ({"version": 3}, "not"),
+        ({"environment": "staging"}, "staging"),
+        ({"plan_digest": "sha256:" + "0" * 64}, "plan digest"),
+    ],
+)
+def test_gate__about_something_else_than_was_signed__refuses(
+    world: World, ask: Ask, question: dict[str, Any], why: str
+) -> None:
+    answer = ask(under_way(world), **question)
+    assert not answer.allowed
+    assert why in answer.why
+
+
+def test_gate__unknown_request__refuses(ask: Ask) -> None:
+    assert not ask("req-none").allowed
+
+
+def test_gate__model_files_changed_after_the_signature__refuses(world: World, ask: Ask) -> None:
+    request_id = under_way(world)
+    assert ask(request_id).allowed
+    world.registry.model_bytes[VersionKey(MODEL, 2)] = b"something else"
+    answer = ask(request_id)
+    assert not answer.allowed
+    assert "changed" in answer.why
+
+
+def test_gate__live_then_replaced__allows_until_another_took_its_place(world: World, ask: Ask) -> None:
+    request = world.approve(world.open())
+    world.run()
+    assert ask(request.id).allowed
+    world.approve(world.open(3))
+    world.run()
+    answer = ask(request.id)
+    assert not answer.allowed
+    assert "taken its place" in answer.why
+
+
+def test_gate__failed_release__refuses(world: World, ask: Ask) -> None:
+    from services.domain.releases import RunResult
+
+    world.pipelines.ends_with = RunResult.FAILED
+    request = world.approve(world.open())
+    world.run()
+    assert not ask(request.id).allowed
