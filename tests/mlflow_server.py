@@ -27,6 +27,13 @@ class MlflowServer:
 
     url: str
     folder: Path
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        """kill -9 on the server and its worker."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     @property
     def artifacts(self) -> Path:
@@ -62,7 +69,7 @@ def mlflow_server(folder: Path, *arguments: str) -> Iterator[MlflowServer]:
             command, cwd=folder, env=_environment(), stdout=log, stderr=log, start_new_session=True
         )
     try:
-        server = MlflowServer(f"http://127.0.0.1:{port}", folder)
+        server = MlflowServer(f"http://127.0.0.1:{port}", folder, process)
         _wait_until_ready(server, process)
         yield server
     finally:

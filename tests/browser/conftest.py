@@ -97,9 +97,9 @@ class Tab:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until the page is there and no run is going on."""
+        """Wait until the page is there and no run is going on. (No script that polls: the page's policy forbids eval.)"""
         self.page.locator("h1").first.wait_for(timeout=30_000)
-        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=30_000)
+        self.page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=30_000)
 
     def sideways(self) -> int:
         """Pixels that the page is wider than the window."""
