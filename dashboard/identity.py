@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import cookies, wiring
@@ -26,7 +28,8 @@ def signed_in(*, is_at_work: bool = True) -> Identity | None:
     session = wiring.sessions().find(cookie, is_at_work=is_at_work)
     if session is None:
         return None
-    return _demo(session.identity.person.id) if demo_people() else session.identity
+    found = _demo(session.identity.person.id) if demo_people() else session.identity
+    return replace(found, signed_in=session.started) if found else None
 
 
 def own_state(person: Identity) -> None:
@@ -40,7 +43,7 @@ def own_state(person: Identity) -> None:
 def current_actor() -> Actor | None:
     """The person at work with the roles that hold now; None when nobody is signed in."""
     found = signed_in()
-    return Actor(found.person, found.roles, found.known_as) if found else None
+    return Actor(found.person, found.roles, found.known_as, signed_in=found.signed_in) if found else None
 
 
 def actor() -> Actor:

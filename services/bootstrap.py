@@ -38,6 +38,7 @@ from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
 from services.comparisons import ComparisonDesk, compare_files
+from services.coverage import CoverageDesk
 from services.domain.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.gate import Gate
@@ -48,7 +49,10 @@ from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
 from services.portal import Portal
 from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
+from services.promotions.assigning import AssigningDesk
 from services.promotions.desk import PromotionDesk
+from services.promotions.emergency import EmergencyDesk
+from services.promotions.findings import FindingDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
 from services.releases import ReleaseDesk
@@ -155,6 +159,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         refuse_demo_on_real_data(units)
     provider = open_provider(settings, governance)
     sessions = open_sessions(settings, units)
+    people = partial(_people_seen, units, settings)
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out),
@@ -163,6 +168,10 @@ def build_portal(settings: Settings) -> OpenedPortal:
         ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),
         why=WhyDesk(units, browser, predictions, masked_inputs=settings.predictions_masked),
         health=HealthDesk(units),
+        assigning=AssigningDesk(units, desk, people, clock=clock, ids=ids),
+        emergency=EmergencyDesk(units, desk, clock=clock, ids=ids),
+        findings=FindingDesk(units, people, clock=clock, ids=ids),
+        coverage=CoverageDesk(units, governance, clock),
     )
     tools = Tools(
         units=units,
@@ -231,9 +240,13 @@ def open_units(settings: Settings) -> SqlUnits:
 
 def known_people(settings: Settings) -> tuple[Actor, ...]:
     """The people that a policy can be proved with: those who have signed in; in the demo those of the picker."""
+    return _people_seen(open_units(settings), settings)
+
+
+def _people_seen(units: SqlUnits, settings: Settings) -> tuple[Actor, ...]:
     if settings.demo_people:
         return tuple(Actor(Person(p.id, p.name), frozenset(p.roles)) for p in settings.demo_people)
-    with open_units(settings).read() as unit:
+    with units.read() as unit:
         return tuple(Actor(seen.person, seen.roles, seen.known_as) for seen in unit.sessions.people())
 
 

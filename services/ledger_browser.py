@@ -19,7 +19,7 @@ from services.ledger_watch import HEALTH_PREFIX
 from services.ledger_words import words_of
 from services.portal import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
 from services.ports import Clock
-from services.promotions.desk import version_subject
+from services.promotions.forms import version_subject
 from services.stores import Unit, Units
 
 PAGE_SIZE = 50

@@ -23,6 +23,7 @@ from services.domain.catalogue import (
 from services.domain.checks import Check
 from services.domain.lineage import Fact
 from services.domain.liveness import Spell, Timeline
+from services.domain.oversight import Assignment, Finding
 from services.domain.people import Actor
 from services.domain.plan import Plan
 from services.domain.policy import Environment
@@ -30,8 +31,10 @@ from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.releases import ReleaseDetail
-from services.domain.requests import ActionState, Comment, Decision, DecisionKind, RequestState
+from services.domain.requests import Comment, Decision, DecisionKind, RequestState
+from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
+from services.portal_oversight import Assigning, Coverage, Emergency, Findings
 from services.ports import DateRange
 
 
@@ -128,6 +131,13 @@ class RequestDetail:
     environment: Environment
     release: tuple[str, int] | None = None
     """Project and run id of the release, once there is one."""
+    missing: str = ""
+    """Which signatures are missing, in words; empty once the quorum stands."""
+    slots: tuple[str, ...] = ()
+    """Disciplines that this person could sign for now."""
+    findings: tuple[Finding, ...] = ()
+    """Open findings that block it."""
+    assignments: tuple[Assignment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -161,9 +171,20 @@ class Promotions(Protocol):
         """One request as this person sees it. Raises NotFoundError."""
 
     def decide(
-        self, actor: Actor, request_id: str, kind: DecisionKind, *, seen: str, reason: str, idempotency_key: str
+        self,
+        actor: Actor,
+        request_id: str,
+        kind: DecisionKind,
+        *,
+        seen: str,
+        reason: str,
+        idempotency_key: str,
+        slot: str = "",
     ) -> PromotionRequest:
-        """Decide on the plan digest that was seen. Raises RefusedError, NotAllowedError, ConflictError."""
+        """Decide on the plan digest that was seen; `slot` where a person could sign for several disciplines.
+
+        Raises RefusedError, NotAllowedError, ConflictError.
+        """
 
     def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
         """Collect and seal again after a change; earlier signatures are void."""
@@ -171,8 +192,10 @@ class Promotions(Protocol):
     def withdraw(self, actor: Actor, request_id: str, *, reason: str) -> PromotionRequest:
         """Take the request back."""
 
-    def comment(self, actor: Actor, request_id: str, text: str, *, idempotency_key: str) -> None:
-        """Add to the discussion."""
+    def comment(
+        self, actor: Actor, request_id: str, text: str, *, idempotency_key: str, reply_to: str | None = None
+    ) -> None:
+        """Add to the discussion, or answer a comment. ``@person`` names somebody."""
 
 
 @dataclass(frozen=True)
@@ -409,3 +432,7 @@ class Portal:
     ledger: LedgerBrowser
     why: Why
     health: Health
+    assigning: Assigning
+    emergency: Emergency
+    findings: Findings
+    coverage: Coverage

@@ -14,7 +14,8 @@ from typing import Any, Protocol, Unpack
 
 from services.access.stores import SessionStore, TokenStore
 from services.domain.catalogue import FilterValues, SourceHealth, TestReport, VersionQuery, VersionRow
-from services.domain.people import Actor
+from services.domain.oversight import Assignment, Finding, ReReview
+from services.domain.people import Actor, Person
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import Comment, Decision, RequestState
@@ -118,6 +119,34 @@ class RequestStore(Protocol):
 
     def document(self, digest: str) -> str:
         """A document's bytes as text. Raises NotFoundError."""
+
+
+class OversightStore(Protocol):
+    """All statements about findings, assignments and re-reviews."""
+
+    def add_finding(self, found: Finding, *, idempotency_key: str) -> bool:
+        """Open a finding; False when this key has been written before."""
+
+    def finding(self, finding_id: str) -> Finding:
+        """One finding. Raises NotFoundError."""
+
+    def findings(self, *, model: str | None = None, open_only: bool = True) -> Sequence[Finding]:
+        """Findings, the earliest date first."""
+
+    def close_finding(self, finding_id: str, *, by: Person, at: datetime, resolution: str) -> None:
+        """Close an open finding. Raises ConflictError when somebody was faster."""
+
+    def add_assignment(self, request_id: str, made: Assignment, *, idempotency_key: str) -> bool:
+        """Keep a step; False when this key has been written before."""
+
+    def assignments(self, request_id: str) -> tuple[Assignment, ...]:
+        """All steps of a request in their order."""
+
+    def add_review(self, made: ReReview, *, idempotency_key: str) -> bool:
+        """Keep a re-review; False when this key has been written before."""
+
+    def reviews(self, deployment_ids: Sequence[str]) -> Sequence[ReReview]:
+        """Re-reviews of these deployments, oldest first."""
 
 
 class RolloutStore(Protocol):
@@ -299,6 +328,10 @@ class Unit(Protocol):
     @property
     def rollouts(self) -> RolloutStore:
         """Rollouts and their journal."""
+
+    @property
+    def oversight(self) -> OversightStore:
+        """Findings, assignments, re-reviews."""
 
     @property
     def deployments(self) -> DeploymentStore:

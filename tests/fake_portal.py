@@ -22,24 +22,16 @@ from services.domain.catalogue import (
     VersionQuery,
     VersionRow,
 )
+from services.domain.coverage import CoverageRow, Gap
 from services.domain.liveness import Ground, Spell, Timeline
-from services.domain.people import Actor, Permission
+from services.domain.oversight import Finding, FindingKind, NewFinding, ReviewDue
+from services.domain.people import Actor, Permission, Person
 from services.domain.policy import Environment
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.requests import (
-    ActionState,
-    Comment,
-    Decision,
-    DecisionKind,
-    Participants,
-    RequestFacts,
-    RequestState,
-    UserAction,
-    actions,
-    standing_signatures,
-)
+from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState, standing_signatures
+from services.domain.rights import ActionState, RequestFacts, UserAction, actions
 from services.domain.sessions import Identity, Session, SessionRules
 from services.errors import (
     ConflictError,
@@ -244,8 +236,9 @@ class FakePromotions:
         )  # fmt: skip
 
     def decide(
-        self, actor: Actor, request_id: str, kind: DecisionKind, *, seen: str, reason: str, idempotency_key: str
-    ) -> PromotionRequest:
+        self, actor: Actor, request_id: str, kind: DecisionKind, *, seen: str, reason: str, idempotency_key: str,
+        slot: str = "",
+    ) -> PromotionRequest:  # fmt: skip
         request = self._get(request_id)
         if idempotency_key in self.keys:
             return request
@@ -267,7 +260,7 @@ class FakePromotions:
         signed = len(standing_signatures(self.decisions[request.id], request.plan_digest))
         approved = RequestState.ROLLING_OUT if signed >= 2 else RequestState.OPEN
         return {
-            DecisionKind.APPROVE: approved, DecisionKind.REJECT: RequestState.REJECTED,
+            DecisionKind.APPROVE: approved, DecisionKind.REVIEW: request.state, DecisionKind.REJECT: RequestState.REJECTED,
             DecisionKind.REQUEST_CHANGES: RequestState.CHANGES_REQUESTED,
         }[kind]  # fmt: skip
 
@@ -283,12 +276,14 @@ class FakePromotions:
         self.requests[request_id] = replace(self._get(request_id), state=RequestState.WITHDRAWN)
         return self.requests[request_id]
 
-    def comment(self, actor: Actor, request_id: str, text: str, *, idempotency_key: str) -> None:
+    def comment(
+        self, actor: Actor, request_id: str, text: str, *, idempotency_key: str, reply_to: str | None = None
+    ) -> None:
         self._demand(actor, request_id, UserAction.COMMENT)
         if idempotency_key in self.keys:
             return
         self.keys.add(idempotency_key)
-        comment = Comment(f"c{len(self.keys)}", actor.person, text, world.datetime.now(world.UTC))
+        comment = Comment(f"c{len(self.keys)}", actor.person, text, world.datetime.now(world.UTC), reply_to)
         self.comments.setdefault(request_id, []).append(comment)
 
     def _get(self, request_id: str) -> PromotionRequest:
@@ -309,6 +304,90 @@ class FakePromotions:
         reason = self._state(actor, self._get(request_id), action).reason
         if reason:
             raise RefusedError(reason)
+
+
+class FakeAssigning:
+    def __init__(self) -> None:
+        self.steps: list[tuple[str, str, str]] = []
+
+    def colleagues(self, actor: Actor, request_id: str) -> Sequence[Person]:
+        del request_id
+        return [world.person(p) for p in (world.BEN, world.CHI) if p.id != actor.person.id]
+
+    def reassign(
+        self, actor: Actor, request_id: str, *, to: str, reason: str, idempotency_key: str
+    ) -> PromotionRequest:
+        return self._step("reassign", request_id, to, reason, actor, idempotency_key)
+
+    def delegate(
+        self, actor: Actor, request_id: str, *, to: str, reason: str, idempotency_key: str
+    ) -> PromotionRequest:
+        return self._step("delegate", request_id, to, reason, actor, idempotency_key)
+
+    def defer(
+        self, actor: Actor, request_id: str, *, until: datetime, reason: str, idempotency_key: str
+    ) -> PromotionRequest:
+        return self._step("defer", request_id, until.isoformat(), reason, actor, idempotency_key)
+
+    def _step(self, kind: str, request_id: str, to: str, reason: str, actor: Actor, key: str) -> PromotionRequest:
+        del actor, key
+        if not reason.strip():
+            raise InvalidInputError("The reason is empty.", hint="Say why.")
+        self.steps.append((kind, request_id, to))
+        return world.REQUESTS[request_id]
+
+
+class FakeEmergency:
+    def break_glass(
+        self, actor: Actor, request_id: str, *, seen: str, reason: str, idempotency_key: str
+    ) -> PromotionRequest:
+        del actor, seen, reason, idempotency_key
+        return world.REQUESTS[request_id]
+
+
+class FakeFindings:
+    def __init__(self) -> None:
+        self.all: list[Finding] = []
+
+    def people(self) -> Sequence[Person]:
+        return [world.person(p) for p in world.PEOPLE]
+
+    def findings(self, *, model: str | None = None, open_only: bool = True) -> Sequence[Finding]:
+        return [f for f in self.all if model in {None, f.model} and not (open_only and f.closed)]
+
+    def raise_finding(self, actor: Actor, key: VersionKey, wanted: NewFinding, *, idempotency_key: str) -> Finding:
+        owner = next(p for p in self.people() if p.id == wanted.owner)
+        found = Finding(
+            f"fnd-{len(self.all)}", FindingKind.FINDING, key.model, key.version, wanted.environment, wanted.severity,
+            wanted.title, owner, wanted.due, actor.person, world.NOW, wanted.request_id,
+        )  # fmt: skip
+        del idempotency_key
+        self.all.append(found)
+        return found
+
+    def close_finding(self, actor: Actor, finding_id: str, *, resolution: str) -> Finding:
+        index = next(n for n, f in enumerate(self.all) if f.id == finding_id)
+        self.all[index] = replace(self.all[index], closed=world.NOW, closer=actor.person, resolution=resolution)
+        return self.all[index]
+
+    def reviews_due(self) -> Sequence[ReviewDue]:
+        live = Deployment("dep-1", VersionKey(world.CENSUS, 5), "production", world.ago(days=200), request_id="req-5")
+        return [ReviewDue(live, world.ago(days=20), None)]
+
+    def record_review(self, actor: Actor, deployment_id: str, *, reason: str, idempotency_key: str) -> None:
+        del actor, deployment_id, reason, idempotency_key
+
+
+class FakeCoverage:
+    def __init__(self, catalogue: FakeCatalogue) -> None:
+        self.catalogue = catalogue
+
+    def rows(self) -> Sequence[CoverageRow]:
+        live = [row for row in self.catalogue.rows if row.live_in]
+        return [
+            CoverageRow(row, row.live_in[0], "alias champion", (Gap.APPROVAL, Gap.CARD) if row.owner is None else ())
+            for row in live
+        ]
 
 
 class FakeReleases:
@@ -525,5 +604,6 @@ def fake_opened(*, rows: Sequence[VersionRow] = world.ROWS, **settings: Any) -> 
     portal = Portal(
         catalogue=catalogue, comparisons=FakeComparisons(catalogue), promotions=FakePromotions(health),
         releases=FakeReleases(), ledger=FakeLedger(), why=FakeWhy(), health=health,
+        assigning=FakeAssigning(), emergency=FakeEmergency(), findings=FakeFindings(), coverage=FakeCoverage(catalogue),
     )  # fmt: skip
     return FakeOpened(portal, load_settings(**({"demo_people": world.PEOPLE} | settings)))

@@ -10,7 +10,8 @@ from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import bullets, show
 from dashboard.widgets.text import as_text, sentence
 from services.domain.people import Actor
-from services.domain.requests import ActionState, DecisionKind, UserAction
+from services.domain.requests import DecisionKind
+from services.domain.rights import ActionState, UserAction
 from services.portal import RequestDetail
 
 _LABELS = {

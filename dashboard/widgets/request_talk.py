@@ -12,7 +12,8 @@ from dashboard.widgets import commands, formats
 from dashboard.widgets.markup import badge, code, empty, paragraphs, show, soft, time
 from dashboard.widgets.text import as_html, as_text
 from services.domain.people import Actor
-from services.domain.requests import DecisionKind, UserAction
+from services.domain.requests import DecisionKind
+from services.domain.rights import UserAction
 from services.errors import PortalError
 from services.portal import RequestDetail
 

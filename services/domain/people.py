@@ -9,6 +9,7 @@ Rules kept here:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -71,6 +72,8 @@ class Actor:
     """Scopes of a service token: nothing beyond these, whatever the roles give."""
     groups: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Groups of the identity provider, where it says them; roles and disciplines are mapped from these."""
+    signed_in: datetime | None = field(default=None, kw_only=True)
+    """When the person last signed in; None when that is unknown, which is never fresh."""
 
     def may(self, permission: Permission) -> bool:
         """True when one of the roles gives the permission, and no scope takes it away."""

@@ -1,21 +1,22 @@
-"""Promotion requests: the states, one table of transitions, who may do what, and when a quorum holds.
+"""Promotion requests: the states, one table of transitions, and what a signature is. Who may do what: `rights`.
 
 Rules kept here, and nowhere else:
 - a state changes only along `TRANSITIONS`;
-- requester, author of the run and registrar never decide (four eyes);
 - a signature counts only while it covers the plan digest in force; one person counts once;
-- a quorum that is not configured is never reached.
+- a quorum that is not configured is never reached;
+- without a quorum only a break-glass that still holds lets anything out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from services.domain.checks import Check
-from services.domain.people import Actor, Permission, Person
+from services.domain.people import Person
+from services.domain.policy import Meaning, PromotionPolicy, Slot
+from services.domain.quorum import Signed, standing
 
 
 class RequestState(StrEnum):
@@ -41,6 +42,7 @@ class RequestEvent(StrEnum):
     SUBMIT = "submit"
     SIGN = "sign"
     REACH_QUORUM = "reach_quorum"
+    BREAK_GLASS = "break_glass"
     REJECT = "reject"
     REQUEST_CHANGES = "request_changes"
     RESEAL = "reseal"
@@ -59,6 +61,7 @@ TRANSITIONS: dict[tuple[RequestState, RequestEvent], RequestState] = {
     (_S.DRAFT, _E.WITHDRAW): _S.WITHDRAWN,
     (_S.OPEN, _E.SIGN): _S.OPEN,
     (_S.OPEN, _E.REACH_QUORUM): _S.APPROVED,
+    (_S.OPEN, _E.BREAK_GLASS): _S.APPROVED,
     (_S.OPEN, _E.REJECT): _S.REJECTED,
     (_S.OPEN, _E.REQUEST_CHANGES): _S.CHANGES_REQUESTED,
     (_S.OPEN, _E.RESEAL): _S.OPEN,
@@ -92,8 +95,11 @@ class DecisionKind(StrEnum):
     """What a reviewer said."""
 
     APPROVE = "approve"
+    REVIEW = "review"
+    """Looked at, without approving: fills a slot that asks for no more, and never counts towards the quorum."""
     REJECT = "reject"
     REQUEST_CHANGES = "request_changes"
+    BREAK_GLASS = "break_glass"
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ class Decision:
     at: datetime
     void_reason: str = ""
     """Empty while the signature stands."""
+    slot: str = ""
+    """The discipline that it was given for; empty for a plain signature."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,10 @@ class Comment:
     person: Person
     text: str
     at: datetime
+    reply_to: str | None = None
+    """The comment that it answers."""
+    mentions: tuple[str, ...] = ()
+    """Ids of the people whom it names with @."""
 
 
 @dataclass(frozen=True)
@@ -133,103 +145,51 @@ class Participants:
 
 def standing_signatures(decisions: Iterable[Decision], plan_digest: str) -> dict[str, Decision]:
     """Approvals that count now, by person id: on this digest, not void, one a person, the latest."""
-    standing: dict[str, Decision] = {}
+    return {k: d for k, d in _last_words(decisions, plan_digest).items() if d.kind is DecisionKind.APPROVE}
+
+
+def signed(decisions: Iterable[Decision], plan_digest: str) -> tuple[Signed, ...]:
+    """Approvals and reviews that stand, one a person."""
+    last = _last_words(decisions, plan_digest)
+    return tuple(Signed(p, d.slot, _MEANING[d.kind]) for p, d in last.items() if d.kind in _MEANING)
+
+
+_MEANING = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}
+
+
+def _last_words(decisions: Iterable[Decision], plan_digest: str) -> dict[str, Decision]:
+    last: dict[str, Decision] = {}
     for decision in sorted(decisions, key=lambda d: d.at):
         if decision.plan_digest == plan_digest and not decision.void_reason:
-            standing[decision.person.id] = decision
-    return {k: d for k, d in standing.items() if d.kind is DecisionKind.APPROVE}
+            last[decision.person.id] = decision
+    return last
 
 
-def quorum_reached(decisions: Iterable[Decision], plan_digest: str, quorum: int | None) -> bool:
-    """True when enough different people signed this very plan; False whenever no quorum is set."""
-    return quorum is not None and quorum >= 1 and len(standing_signatures(decisions, plan_digest)) >= quorum
+def quorum_reached(
+    decisions: Iterable[Decision], plan_digest: str, quorum: int | None, slots: Sequence[Slot] = ()
+) -> bool:
+    """True when enough different people signed this very plan for quorum and slots; False when no quorum is set."""
+    return standing(quorum, slots, signed(decisions, plan_digest)).is_reached
 
 
-def why_not_decide(actor: Actor, participants: Participants) -> str | None:
-    """None when the person may judge; otherwise the reason in one sentence."""
-    if actor.is_service:
-        return "A service token can open requests and read; only people decide."
-    if not actor.may(Permission.DECIDE):
-        return "Only reviewers decide."
-    if actor.is_known_as(participants.requester.id):
-        return "You asked for this promotion, so another person decides."
-    if actor.is_known_as(participants.author):
-        return "You are the author of the run, so another person decides."
-    if actor.is_known_as(participants.registrar):
-        return "You registered this version, so another person decides."
-    return None
-
-
-class UserAction(StrEnum):
-    """A button, or its absence with a reason."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    REQUEST_CHANGES = "request_changes"
-    WITHDRAW = "withdraw"
-    RESEAL = "reseal"
-    COMMENT = "comment"
-
-
-@dataclass(frozen=True)
-class ActionState:
-    """Whether an action is open to this person now, and if not, why."""
-
-    action: UserAction
-    reason: str | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """True when the person may do it now."""
-        return self.reason is None
-
-
-_EVENT_OF = {
-    UserAction.APPROVE: RequestEvent.SIGN,
-    UserAction.REJECT: RequestEvent.REJECT,
-    UserAction.REQUEST_CHANGES: RequestEvent.REQUEST_CHANGES,
-    UserAction.WITHDRAW: RequestEvent.WITHDRAW,
-    UserAction.RESEAL: RequestEvent.RESEAL,
-}
-
-
-@dataclass(frozen=True)
-class RequestFacts:
-    """What the rules need to know of a request to open or close actions."""
-
-    state: RequestState
-    participants: Participants
-    decisions: tuple[Decision, ...]
-    checks: tuple[Check, ...]
-    plan_digest: str
-    stale: tuple[str, ...] = ()
-    """What changed since it was sealed; while anything did, nobody signs."""
-
-
-def actions(actor: Actor, facts: RequestFacts) -> tuple[ActionState, ...]:
-    """Every action with the reason why it is closed to this person now, if it is: page and API both ask here."""
-    return tuple(ActionState(action, _why_closed(action, actor, facts)) for action in UserAction)
-
-
-def _why_closed(action: UserAction, actor: Actor, facts: RequestFacts) -> str | None:
-    if action is UserAction.COMMENT:
-        return None if actor.may(Permission.COMMENT) else "Your role reads and does not comment."
-    if next_state(facts.state, _EVENT_OF[action]) is None:
-        return f"The request is {facts.state.value.replace('_', ' ')}."
-    if action in {UserAction.WITHDRAW, UserAction.RESEAL}:
-        is_requester = actor.person.id == facts.participants.requester.id
-        return None if is_requester else "Only the requester can do this."
-    return why_not_decide(actor, facts.participants) or _why_not_sign(action, actor, facts)
-
-
-def _why_not_sign(action: UserAction, actor: Actor, facts: RequestFacts) -> str | None:
-    if action is not UserAction.APPROVE:
+def why_not_released(
+    decisions: Sequence[Decision], plan_digest: str, policy: PromotionPolicy, now: datetime
+) -> str | None:
+    """None while the request may take effect: by its quorum, or by a break-glass that still holds."""
+    if quorum_reached(decisions, plan_digest, policy.quorum, policy.slots):
         return None
-    if actor.person.id in standing_signatures(facts.decisions, facts.plan_digest):
-        return "You have signed already; one person counts once."
-    if facts.stale:
-        return "It changed since it was sealed; the requester must seal it again."
-    blocking = [check.name for check in facts.checks if check.is_blocking]
-    if blocking:
-        return f"Blocked by: {', '.join(blocking)}."
+    broken = glass_broken(decisions, plan_digest)
+    if broken is None:
+        return "The signatures do not stand any more."
+    if policy.break_glass is None or now > broken.at + policy.break_glass.valid_for:
+        return "The time of the break-glass is over."
     return None
+
+
+def glass_broken(decisions: Iterable[Decision], plan_digest: str) -> Decision | None:
+    """The break-glass on this plan, if there is one."""
+    found = [
+        d for d in decisions
+        if d.kind is DecisionKind.BREAK_GLASS and d.plan_digest == plan_digest and not d.void_reason
+    ]  # fmt: skip
+    return max(found, key=lambda d: d.at, default=None)

@@ -23,6 +23,8 @@ class Identity:
     title: str = ""
     known_as: frozenset[str] = frozenset()
     """Names under which other systems know the person, lower case."""
+    signed_in: datetime | None = None
+    """When they signed in, where a session tells it."""
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,13 @@ class Action(StrEnum):
     REQUEST_FAILED = "promotion:request:failed"
     REQUEST_ROLLED_BACK = "promotion:request:rolled_back"
     DECISION_APPROVED = "promotion:decision:approved"
+    DECISION_REVIEWED = "promotion:decision:reviewed"
     DECISION_REJECTED = "promotion:decision:rejected"
     DECISION_CHANGES_REQUESTED = "promotion:decision:changes_requested"
     DECISION_WITHDRAWN = "promotion:decision:withdrawn"
+    REQUEST_REASSIGNED = "promotion:request:reassigned"
+    REQUEST_DELEGATED = "promotion:request:delegated"
+    REQUEST_DEFERRED = "promotion:request:deferred"
     COMMENT_ADDED = "promotion:comment:added"
 
     ROLLOUT_STARTED = "rollout:run:started"
@@ -50,6 +54,7 @@ class Action(StrEnum):
     VERSION_ARCHIVED = "registry:version:archived"
     VERSION_RESTORED = "registry:version:restored"
     VERSION_LIVE = "registry:version:live"
+    VERSION_REVIEWED = "registry:version:reviewed"
     VERSION_RETIRED = "registry:version:retired"
 
     INCIDENT_OPENED = "watch:incident:opened"

@@ -148,7 +148,13 @@ def _policy(parsed: GovernanceFile, policy: PolicyFile) -> PromotionPolicy:
 def _checks(policy: PolicyFile, tier: TierFile) -> tuple[CheckRule, ...]:
     own = {check.key for check in policy.checks}
     merged: list[CheckFile] = [*policy.checks, *(check for check in tier.checks if check.key not in own)]
-    return tuple(CheckRule(check.kind, check.enforcement, check.settings) for check in merged)
+    headings = _first(policy.card_fields, tier.card_fields)
+    return tuple(CheckRule(check.kind, check.enforcement, _settings(check, headings)) for check in merged)
+
+
+def _settings(check: CheckFile, headings: Sequence[str] | None) -> dict[str, Any]:
+    """The check of the card is told which headings the policy asks for."""
+    return {**check.settings, "headings": list(headings)} if check.kind == "model_card" and headings else check.settings
 
 
 def _slot(parsed: GovernanceFile, slot: SlotFile) -> Slot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,11 +73,36 @@ def _metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:
 
 
 def _model_card(rule: CheckRule, material: Material, _: Compared) -> Check:
-    has = bool(material.card and material.card.strip())
-    sentence = "A model card is kept with the run." if has else "No model card: log model_card.md with the run."
-    verdict = Verdict.PASS if has else Verdict.FAIL
-    value = f"{len(material.card or '')} characters" if has else "missing"
-    return Check("Model card", verdict, sentence, value, "present", "run artifact", enforcement=rule.enforcement)
+    card = (material.card or "").strip()
+    wanted = [str(name) for name in rule.settings.get("headings", ())]
+    threshold = f"text below: {', '.join(wanted)}" if wanted else "present"
+    if not card:
+        verdict, sentence, value = Verdict.FAIL, "No model card: log model_card.md with the run.", "missing"
+    else:
+        written = filled_headings(card)
+        missing = [name for name in wanted if name.strip().lower() not in written]
+        verdict = Verdict.FAIL if missing else Verdict.PASS
+        sentence = f"The card says nothing below: {', '.join(missing)}." if missing else "A model card is kept."
+        value = f"{len(card)} characters"
+    return Check("Model card", verdict, sentence, value, threshold, "run artifact", enforcement=rule.enforcement)
+
+
+_HEADING = re.compile(r"^#{1,6}\s+(?P<name>.+?)\s*#*\s*$")
+_NOTHING = {"", "tbd", "todo", "unknown", "n/a", "none", "-", "…", "..."}
+
+
+def filled_headings(markdown: str) -> set[str]:
+    """Headings, in lower case, that have text below them or below a heading under them; a place-holder is none."""
+    filled: set[str] = set()
+    path: list[tuple[int, str]] = []
+    for line in markdown.splitlines():
+        found = _HEADING.match(line)
+        if found:
+            depth = len(line) - len(line.lstrip("#"))
+            path = [(d, name) for d, name in path if d < depth] + [(depth, found["name"].lower().rstrip(":"))]
+        elif line.strip().strip("*_.").lower() not in _NOTHING:
+            filled.update(name for _, name in path)
+    return filled
 
 
 def _lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from services.domain.checks import worst_first
+from services.domain.oversight import Finding
 from services.domain.people import Actor
 from services.domain.plan import Plan
-from services.domain.policy import Environment, PipelineTarget, RegistryOrder
+from services.domain.policy import Environment, PipelineTarget, PromotionPolicy, RegistryOrder
 from services.domain.promotion import PromotionRequest
 from services.domain.releases import RunKind
-from services.domain.requests import RequestFacts, actions, standing_signatures
+from services.domain.rights import RequestFacts, actions, slots_open_to
+from services.policies.frozen import policy_of
 from services.portal import RequestDetail
 from services.promotions.sealing import checks_of
 from services.stores import Unit
@@ -22,7 +25,12 @@ def plan_of(unit: Unit, request: PromotionRequest) -> Plan:
     return Plan.from_dict(json.loads(unit.requests.document(request.plan_digest)))
 
 
-def facts_of(unit: Unit, request: PromotionRequest) -> RequestFacts:
+def frozen_policy(unit: Unit, request: PromotionRequest) -> PromotionPolicy:
+    """The policy as it was frozen into the request."""
+    return policy_of(json.loads(unit.requests.document(request.policy_digest))["policy"])
+
+
+def facts_of(unit: Unit, request: PromotionRequest, now: datetime) -> RequestFacts:
     """What the rules need to know of a request."""
     evidence = json.loads(unit.requests.document(request.evidence_digest))
     return RequestFacts(
@@ -32,14 +40,25 @@ def facts_of(unit: Unit, request: PromotionRequest) -> RequestFacts:
         checks=checks_of(evidence),
         plan_digest=request.plan_digest,
         stale=request.stale,
+        policy=frozen_policy(unit, request),
+        findings=findings_against(unit, request),
+        assignments=unit.oversight.assignments(request.id),
+        now=now,
     )
 
 
-def detail_of(unit: Unit, actor: Actor, request: PromotionRequest) -> RequestDetail:
+def findings_against(unit: Unit, request: PromotionRequest) -> tuple[Finding, ...]:
+    """Open findings that block the request."""
+    found = unit.oversight.findings(model=request.key.model)
+    return tuple(f for f in found if f.stands_against(request.key, request.environment))
+
+
+def detail_of(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime) -> RequestDetail:
     """One request as this person sees it."""
     plan = plan_of(unit, request)
     policy = json.loads(unit.requests.document(request.policy_digest))
-    facts = facts_of(unit, request)
+    facts = facts_of(unit, request, now)
+    standing = facts.standing()
     rollout = unit.rollouts.of_request(request.id)
     environment = environment_of(policy["environment"])
     has_run = rollout is not None and rollout.run_id is not None and plan.pipeline_project is not None
@@ -53,7 +72,11 @@ def detail_of(unit: Unit, actor: Actor, request: PromotionRequest) -> RequestDet
         actions=actions(actor, facts),
         rollout=rollout,
         quorum=int(policy["policy"]["quorum"]),
-        signatures=len(standing_signatures(facts.decisions, request.plan_digest)),
+        signatures=standing.approvals,
+        missing=standing.in_words(),
+        slots=slots_open_to(actor, facts),
+        findings=facts.findings,
+        assignments=facts.assignments,
         consequences=consequences(plan),
         environment=environment,
         release=(str(plan.pipeline_project), int(rollout.run_id or 0)) if rollout and has_run else None,

@@ -20,7 +20,7 @@ from services.following import RunFollower
 from services.ledger.actions import Action
 from services.ledger.writer import EntryFields
 from services.ports import Clock, Ids, RegistryReader, RegistryWriter, ReleasePipelines
-from services.promotions.desk import version_subject
+from services.promotions.forms import version_subject
 from services.promotions.sealing import Sealer
 from services.stores import Claim, JournalLine, Unit, Units
 

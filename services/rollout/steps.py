@@ -7,18 +7,20 @@ repeated. `undo` puts back only what is still as the rollout left it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from services.domain.plan import differences
 from services.domain.registry import RegistrySnapshot, VersionKey
 from services.domain.releases import ReleaseRun, RunRef, RunResult
-from services.domain.requests import quorum_reached
+from services.domain.requests import glass_broken, why_not_released
 from services.domain.rollout import RolloutStep
 from services.errors import ConflictError, NotFoundError, UpstreamRefusedError, UpstreamUnavailableError
 from services.following import LOOK_EVERY
 from services.rollout.context import Context, Done, RolloutFailedError, Tools, Wait
 
+LONGEST_LOOK = timedelta(minutes=5)
+"""A rollout that waits for a window is looked at that often, so that nobody depends on one far-off timer."""
 ARCHIVED, NO_STAGE = "Archived", "None"
 
 
@@ -59,13 +61,28 @@ class RecheckPlan(_NothingToUndo):
         """Compare once more, just before the first effect."""
         with tools.units.read() as unit:
             decisions = unit.requests.decisions(context.request.id)
-        if not quorum_reached(decisions, context.request.plan_digest, context.policy.quorum):
-            raise RolloutFailedError("The signatures do not stand any more.")
+        now = tools.clock.now()
+        reason = why_not_released(decisions, context.request.plan_digest, context.policy, now)
+        if reason is not None:
+            raise RolloutFailedError(reason)
+        if glass_broken(decisions, context.request.plan_digest) is None:
+            _wait_for_window(context, now)
         changes = differences(context.plan, tools.sealer.plan_now(context.plan))
         if changes:
             told = "; ".join(change.sentence() for change in changes)
             raise RolloutFailedError(f"The world changed after the approval: {told}.", code="seal_broken")
         return Done("The plan is as it was signed.")
+
+
+def _wait_for_window(context: Context, now: datetime) -> None:
+    """Windows and freezes hold for everything but an emergency."""
+    closed = context.policy.calendar.why_closed(now)
+    if closed is None:
+        return
+    opening = context.policy.calendar.next_opening(now)
+    if opening is None:
+        raise RolloutFailedError(f"{closed} It does not open within 400 days.", code="never_open")
+    raise Wait(f"{closed} It goes on {opening:%Y-%m-%d %H:%M} UTC.", min(opening - now, LONGEST_LOOK))
 
 
 class WaitForWitness(_NothingToUndo):

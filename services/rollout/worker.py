@@ -18,6 +18,7 @@ from services.domain.requests import RequestEvent, next_state
 from services.domain.rollout import DEFINITION_VERSION, RolloutState, RolloutStep, StepState, steps_for
 from services.errors import ConflictError, PortalError, UpstreamError, UpstreamRefusedError
 from services.ledger.actions import Action
+from services.promotions.suspending import suspend_others
 from services.promotions.views import environment_of, plan_of
 from services.rollout.context import LEASE, Context, Done, RolloutFailedError, Tools, Wait, record
 from services.rollout.steps import STEPS
@@ -136,6 +137,7 @@ class RolloutWorker:
             told = {"environment": live.environment, "run": live.run_id, "release": live.run_name}
             record(unit, context, Action.VERSION_LIVE, before={"version": context.plan.current_version}, after=told)
             record(unit, context, Action.REQUEST_PROMOTED, before="rolling_out", after="promoted")
+            suspend_others(unit, context.request, now)
 
     def _turn_back(self, claim: Claim, error: RolloutFailedError) -> None:
         now = self._tools.clock.now()

@@ -58,6 +58,7 @@ decision = Table(
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("void_reason", Text, nullable=False, default=""),
+    Column("slot", String(100), nullable=False, server_default="", doc="the discipline that it was given for"),
     Column("idempotency_key", String(200), nullable=False, unique=True),
 )
 
@@ -70,6 +71,8 @@ comment = Table(
     Column("person_name", String(300), nullable=False),
     Column("text", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("reply_to", String(60)),
+    Column("mentions", JSON, nullable=False, server_default="[]"),
     Column("idempotency_key", String(200), nullable=False, unique=True),
 )
 

@@ -99,6 +99,7 @@ class SqlRequestStore:
                 "reason": made.reason,
                 "at": made.at,
                 "void_reason": "",
+                "slot": made.slot,
                 "idempotency_key": idempotency_key,
             },
         )
@@ -117,7 +118,7 @@ class SqlRequestStore:
         rows = self._connection.execute(
             select(comment).where(comment.c.request_id == request_id).order_by(comment.c.at, comment.c.id)
         ).mappings()
-        return tuple(Comment(r["id"], Person(r["person_id"], r["person_name"]), r["text"], r["at"]) for r in rows)
+        return tuple(_comment(row) for row in rows)
 
     def add_comment(self, request_id: str, said: Comment, *, idempotency_key: str) -> bool:
         """Add to the discussion; False when this key has been written before."""
@@ -130,6 +131,8 @@ class SqlRequestStore:
                 "person_name": said.person.name,
                 "text": said.text,
                 "at": said.at,
+                "reply_to": said.reply_to,
+                "mentions": list(said.mentions),
                 "idempotency_key": idempotency_key,
             },
         )
@@ -226,4 +229,16 @@ def _decision(row: RowMapping) -> Decision:
         reason=row["reason"],
         at=row["at"],
         void_reason=row["void_reason"],
+        slot=row["slot"],
+    )
+
+
+def _comment(row: RowMapping) -> Comment:
+    return Comment(
+        id=row["id"],
+        person=Person(row["person_id"], row["person_name"]),
+        text=row["text"],
+        at=row["at"],
+        reply_to=row["reply_to"],
+        mentions=tuple(row["mentions"]),
     )

@@ -12,6 +12,7 @@ from services.adapters.sql.access_store import SqlSessionStore, SqlTokenStore
 from services.adapters.sql.catalogue_store import SqlCatalogueStore
 from services.adapters.sql.deployment_store import SqlDeploymentStore
 from services.adapters.sql.ledger import SqlLedgerStore
+from services.adapters.sql.oversight_store import SqlOversightStore
 from services.adapters.sql.request_store import SqlRequestStore
 from services.adapters.sql.rollout_store import SqlRolloutStore
 from services.domain.people import Actor
@@ -46,6 +47,7 @@ class SqlUnit:
     def __init__(self, connection: Connection, signer: writer.Signer, clock: Clock) -> None:
         self.requests = SqlRequestStore(connection)
         self.rollouts = SqlRolloutStore(connection)
+        self.oversight = SqlOversightStore(connection)
         self.deployments = SqlDeploymentStore(connection)
         self.catalogue = SqlCatalogueStore(connection)
         self.sessions = SqlSessionStore(connection)

@@ -1,0 +1,37 @@
+"""What is live and what is missing there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.domain.catalogue import VersionRow
+from services.domain.registry import VersionKey
+
+
+class Gap(StrEnum):
+    """What is missing."""
+
+    OWNER = "no owner"
+    POLICY = "no policy"
+    CARD = "no model card"
+    APPROVAL = "no valid approval"
+    GLASS = "by broken glass"
+    REVIEW = "re-review overdue"
+    FINDING = "open findings"
+
+
+@dataclass(frozen=True)
+class CoverageRow:
+    """One version that holds a place, and what is missing there."""
+
+    row: VersionRow
+    environment: str
+    held_by: str
+    """What makes it live: ``alias champion``, ``stage Production`` or ``release``."""
+    gaps: tuple[Gap, ...]
+
+    @property
+    def key(self) -> VersionKey:
+        """Model and version."""
+        return self.row.key

@@ -1,0 +1,132 @@
+"""Findings, and the reviews that what is live must have again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from services.domain.oversight import Finding, FindingKind, NewFinding, ReReview, ReviewDue, why_not_close
+from services.domain.people import Actor, Permission, Person
+from services.domain.promotion import Deployment
+from services.domain.registry import VersionKey
+from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
+from services.ledger.actions import Action
+from services.ports import Clock, Ids
+from services.promotions.emergency import INCIDENT
+from services.promotions.forms import reason_of, version_subject
+from services.promotions.views import frozen_policy
+from services.stores import Unit, Units
+
+
+class FindingDesk:
+    """Opens and closes findings; keeps re-reviews."""
+
+    def __init__(self, units: Units, people: Callable[[], Sequence[Actor]], *, clock: Clock, ids: Ids) -> None:
+        self._units = units
+        self._people = people
+        self._clock = clock
+        self._ids = ids
+
+    def people(self) -> Sequence[Person]:
+        """Who can own a finding: everybody whom the portal knows."""
+        return sorted((p.person for p in self._people()), key=lambda person: person.name)
+
+    def findings(self, *, model: str | None = None, open_only: bool = True) -> Sequence[Finding]:
+        """Findings, the earliest date first."""
+        with self._units.read() as unit:
+            return unit.oversight.findings(model=model, open_only=open_only)
+
+    def raise_finding(self, actor: Actor, key: VersionKey, wanted: NewFinding, *, idempotency_key: str) -> Finding:
+        """Open a finding against a version; it blocks while it is open, unless it is low."""
+        if not actor.may(Permission.COMMENT):
+            raise NotAllowedError("Your role reads and raises no findings.")
+        now = self._clock.now()
+        if wanted.due <= now:
+            raise InvalidInputError("The date lies in the past.", hint="Say until when it must be mended.")
+        found = Finding(
+            id=self._ids.new("fnd"),
+            kind=FindingKind.FINDING,
+            model=key.model,
+            version=key.version,
+            environment=wanted.environment,
+            severity=wanted.severity,
+            title=reason_of(wanted.title, "Say what was found."),
+            owner=self._person(wanted.owner),
+            due=wanted.due,
+            opener=actor.person,
+            opened=now,
+            request_id=wanted.request_id,
+        )
+        with self._units.begin() as unit:
+            if unit.oversight.add_finding(found, idempotency_key=idempotency_key):
+                told = {"finding": found.id, "severity": found.severity.value, "owner": found.owner.id}
+                unit.ledger.append(
+                    actor, Action.FINDING_OPENED, version_subject(key), after={**told, "due": found.due.isoformat()},
+                    request_id=found.request_id,
+                )  # fmt: skip
+        return found
+
+    def close_finding(self, actor: Actor, finding_id: str, *, resolution: str) -> Finding:
+        """Say that it is mended; never by the person who was to mend it. Raises RefusedError, NotFoundError."""
+        resolution = reason_of(resolution, "Say how it was mended, and how you looked.")
+        now = self._clock.now()
+        with self._units.begin() as unit:
+            found = unit.oversight.finding(finding_id)
+            closed = why_not_close(actor, found)
+            if closed is not None:
+                raise RefusedError(closed, code="finding_not_closable")
+            unit.oversight.close_finding(finding_id, by=actor.person, at=now, resolution=resolution)
+            self._close_incident(unit, found, now)
+            subject = version_subject(VersionKey(found.model, found.version)) if found.version else None
+            if subject is None:
+                subject = version_subject(unit.requests.get(str(found.request_id)).key)
+            unit.ledger.append(
+                actor, Action.FINDING_CLOSED, subject, after={"finding": found.id}, reason=resolution,
+                request_id=found.request_id,
+            )  # fmt: skip
+            return unit.oversight.finding(finding_id)
+
+    def _close_incident(self, unit: Unit, found: Finding, now: datetime) -> None:
+        if found.kind is not FindingKind.BREAK_GLASS:
+            return
+        for incident in unit.deployments.incidents():
+            if incident.kind == INCIDENT and incident.after == found.request_id:
+                unit.deployments.close_incident(incident.id, now)
+
+    def reviews_due(self) -> Sequence[ReviewDue]:
+        """Everything live whose policy asks for re-reviews, the earliest date first."""
+        with self._units.read() as unit:
+            live = [d for d in unit.deployments.of(live_only=True) if d.request_id]
+            last = {review.deployment_id: review for review in unit.oversight.reviews([d.id for d in live])}
+            found = [self._due(unit, deployment, last.get(deployment.id)) for deployment in live]
+        return sorted((due for due in found if due is not None), key=lambda due: due.due)
+
+    def _due(self, unit: Unit, deployment: Deployment, last: ReReview | None) -> ReviewDue | None:
+        policy = frozen_policy(unit, unit.requests.get(str(deployment.request_id)))
+        if policy.review_every is None:
+            return None
+        return ReviewDue(deployment, (last.at if last else deployment.live_from) + policy.review_every, last)
+
+    def record_review(self, actor: Actor, deployment_id: str, *, reason: str, idempotency_key: str) -> None:
+        """Somebody has looked again at what is live, and says what they saw."""
+        if actor.is_service or not actor.may(Permission.DECIDE):
+            raise NotAllowedError("Only reviewers review what is live.")
+        reason = reason_of(reason, "Say what you looked at and what you saw.")
+        with self._units.begin() as unit:
+            live = next((d for d in unit.deployments.of(live_only=True) if d.id == deployment_id), None)
+            if live is None:
+                raise NotFoundError("This is not live any more.", hint="Look at the list of re-reviews.")
+            if live.request_id and actor.is_known_as(unit.requests.get(live.request_id).participants.requester.id):
+                raise RefusedError("You asked for this promotion, so another person reviews it.")
+            made = ReReview(self._ids.new("rev"), deployment_id, actor.person, reason, self._clock.now())
+            if unit.oversight.add_review(made, idempotency_key=idempotency_key):
+                unit.ledger.append(
+                    actor, Action.VERSION_REVIEWED, version_subject(live.key), after={"environment": live.environment},
+                    reason=reason, request_id=live.request_id,
+                )  # fmt: skip
+
+    def _person(self, name: str) -> Person:
+        found = next((p.person for p in self._people() if p.is_known_as(name)), None)
+        if found is None:
+            raise InvalidInputError(f"The portal does not know {name}.", hint="They must have signed in once.")
+        return found

@@ -1,0 +1,110 @@
+"""Small pieces that the desks share: subjects, sealed forms, the person's place in a request, checked texts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import datetime
+
+from services.domain.oversight import waits_for
+from services.domain.people import Actor
+from services.domain.plan import Plan
+from services.domain.policy import Meaning
+from services.domain.promotion import PromotionRequest
+from services.domain.registry import VersionKey
+from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState, signed
+from services.domain.rights import RequestFacts, UserAction, actions, slots_open_to
+from services.errors import InvalidInputError, RefusedError
+from services.ledger.canonical import Json
+from services.ledger.entry import Subject
+from services.promotions.sealing import Sealed
+from services.promotions.views import facts_of, plan_of
+from services.stores import Unit
+
+REASON_LIMIT = 4000
+SIGNS = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}
+MENTION = re.compile(r"(?<![\w@])@([\w][\w.:|-]{0,198}\w)")
+
+
+def version_subject(key: VersionKey) -> Subject:
+    """How the ledger names a version."""
+    return Subject("model_version", f"{key.model}/{key.version}")
+
+
+def participants_of(actor: Actor, sealed: Sealed) -> Participants:
+    """Requester, author and registrar, as the registry tells them."""
+    run = sealed.material.run
+    registrar = sealed.material.version.tags.get("countersign.registered_by")
+    return Participants(actor.person, (run.user or None) if run else None, registrar)
+
+
+def sealed_form(request: PromotionRequest, sealed: Sealed) -> dict[str, Json]:
+    """What the ledger says of a sealed request."""
+    return {
+        "environment": request.environment,
+        "plan": sealed.plan_document.digest,
+        "evidence": sealed.evidence_document.digest,
+        "policy": sealed.policy_document.digest,
+        "artifact": sealed.plan.artifact_digest,
+    }
+
+
+def resealed(request: PromotionRequest, sealed: Sealed, now: datetime) -> PromotionRequest:
+    """The request on a new seal, open again."""
+    return replace(
+        request,
+        state=RequestState.OPEN,
+        plan_digest=sealed.plan_document.digest,
+        evidence_digest=sealed.evidence_document.digest,
+        policy_digest=sealed.policy_document.digest,
+        stale=(),
+        updated=now,
+    )
+
+
+def request_and_plan(unit: Unit, request_id: str) -> tuple[PromotionRequest, Plan]:
+    """A request with the plan that its signatures cover. Raises NotFoundError."""
+    request = unit.requests.get(request_id)
+    return request, plan_of(unit, request)
+
+
+def same_click(unit: Unit, request_id: str, actor: Actor, kind: DecisionKind, seen: str) -> Decision | None:
+    """A decision that this person has made already: the same click again must not be an error."""
+    for decision in unit.requests.decisions(request_id):
+        if (decision.person.id, decision.kind, decision.plan_digest) == (actor.person.id, kind, seen):
+            return decision
+    return None
+
+
+def waits(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime) -> bool:
+    """True while the person may judge it, has not signed, and has neither put it off nor handed it on."""
+    facts = facts_of(unit, request, now)
+    may_judge = any(s.action is UserAction.REJECT and s.is_open for s in actions(actor, facts))
+    has_signed = any(s.person_id == actor.person.id for s in signed(facts.decisions, facts.plan_digest))
+    return may_judge and not has_signed and waits_for(actor.person.id, facts.assignments, now)
+
+
+def slot_of(actor: Actor, facts: RequestFacts, decision: Decision) -> str:
+    """The discipline that a signature is given for: the one chosen, or the first that is open to the person."""
+    choices = slots_open_to(actor, facts, SIGNS[decision.kind])
+    if decision.slot and decision.slot not in choices:
+        raise RefusedError(f"You cannot sign for {decision.slot} now.", code="slot_closed")
+    return decision.slot or next(iter(choices), "")
+
+
+def comment_form(said: Comment) -> dict[str, Json]:
+    """What the ledger says of a comment: never its text."""
+    form: dict[str, Json] = {"comment": said.id}
+    if said.reply_to:
+        form["reply_to"] = said.reply_to
+    return form | ({"mentions": list(said.mentions)} if said.mentions else {})
+
+
+def reason_of(text: str, hint: str) -> str:
+    """A text that was typed, trimmed and within its limit. Raises InvalidInputError."""
+    text = text.strip()
+    if not text:
+        raise InvalidInputError("The reason is empty.", hint=hint)
+    if len(text) > REASON_LIMIT:
+        raise InvalidInputError(f"The text is longer than {REASON_LIMIT} characters.", hint="Shorten it.")
+    return text.replace("\x00", "")
