@@ -28,7 +28,7 @@ class AzureServer:
 
 
 def prepare_azure(layout: Layout, root: Path) -> None:
-    """Before the first start: repository, pipelines with their secret variable, environment."""
+    """Before the first start: repository, pipelines with their secret variable, environments."""
     folder = layout.directory / "azure"
     if (folder / MARKER).exists():
         return
@@ -43,9 +43,11 @@ def prepare_azure(layout: Layout, root: Path) -> None:
         token = {"countersignToken": PipelineVariable(layout.api_token, is_secret=True)}
         made = [
             seed.pipeline(server.organization, PROJECT, name, f"pipelines/{name}.yml", variables=token)
-            for name in ("release-model", "validate-model")
+            for name in ("release-model", "validate-model", "rollback-model")
         ]
         seed.environment(server.organization, PROJECT, ENVIRONMENT)
+        approval = seed.ApprovalCheck(instructions="Take the version away that answers now?")
+        seed.environment(server.organization, PROJECT, f"{ENVIRONMENT}-rollback", [approval])
     if made[0].id != PIPELINE_ID:
         raise RuntimeError(f"release-model became pipeline {made[0].id}, not {PIPELINE_ID}")
     shutil.rmtree(checkout)

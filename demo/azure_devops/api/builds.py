@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from demo.azure_devops.organization import Organization
 
 _BUILD = "{project}/_apis/build/Builds/{buildId}"
+_PATCH = ("add", "remove", "replace", "move", "copy", "test")
+_NUMBERS = dict(enumerate(_PATCH))
+"""Operations of a JSON patch; the Node client sends them as numbers."""
 
 
 @route("GET", "{project}/_apis/build/Definitions")
@@ -118,7 +121,10 @@ def update_properties(org: Organization, call: Call) -> Any:
     properties = dict(build.properties)
     for item in body:
         operation = Fields(item)
-        name, action = operation.text("path").lstrip("/"), operation.text("op").casefold()
+        name, action = (
+            operation.text("path").lstrip("/"),
+            chosen(operation.get("op"), _PATCH, name="op", numbers=_NUMBERS),
+        )
         if action in ("add", "replace") and name:
             properties[name] = operation.get("value")
         elif action == "remove" and name:

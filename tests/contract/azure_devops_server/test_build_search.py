@@ -118,3 +118,13 @@ def test_builds__pages_by_token__give_each_build_once(history: Site, order: str)
 )
 def test_builds__unusable_filter__400(history: Site, query: str) -> None:
     assert history.send("GET", f"build/builds?{query}").status_code == 400
+
+
+def test_latest_build__by_id_name_and_branch__is_the_newest(history: Site) -> None:
+    builds = history.ok("GET", "build/builds?queryOrder=queueTimeDescending")["value"]
+    newest = max((row for row in builds if row["definition"]["name"] == "quick"), key=lambda row: row["id"])
+    number = newest["definition"]["id"]
+    for wanted in (f"{number}", "Quick", f"{number}?branchName=main", f"{number}?branchName=refs/heads/main"):
+        assert history.ok("GET", f"build/latest/{wanted}")["id"] == newest["id"]
+    assert history.send("GET", f"build/latest/{number}?branchName=other").status_code == 404
+    assert history.send("GET", "build/latest/nothing").status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,17 @@ def test_git__repository_refs_items_and_commits__are_readable(site: Site) -> Non
 )  # fmt: skip
 def test_git__what_is_not_there__404(site: Site, path: str) -> None:
     assert site.send("GET", f"git/repositories/{path}").status_code == 404
+
+
+def test_changes__are_the_commits_since_the_build_before(own_site: Site, tmp_path: Path) -> None:
+    first = own_site.start("quick")
+    (only,) = own_site.ok("GET", f"build/builds/{first['id']}/changes")["value"]
+    assert only["type"] == "TfsGit"
+    for name in ("one", "two"):
+        (tmp_path / "source" / name).write_text(name)
+        seed.repository(own_site.organization, PROJECT, tmp_path / "source", message=f"Add {name}")
+    second, third = own_site.start("quick"), own_site.start("quick")
+    rows = own_site.ok("GET", f"build/builds/{second['id']}/changes")["value"]
+    assert [row["message"].strip() for row in rows] == ["Add two", "Add one"]
+    assert own_site.session.get(rows[0]["location"], timeout=10).json()["commitId"] == rows[0]["id"]
+    assert own_site.ok("GET", f"build/builds/{third['id']}/changes")["value"] == []

@@ -233,7 +233,7 @@ def test_tags__put_post_patch_delete__and_the_colon_rule(site: Site) -> None:
 def test_properties__json_patch__is_kept(site: Site) -> None:
     run = site.start("quick")
     path = f"build/builds/{run['id']}/properties"
-    body = [{"op": "add", "path": "/model", "value": "credit"}, {"op": "add", "path": "/version", "value": 3}]
+    body = [{"op": "add", "path": "/model", "value": "credit"}, {"op": 0, "path": "/version", "value": 3}]
     site.ok("PATCH", path, json=body)
     assert site.ok("GET", path)["value"] == {
         "model": {"$type": "System.String", "$value": "credit"},

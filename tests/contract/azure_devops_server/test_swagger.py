@@ -45,6 +45,8 @@ def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, dict[
         ("pipelines", "Artifact", "pipelines/{pipeline}/runs/{run}/artifacts?artifactName=drop", False),
         ("build", "Build", "build/builds", True),
         ("build", "Build", "build/builds/{run}", False),
+        ("build", "Build", "build/latest/{pipeline}", False),
+        ("build", "Change", "build/builds/{run}/changes", True),
         ("build", "BuildDefinitionReference", "build/definitions", True),
         ("build", "BuildDefinition", "build/definitions/{pipeline}", False),
         ("build", "Timeline", "build/builds/{run}/timeline", False),
