@@ -1,17 +1,25 @@
-"""Looks whether Azure DevOps answers, and follows releases that a page would otherwise show old."""
+"""Looks whether Azure DevOps answers, and renews pictures of running releases that nobody else follows."""
 
 from __future__ import annotations
 
-from services.domain.catalogue import SourceHealth
-from services.errors import UpstreamError
-from services.ports import Clock, ReleasePipelines
-from services.stores import Units
+import logging
+from datetime import timedelta
 
+from services.domain.catalogue import SourceHealth
+from services.errors import NotFoundError, PortalError, UpstreamError
+from services.ports import Clock, ReleasePipelines
+from services.releases import end_gone_release, refresh_release
+from services.stores import ReleaseSnapshot, Units
+
+log = logging.getLogger(__name__)
 SYSTEM = "azure_devops"
+OLD = timedelta(minutes=2)
+"""Rollouts renew their releases more often; what is older has no rollout any more, and a hook may have been lost."""
+BATCH = 5
 
 
 class AzureWatch:
-    """Keeps the banner honest."""
+    """Keeps the banner honest and releases up to date."""
 
     def __init__(self, pipelines: ReleasePipelines | None, units: Units, clock: Clock) -> None:
         self._pipelines = pipelines
@@ -30,3 +38,21 @@ class AzureWatch:
             health = SourceHealth(SYSTEM, is_reachable=False, last_success=None, problem=error.message, hint=error.hint)
         with self._units.begin() as unit:
             unit.catalogue.put_health(health, now=now)
+        if health.is_reachable:
+            self._renew()
+
+    def _renew(self) -> None:
+        now = self._clock.now()
+        with self._units.read() as unit:
+            old = [kept for kept in unit.deployments.unfinished(BATCH) if now - kept.seen >= OLD]
+        for kept in old:
+            self._look(kept)
+
+    def _look(self, kept: ReleaseSnapshot) -> None:
+        try:
+            refresh_release(self._pipelines, self._units, kept, now=self._clock.now())
+        except NotFoundError:
+            log.warning("release %s of %s is gone from Azure DevOps", kept.run_id, kept.project)
+            end_gone_release(self._units, kept)
+        except PortalError as error:
+            log.warning("release %s: %s", kept.run_id, error.sentence())

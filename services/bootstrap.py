@@ -22,9 +22,9 @@ from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
-from services.azure_watch import AzureWatch
 from services.background import BackgroundLoop, Job
 from services.bootstrap_access import open_provider, open_sessions
+from services.bootstrap_azure import AzureParts, open_azure
 from services.bootstrap_ledger import (
     LedgerKeys,
     demand_witnesses,
@@ -67,7 +67,6 @@ from services.why.desk import WhyDesk
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-AZURE_LOOK = 15.0
 HOUSEKEEPING = 30.0
 ROLES_LOOK = 10.0
 
@@ -119,12 +118,16 @@ class OpenedPortal:
     sessions: SessionDesk
     provider: IdentityProvider | None
     runner: ModelRunner
+    azure: AzureParts
 
     def api(self) -> FastAPI:
         """The HTTP API of this portal."""
         from services.api import build_api
+        from services.api_azure import add_azure
 
-        return build_api(self.portal, self.gate, self.settings.api_token)
+        api = build_api(self.portal, self.gate, self.settings.api_token)
+        add_azure(api, self.azure.inboxes)
+        return api
 
     def close(self) -> None:
         """Stop the background work and let go of the database."""
@@ -188,12 +191,13 @@ def build_portal(settings: Settings) -> OpenedPortal:
     sync = CatalogueSync(
         adapters.sync_registry, units, clock=clock, sweep_every=timedelta(seconds=settings.full_sweep_interval)
     )
-    worker = RolloutWorker(tools)
+    worker, gate = RolloutWorker(tools), Gate(units, registry)
+    azure = open_azure(settings, units, gate, tools, clock)
     jobs = [
         Job("sync", settings.sync_interval, sync.beat),
         Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
-        Job("azure", AZURE_LOOK, AzureWatch(adapters.pipelines, units, clock).beat),
+        *azure.jobs,
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]
@@ -202,7 +206,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     return OpenedPortal(
         settings=settings,
         portal=portal,
-        gate=Gate(units, registry),
+        gate=gate,
         adapters=adapters,
         desk=desk,
         sync=sync,
@@ -211,6 +215,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         sessions=sessions,
         provider=provider,
         runner=runner,
+        azure=azure,
     )
 
 

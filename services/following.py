@@ -14,9 +14,8 @@ from threading import Lock
 
 from services.domain.promotion import PromotionRequest
 from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
-from services.errors import UpstreamUnavailableError
 from services.ports import Clock, ReleasePipelines
-from services.releases import keep_release, read_release
+from services.releases import demand_azure, keep_release, read_release
 from services.stores import Units
 
 LOOK_EVERY = timedelta(seconds=5)
@@ -65,6 +64,13 @@ class RunFollower:
             if watched is not None:
                 watched.seen = None
 
+    def forget_number(self, number: int) -> None:
+        """As `forget`, where only the run's number is known."""
+        with self._lock:
+            for ref, watched in self._watched.items():
+                if ref.number == number:
+                    watched.seen = None
+
     def _refresh(self, now: datetime) -> None:
         """Ask for all runs that are waited for, together."""
         waited = {ref: w for ref, w in self._watched.items() if now - w.asked < FORGET_AFTER}
@@ -91,8 +97,4 @@ class RunFollower:
                 self._watched.pop(run.ref, None)
 
     def _azure(self) -> ReleasePipelines:
-        if self._pipelines is None:
-            raise UpstreamUnavailableError(
-                "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
-            )
-        return self._pipelines
+        return demand_azure(self._pipelines)

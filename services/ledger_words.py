@@ -39,6 +39,7 @@ SENTENCES: Mapping[Action, str] = {
     Action.ROLLOUT_STEP_FAILED: "failed at {step} in the rollout of {subject}",
     Action.ROLLOUT_STEP_COMPENSATED: "undid {step} in the rollout of {subject}",
     Action.RELEASE_OPERATED: "operated release {subject}",
+    Action.GATE_ANSWERED: "answered the check of release {subject}",
     Action.VERSION_PROMOTED: "moved the registry to {subject}",
     Action.VERSION_ARCHIVED: "archived the version before {subject}",
     Action.VERSION_RESTORED: "put the registry back to the version before {subject}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from services.domain.catalogue import TestCase, TestReport
 from services.domain.people import Actor, Permission
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef, RunTests, TimelineItem
+from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef, RunResult, RunState, RunTests, TimelineItem
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
@@ -75,6 +76,32 @@ def keep_release(units: Units, detail: ReleaseDetail, *, request: PromotionReque
         unit.deployments.put_release(snapshot)
 
 
+def refresh_release(
+    pipelines: ReleasePipelines | None, units: Units, kept: ReleaseSnapshot, *, now: datetime
+) -> ReleaseDetail:
+    """Look at a kept release again, whatever it said. Raises UpstreamError, NotFoundError."""
+    known = _DETAIL.validate_json(kept.body)
+    detail = read_release(demand_azure(pipelines), known.run.ref, known=known)
+    keep_release(units, detail, request=None, now=now)
+    return detail
+
+
+def end_gone_release(units: Units, kept: ReleaseSnapshot) -> None:
+    """Azure DevOps does not know the release any more: it is over, and how it ended stays unknown."""
+    detail = _DETAIL.validate_json(kept.body)
+    gone = replace(detail.run, state=RunState.COMPLETED, result=RunResult.UNKNOWN)
+    keep_release(units, replace(detail, run=gone), request=None, now=kept.seen)
+
+
+def demand_azure(pipelines: ReleasePipelines | None) -> ReleasePipelines:
+    """Azure DevOps, where one is set. Raises UpstreamUnavailableError."""
+    if pipelines is None:
+        raise UpstreamUnavailableError(
+            "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
+        )
+    return pipelines
+
+
 class ReleaseDesk:
     """Implements `services.portal.Releases`."""
 
@@ -113,11 +140,18 @@ class ReleaseDesk:
         """Ask the run to stop; the wish is in the ledger before it is sent."""
         kept = self._permitted(actor, project, run_id, "cancel")
         self._azure().cancel(RunRef.of(project, kept.pipeline_id, run_id))
+        self._look_again(kept)
 
     def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
         """Run a failed stage again."""
         kept = self._permitted(actor, project, run_id, f"retry stage {stage}")
         self._azure().retry_stage(RunRef.of(project, kept.pipeline_id, run_id), stage)
+        self._look_again(kept)
+
+    def _look_again(self, kept: ReleaseSnapshot) -> None:
+        """What was asked for is done; where the new picture cannot be had, the next look gets it."""
+        with contextlib.suppress(PortalError):
+            refresh_release(self._pipelines, self._units, kept, now=self._clock.now())
 
     def _permitted(self, actor: Actor, project: str, run_id: int, wish: str) -> ReleaseSnapshot:
         if not actor.may(Permission.OPERATE_RELEASE):
@@ -141,11 +175,7 @@ class ReleaseDesk:
         return kept
 
     def _azure(self) -> ReleasePipelines:
-        if self._pipelines is None:
-            raise UpstreamUnavailableError(
-                "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
-            )
-        return self._pipelines
+        return demand_azure(self._pipelines)
 
 
 def of_version(unit: Unit, key: VersionKey) -> Sequence[ReleaseSnapshot]:

@@ -65,6 +65,9 @@ class Settings(BaseSettings):
     azure_devops_tenant_id: str = Field("", description="Entra tenant (service principal, workload identity)")
     azure_devops_client_id: str = Field("", description="Entra application or managed identity client id")
     azure_devops_client_secret: SecretStr = Field(SecretStr(""), description="Secret of the service principal")
+    azure_devops_hook_secret: SecretStr = Field(
+        SecretStr(""), description="Password that service hooks and checks of Azure DevOps show; empty: both are off"
+    )
     azure_devops_timeout: Seconds = Field(10, description="Seconds before a call to Azure DevOps is given up")
 
     predictions_engine: Literal["duckdb", "sql", "databricks", "spark"] = Field(

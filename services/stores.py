@@ -14,6 +14,7 @@ from typing import Any, Protocol, Unpack
 
 from services.access.stores import SessionStore, TokenStore
 from services.domain.catalogue import FilterValues, SourceHealth, TestReport, VersionQuery, VersionRow
+from services.domain.hooks import CheckCall, HookEvent
 from services.domain.oversight import Assignment, Finding, ReReview
 from services.domain.people import Actor, Person
 from services.domain.promotion import Deployment, Incident, PromotionRequest
@@ -194,8 +195,39 @@ class RolloutStore(Protocol):
     def get(self, rollout_id: str) -> Rollout:
         """One rollout. Raises NotFoundError."""
 
+    def wake_run(self, run_number: int, now: datetime) -> bool:
+        """Let rollouts that follow a run look at once; False when none does."""
+
     def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
         """Rollouts in these states that have started a pipeline run."""
+
+
+class HookStore(Protocol):
+    """What Azure DevOps told and asked by itself."""
+
+    def add_event(self, event: HookEvent) -> bool:
+        """Keep an event; False when it is known."""
+
+    def unhandled(self, limit: int) -> Sequence[HookEvent]:
+        """Events that nobody has acted on, oldest first."""
+
+    def mark_handled(self, ids: Sequence[str], now: datetime) -> None:
+        """They were acted on."""
+
+    def add_check(self, call: CheckCall) -> bool:
+        """Keep a check's call; False when it is known."""
+
+    def take_check(self, now: datetime, until: datetime) -> CheckCall | None:
+        """The check that has waited longest, held until then for the caller; None when none is due."""
+
+    def check(self, key: str) -> CheckCall | None:
+        """One check."""
+
+    def save_check(self, call: CheckCall) -> None:
+        """Write a check as it is now."""
+
+    def checks_of(self, build_id: int) -> Sequence[CheckCall]:
+        """Checks of a run, oldest first."""
 
 
 class DeploymentStore(Protocol):
@@ -221,6 +253,12 @@ class DeploymentStore(Protocol):
 
     def releases(self, *, page: int, page_size: int, text: str = "") -> tuple[Sequence[ReleaseSnapshot], int]:
         """A page of releases, newest first, and how many there are."""
+
+    def releases_numbered(self, run_number: int) -> Sequence[ReleaseSnapshot]:
+        """Releases of this number, in any project."""
+
+    def unfinished(self, limit: int) -> Sequence[ReleaseSnapshot]:
+        """Releases that were still running when last seen, longest unseen first."""
 
     def releases_of(self, model: str, version: int) -> Sequence[ReleaseSnapshot]:
         """Releases of one version, newest first."""
@@ -336,6 +374,10 @@ class Unit(Protocol):
     @property
     def deployments(self) -> DeploymentStore:
         """What is live, releases, incidents."""
+
+    @property
+    def hooks(self) -> HookStore:
+        """Service hooks' events and checks."""
 
     @property
     def catalogue(self) -> CatalogueStore:

@@ -49,6 +49,7 @@ class Action(StrEnum):
     ROLLOUT_STEP_COMPENSATED = "rollout:step:compensated"
 
     RELEASE_OPERATED = "release:run:operated"
+    GATE_ANSWERED = "release:check:answered"
 
     VERSION_PROMOTED = "registry:version:promoted"
     VERSION_ARCHIVED = "registry:version:archived"

@@ -9,6 +9,7 @@ from services.adapters.azure_devops.config import AzureDevOpsConfig
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
+    from services.hooks.checks import CheckCallbacks
     from services.ports import ReleasePipelines
     from services.settings import Settings
 
@@ -23,15 +24,24 @@ def build_pipelines(config: AzureDevOpsConfig) -> ReleasePipelines:
 
 def build_from_settings(settings: Settings) -> ReleasePipelines:
     """The adapter as the settings say. Raises SettingsError."""
-    return build_pipelines(
-        AzureDevOpsConfig(
-            organization_url=settings.azure_devops_url,
-            auth=_auth(settings),
-            release_url=settings.azure_devops_release_url,
-            ca_file=str(settings.azure_devops_ca_file or ""),
-            read_seconds=settings.azure_devops_timeout,
-            call_seconds=3 * settings.azure_devops_timeout,
-        )
+    return build_pipelines(_config(settings))
+
+
+def build_callbacks(settings: Settings) -> CheckCallbacks:
+    """What answers checks, as the settings say. Raises SettingsError."""
+    from services.adapters.azure_devops.callbacks import AzureCheckCallbacks
+
+    return AzureCheckCallbacks(_config(settings))
+
+
+def _config(settings: Settings) -> AzureDevOpsConfig:
+    return AzureDevOpsConfig(
+        organization_url=settings.azure_devops_url,
+        auth=_auth(settings),
+        release_url=settings.azure_devops_release_url,
+        ca_file=str(settings.azure_devops_ca_file or ""),
+        read_seconds=settings.azure_devops_timeout,
+        call_seconds=3 * settings.azure_devops_timeout,
     )
 
 
@@ -52,4 +62,4 @@ def _auth(settings: Settings) -> AuthBase:
     return EntraToken(identity.ClientSecretCredential(settings.azure_devops_tenant_id, client or "", secret))
 
 
-__all__ = ["AzureDevOpsConfig", "build_from_settings", "build_pipelines"]
+__all__ = ["AzureDevOpsConfig", "build_callbacks", "build_from_settings", "build_pipelines"]

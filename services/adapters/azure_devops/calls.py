@@ -79,7 +79,7 @@ class Calls:
         return self._tried(lambda: self._json("GET", project, path, parameters))[0]
 
     def send(self, method: str, project: str, path: str, body: Any, **parameters: str) -> Any:
-        """A plain write, sent once."""
+        """A plain write, sent once; bytes go as they are, all else as JSON."""
         return self._once(lambda: self._json(method, project, path, parameters, body), self._operation())
 
     def _paged(self, ask: Callable[[str | None], tuple[list[T], str | None]]) -> Iterator[list[T]]:
@@ -155,9 +155,12 @@ class Calls:
         return response.json() if response.content else None
 
     def _request(self, method: str, url: str, parameters: Mapping[str, str], body: Any) -> requests.Response:
+        headers = {"X-TFS-FedAuthRedirect": "Suppress", "Accept": "application/json", "User-Agent": "countersign"}
+        if isinstance(body, bytes):
+            headers["Content-Type"] = "application/octet-stream"
         response = self._session.request(
-            method, url, params=dict(parameters), json=body, allow_redirects=False,
-            headers={"X-TFS-FedAuthRedirect": "Suppress", "Accept": "application/json", "User-Agent": "countersign"},
+            method, url, params=dict(parameters), allow_redirects=False, headers=headers,
+            **({"data": body} if isinstance(body, bytes) else {"json": body}),
         )  # fmt: skip
         demand_good(response)
         return response

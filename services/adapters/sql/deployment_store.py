@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, func, or_, select, update
 from services.adapters.sql.governance_tables import deployment, incident, release_snapshot
 from services.domain.promotion import Deployment, Incident
 from services.domain.registry import VersionKey
+from services.domain.releases import RunState
 from services.stores import ReleaseSnapshot
 
 
@@ -94,6 +95,17 @@ class SqlDeploymentStore:
         newest = query.order_by(release_snapshot.c.created.desc(), release_snapshot.c.run_id.desc())
         rows = self._connection.execute(newest.limit(page_size).offset((page - 1) * page_size)).mappings()
         return [ReleaseSnapshot(**row) for row in rows], total
+
+    def releases_numbered(self, run_number: int) -> Sequence[ReleaseSnapshot]:
+        """Releases of this number, in any project."""
+        query = select(release_snapshot).where(release_snapshot.c.run_id == run_number)
+        return [ReleaseSnapshot(**row) for row in self._connection.execute(query).mappings()]
+
+    def unfinished(self, limit: int) -> Sequence[ReleaseSnapshot]:
+        """Releases that were still running when last seen, longest unseen first."""
+        query = select(release_snapshot).where(release_snapshot.c.state != RunState.COMPLETED.value)
+        rows = self._connection.execute(query.order_by(release_snapshot.c.seen).limit(limit)).mappings()
+        return [ReleaseSnapshot(**row) for row in rows]
 
     def releases_of(self, model: str, version: int) -> Sequence[ReleaseSnapshot]:
         """Releases of one version, newest first."""

@@ -150,6 +150,12 @@ class SqlRolloutStore:
             raise NotFoundError(f"There is no rollout {rollout_id}.")
         return self._rollout(row)
 
+    def wake_run(self, run_number: int, now: datetime) -> bool:
+        """Let rollouts that follow a run look at once; False when none does."""
+        mine = (rollout.c.run_id == run_number) & rollout.c.state.in_(_AT_WORK)
+        self._connection.execute(update(rollout).where(mine, rollout.c.not_before > now).values(not_before=now))
+        return self._connection.execute(select(rollout.c.id).where(mine)).first() is not None
+
     def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
         """Rollouts in these states that have started a pipeline run."""
         rows = self._connection.execute(

@@ -1,6 +1,21 @@
 """All tables of the portal's database: import the metadata from here to have every table registered."""
 
-from services.adapters.sql import access_tables, catalogue_tables, governance_tables, ledger_tables, oversight_tables
+from services.adapters.sql import (
+    access_tables,
+    catalogue_tables,
+    governance_tables,
+    hook_tables,
+    ledger_tables,
+    oversight_tables,
+)
 from services.adapters.sql.metadata import metadata
 
-__all__ = ["access_tables", "catalogue_tables", "governance_tables", "ledger_tables", "metadata", "oversight_tables"]
+__all__ = [
+    "access_tables",
+    "catalogue_tables",
+    "governance_tables",
+    "hook_tables",
+    "ledger_tables",
+    "metadata",
+    "oversight_tables",
+]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from services.adapters.sql.access_store import SqlSessionStore, SqlTokenStore
 from services.adapters.sql.catalogue_store import SqlCatalogueStore
 from services.adapters.sql.deployment_store import SqlDeploymentStore
+from services.adapters.sql.hook_store import SqlHookStore
 from services.adapters.sql.ledger import SqlLedgerStore
 from services.adapters.sql.oversight_store import SqlOversightStore
 from services.adapters.sql.request_store import SqlRequestStore
@@ -52,6 +53,7 @@ class SqlUnit:
         self.catalogue = SqlCatalogueStore(connection)
         self.sessions = SqlSessionStore(connection)
         self.tokens = SqlTokenStore(connection)
+        self.hooks = SqlHookStore(connection)
         self.log = SqlLedgerStore(connection)
         self.archive = self.log
         self.ledger = SqlLedgerWriter(connection, signer, clock)

@@ -1,0 +1,46 @@
+"""The part of the composition root for what Azure DevOps tells and asks: hooks, checks, and their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.adapters.azure_devops import build_callbacks
+from services.adapters.oidc.config import Sealer
+from services.adapters.sql.unit_of_work import SqlUnits
+from services.api_azure import AzureInboxes
+from services.azure_watch import AzureWatch
+from services.background import Job
+from services.gate import Gate
+from services.hooks.checks import CheckInbox, CheckWorker
+from services.hooks.inbox import HookInbox, HookWorker
+from services.ports import Clock
+from services.rollout.context import Tools
+from services.settings import Settings
+
+AZURE_LOOK = 15.0
+
+
+@dataclass(frozen=True)
+class AzureParts:
+    """What the API needs, and the jobs of the worker."""
+
+    inboxes: AzureInboxes
+    jobs: tuple[Job, ...]
+
+
+def open_azure(settings: Settings, units: SqlUnits, gate: Gate, tools: Tools, clock: Clock) -> AzureParts:
+    """Everything around Azure DevOps that no page asks for."""
+    safe = Sealer(settings.azure_devops_hook_secret, "azure check")
+    callbacks = build_callbacks(settings) if settings.azure_devops_url else None
+    hooks = HookWorker(units, tools.pipelines, tools.follower, clock)
+    checks = CheckWorker(units, gate, tools.pipelines, callbacks, safe=safe, clock=clock)
+    return AzureParts(
+        inboxes=AzureInboxes(
+            HookInbox(units, clock), CheckInbox(units, callbacks, safe, clock), settings.azure_devops_hook_secret
+        ),
+        jobs=(
+            Job("azure", AZURE_LOOK, AzureWatch(tools.pipelines, units, clock).beat),
+            Job("azure-hooks", settings.worker_interval, hooks.beat),
+            Job("azure-checks", settings.worker_interval, checks.beat),
+        ),
+    )

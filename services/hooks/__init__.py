@@ -1,0 +1,1 @@
+"""What Azure DevOps tells and asks the portal by itself: service hooks, and the *Invoke REST API* check."""
