@@ -16,10 +16,12 @@ import pytest
 
 from services.adapters.witness.file import FileWitness
 from services.domain.people import Actor, Person
+from services.domain.predictions import PredictionQuery
 from services.errors import NotAllowedError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor as LedgerActor
 from services.ledger.entry import LedgerEntry, Subject
+from services.ledger.store import EntryFilter, EntryPage
 from services.ledger_browser import PAGE_SIZE, LedgerDesk
 from services.ledger_check import LedgerChecks, LedgerVerdicts
 from services.ledger_export import LedgerExports
@@ -28,7 +30,8 @@ from services.ledger_words import SENTENCES, words_of
 from services.portal import LedgerQuery
 from tests.simulators.basics import ANA, BEN, DEV, START
 from tests.unit.ledger.build import run_script
-from tests.world import World
+from tests.unit.why.scene import Scene
+from tests.world import MODEL, World
 
 HOUR = timedelta(hours=1)
 
@@ -212,3 +215,16 @@ def test_export__by_somebody_else__is_refused_and_not_recorded(world: World) -> 
     with pytest.raises(NotAllowedError):
         desk(world).export(Actor(Person("x", "X"), frozenset()))
     assert world.actions() == ["promotion:comment:added"]
+
+
+def test_search_by_inputs__values__stand_as_commitments_only_and_can_be_erased(world: World) -> None:
+    scene = Scene(world)
+    wanted = PredictionQuery(MODEL, since=START, until=START + HOUR, inputs={"age": "39"})
+    scene.desk.search(DEV, wanted)
+    with world.units.read() as unit:
+        stored = unit.archive.page(EntryFilter(action_prefix="why:"), EntryPage(limit=1))[0]
+        kept = unit.archive.personal([stored.seq])
+    found = LedgerEntry.parse(stored.body)
+    assert [(value.field, value.value) for value in kept] == [("input age", "39")]
+    kept[0].check(found.personal or {})
+    assert '"39"' not in stored.body

@@ -145,12 +145,14 @@ class SqlLedgerStore:
             yield StoredReceipt(row.size, row.witness, row.receipt, row.at)
 
     def last_receipts(self) -> list[StoredReceipt]:
-        """Each witness's receipt for the largest size."""
-        table = ledger_receipt.c
-        last = select(table.witness, func.max(table.size)).group_by(table.witness)
-        statement = select(ledger_receipt).where(tuple_(table.witness, table.size).in_(last))
-        rows = self._connection.execute(statement.order_by(table.witness))
-        return [StoredReceipt(row.size, row.witness, row.receipt, row.at) for row in rows]
+        """Each witness's receipt for the largest size: one step in the index a witness, however many there are."""
+        table, found = ledger_receipt.c, list[StoredReceipt]()
+        newest = select(ledger_receipt).order_by(table.witness.desc(), table.size.desc()).limit(1)
+        row = self._connection.execute(newest).one_or_none()
+        while row is not None:
+            found.append(StoredReceipt(row.size, row.witness, row.receipt, row.at))
+            row = self._connection.execute(newest.where(table.witness < row.witness)).one_or_none()
+        return found[::-1]
 
     def personal(self, seqs: Collection[int]) -> list[PersonalValue]:
         """Kept personal values."""

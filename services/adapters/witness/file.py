@@ -55,7 +55,14 @@ class FileWitness:
 
     def latest(self, origin: str) -> str | None:
         """The last note of an origin."""
-        notes = self.all(origin)
+        try:
+            with self._path.open("rb") as file:
+                raw, _ = _tail(file)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreachable(error) from error
+        notes = notes_of(raw.decode(), origin) or self.all(origin)
         return notes[-1] if notes else None
 
     def all(self, origin: str) -> Sequence[str]:
