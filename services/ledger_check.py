@@ -70,7 +70,7 @@ def _entries(size: int) -> str:
 
 
 def _witnessed(found: Verification, away: Sequence[str]) -> str:
-    missing = f"{' and '.join(away)} could not be asked" if away else ""
+    missing = f"witness {' and '.join(away)} could not be asked" if away else ""
     if not found.witnesses:
         return missing or "no witness is set"
     tail = found.size - found.witnessed

@@ -94,7 +94,8 @@ def _witness(state: WitnessState) -> str:
     else:
         far = f"has seen entries 1 to {formats.number(state.size)}; {formats.number(state.behind)} not yet"
     problem = f"<br>{as_html(f'{state.problem} {state.hint}'.strip())}" if state.problem else ""
-    mark = badge(state.freshness, _TONES.get(state.freshness, "mute"))
+    is_away = bool(state.problem) and state.freshness != "silent"
+    mark = badge("away", "warn") if is_away else badge(state.freshness, _TONES.get(state.freshness, "mute"))
     return (
         f'<div class="cs-witness">{row([f"<strong>{as_html(state.name)}</strong>", mark, seen])}'
         f"<div>{as_html(far)}{problem}</div></div>"

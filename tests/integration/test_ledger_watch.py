@@ -195,7 +195,7 @@ def test_verdict__with_a_witness_away__is_given_and_says_so(world: World, witnes
     assert found.is_intact
     assert (
         found.sentence
-        == "The only entry stands as written, compared with 1 signed checkpoint; file could not be asked."
+        == "The only entry stands as written, compared with 1 signed checkpoint; witness file could not be asked."
     )
 
 
