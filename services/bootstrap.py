@@ -55,6 +55,7 @@ from services.promotions.emergency import EmergencyDesk
 from services.promotions.findings import FindingDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
+from services.registry_watch import RegistryWatch
 from services.releases import ReleaseDesk
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
@@ -198,6 +199,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
         *azure.jobs,
+        Job("watch", HOUSEKEEPING, RegistryWatch(units, governance, clock=clock, ids=ids).beat),
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]

@@ -1,0 +1,32 @@
+"""The world of use cases with everything that people oversee each other with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.coverage import CoverageDesk
+from services.domain.people import Actor, Person, Role
+from services.promotions.assigning import AssigningDesk
+from services.promotions.emergency import EmergencyDesk
+from services.promotions.findings import FindingDesk
+from services.registry_watch import RegistryWatch
+from tests.simulators.basics import ANA, BEN, CHLOE, DEV
+from tests.world import World
+
+EVE = Actor(Person("eve", "Eve Lund"), frozenset({Role.REVIEWER}))
+OLU = Actor(Person("olu", "Olu Adeyemi"), frozenset({Role.OPERATOR}))
+EVERYBODY = (ANA, BEN, CHLOE, DEV, EVE, OLU)
+
+
+@dataclass
+class OversightWorld(World):
+    """As `World`, with assignments, emergencies, findings, coverage and the watch on the registry."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        people = lambda: EVERYBODY  # noqa: E731 - the directory of this world
+        self.assigning = AssigningDesk(self.units, self.desk, people, clock=self.clock, ids=self.ids)
+        self.emergency = EmergencyDesk(self.units, self.desk, clock=self.clock, ids=self.ids)
+        self.findings = FindingDesk(self.units, people, clock=self.clock, ids=self.ids)
+        self.coverage = CoverageDesk(self.units, self.rules, self.clock)
+        self.watch = RegistryWatch(self.units, self.rules, clock=self.clock, ids=self.ids)
