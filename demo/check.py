@@ -139,7 +139,7 @@ class Walk:
         with self._progress.step("Dev reads and verifies the ledger"):
             page.goto(f"{self._layout.portal_url}/ledger")
             page.get_by_role("button", name=re.compile("verify", re.IGNORECASE)).first.click()
-            self._see(page, re.compile("stand as they were written"))
+            self._see(page, re.compile("entries stand as written"))
             self._picture(page, "ledger")
 
     def _ask_why(self, page: Any) -> None:
