@@ -31,6 +31,13 @@ policies:
       - {{kind: lineage_complete}}
       - {{kind: metric_floor, with: {{metric: auc, at_least: 0.85}}}}
       - {{kind: comparison, with: {{margin: 0.002}}}}
+      - {{kind: slice_floor, with: {{at_least: 0.85, columns: [sex]}}}}
+      - {{kind: signature, with: {{change: compatible}}}}
+      - {{kind: calibration, with: {{max_ece: 0.05}}, enforcement: warn}}
+      - {{kind: drift, with: {{max_psi: 0.25, warn_psi: 0.1}}, enforcement: warn}}
+      - {{kind: fairness_bound, with: {{column: sex, rate: true positive rate, max_widening: 0.05}}, enforcement: warn}}
+      - {{kind: dependencies, enforcement: warn}}
+      - {{kind: safe_format, enforcement: warn}}
       - {{kind: model_card, enforcement: warn}}
   - models: "*"
     environment: {environment}

@@ -37,7 +37,7 @@ from services.bootstrap_ledger import (
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
-from services.comparisons import ComparisonDesk, compare_files
+from services.comparisons import ComparisonDesk, compare_files, drift_files
 from services.coverage import CoverageDesk
 from services.domain.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
@@ -55,6 +55,7 @@ from services.promotions.emergency import EmergencyDesk
 from services.promotions.findings import FindingDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
+from services.promotions.verifying import EvidenceVerifier
 from services.registry_watch import RegistryWatch
 from services.releases import ReleaseDesk
 from services.rollout.context import Tools
@@ -152,8 +153,12 @@ def build_portal(settings: Settings) -> OpenedPortal:
     demand_witnesses(governance, settings, adapters.witnesses)
     units, registry = adapters.units, adapters.registry
     runner = open_runner(settings, adapters.sync_registry)
-    held_out = HeldOutPredictions(registry, settings.data_dir / "predictions", clock)
-    sealer = Sealer(MaterialReader(registry, held_out), governance, compare_files)
+    held_out = open_held_out(settings, registry, runner)
+    reader = MaterialReader(registry, held_out)
+    links = Links(settings.mlflow_public_url or settings.mlflow_url)
+    sealer = Sealer(
+        reader, governance, compare_files, drift=drift_files, addresses=partial(_addresses, MlflowLinks(links))
+    )
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
     browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
     predictions = build_inference_log(settings)
@@ -270,6 +275,29 @@ def open_pipelines(settings: Settings) -> ReleasePipelines | None:
     from services.adapters.azure_devops import build_from_settings
 
     return build_from_settings(settings)
+
+
+def open_held_out(settings: Settings, registry: RegistryReader, runner: ModelRunner) -> HeldOutPredictions:
+    """Held-out predictions from artifacts of runs, or scored by the runner."""
+    return HeldOutPredictions(
+        registry,
+        settings.data_dir / "predictions",
+        SystemClock(),
+        runner=runner,
+        evaluation=settings.evaluation_path,
+    )
+
+
+def open_verifier(settings: Settings) -> EvidenceVerifier:
+    """What `countersign evidence verify` works with."""
+    adapters = open_adapters(settings)
+    held_out = open_held_out(settings, adapters.registry, open_runner(settings, adapters.sync_registry))
+    return EvidenceVerifier(adapters.units, held_out, compare=compare_files, drift=drift_files)
+
+
+def _addresses(links: MlflowLinks, version: ModelVersion, run: Run | None) -> Mapping[str, str]:
+    found = links.of_version(version, run)
+    return {"version": found["Version in MLflow"], "run": found.get("Run in MLflow", "")}
 
 
 def open_runner(settings: Settings, registry: RegistryReader) -> ModelRunner:

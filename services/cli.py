@@ -64,7 +64,15 @@ def _add(
 def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from services.evidence import command
 
-    command.add_parser(commands).set_defaults(run=command.run)
+    command.add_parser(commands, verify=_verify_evidence)
+
+
+def _verify_evidence(args: argparse.Namespace) -> int:
+    from services.bootstrap import open_verifier
+    from services.promotions.command import verify
+    from services.settings import load_settings
+
+    return verify(args, open_verifier(load_settings()))
 
 
 def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -3,47 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 from services.domain.catalogue import VersionRow
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.held_out import HeldOutPredictions, PredictionsFile
-from services.portal import CellRow, Curve, VersionComparison, VersionCurves
+from services.portal import CellRow, Curve, ScoreShares, VersionComparison, VersionCurves
+from services.runner.process import Progress
 from services.stores import Units
 
 FEWEST, MOST = 2, 8
-OPTION_NAMES = ("metric", "slice_margin", "resamples", "seed", "bar", "accept_not_worse")
+OPTION_NAMES = (
+    "metric", "slice_margin", "resamples", "seed", "bar", "accept_not_worse", "fairness", "stratified",
+    "replay_reference",
+)  # fmt: skip
+TABLE_NAMES = ("margin", "task", "slices", "group", "baseline", "positive")
 IGNORED_TAGS = ("mlflow.", "countersign.")
 
 
 def compare_files(
-    candidate: PredictionsFile, current: PredictionsFile, settings: Mapping[str, Any]
+    candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     """The paired comparison of two tables as plain JSON. Raises InvalidInputError."""
     return compare_tables(candidate, current, settings).to_json()  # type: ignore[no-any-return]  # late import
 
 
-def compare_tables(candidate: PredictionsFile, current: PredictionsFile, settings: Mapping[str, Any]) -> Any:
-    """As `compare_files`, as a `services.evidence.comparison.Comparison`."""
-    from services.evidence.comparison import Options, compare
-    from services.evidence.inputs import Columns, Task, predictions_from_table
-    from services.evidence.tables import read_table
+def compare_tables(candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]) -> Any:
+    """As `compare_files`, as a `services.evidence.comparison.Comparison`.
 
-    unknown = set(settings) - {*OPTION_NAMES, "margin", "task", "slices"}
+    Without a current version the candidate is compared with the threshold `baseline`, or with a constant.
+    """
+    from services.evidence.baseline import first_version
+    from services.evidence.comparison import Options, compare
+    from services.evidence.inputs import Task
+
+    unknown = set(settings) - {*OPTION_NAMES, *TABLE_NAMES}
     if unknown:
         raise InvalidInputError(
             f"The comparison knows no setting {', '.join(sorted(unknown))}.",
-            hint=f"Possible: margin, task, slices, {', '.join(OPTION_NAMES)}.",
+            hint=f"Possible: {', '.join((*TABLE_NAMES, *OPTION_NAMES))}.",
         )
-    task = str(settings.get("task", "binary"))
-    chosen = {name: settings[name] for name in OPTION_NAMES if name in settings}
-    slices = tuple(settings["slices"]) if settings.get("slices") else None
-    sides = [
-        predictions_from_table(read_table(file.path, name=name, key="row_id"), Columns(slices=slices), task=Task(task))
-        for name, file in (("candidate", candidate), ("current", current))
-    ]
-    return compare(*sides, task=task, margin=settings.get("margin"), options=Options(slices=slices, **chosen))
+    task = Task(str(settings.get("task", "binary")))
+    chosen = {name: _setting(settings[name]) for name in OPTION_NAMES if name in settings}
+    margin = settings.get("margin")
+    options = Options(slices=_setting(settings.get("slices") or None), margin=margin or 0.0, **chosen)
+    common: dict[str, Any] = {"task": task, "options": options, "positive": settings.get("positive")}
+    first = predictions_of(candidate, "candidate", settings)
+    if current is None:
+        return first_version(first, threshold=settings.get("baseline"), **common)
+    return compare(first, predictions_of(current, "current", settings), **common)
+
+
+def _setting(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]) -> Any:
+    """`services.evidence.inputs.Predictions` of a table, read as the comparison's settings say."""
+    from services.evidence.inputs import Columns, Task, predictions_from_table
+    from services.evidence.tables import mlflow_table, read_table
+
+    table = mlflow_table(read_table(file.path, name=name, key="row_id"))
+    columns = Columns(slices=_setting(settings.get("slices") or None), group=settings.get("group"))
+    return predictions_from_table(table, columns, task=Task(str(settings.get("task", "binary"))))
+
+
+def drift_files(reference: PredictionsFile, now: PredictionsFile) -> list[Mapping[str, Any]]:
+    """Drift of a table against a reference, a JSON object a column. Raises InvalidInputError."""
+    from services.evidence.drift import drift_lines
+    from services.evidence.tables import read_table
+
+    sides = [read_table(file.path, name=name) for name, file in (("reference", reference), ("training", now))]
+    return [asdict(line) for line in drift_lines(*sides, skip=frozenset({"row_id"}))]
 
 
 def warm_up() -> None:
@@ -62,13 +96,13 @@ class ComparisonDesk:
         self._units = units
         self._held_out = held_out
 
-    def compare(self, keys: Sequence[VersionKey]) -> VersionComparison:
-        """Two to eight versions; the first is the baseline."""
+    def compare(self, keys: Sequence[VersionKey], *, progress: Progress | None = None) -> VersionComparison:
+        """Two to eight versions; the first is the baseline. `progress` hears of a version that is being scored."""
         wanted = list(dict.fromkeys(keys))
         if not FEWEST <= len(wanted) <= MOST:
             raise InvalidInputError(f"Choose {FEWEST} to {MOST} different versions.", hint="Select them on Models.")
         rows, runs, tags = self._read(wanted)
-        files, problems = self._files(wanted, runs)
+        files, problems = self._files(wanted, runs, progress)
         evidence, more = _evidence(wanted, files)
         return VersionComparison(
             details=tuple(rows),
@@ -79,6 +113,8 @@ class ComparisonDesk:
             curves=tuple(_curves(key, wanted[0], evidence, problems) for key in wanted),
             evidence=evidence,
             problems=tuple([f"{key}: {problem}" for key, problem in problems.items()] + more),
+            drift=self._drift(wanted, runs),
+            notes=tuple(f"{key}: {file.note}" for key, file in files.items() if file.note),
         )
 
     def _read(self, keys: list[VersionKey]) -> tuple[list[VersionRow], list[Run | None], list[Mapping[str, str]]]:
@@ -97,17 +133,29 @@ class ComparisonDesk:
                 tags.append(version.tags)
         return rows, runs, tags
 
+    def _drift(self, keys: list[VersionKey], runs: list[Run | None]) -> dict[VersionKey, tuple[Mapping[str, Any], ...]]:
+        """Training data of each version against the baseline's, for those that kept a sample."""
+        samples = {}
+        for key, run in zip(keys, runs, strict=True):
+            with suppress(PortalError):
+                if run is not None:
+                    samples[key] = self._held_out.training_sample(run.run_id)
+        found = {}
+        for key in keys[1:]:
+            with suppress(PortalError):
+                if key in samples and keys[0] in samples:
+                    found[key] = tuple(drift_files(samples[keys[0]], samples[key]))
+        return found
+
     def _files(
-        self, keys: list[VersionKey], runs: list[Run | None]
+        self, keys: list[VersionKey], runs: list[Run | None], progress: Progress | None
     ) -> tuple[dict[VersionKey, PredictionsFile], dict[VersionKey, str]]:
         files: dict[VersionKey, PredictionsFile] = {}
         problems: dict[VersionKey, str] = {}
         for key, run in zip(keys, runs, strict=True):
-            if run is None:
-                problems[key] = "The version has no run, so no held-out predictions."
-                continue
             try:
-                files[key] = self._held_out.fetch(run.run_id, fresh=False)
+                run_id = run.run_id if run else ""
+                files[key] = self._held_out.of_version(key, run_id, fresh=False, progress=progress)
             except PortalError as error:
                 problems[key] = error.sentence()
         return files, problems
@@ -156,7 +204,14 @@ def _curves(
         roc=_curve(curves.get("roc", {}).get(side), "false_positive_rate", "true_positive_rate"),
         precision_recall=_curve(curves.get("precision_recall", {}).get(side), "recall", "precision"),
         calibration=_reliability(found.calibration, side),
+        scores=_scores(curves.get("scores", {}).get(side)),
     )
+
+
+def _scores(found: Mapping[str, Any] | None) -> ScoreShares | None:
+    if not found:
+        return None
+    return ScoreShares(tuple(found["edges"]), tuple(found["positive"]), tuple(found["negative"]))
 
 
 def _curve(points: Mapping[str, Any] | None, x: str, y: str) -> Curve | None:

@@ -6,7 +6,7 @@ Every command takes the actor and checks what the actor may do; a page never dec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -69,6 +69,15 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class ScoreShares:
+    """How many rows got which score, by what really happened: `edges` has one entry more than the counts."""
+
+    edges: tuple[float, ...]
+    positive: tuple[int, ...]
+    negative: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class VersionCurves:
     """Curves of one version on the held-out rows; `problem` says why there are none."""
 
@@ -76,6 +85,7 @@ class VersionCurves:
     roc: Curve | None = None
     precision_recall: Curve | None = None
     calibration: Curve | None = None
+    scores: ScoreShares | None = None
     problem: str = ""
 
 
@@ -101,12 +111,18 @@ class VersionComparison:
     evidence: Mapping[VersionKey, Any] = field(default_factory=dict)
     """Paired comparison with the baseline, by candidate (`services.evidence.comparison.Comparison`)."""
     problems: tuple[str, ...] = ()
+    drift: Mapping[VersionKey, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    """Drift of the training data against the baseline's (`services.evidence.drift.DriftLine` as JSON)."""
+    notes: tuple[str, ...] = ()
+    """How predictions came to be that no run kept."""
 
 
 class Comparisons(Protocol):
     """Compares versions; predictions are fetched with a time limit and kept by digest."""
 
-    def compare(self, keys: Sequence[VersionKey]) -> VersionComparison:
+    def compare(
+        self, keys: Sequence[VersionKey], *, progress: Callable[[int, int, str], None] | None = None
+    ) -> VersionComparison:
         """Two to eight versions. Raises InvalidInputError."""
 
 

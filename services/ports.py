@@ -81,6 +81,9 @@ class RegistryReader(Protocol):
     def read_model_file(self, key: VersionKey, path: str, *, limit: int) -> bytes:
         """One file of the version's model, such as MLmodel or requirements.txt."""
 
+    def model_files(self, key: VersionKey) -> Sequence[Artifact]:
+        """All files of the version's model, by path, without reading them."""
+
     def artifact_digest(self, key: VersionKey) -> str:
         """``sha256:…`` over the version's model files (path and content of each, sorted by path)."""
 

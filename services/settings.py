@@ -94,6 +94,9 @@ class Settings(BaseSettings):
         2000, gt=0, description="Megabytes of the log that one look-up may read; more is refused"
     )
 
+    evaluation_path: Path | None = Field(
+        None, description="Folder with evaluation data, MODEL.parquet each, to score versions that kept no predictions"
+    )
     runner_seconds: Seconds = Field(
         120, description="Seconds that a model may run in its own process, loading included"
     )

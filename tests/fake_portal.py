@@ -139,7 +139,8 @@ class FakeComparisons:
     def __init__(self, catalogue: FakeCatalogue) -> None:
         self.catalogue = catalogue
 
-    def compare(self, keys: Sequence[VersionKey]) -> VersionComparison:
+    def compare(self, keys: Sequence[VersionKey], *, progress: object = None) -> VersionComparison:
+        del progress
         if not 2 <= len(keys) <= 8:
             raise InvalidInputError("Choose two to eight versions.", hint="Pick them above.")
         details = [self.catalogue.detail(key) for key in keys]

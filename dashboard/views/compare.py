@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard import wiring
@@ -27,18 +29,33 @@ def main() -> None:
         empty("Choose two to eight versions.", "The first one chosen is the baseline; the others are compared with it.")
         return
     with st.skeleton(height=400):
-        compared = wiring.portal().comparisons.compare([VersionKey(model, number) for number in chosen])
+        keys = [VersionKey(model, number) for number in chosen]
+        compared = wiring.portal().comparisons.compare(keys, progress=_scoring())
     if compared.problems:
         st.warning("**Some things could not be compared.**", icon=":material/help:")
         show(bullets(compared.problems))
+    for note in compared.notes:
+        st.caption(as_text(note))
     parts.show_verdicts(compared)
     parts.show_versions(compared)
     st.subheader("Curves")
     parts.show_curves(compared)
+    st.subheader("Drift of the training data")
+    parts.show_drift(compared)
     st.subheader("Over the versions")
     _metric(model, chosen, compared.details[0].metric_name)
     st.subheader("Differences")
     parts.show_differences(compared)
+
+
+def _scoring() -> Callable[[int, int, str], None]:
+    """Tells how far the scoring of a version is; nothing shows where the predictions are at hand."""
+    place = st.empty()
+
+    def tell(done: int, total: int, what: str) -> None:
+        place.progress(min(1.0, done / max(1, total)), f"A version is being scored: {what}, {done:,} of {total:,}")
+
+    return tell
 
 
 def _choice() -> tuple[str, list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.widgets import evidence, evidence_tables, formats, links, lists, plots, tables
+from dashboard.widgets import drift, evidence, evidence_tables, formats, links, lists, plots, tables
 from dashboard.widgets.markup import alias_badges, empty, live_badges, show, soft, stage_badge, table
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.catalogue import VersionRow
@@ -55,13 +55,22 @@ def _version_cells(row: VersionRow, *, is_baseline: bool) -> tuple[str, ...]:
 
 
 def show_curves(compared: VersionComparison) -> None:
-    """ROC, precision and recall, calibration; and why a version has none."""
+    """ROC, precision and recall, calibration, scores; and why a version has none."""
     missing = [f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem]
     for line in missing:
         st.caption(as_text(line))
-    for tab, kind in zip(st.tabs(list(plots.TITLES.values())), plots.TITLES, strict=True):
-        with tab:
-            plots.show_curves(compared.curves, kind)
+    plots.show_all(compared.curves)
+
+
+def show_drift(compared: VersionComparison) -> None:
+    """How far each candidate's training data moved from the baseline's."""
+    baseline = compared.details[0].key
+    if not compared.drift:
+        st.caption("No version but the baseline, or not the baseline, kept a sample of its training data.")
+        return
+    for key, lines in compared.drift.items():
+        st.markdown(f"**v{key.version} against v{baseline.version}**")
+        drift.show_lines(lines, key=f"compare-{key.version}")
 
 
 def show_differences(compared: VersionComparison) -> None:

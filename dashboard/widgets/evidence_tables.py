@@ -12,7 +12,7 @@ from dashboard.widgets.evidence import Document, figure, interval, listed
 from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, sentence, shorten, words
 from services.domain.registry import VersionKey
-from services.portal import Curve, VersionCurves
+from services.portal import Curve, ScoreShares, VersionCurves
 
 FIRST = 6
 """Slices shown at once; the rest is one press away."""
@@ -140,11 +140,8 @@ def show_curves(document: Document, candidate: VersionKey, current: VersionKey |
     """The curves as they were sealed."""
     sides = [(key, side) for key, side in ((current, "current"), (candidate, "candidate")) if key is not None]
     curves = [_curves(document, key, side) for key, side in sides]
-    if not any(c.roc or c.precision_recall or c.calibration for c in curves):
-        return
-    for tab, kind in zip(st.tabs(list(plots.TITLES.values())), plots.TITLES, strict=True):
-        with tab:
-            plots.show_curves(curves, kind)
+    if any(c.roc or c.precision_recall or c.calibration for c in curves):
+        plots.show_all(curves)
 
 
 def _curves(document: Document, key: VersionKey, side: str) -> VersionCurves:
@@ -155,7 +152,16 @@ def _curves(document: Document, key: VersionKey, side: str) -> VersionCurves:
         roc=_curve(document, "roc", side),
         precision_recall=_curve(document, "precision_recall", side),
         calibration=Curve(tuple(b["mean_score"] for b in bins), tuple(b["observed"] for b in bins)) if bins else None,
+        scores=_scores(document, side),
     )
+
+
+def _scores(document: Document, side: str) -> ScoreShares | None:
+    curves = document.get("curves")
+    found = curves.get("scores", {}).get(side) if isinstance(curves, Mapping) else None
+    if not isinstance(found, Mapping):
+        return None
+    return ScoreShares(tuple(found["edges"]), tuple(found["positive"]), tuple(found["negative"]))
 
 
 def _curve(document: Document, kind: str, side: str) -> Curve | None:

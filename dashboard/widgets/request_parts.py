@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.widgets import card, evidence_tables, formats
+from dashboard.widgets import card, drift, evidence_tables, formats
 from dashboard.widgets.markup import (
     badge,
     bullets,
@@ -63,15 +63,25 @@ def show_evidence(detail: RequestDetail) -> None:
     document = detail.evidence.get("comparison")
     current = detail.plan.current_version
     if document:
-        against = f"v{current}, which is live" if current else "what is live"
+        against = f"v{current}, which is live" if current else "a baseline, as nothing is live yet"
         evidence_tables.show_all(document, against=against, key="sealed")
         now = VersionKey(detail.plan.model, current) if current else None
         evidence_tables.show_curves(document, detail.request.key, now)
+        _show_drift(detail)
+        show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
+        st.code(f"countersign evidence verify {detail.request.id}", language="bash")
     elif current is None:
         empty("This is the first version for this environment.", "There is nothing live to compare it with.")
     else:
         problem = str(detail.evidence.get("comparison_problem") or "The evidence holds no comparison.")
         empty(f"It could not be compared with v{current}, which is live.", problem)
+
+
+def _show_drift(detail: RequestDetail) -> None:
+    lines = detail.evidence.get("drift")
+    if lines:
+        st.markdown("**Drift of the training data**")
+        drift.show_lines(lines, key="sealed")
 
 
 def show_failed_tests(sealed: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from demo.world.checks import SUITES, junit, run_suite
 from demo.world.training import Recipe, Trained, held_out_table
 
 MODEL = "census-income"
+SAMPLE_ROWS = 4000
 KNOWN_RECORDS = 20
 EXAMPLE_ROWS = 5
 SCHEMA_ROWS = 100
@@ -122,14 +123,21 @@ def _run_tags(recipe: Recipe, commit: str) -> dict[str, str]:
 def _log_papers(mlflow: Any, trained: Trained, data: Adult) -> None:
     with TemporaryDirectory() as folder:
         root = Path(folder)
-        for name in ("tests", "evaluation"):
+        for name in ("tests", "evaluation", "training"):
             (root / name).mkdir()
         for path, checks in SUITES.items():
             (root / path).write_bytes(junit(Path(path).stem, run_suite(checks, trained, data)))
         (root / "model_card.md").write_text(model_card(trained, data), encoding="utf-8")
         (root / "evaluation" / "known_records.json").write_text(json.dumps(known_records(trained, data)))
         held_out_table(trained, data).to_parquet(root / "evaluation" / "predictions.parquet", compression="zstd")
+        training_sample(trained).to_parquet(root / "training" / "sample.parquet", compression="zstd")
         mlflow.log_artifacts(folder)
+
+
+def training_sample(trained: Trained) -> pd.DataFrame:
+    """Some thousand rows of what the version learnt from, by the portal's convention: for drift, and for Why."""
+    rows = trained.train.features.assign(label=trained.train.label)
+    return rows.sample(min(SAMPLE_ROWS, len(rows)), random_state=0)
 
 
 def known_records(trained: Trained, data: Adult) -> dict[str, Any]:

@@ -98,6 +98,27 @@ def table_from_frame(frame: pd.DataFrame, *, name: str) -> Table:
     return Table(name, _columns_of(frame), len(frame))
 
 
+_LABELS = ("target", "targets", "ground_truth", "expected_response")
+_DECISIONS = ("outputs", "predictions", "output")
+
+
+def mlflow_table(table: Table) -> Table:
+    """MLflow's evaluation table in this engine's words: the row's number is its id; other tables stay as they are.
+
+    Both versions must then have been evaluated on the same rows in the same order; labels that differ are found.
+    """
+    columns = dict(table.columns)
+    if "row_id" in columns or not {"prediction", "score", *_DECISIONS} & columns.keys():
+        return table
+    for wanted, names in (("label", _LABELS), ("prediction", _DECISIONS)):
+        found = next((name for name in names if name in columns), None)
+        if wanted not in columns and found is not None:
+            columns[wanted] = columns.pop(found)
+    if "label" not in columns or table.rate < 1:
+        return table
+    return replace(table, columns={"row_id": np.arange(table.rows), **columns})
+
+
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__

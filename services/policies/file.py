@@ -19,10 +19,19 @@ from services.ledger.retention import FLOOR
 
 CheckKind = Literal[
     "artifact_digest",
+    "calibration",
     "comparison",
+    "custom",
+    "dependencies",
+    "documentation",
+    "drift",
+    "fairness_bound",
     "lineage_complete",
     "metric_floor",
     "model_card",
+    "safe_format",
+    "signature",
+    "slice_floor",
     "tests_passed",
 ]
 Stage = Literal["Staging", "Production"]
@@ -104,6 +113,18 @@ class EnvironmentFile(_Strict):
         return self
 
 
+_NEEDED = {
+    "calibration": ("max_ece", "max_rise"),
+    "custom": ("name",),
+    "documentation": ("description", "card", "tags"),
+    "drift": ("max_psi",),
+    "fairness_bound": ("max_difference", "min_ratio", "max_widening"),
+    "signature": ("change",),
+    "slice_floor": ("at_least",),
+}
+"""Settings without which a check could only ever be unknown: one of them must be there."""
+
+
 class CheckFile(_Strict):
     """One check: block stops the approval, warn only tells, off leaves it out. Unknown counts as failed."""
 
@@ -114,16 +135,20 @@ class CheckFile(_Strict):
     @model_validator(mode="after")
     def _is_complete(self) -> CheckFile:
         if self.kind == "metric_floor":
-            floor = self.settings.get("at_least")
-            is_number = isinstance(floor, int | float) and not isinstance(floor, bool)
-            if not self.settings.get("metric") or not is_number:
-                raise ValueError("metric_floor needs with: {metric: NAME, at_least: NUMBER}")
+            bounds = [self.settings[name] for name in ("at_least", "at_most") if name in self.settings]
+            are_numbers = all(isinstance(b, int | float) and not isinstance(b, bool) for b in bounds)
+            if not self.settings.get("metric") or not bounds or not are_numbers:
+                raise ValueError("metric_floor needs with: {metric: NAME, at_least: NUMBER} (or at_most)")
+        needed = _NEEDED.get(self.kind)
+        if needed and not any(name in self.settings for name in needed):
+            raise ValueError(f"{self.kind} needs with: {' or '.join(needed)}")
         return self
 
     @property
     def key(self) -> tuple[str, str]:
         """What a policy overrides in its tier: the kind, and for floors the metric."""
-        return self.kind, str(self.settings.get("metric", "")) if self.kind == "metric_floor" else ""
+        told_apart_by = {"metric_floor": "metric", "custom": "name", "fairness_bound": "column"}.get(self.kind, "")
+        return self.kind, str(self.settings.get(told_apart_by, ""))
 
 
 class SlotFile(_Strict):

@@ -23,6 +23,7 @@ from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Ru
 from services.domain.requests import Decision, DecisionKind, RequestState
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
+from services.promotions.model_facts import facts_of_json
 from services.promotions.views import plan_of
 from services.stores import RequestFilter, Unit, Units
 
@@ -123,7 +124,12 @@ def _checks(
     policy: PromotionPolicy, plan: Plan, evidence: Mapping[str, Any], frozen: Mapping[str, Any], at: datetime
 ) -> tuple[tuple[Check, ...], list[str]]:
     compared = Compared(
-        evidence["comparison"], plan.current_version is None, str(evidence.get("comparison_problem", ""))
+        evidence["comparison"],
+        plan.current_version is None,
+        str(evidence.get("comparison_problem", "")),
+        drift=None if evidence.get("drift") is None else tuple(evidence["drift"]),
+        drift_problem=str(evidence.get("drift_problem", "")),
+        model=facts_of_json(evidence.get("model")),
     )
     notes = []
     if compared.result is not None and _comparing(policy.checks) != _comparing(frozen["checks"]):

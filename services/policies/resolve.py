@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 from services.domain.calendar import Calendar, Freeze, Window
@@ -93,8 +94,15 @@ def _weaker_checks(policy: PolicyFile, tier: TierFile) -> Iterator[Complaint]:
             continue
         if _STRENGTH[check.enforcement] < _STRENGTH[theirs.enforcement]:
             yield ("checks", number), f"{check.kind} is weaker than in the tier ({theirs.enforcement.value})"
-        if check.kind == "metric_floor" and check.settings["at_least"] < theirs.settings["at_least"]:
-            yield ("checks", number), f"the floor is below the tier's {theirs.settings['at_least']:g}"
+        if check.kind == "metric_floor":
+            yield from _weaker_bounds(check.settings, theirs.settings, number)
+
+
+def _weaker_bounds(own: Mapping[str, Any], theirs: Mapping[str, Any], number: int) -> Iterator[Complaint]:
+    if "at_least" in theirs and own.get("at_least", -inf) < theirs["at_least"]:
+        yield ("checks", number), f"the floor is below the tier's {theirs['at_least']:g}"
+    if "at_most" in theirs and own.get("at_most", inf) > theirs["at_most"]:
+        yield ("checks", number), f"the roof is above the tier's {theirs['at_most']:g}"
 
 
 def _counts(slots: Sequence[SlotFile]) -> dict[str, int]:

@@ -6,7 +6,7 @@ All network work happens here, before any transaction is opened.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services import reports
@@ -58,7 +58,7 @@ class MaterialReader:
             raise ConflictError(f"{key} is {version.status}, not READY.", hint="Wait until MLflow has registered it.")
         run = self.registry.runs([version.run_id]).get(version.run_id) if version.run_id else None
         digest, digest_problem = self._digest(key)
-        predictions, predictions_problem = self.predictions(run)
+        predictions, predictions_problem = self.predictions(key, run)
         return Material(
             version=version,
             run=run,
@@ -71,16 +71,15 @@ class MaterialReader:
             predictions_problem=predictions_problem,
         )
 
-    def predictions(self, run: Run | None) -> tuple[PredictionsFile | None, str]:
-        """The held-out predictions of a run, or why there are none."""
+    def predictions(self, key: VersionKey, run: Run | None) -> tuple[PredictionsFile | None, str]:
+        """The held-out predictions of a version, or why there are none."""
+        return _found(lambda: self.held_out.of_version(key, run.run_id if run else "", fresh=True))
+
+    def training_sample(self, run: Run | None) -> tuple[PredictionsFile | None, str]:
+        """The sample of the training data that the run kept, or why there is none."""
         if run is None:
-            return None, "The version has no run, so no held-out predictions."
-        try:
-            return self.held_out.fetch(run.run_id, fresh=True), ""
-        except UpstreamError:
-            raise
-        except PortalError as error:
-            return None, error.sentence()
+            return None, "The version has no run, so no sample of its training data."
+        return _found(lambda: self.held_out.training_sample(run.run_id))
 
     def _digest(self, key: VersionKey) -> tuple[str | None, str]:
         try:
@@ -103,6 +102,15 @@ class MaterialReader:
             return self.registry.read_artifact(run.run_id, CARD, limit=CARD_LIMIT).decode("utf-8", "replace")
         except NotFoundError:
             return None
+
+
+def _found(fetch: Callable[[], PredictionsFile]) -> tuple[PredictionsFile | None, str]:
+    try:
+        return fetch(), ""
+    except UpstreamError:
+        raise
+    except PortalError as error:
+        return None, error.sentence()
 
 
 def build_plan(material: Material, environment: Environment, *, policy_digest: str, evidence_digest: str) -> Plan:

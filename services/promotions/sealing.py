@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from services import policy as policies
 from services.catalogue.derive import algorithm_of
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.plan import Plan
 from services.domain.policy import Environment, Governance, PromotionPolicy
-from services.domain.registry import VersionKey
+from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import PortalError, RefusedError, UpstreamError
 from services.held_out import PredictionsFile
 from services.ledger.canonical import canonical_text, digest
 from services.promotions.checks import Compared, evaluate
+from services.promotions.checks.facts import COMPARE
 from services.promotions.material import Material, MaterialReader, build_plan, finite_metrics
+from services.promotions.model_facts import read_model_facts
 
 
 class Comparer(Protocol):
     """The evidence engine, as sealing needs it: two tables in, `Comparison.to_json()` out."""
 
     def __call__(
-        self, candidate: PredictionsFile, current: PredictionsFile, settings: Mapping[str, Any]
+        self, candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """Compare the held-out predictions of two versions."""
+        """Compare the held-out predictions of two versions; without a current one, with a baseline."""
+
+
+class Drifter(Protocol):
+    """Drift between two tables, a JSON object a column."""
+
+    def __call__(self, reference: PredictionsFile, now: PredictionsFile) -> list[Mapping[str, Any]]:
+        """Columns that both have, largest effect first."""
+
+
+Addresses = Callable[[ModelVersion, Run | None], Mapping[str, str]]
+"""Where people find a version (`version`) and its run (`run`)."""
+
+
+def no_addresses(_version: ModelVersion, _run: Run | None) -> Mapping[str, str]:
+    """For places without links."""
+    return {}
+
+
+MODEL_KINDS = {"signature", "dependencies", "safe_format", "custom"}
+DRIFT_KINDS = {"drift", "custom"}
 
 
 @dataclass(frozen=True)
@@ -57,10 +80,20 @@ class Sealed:
 class Sealer:
     """Seals requests and looks whether a seal still holds."""
 
-    def __init__(self, reader: MaterialReader, governance: Governance, compare: Comparer) -> None:
+    def __init__(
+        self,
+        reader: MaterialReader,
+        governance: Governance,
+        compare: Comparer,
+        *,
+        drift: Drifter | None = None,
+        addresses: Addresses = no_addresses,
+    ) -> None:
         self._reader = reader
         self.governance = governance
         self._compare = compare
+        self._drift = drift
+        self._addresses = addresses
 
     def rules(self, model: str, environment: str) -> tuple[PromotionPolicy, Environment]:
         """The policy and environment in force. Raises RefusedError when there is none."""
@@ -77,7 +110,8 @@ class Sealer:
         policy, environment = self.rules(key.model, environment_name)
         material = self._reader.read(key, environment)
         compared = self._comparison(key, material, policy)
-        checks = evaluate(policy, material, compared)
+        compared = self._measured(key, material, compared, policy)
+        checks = self._linked(evaluate(policy, material, compared), material)
         policy_document = Document.of("policy", policies.frozen_form(policy, environment))
         evidence = _evidence(material, compared, checks, policies.in_words(policy, environment))
         evidence_document = Document.of("evidence", evidence)
@@ -99,26 +133,76 @@ class Sealer:
         )
 
     def _comparison(self, key: VersionKey, material: Material, policy: PromotionPolicy) -> Compared:
-        settings = next((rule.settings for rule in policy.checks if rule.kind == "comparison"), {})
+        settings = comparison_settings(policy)
         current = material.current_version
-        if current is None:
-            return Compared(None, is_first=True)
+        is_first = current is None
         if material.predictions is None:
-            return Compared(None, problem=material.predictions_problem)
+            return Compared(None, is_first, material.predictions_problem)
         try:
-            theirs, problem = self._current_predictions(VersionKey(key.model, current))
-            if theirs is None:
+            theirs, problem = (None, "") if current is None else self._of_current(VersionKey(key.model, current))
+            if theirs is None and not is_first:
                 return Compared(None, problem=f"v{current}, which is live: {problem}")
-            return Compared(self._compare(material.predictions, theirs, settings))
+            inputs = {"candidate": _input(material.predictions), "current": _input(theirs) if theirs else None}
+            return Compared(self._compare(material.predictions, theirs, settings), is_first, inputs=inputs)
         except UpstreamError:
             raise
         except PortalError as error:
-            return Compared(None, problem=error.sentence())
+            return Compared(None, is_first, error.sentence())
 
-    def _current_predictions(self, key: VersionKey) -> tuple[PredictionsFile | None, str]:
+    def _of_current(self, key: VersionKey) -> tuple[PredictionsFile | None, str]:
+        return self._reader.predictions(key, self._run_of(key))
+
+    def _run_of(self, key: VersionKey) -> Run | None:
         version = self._reader.registry.version(key)
-        run = self._reader.registry.runs([version.run_id]).get(version.run_id) if version.run_id else None
-        return self._reader.predictions(run)
+        return self._reader.registry.runs([version.run_id]).get(version.run_id) if version.run_id else None
+
+    def _measured(self, key: VersionKey, material: Material, compared: Compared, policy: PromotionPolicy) -> Compared:
+        """Add what the policy's checks ask for beyond the comparison."""
+        kinds = {rule.kind for rule in policy.checks if rule.enforcement is not Enforcement.OFF}
+        current = None if material.current_version is None else VersionKey(key.model, material.current_version)
+        if kinds & MODEL_KINDS:
+            compared = replace(compared, model=read_model_facts(self._reader.registry, key, current))
+        if kinds & DRIFT_KINDS or self._drift is not None:
+            compared = self._with_drift(material, current, compared)
+        return compared
+
+    def _with_drift(self, material: Material, current: VersionKey | None, compared: Compared) -> Compared:
+        if self._drift is None or current is None:
+            return replace(compared, drift_problem="Nothing is live yet, so there is no reference.")
+        now, problem = self._reader.training_sample(material.run)
+        before, theirs = self._reader.training_sample(self._run_of(current))
+        if now is None or before is None:
+            return replace(compared, drift_problem=problem or f"v{current.version}, which is live: {theirs}")
+        try:
+            lines = tuple(self._drift(before, now))
+        except UpstreamError:
+            raise
+        except PortalError as error:
+            return replace(compared, drift_problem=error.sentence())
+        inputs = {**compared.inputs, "training": _input(now), "reference": _input(before)}
+        return replace(compared, drift=lines, inputs=inputs)
+
+    def _linked(self, checks: tuple[Check, ...], material: Material) -> tuple[Check, ...]:
+        """Put addresses in place of the links' names; a check without an address has no link."""
+        found = dict(self._addresses(material.version, material.run))
+        if material.current_version is not None:
+            versions = f"{material.current_version},{material.version.version}"
+            found[COMPARE] = f"/compare?{urlencode({'model': material.version.model, 'versions': versions})}"
+        return tuple(replace(check, link=_address(check.link, found)) for check in checks)
+
+
+def comparison_settings(policy: PromotionPolicy) -> Mapping[str, Any]:
+    """The settings of the policy's comparison; empty where it asks for none."""
+    return next((rule.settings for rule in policy.checks if rule.kind == "comparison"), {})
+
+
+def _input(file: PredictionsFile) -> dict[str, Any]:
+    """What names an input for good, so that the comparison can be made again."""
+    return {"digest": file.digest, "artifact": file.artifact, "run_id": file.run_id, "note": file.note}
+
+
+def _address(link: str, found: Mapping[str, str]) -> str:
+    return link if "/" in link else found.get(link, "")
 
 
 def _evidence(
@@ -146,6 +230,10 @@ def _evidence(
         "current_version": material.current_version,
         "comparison": dict(compared.result) if compared.result is not None else None,
         "comparison_problem": compared.problem,
+        "drift": None if compared.drift is None else [dict(line) for line in compared.drift],
+        "drift_problem": compared.drift_problem,
+        "inputs": dict(compared.inputs),
+        "model": None if compared.model is None else asdict(compared.model),
         "tests": [_test(report) for report in material.tests],
         "card": material.card,
         "checks": [asdict(check) for check in checks],

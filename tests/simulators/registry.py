@@ -126,6 +126,10 @@ class RegistrySimulator:
         del path, limit
         return self.model_bytes[key]
 
+    def model_files(self, key: VersionKey) -> Sequence[Artifact]:
+        self._answer()
+        return [Artifact("MLmodel", "file", len(self.model_bytes[key]))]
+
     def artifact_digest(self, key: VersionKey) -> str:
         self._answer()
         return "sha256:" + hashlib.sha256(self.model_bytes[key]).hexdigest()

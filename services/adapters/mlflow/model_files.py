@@ -60,6 +60,11 @@ class ModelFiles:
                 raise NotFoundError(f"The model of {key} has no file “{path}”.") from error
             raise
 
+    def list(self, key: VersionKey) -> Sequence[Artifact]:
+        """All files, by path. Raises NotFoundError, InvalidInputError (too many)."""
+        deadline = self._transport.deadline(self._config.digest_seconds)
+        return sorted(self._walk(self._files(key), key, deadline), key=lambda artifact: artifact.path)
+
     def digest(self, key: VersionKey) -> str:
         """``sha256:…`` as `digest_of_files` defines it.
 
@@ -75,7 +80,7 @@ class ModelFiles:
     def _digest(self, key: VersionKey, folder: Path | None) -> str:
         deadline = self._transport.deadline(self._config.digest_seconds)
         files = self._files(key)
-        found = list(self._walk(files, key, deadline))
+        found = [*self._walk(files, key, deadline)]
         if not found:
             raise NotFoundError(f"The model of {key} has no files.", hint="Its artifacts may have been deleted.")
         self._check_size(sum(artifact.size or 0 for artifact in found), key)

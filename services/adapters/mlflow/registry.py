@@ -108,6 +108,10 @@ class MlflowRegistry:
         """See `RegistryReader`."""
         return self._files.read(key, path, limit=limit)
 
+    def model_files(self, key: VersionKey) -> Sequence[Artifact]:
+        """See `RegistryReader`."""
+        return self._files.list(key)
+
     def artifact_digest(self, key: VersionKey) -> str:
         """See `RegistryReader`; `services.domain.model_digest` defines the bytes."""
         return self._files.digest(key)

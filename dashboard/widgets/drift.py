@@ -1,0 +1,46 @@
+"""Drift of training data as a table: how far each column moved, largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard.widgets import formats, tables
+from dashboard.widgets.evidence import figure
+from dashboard.widgets.markup import badge, show, soft, table
+from dashboard.widgets.text import as_html, shorten
+
+_TONES = {"little": "good", "some": "warn", "much": "bad"}
+_NAMES = ("column", "kind", "psi", "wasserstein", "ks", "missing_reference", "missing_now", "verdict")
+FIRST = 6
+
+
+def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
+    """The columns, the one that moved most first; what hardly moved is one press away."""
+    head = ("Column", "Moved", "PSI", "Shift in deviations", "Largest gap of shares", "Missing before", "Missing now")
+    show(table(head, [_cells(line) for line in lines[:FIRST]], caption="Drift", classes="cs-stack"))
+    if len(lines) > FIRST:
+        with st.expander(f"{len(lines) - FIRST} more columns"):
+            show(table(head, [_cells(line) for line in lines[FIRST:]], caption="More drift", classes="cs-stack"))
+    st.caption(
+        "PSI below 0.1 is little, above 0.25 much. Sizes of effect, not p-values: with many rows those are tiny."
+    )
+    tables.download(
+        "Download drift", _NAMES, [[line.get(name) for name in _NAMES] for line in lines], key=f"drift-{key}"
+    )
+
+
+def _cells(line: Mapping[str, Any]) -> tuple[str, ...]:
+    verdict = str(line.get("verdict", ""))
+    distance = figure(line.get("wasserstein"))
+    return (
+        as_html(shorten(line.get("column", ""), 40)),
+        badge(verdict, _TONES.get(verdict, "mute")),
+        as_html(formats.number(figure(line.get("psi")))),
+        as_html(formats.number(distance)) if distance is not None else soft("a category"),
+        as_html(formats.percent(figure(line.get("ks")))),
+        as_html(formats.percent(figure(line.get("missing_reference")))),
+        as_html(formats.percent(figure(line.get("missing_now")))),
+    )

@@ -1,0 +1,154 @@
+"""Checks on what the registry and the run say, and on the comparison as a whole."""
+
+from __future__ import annotations
+
+import re
+
+from services import reports
+from services.domain.checks import Check, Verdict
+from services.domain.policy import CheckRule
+from services.promotions.checks.facts import COMPARE, RUN, VERSION, Compared, Line, number, texts
+from services.promotions.material import Material
+
+DIGEST_TAG = "countersign.artifact_digest"
+"""A version tag that whoever registered the model may set; the files must still have that digest."""
+
+
+def artifact_digest(rule: CheckRule, material: Material, _: Compared) -> Check:
+    """The files are hashed, and have the digest that was noted when the version was registered, where one was."""
+    noted = material.version.tags.get(DIGEST_TAG, "")
+    line = Line(rule, "Artifact digest", "model files", VERSION, noted)
+    now = material.artifact_digest
+    if now is None:
+        return line.unknown(f"The model's files could not be hashed. {material.artifact_problem}")
+    if noted and noted != now:
+        return line.judged(False, "The files are not those that were registered: somebody replaced them.", now)
+    return line.judged(True, "The model's files are hashed; a changed byte voids the signatures.", now)
+
+
+def tests_passed(rule: CheckRule, material: Material, _: Compared) -> Check:
+    """No test failed, and there are some."""
+    passed, failed = reports.totals(material.tests)
+    if passed is None or failed is None:
+        return Check(
+            "Tests", Verdict.UNKNOWN, "No test results are kept with this version.", threshold="no failed test",
+            source="run artifacts tests/*.xml, version tags", enforcement=rule.enforcement,
+        )  # fmt: skip
+    if passed + failed == 0:
+        return Check(
+            "Tests", Verdict.UNKNOWN, "Every test was skipped, so nothing was tested.", "0 passed, 0 failed",
+            "no failed test", enforcement=rule.enforcement,
+        )  # fmt: skip
+    broken = [t.title for t in material.tests if t.failed or t.problem]
+    verdict = Verdict.FAIL if failed else Verdict.PASS
+    sentence = f"Failing: {', '.join(broken)}." if broken else "Every test passed."
+    source = ", ".join(t.source for t in material.tests)
+    value = f"{passed} passed, {failed} failed"
+    return Check("Tests", verdict, sentence, value, "no failed test", source, enforcement=rule.enforcement)
+
+
+def metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:
+    """A metric of the run within `at_least` and `at_most`."""
+    metric, floor, roof = (
+        str(rule.settings.get("metric", "")),
+        *(number(rule.settings, n) for n in ("at_least", "at_most")),
+    )
+    value = material.run.metrics.get(metric) if material.run else None
+    bounds = [f"{name} {bound:g}" for name, bound in (("at least", floor), ("at most", roof)) if bound is not None]
+    threshold = " and ".join(bounds)
+    source = f"run {material.version.run_id}" if material.run else ""
+    line = Line(rule, f"Metric {metric}", source, RUN, threshold)
+    if not bounds:
+        return line.unknown(f"The policy asks for {metric} and gives neither at_least nor at_most.")
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return line.unknown(f"The run has no metric {metric}.")
+    is_good = (floor is None or value >= floor) and (roof is None or value <= roof)
+    return line.judged(is_good, f"{metric} is {value:.4f}; the policy asks for {threshold}.", f"{value:.4f}")
+
+
+def model_card(rule: CheckRule, material: Material, _: Compared) -> Check:
+    """A model card is kept with the run, with text below the headings that the policy names."""
+    card = (material.card or "").strip()
+    wanted = [str(name) for name in rule.settings.get("headings", ())]
+    threshold = f"text below: {', '.join(wanted)}" if wanted else "present"
+    if not card:
+        verdict, sentence, value = Verdict.FAIL, "No model card: log model_card.md with the run.", "missing"
+    else:
+        written = filled_headings(card)
+        missing = [name for name in wanted if name.strip().lower() not in written]
+        verdict = Verdict.FAIL if missing else Verdict.PASS
+        sentence = f"The card says nothing below: {', '.join(missing)}." if missing else "A model card is kept."
+        value = f"{len(card)} characters"
+    return Check("Model card", verdict, sentence, value, threshold, "run artifact", enforcement=rule.enforcement)
+
+
+_HEADING = re.compile(r"^#{1,6}\s+(?P<name>.+?)\s*#*\s*$")
+_NOTHING = {"", "tbd", "todo", "unknown", "n/a", "none", "-", "…", "..."}
+
+
+def filled_headings(markdown: str) -> set[str]:
+    """Headings, in lower case, that have text below them or below a heading under them; a place-holder is none."""
+    filled: set[str] = set()
+    path: list[tuple[int, str]] = []
+    for line in markdown.splitlines():
+        found = _HEADING.match(line)
+        if found:
+            depth = len(line) - len(line.lstrip("#"))
+            path = [(d, name) for d, name in path if d < depth] + [(depth, found["name"].lower().rstrip(":"))]
+        elif line.strip().strip("*_.").lower() not in _NOTHING:
+            filled.update(name for _, name in path)
+    return filled
+
+
+def documentation(rule: CheckRule, material: Material, _: Compared) -> Check:
+    """Description, card and tags that the policy names are there: `description: true`, `card: true`, `tags: […]`."""
+    tags = texts(rule.settings, "tags")
+    wanted = {f"tag {name}": material.version.tags.get(name, "") for name in tags}
+    if rule.settings.get("description"):
+        wanted["description"] = material.version.description
+    if rule.settings.get("card"):
+        wanted["model card"] = material.card or ""
+    line = Line(rule, "Documentation", "version, run", VERSION, ", ".join(wanted))
+    if not wanted:
+        return line.unknown("The policy asks for documentation and names none of description, card, tags.")
+    missing = [name for name, text in wanted.items() if not text.strip()]
+    sentence = f"Missing: {', '.join(missing)}." if missing else "Everything that the policy asks for is written down."
+    return line.judged(not missing, sentence, f"{len(wanted) - len(missing)} of {len(wanted)} there")
+
+
+def lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:
+    """Run, training data, author and commit are known."""
+    run = material.run
+    missing = [
+        what
+        for what, is_there in (
+            ("the run", run is not None),
+            ("the training data set", bool(run and any(d.digest for d in run.datasets))),
+            ("the author", bool(run and run.user)),
+            ("the Git commit", bool(run and run.git_commit)),
+        )
+        if not is_there
+    ]
+    verdict = Verdict.FAIL if missing else Verdict.PASS
+    sentence = f"Unknown: {', '.join(missing)}." if missing else "Run, data set, author and commit are known."
+    value = f"{4 - len(missing)} of 4 known"
+    return Check("Lineage", verdict, sentence, value, "all known", "run", enforcement=rule.enforcement)
+
+
+_RECOMMENDATION = {"promote": Verdict.PASS, "hold": Verdict.WARN, "reject": Verdict.FAIL}
+
+
+def comparison(rule: CheckRule, _material: Material, compared: Compared) -> Check:
+    """The recommendation of the comparison; the first version is judged against a threshold or a constant."""
+    name = "Compared with a baseline" if compared.is_first else "Compared with what is live"
+    line = Line(rule, name, "held-out predictions", COMPARE, "better" if compared.is_first else "not worse")
+    if compared.result is None:
+        return line.unknown(f"Could not be compared. {compared.problem}".strip())
+    verdict = _RECOMMENDATION.get(str(compared.result.get("recommendation")), Verdict.UNKNOWN)
+    value = str(compared.result.get("verdict", "unknown")).replace("_", " ")
+    sentence = str(compared.result.get("reason", ""))
+    if verdict is Verdict.WARN:
+        return line.warned(sentence, value)
+    return (
+        line.unknown(sentence) if verdict is Verdict.UNKNOWN else line.judged(verdict is Verdict.PASS, sentence, value)
+    )

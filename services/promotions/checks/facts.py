@@ -1,0 +1,104 @@
+"""What checks look at, and how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.domain.checks import Check, Verdict
+from services.domain.policy import CheckRule
+from services.promotions.material import Material
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What the model's own files say, read without loading it. None where it could not be read."""
+
+    files: tuple[str, ...] | None = None
+    """Paths below the model's folder."""
+    requirements: str | None = None
+    signature: Mapping[str, Any] | None = None
+    """`inputs` and `outputs` as MLflow writes them: lists of columns."""
+    current_signature: Mapping[str, Any] | None = None
+    flavors: Mapping[str, Any] | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The outcome of the comparison with what is live, as far as there is one, and what else was measured."""
+
+    result: Mapping[str, Any] | None
+    """`Comparison.to_json()`; None when there is nothing to compare or it could not be done."""
+    is_first: bool = False
+    problem: str = ""
+    drift: tuple[Mapping[str, Any], ...] | None = None
+    """Drift of the training data against what the current version was trained on, a line a column."""
+    drift_problem: str = ""
+    model: ModelFacts | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    """Which tables were compared, by digest."""
+
+
+CheckFunction = Callable[[CheckRule, Material, Compared], Check]
+
+RUN, VERSION, COMPARE = "run", "version", "compare"
+"""Where a check's link leads; sealing puts the address in."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Makes the checks of one rule: name, source and link stay, the outcome differs."""
+
+    rule: CheckRule
+    name: str
+    source: str
+    link: str = ""
+    threshold: str = ""
+
+    def unknown(self, sentence: str) -> Check:
+        """Evidence is missing: never a pass."""
+        return self._make(Verdict.UNKNOWN, sentence, "unknown")
+
+    def judged(self, is_good: bool, sentence: str, value: str) -> Check:  # noqa: FBT001 - the judgement is the point
+        """Pass or fail."""
+        return self._make(Verdict.PASS if is_good else Verdict.FAIL, sentence, value)
+
+    def warned(self, sentence: str, value: str) -> Check:
+        """Worth a look."""
+        return self._make(Verdict.WARN, sentence, value)
+
+    def _make(self, verdict: Verdict, sentence: str, value: str) -> Check:
+        return Check(
+            self.name,
+            verdict,
+            sentence,
+            value,
+            self.threshold,
+            self.source,
+            link=self.link,
+            enforcement=self.rule.enforcement,
+        )
+
+
+def number(settings: Mapping[str, Any], name: str) -> float | None:
+    """A number of the policy; None where it is not set or no number."""
+    value = settings.get(name)
+    return float(value) if isinstance(value, Number) and not isinstance(value, bool) else None
+
+
+def texts(settings: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A list of texts of the policy; a single text counts as a list of one."""
+    value = settings.get(name, ())
+    if isinstance(value, str):
+        return (value,)
+    return tuple(str(part) for part in value) if isinstance(value, Sequence) else ()
+
+
+def objects(document: Mapping[str, Any] | None, name: str) -> list[Mapping[str, Any]]:
+    """A list of objects in a JSON document."""
+    found = (document or {}).get(name) or ()
+    return [part for part in found if isinstance(part, Mapping)]

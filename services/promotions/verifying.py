@@ -1,0 +1,150 @@
+"""Recomputes a request's sealed evidence: the same tables, the same settings, the same engine must say the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.errors import PortalError
+from services.held_out import HeldOutPredictions, PredictionsFile
+from services.policy import policy_of
+from services.promotions.sealing import Comparer, Drifter, comparison_settings
+from services.stores import Unit, Units
+
+DIFFERENCES_SHOWN = 20
+IGNORED = frozenset({"bootstrap.engine"})
+"""Which engine drew the resamples; numba and numpy have random streams of their own, which other fields show."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The outcome. `is_equal` is None where it could not be computed again."""
+
+    request_id: str
+    is_equal: bool | None
+    lines: tuple[str, ...]
+    """What was looked at, in words; the first line is the verdict."""
+    differences: tuple[str, ...] = ()
+
+
+class EvidenceVerifier:
+    """Reads the sealed documents, finds the tables by digest, and computes again."""
+
+    def __init__(self, units: Units, held_out: HeldOutPredictions, *, compare: Comparer, drift: Drifter) -> None:
+        self._units = units
+        self._held_out = held_out
+        self._compare = compare
+        self._drift = drift
+
+    def verify(self, request_id: str) -> Verified:
+        """Raises NotFoundError for an unknown request."""
+        with self._units.read() as unit:
+            request = unit.requests.get(request_id)
+            texts = {name: _document(unit, name, getattr(request, f"{name}_digest")) for name in _DOCUMENTS}
+            seals = {name: getattr(request, f"{name}_digest") for name in _DOCUMENTS}
+        broken = _broken_seals(texts, seals)
+        if broken:
+            return Verified(request_id, False, ("Not equal: the sealed documents were changed.", *broken))
+        evidence, policy = json.loads(texts["evidence"]), json.loads(texts["policy"])
+        if evidence["comparison"] is None and evidence.get("drift") is None:
+            why = evidence["comparison_problem"] or "nothing was compared"
+            return Verified(request_id, None, ("Not computed again: the request holds no comparison.", why))
+        return self._again(request_id, evidence, comparison_settings(policy_of(policy["policy"])))
+
+    def _again(self, request_id: str, evidence: Mapping[str, Any], settings: Mapping[str, Any]) -> Verified:
+        inputs = evidence.get("inputs") or {}
+        try:
+            found: dict[str, Any] = {}
+            if evidence["comparison"] is not None:
+                found["comparison"] = self._comparison(inputs, settings)
+            if evidence.get("drift") is not None:
+                found["drift"] = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
+        except PortalError as error:
+            return Verified(request_id, None, (f"Not computed again: {error.sentence()}",))
+        sealed = {name: evidence[name] for name in found}
+        again = json.loads(json.dumps(found, allow_nan=False))
+        differences = tuple(compared(sealed, again))
+        what = " and ".join(found)
+        tables = [f"{side}: {_name(file)}" for side, file in sorted(inputs.items()) if file]
+        if differences:
+            first = f"Not equal: {len(differences)} values of {what} differ from what was sealed."
+            return Verified(request_id, False, (first, *tables), differences[:DIFFERENCES_SHOWN])
+        return Verified(
+            request_id, True, (f"Equal: {what} computed again from the same tables gives what was sealed.", *tables)
+        )
+
+    def _comparison(self, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+        current = self._file(inputs, "current") if inputs.get("current") else None
+        return self._compare(self._file(inputs, "candidate"), current, settings)
+
+    def _file(self, inputs: Mapping[str, Any], side: str) -> PredictionsFile:
+        """The table as it was: from the cache, or from the run if its bytes are still the same."""
+        sealed = inputs.get(side)
+        if not sealed:
+            raise PortalError(
+                f"The request does not say which table was the {side}'s.", hint="It was sealed before that was kept."
+            )
+        known = self._held_out.by_digest(sealed["digest"], sealed["artifact"])
+        if known is not None:
+            return PredictionsFile(known, sealed["digest"], sealed["artifact"], sealed["run_id"])
+        is_sample = side in {"training", "reference"}
+        fetch = self._held_out.training_sample if is_sample else _fresh(self._held_out)
+        now = fetch(sealed["run_id"])
+        if now.digest != sealed["digest"]:
+            raise PortalError(
+                f"The {side}'s table {sealed['artifact']} of run {sealed['run_id']} was replaced since it was sealed."
+            )
+        return now
+
+
+_DOCUMENTS = ("plan", "evidence", "policy")
+
+
+def _fresh(held_out: HeldOutPredictions) -> Any:
+    return lambda run_id: held_out.fetch(run_id, fresh=True)
+
+
+def _document(unit: Unit, name: str, digest: str) -> str:
+    del name
+    return unit.requests.document(digest)
+
+
+def _broken_seals(texts: Mapping[str, str], seals: Mapping[str, str]) -> list[str]:
+    """Documents whose bytes do not have their digest, or that do not belong together."""
+    found = [
+        f"The {name} document is not the one with the digest {seals[name]}."
+        for name, text in texts.items()
+        if "sha256:" + hashlib.sha256(text.encode()).hexdigest() != seals[name]
+    ]
+    if found:
+        return found
+    plan = json.loads(texts["plan"])
+    return [
+        f"The plan that was signed names another {name} document."
+        for name in ("evidence", "policy")
+        if plan[f"{name}_digest"] != seals[name]
+    ]
+
+
+def _name(file: Mapping[str, Any]) -> str:
+    return f"{file['artifact']} of run {file['run_id']}, {file['digest']}"
+
+
+def compared(sealed: Any, again: Any, path: str = "") -> list[str]:
+    """Each leaf that differs, as ``path: sealed → again``."""
+    if isinstance(sealed, dict) and isinstance(again, dict):
+        keys = sorted(sealed.keys() | again.keys())
+        return [d for key in keys for d in compared(sealed.get(key), again.get(key), f"{path}.{key}".lstrip("."))]
+    if isinstance(sealed, list) and isinstance(again, list) and len(sealed) == len(again):
+        return [d for i, pair in enumerate(zip(sealed, again, strict=True)) for d in compared(*pair, f"{path}[{i}]")]
+    if sealed == again or any(path.endswith(name) for name in IGNORED):
+        return []
+    return [f"{path}: {_short(sealed)} → {_short(again)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
