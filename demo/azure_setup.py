@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from demo.azure_devops import seed
+from demo.azure_devops.checks.task_check import DEFAULT_HEADERS
 from demo.azure_devops.config import ServerConfig
+from demo.azure_devops.events import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS
 from demo.azure_devops.model.build import PipelineVariable
+from demo.azure_devops.model.hooks import Subscription
+from demo.azure_devops.organization import Organization
 from demo.azure_devops.server import AzureDevOpsServer
+from demo.azure_devops.values import new_guid
 from demo.layout import ENVIRONMENT, ORGANIZATION, PROJECT, Layout
 from demo.processes import Child, ProcessGroup, child_environment
 
 PIPELINE_ID = 1
 """The definition id of release-model: the first pipeline of a new organization."""
 MARKER = "seeded"
+CHECK_HEADERS = {**DEFAULT_HEADERS, "BuildId": "$(Build.BuildId)"}
+"""The run's number is not among the headers that a check sends by itself."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,16 @@ class AzureServer:
 def prepare_azure(layout: Layout, root: Path) -> None:
     """Before the first start: repository, pipelines with their secret variable, environments."""
     folder = layout.directory / "azure"
-    if (folder / MARKER).exists():
-        return
+    if not (folder / MARKER).exists():
+        _import(layout, folder, root)
+    server = AzureDevOpsServer(ServerConfig(folder, ORGANIZATION, PROJECT, token=layout.azure_token))
+    try:
+        _connect(server.organization, layout)  # at each start: the portal's port may have changed
+    finally:
+        server.stop()
+
+
+def _import(layout: Layout, folder: Path, root: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     checkout = layout.directory / "azure-import"
     shutil.rmtree(checkout, ignore_errors=True)
@@ -45,13 +61,46 @@ def prepare_azure(layout: Layout, root: Path) -> None:
             seed.pipeline(server.organization, PROJECT, name, f"pipelines/{name}.yml", variables=token)
             for name in ("release-model", "validate-model", "rollback-model")
         ]
-        seed.environment(server.organization, PROJECT, ENVIRONMENT)
         approval = seed.ApprovalCheck(instructions="Take the version away that answers now?")
         seed.environment(server.organization, PROJECT, f"{ENVIRONMENT}-rollback", [approval])
     if made[0].id != PIPELINE_ID:
         raise RuntimeError(f"release-model became pipeline {made[0].id}, not {PIPELINE_ID}")
     shutil.rmtree(checkout)
     (folder / MARKER).touch()
+
+
+def _connect(organization: Organization, layout: Layout) -> None:
+    """The check before production asks the portal, and service hooks tell it what happens."""
+    api = f"{layout.portal_url}/api/v1/azure"
+    seed.endpoint(organization, PROJECT, "countersign", api, username="azure-devops", password=layout.hook_secret)
+    check = seed.RestCheck(
+        "countersign",
+        name="Countersign",
+        url_suffix=f"check?environment={ENVIRONMENT}",
+        headers=json.dumps(CHECK_HEADERS),
+    )
+    seed.environment(organization, PROJECT, ENVIRONMENT, [check])
+    for old in organization.state.subscriptions.all():
+        organization.state.subscriptions.delete(old.id)
+    for kind in (RUN_STATE, BUILD_COMPLETE):
+        organization.state.subscriptions.put(_subscription(organization, kind, f"{api}/hooks", layout.hook_secret))
+
+
+def _subscription(organization: Organization, kind: str, url: str, secret: str) -> Subscription:
+    project, now = organization.state.project(PROJECT), organization.clock()
+    return Subscription(
+        id=new_guid(),
+        publisher_id=PUBLISHERS[kind],
+        event_type=kind,
+        consumer_id="webHooks",
+        action_id="httpRequest",
+        resource_version=VERSIONS[kind][0],
+        publisher_inputs={"projectId": project.id if project else ""},
+        consumer_inputs={"url": url, "basicAuthUsername": "azure-devops", "basicAuthPassword": secret},
+        created_by=organization.identities.administrator.id,
+        created=now,
+        modified=now,
+    )
 
 
 def start_azure(group: ProcessGroup, layout: Layout, root: Path) -> AzureServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from dataclasses import asdict, dataclass
@@ -56,6 +57,11 @@ class Layout:
         return f"http://127.0.0.1:{self.ports.serving}"
 
     @property
+    def hook_secret(self) -> str:
+        """What Azure DevOps shows to the portal: the check before production, and service hooks."""
+        return hashlib.sha256(f"hooks {self.api_token}".encode()).hexdigest()[:32]
+
+    @property
     def governance_file(self) -> Path:
         """The policy of the demo."""
         return self.directory / "governance.yaml"
@@ -73,6 +79,7 @@ class Layout:
             "COUNTERSIGN_AZURE_DEVOPS_URL": self.azure_url,
             "COUNTERSIGN_AZURE_DEVOPS_PROJECT": PROJECT,
             "COUNTERSIGN_AZURE_DEVOPS_TOKEN": self.azure_token,
+            "COUNTERSIGN_AZURE_DEVOPS_HOOK_SECRET": self.hook_secret,
             "COUNTERSIGN_PREDICTIONS_PATH": str(self.directory / "predictions"),
             "COUNTERSIGN_WITNESS_FILE": str(self.directory / "witness" / "checkpoints.txt"),
             "COUNTERSIGN_API_TOKEN": self.api_token,

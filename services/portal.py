@@ -21,6 +21,7 @@ from services.domain.catalogue import (
     VersionRow,
 )
 from services.domain.checks import Check
+from services.domain.hooks import CheckAnswer
 from services.domain.lineage import Fact
 from services.domain.liveness import Spell, Timeline
 from services.domain.oversight import Assignment, Finding
@@ -250,6 +251,8 @@ class ReleaseView:
     is_live: bool
     """False when Azure DevOps could not be asked and the picture is an old one."""
     problem: str = ""
+    checks: tuple[CheckAnswer, ...] = ()
+    """What the portal answered to checks of this run, oldest first."""
 
 
 class Releases(Protocol):

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter
 
 from services.domain.catalogue import TestCase, TestReport
+from services.domain.hooks import CheckAnswer
 from services.domain.people import Actor, Permission
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
@@ -123,13 +124,22 @@ class ReleaseDesk:
         detail = _DETAIL.validate_json(kept.body)
         now = self._clock.now()
         if detail.run.is_finished or timedelta() <= now - kept.seen < FRESH:
-            return ReleaseView(row_of(kept), detail, is_live=True)
+            return ReleaseView(row_of(kept), detail, is_live=True, checks=self._checks(run_id))
         try:
             detail = read_release(self._azure(), detail.run.ref, known=detail)
         except PortalError as error:
-            return ReleaseView(row_of(kept), detail, is_live=False, problem=error.sentence())
+            told, checks = error.sentence(), self._checks(run_id)
+            return ReleaseView(row_of(kept), detail, is_live=False, problem=told, checks=checks)
         keep_release(self._units, detail, request=None, now=now)
-        return ReleaseView(row_of(self._kept(project, run_id)), detail, is_live=True)
+        return ReleaseView(row_of(self._kept(project, run_id)), detail, is_live=True, checks=self._checks(run_id))
+
+    def _checks(self, run_id: int) -> tuple[CheckAnswer, ...]:
+        with self._units.read() as unit:
+            calls = unit.hooks.checks_of(run_id)
+        return tuple(
+            CheckAnswer(call.environment, call.state, call.allowed, call.answer, call.received, call.error)
+            for call in calls
+        )
 
     def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
         """The end of a log."""

@@ -49,6 +49,20 @@ class CheckIds:
 
 
 @dataclass(frozen=True)
+class CheckAnswer:
+    """What the portal told a check, for people."""
+
+    environment: str
+    state: CheckState
+    allowed: bool | None
+    """None while there is no answer."""
+    told: str
+    """Lines."""
+    asked: datetime
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class CheckCall:
     """An *Invoke REST API* check that asks whether a run may deploy into an environment."""
 
