@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -30,6 +31,7 @@ from services.bootstrap_ledger import (
     demand_witnesses,
     ledger_desk,
     ledger_jobs,
+    ledger_keys,
     open_keys,
     open_witnesses,
     retention_jobs,
@@ -65,6 +67,9 @@ from services.runner.limits import MIB, Limits
 from services.runner.process import Host
 from services.settings import Settings
 from services.why.desk import WhyDesk
+from services.why.dossier import DossierDesk
+from services.why.room import WhyRoom
+from services.why.scoring import ScoringDesk
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -169,13 +174,16 @@ def build_portal(settings: Settings) -> OpenedPortal:
     provider = open_provider(settings, governance)
     sessions = open_sessions(settings, units)
     people = partial(_people_seen, units, settings)
+    answers = WhyDesk(units, browser, predictions, masked_inputs=settings.predictions_masked)
+    scoring = ScoringDesk(units, answers, runner, registry)
+    why = WhyRoom(answers, scoring, _dossiers(settings, adapters, answers, scoring))
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
         ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),
-        why=WhyDesk(units, browser, predictions, masked_inputs=settings.predictions_masked),
+        why=why,
         health=HealthDesk(units),
         assigning=AssigningDesk(units, desk, people, clock=clock, ids=ids),
         emergency=EmergencyDesk(units, desk, clock=clock, ids=ids),
@@ -223,6 +231,18 @@ def build_portal(settings: Settings) -> OpenedPortal:
         provider=provider,
         runner=runner,
         azure=azure,
+    )
+
+
+def _dossiers(settings: Settings, adapters: Adapters, answers: WhyDesk, scoring: ScoringDesk) -> DossierDesk:
+    host = urlsplit(settings.mlflow_public_url or settings.mlflow_url).netloc.rpartition("@")[2]
+    return DossierDesk(
+        adapters.units,
+        answers,
+        scoring,
+        keys=partial(ledger_keys, adapters.units, adapters.keys),
+        clock=SystemClock(),
+        namespace=f"mlflow://{host}",
     )
 
 

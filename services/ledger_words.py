@@ -61,6 +61,8 @@ SENTENCES: Mapping[Action, str] = {
     Action.EVIDENCE_SEALED: "sealed the evidence for {subject}",
     Action.EVIDENCE_VIEWED: "looked at the evidence for {subject}",
     Action.PREDICTION_LOOKED_UP: "looked up prediction {subject}",
+    Action.PREDICTION_REPLAYED: "had prediction {subject} scored again",
+    Action.PREDICTION_EXPLAINED: "asked for the reasons of prediction {subject}",
     Action.EXPORT_MADE: "exported {subject}",
     Action.HOOK_RECEIVED: "received a message about {subject}",
     Action.LEDGER_HEARTBEAT: "wrote a heartbeat: nothing else had happened",

@@ -30,8 +30,10 @@ from services.domain.plan import Plan
 from services.domain.policy import Environment
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.reasons import Reasons
 from services.domain.registry import VersionKey
 from services.domain.releases import ReleaseDetail
+from services.domain.replay import Replay
 from services.domain.requests import Comment, Decision, DecisionKind, RequestState
 from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
@@ -419,6 +421,18 @@ class Why(Protocol):
         Raises NotFoundError, InvalidInputError (ambiguous, or too much to look through), NotAllowedError,
         UpstreamError.
         """
+
+    def replay(self, actor: Actor, prediction_id: str) -> Replay:
+        """The logged input scored again by the version that answered, in a process of its own.
+
+        Raises RefusedError (version or inputs unknown), ModelRunError, NotFoundError, UpstreamError.
+        """
+
+    def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
+        """What each input moved, and the nearest known examples. Raises what `replay` raises."""
+
+    def dossier(self, actor: Actor, prediction_id: str) -> Mapping[str, bytes]:
+        """Everything that tells and proves the answer, file name to bytes; recorded. Raises what `answer` raises."""
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Predictions by model, window of time and inputs. Raises NotAllowedError, InvalidInputError, UpstreamError."""

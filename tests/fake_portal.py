@@ -29,7 +29,9 @@ from services.domain.people import Actor, Permission, Person
 from services.domain.policy import Environment
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.reasons import InputMoved, Neighbour, Reasons
 from services.domain.registry import VersionKey
+from services.domain.replay import Mismatch, Replay, ReplayVerdict
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState, standing_signatures
 from services.domain.rights import ActionState, RequestFacts, UserAction, actions
 from services.domain.sessions import Identity, Session, SessionRules
@@ -511,6 +513,25 @@ class FakeWhy:
 
     def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
         return world.PREDICTIONS
+
+    def replay(self, actor: Actor, prediction_id: str) -> Replay:
+        return Replay(
+            ReplayVerdict.EQUAL, [0.2, 0.8], [0.2, 0.8], 0.0, (Mismatch("scikit-learn", "1.7.0", "1.9.1"),), "sha256:ab", True,
+            "Run in a process of its own.", "Scored again, census-income v5 gave exactly the logged answer.",
+        )  # fmt: skip
+
+    def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
+        moved = [("capital-gain", 7688, 0.31), ("age", 39, 0.12), ("hours-per-week", 20, -0.2), ("sex", "Male", 0.0)]
+        near = Neighbour({"age": 40, "sex": "Male"}, "1", 0.08, ("age",))
+        return Reasons(
+            "permutation", "the probability of 1", "1", 0.24, 0.81, tuple(InputMoved(n, v, m, 0.01) for n, v, m in moved),
+            "30 training examples", "the pipeline makes several features of one input", (near,), (replace(near, outcome="0"),),
+        )  # fmt: skip
+
+    def dossier(self, actor: Actor, prediction_id: str) -> Mapping[str, bytes]:
+        if not actor.may(Permission.EXPORT):
+            raise NotAllowedError("Your role does not export dossiers.", hint="Auditors do.")
+        return {"README.txt": b"Dossier"}
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         return [r for r in world.PREDICTIONS if r.model == wanted.model]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.widgets import facts, formats, links, lists
+from dashboard.widgets import facts, formats, links, lists, why_again
 from dashboard.widgets.markup import bullets, empty, show, soft, table, time
 from dashboard.widgets.markup import facts as pairs
 from dashboard.widgets.text import as_html, as_text, shorten
@@ -33,6 +33,7 @@ def show_answer(answer: WhyAnswer) -> None:
     facts.show_facts(answer.facts, caption="Parts of the answer with their sources")
     _links(answer)
     _record(answer.record, answer.inputs_note)
+    why_again.show_again(answer)
 
 
 def _links(answer: WhyAnswer) -> None:

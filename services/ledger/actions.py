@@ -75,6 +75,8 @@ class Action(StrEnum):
     EVIDENCE_SEALED = "evidence:bundle:sealed"
     EVIDENCE_VIEWED = "evidence:bundle:viewed"
     PREDICTION_LOOKED_UP = "why:prediction:looked_up"
+    PREDICTION_REPLAYED = "why:prediction:replayed"
+    PREDICTION_EXPLAINED = "why:prediction:explained"
     EXPORT_MADE = "export:file:made"
     HOOK_RECEIVED = "hook:message:received"
 

@@ -1,4 +1,4 @@
-"""`countersign why` and `countersign asof`: the same answers as the pages, for a terminal.
+"""`countersign why`, `asof` and `dossier`: the same answers as the pages, for a terminal.
 
 Exit codes: 0 answered, 1 not (the message says why). The one at the terminal acts as an auditor: whoever may run this
 has the portal's database and settings anyway. The ledger names them by their account on this machine.
@@ -11,6 +11,7 @@ import getpass
 import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 from services.as_of import parse_moment
 from services.domain.lineage import Certainty, Fact
@@ -20,12 +21,13 @@ from services.errors import InvalidInputError
 from services.portal import Portal, WhyAnswer
 from services.ports import DateRange
 from services.why.document import answer_document, spell_document
+from services.why.dossier import write
 
 Say = Callable[[str], None]
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Sequence[argparse.ArgumentParser]:
-    """Both parsers."""
+    """The parsers."""
     why = commands.add_parser("why", help="say why a model predicted something", description="One sentence with proof.")
     why.add_argument("--prediction", required=True, metavar="ID", help="request id of the prediction")
     why.add_argument("--day", metavar="YYYY-MM-DD", help="day of the prediction, where the id does not tell it")
@@ -37,7 +39,13 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     as_of.add_argument("--environment", default="", help="only this environment")
     as_of.add_argument("--json", action="store_true", help="print JSON")
     as_of.set_defaults(ask=ask_as_of)
-    return why, as_of
+    dossier = commands.add_parser(
+        "dossier", help="write the dossier of a prediction", description="A folder that tells and proves the answer."
+    )
+    dossier.add_argument("--prediction", required=True, metavar="ID", help="request id of the prediction")
+    dossier.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write it into")
+    dossier.set_defaults(ask=write_dossier)
+    return why, as_of, dossier
 
 
 def run(args: argparse.Namespace, portal: Portal, say: Say) -> int:
@@ -73,6 +81,14 @@ def ask_as_of(args: argparse.Namespace, portal: Portal, say: Say) -> int:
         say("  nothing that the ledger knows of")
     for problem in timeline.problems:
         say(f"  Beware: {problem}")
+    return 0
+
+
+def write_dossier(args: argparse.Namespace, portal: Portal, say: Say) -> int:
+    """Write the files."""
+    files = portal.why.dossier(account(), args.prediction)
+    write(files, args.out)
+    say(f"{len(files)} files are in {args.out}; README.txt says how to verify them.")
     return 0
 
 

@@ -31,6 +31,7 @@ class Promotion:
     evidence_digest: str
     seal_seq: int
     approvers: tuple[str, ...]
+    approver_ids: tuple[str, ...]
     approval_seqs: tuple[int, ...]
     approvers_in_table: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
@@ -57,6 +58,7 @@ def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
         evidence_digest=evidence_digest,
         seal_seq=seal.seq if seal else 0,
         approvers=tuple(e.actor.name for e in approvals),
+        approver_ids=tuple(e.actor.id for e in approvals),
         approval_seqs=tuple(e.seq for e in approvals),
         approvers_in_table=_table_approvers(unit, spell.request_id, digest),
         plan=_document(unit, digest, "plan", problems),

@@ -1,0 +1,85 @@
+"""Reasons: how much each input moved an answer, and which known examples are most like it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+SAYS = (
+    "Each bar says how much this input moved the model's answer for this one row away from the mean answer over the "
+    "background rows. The bars and the mean add up to the answer."
+)
+SAYS_NOT = (
+    (
+        "It says what the model did, not what is true in the world: an input that moved the answer need not be a "
+        "cause, and changing it need not change the outcome."
+    ),
+    (
+        "Inputs are mixed with those of background rows as if they were independent; where they belong together, some "
+        "of these rows cannot exist, and credit may be shared between such inputs in more than one fair way."
+    ),
+    "Another background, or another version of the model, gives other numbers.",
+)
+METHODS = {
+    "tree": (
+        "shap TreeExplainer, interventional: exact for the sum of the trees; where the model turns that sum into a "
+        "probability, each background row's shares are scaled to the difference in probability"
+    ),
+    "exact": "exact: every combination of inputs was asked",
+    "permutation": "sampled over random orders of the inputs; the thin lines show two standard errors",
+}
+
+
+@dataclass(frozen=True)
+class InputMoved:
+    """One input: its value (or the mask) and what it moved."""
+
+    name: str
+    value: Any
+    moved: float
+    error: float
+
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.name} = {self.value} {'raised' if self.moved > 0 else 'lowered'} it by {abs(self.moved):.3f}"
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A known example near the prediction; `distance` is between 0 (the same) and 1."""
+
+    inputs: dict[str, Any]
+    outcome: str
+    distance: float
+    differs_in: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Attribution and neighbours; `neighbours_problem` says why there are none."""
+
+    method: str
+    target: str
+    predicted: str
+    base: float
+    prediction: float
+    inputs: tuple[InputMoved, ...]
+    background: str
+    """What the background is, in words."""
+    why_not_tree: str = ""
+    nearest: tuple[Neighbour, ...] = ()
+    nearest_other: tuple[Neighbour, ...] = ()
+    neighbours_problem: str = ""
+
+    def in_words(self, limit: int = 4) -> str:
+        """The largest movers as one sentence."""
+        moved = [i for i in self.inputs if i.moved][:limit]
+        if not moved:
+            return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}."
+        parts = [
+            f"{i.name} = {i.value} {'raised' if i.moved > 0 else 'lowered'} it by {abs(i.moved):.3f}" for i in moved
+        ]
+        return (
+            f"Over {self.background}, {self.target} is {self.base:.3f} on average; here it is {self.prediction:.3f}. "
+            f"{'; '.join(parts)[0].upper()}{'; '.join(parts)[1:]}."
+        )

@@ -1,0 +1,105 @@
+"""A logged prediction scored again: equal, equal within a tolerance, or different, and by how much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+TOLERANCE = 1e-6
+"""Relative, and absolute below 1: sums of floats may come in another order on another machine."""
+
+
+class ReplayVerdict(StrEnum):
+    """How the two answers compare."""
+
+    EQUAL = "equal"
+    WITHIN = "equal within the tolerance"
+    DIFFERENT = "different"
+    NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A part of the environment that is not as the model asks for it; `found` is None where it is missing."""
+
+    name: str
+    wanted: str
+    found: str | None
+
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.name}: the model asks for {self.wanted}, here is {self.found or 'none'}"
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What scoring again gave."""
+
+    verdict: ReplayVerdict
+    logged: Any
+    again: Any
+    difference: float | None
+    """Largest absolute difference; None where the answers are no numbers."""
+    mismatches: tuple[Mismatch, ...] = ()
+    model_digest: str = ""
+    is_sealed: bool = False
+    """True when the model's bytes are those that were sealed for the promotion."""
+    isolation: str = ""
+    sentence: str = ""
+
+
+def compare(
+    logged: Any, score: float | None, values: Any, probabilities: Any
+) -> tuple[ReplayVerdict, Any, float | None]:
+    """Hold what was logged against the form of the new answer that has the same shape.
+
+    `values` is what the model answers for the row, `probabilities` its class probabilities or None.
+    """
+    candidates = [values, probabilities, *(probabilities[-1:] if isinstance(probabilities, list) else [])]
+    if logged is None and score is None:
+        return ReplayVerdict.NOT_COMPARABLE, values, None
+    wanted = logged if logged is not None else score
+    for again in candidates:
+        difference = _difference(wanted, again)
+        if difference is not None:
+            return _verdict(wanted, again, difference), again, difference if math.isfinite(difference) else None
+    return ReplayVerdict.NOT_COMPARABLE, values, None
+
+
+def _verdict(logged: Any, again: Any, difference: float) -> ReplayVerdict:
+    if difference == 0:
+        return ReplayVerdict.EQUAL
+    size = max((abs(x) for x in [*_numbers(logged), *_numbers(again)]), default=0.0)
+    return ReplayVerdict.WITHIN if difference <= TOLERANCE * max(1.0, size) else ReplayVerdict.DIFFERENT
+
+
+def _difference(a: Any, b: Any) -> float | None:
+    """Largest difference of two answers of the same shape (infinite for texts that differ); None for other shapes."""
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return _largest([_difference(a[k], b[k]) for k in a]) if a.keys() == b.keys() else None
+    if isinstance(a, Sequence) and not isinstance(a, str) and isinstance(b, Sequence) and not isinstance(b, str):
+        return _largest([_difference(x, y) for x, y in zip(a, b, strict=True)]) if len(a) == len(b) else None
+    if _is_number(a) and _is_number(b):
+        return abs(float(a) - float(b))
+    if isinstance(a, str | bool) and isinstance(b, str | bool):
+        return 0.0 if a == b else math.inf
+    return None
+
+
+def _largest(parts: list[float | None]) -> float | None:
+    return None if any(p is None for p in parts) else max((p for p in parts if p is not None), default=0.0)
+
+
+def _numbers(value: Any) -> list[float]:
+    if isinstance(value, Mapping):
+        return [x for part in value.values() for x in _numbers(part)]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [x for part in value for x in _numbers(part)]
+    return [float(value)] if _is_number(value) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,227 @@
+"""Replay and reasons: the one version that answered, asked again in its own process, outside the portal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+from services.domain.people import Actor, Permission
+from services.domain.predictions import MASK, PredictionQuery, PredictionRecord
+from services.domain.reasons import InputMoved, Neighbour, Reasons
+from services.domain.registry import VersionKey
+from services.domain.replay import Mismatch, Replay, ReplayVerdict, compare
+from services.errors import InvalidInputError, NotFoundError, PortalError, RefusedError
+from services.ledger.actions import Action
+from services.ledger.entry import Subject
+from services.ports import RegistryReader
+from services.runner.limits import RunResult
+from services.stores import Units
+from services.why.desk import Examined, WhyDesk
+from services.why.lineage import Origin
+from services.why.neighbours import nearest
+
+EXAMPLES = "training/examples.parquet"
+EXAMPLES_LIMIT = 100_000_000
+BACKGROUND, FEWEST = 30, 5
+AROUND = timedelta(days=3)
+SEED = 20_260_101
+
+
+class Runner(Protocol):
+    """Runs a version's model in a process of its own."""
+
+    def run(
+        self,
+        key: VersionKey,
+        task: str,
+        inputs: Mapping[str, Any],
+        *,
+        digest: str | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> RunResult:
+        """Run one task. Raises ModelRunError, UpstreamError."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prediction that can be scored again: the version is not in doubt and the inputs are there."""
+
+    examined: Examined
+    origin: Origin
+    digest: str | None
+
+    @property
+    def record(self) -> PredictionRecord:
+        """The row, nothing hidden."""
+        return self.examined.record
+
+
+class ScoringDesk:
+    """Asks the model again. Every time stands in the ledger."""
+
+    def __init__(self, units: Units, why: WhyDesk, runner: Runner, registry: RegistryReader) -> None:
+        self._units = units
+        self._why = why
+        self._runner = runner
+        self._registry = registry
+
+    def replay(self, actor: Actor, prediction_id: str) -> Replay:
+        """Score the logged input again. Raises RefusedError, ModelRunError, NotFoundError, UpstreamError."""
+        asked = self._asked(actor, prediction_id, Action.PREDICTION_REPLAYED)
+        found = self._runner.run(asked.origin.key, "replay", _one_row(asked.record), digest=asked.digest)
+        return replay_of(asked, found)
+
+    def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
+        """Attribution and neighbours, as this person may see them. Raises what `replay` raises."""
+        asked = self._asked(actor, prediction_id, Action.PREDICTION_EXPLAINED)
+        examples, problem = self._examples(asked.origin)
+        rows, background = self._background(asked.record, examples)
+        inputs = {**_row_and_columns(asked.record), "background": rows, "seed": SEED}
+        found = self._runner.run(asked.origin.key, "explain", inputs, digest=asked.digest)
+        made = _reasons(found.output, background)
+        if examples is not None:
+            outcomes = [str(value) for value in examples["label"]]
+            features = examples.drop(columns=["label"])
+            near, other = nearest(features, outcomes, asked.record.inputs, made.predicted)
+            made = replace(made, nearest=near, nearest_other=other)
+        return self._shown(actor, replace(made, neighbours_problem=problem))
+
+    def _asked(self, actor: Actor, prediction_id: str, action: Action) -> Asked:
+        if not actor.may(Permission.LOOK_UP_PREDICTION):
+            raise RefusedError("Your role cannot look up predictions.", hint="Ask an auditor or a reviewer.")
+        examined = self._why.examine(self._why.find(prediction_id))
+        origin, record = examined.origin, examined.record
+        if origin is None:
+            raise RefusedError(
+                "Which version answered is not certain, so there is no one version to ask again.",
+                hint="Let the endpoint log the version that answered.",
+            )
+        if not record.inputs:
+            raise RefusedError("The log has no inputs for this prediction.", hint="Let the endpoint log its inputs.")
+        sealed = origin.promotion.plan.get("artifact_digest") if origin.promotion else None
+        with self._units.begin() as unit:
+            unit.ledger.append(actor, action, Subject("prediction", record.request_id))
+        return Asked(examined, origin, str(sealed) if sealed else None)
+
+    def _examples(self, origin: Origin) -> tuple[Any, str]:
+        """The run's training examples as a frame with a column `label`, or why there are none."""
+        import pandas as pd
+
+        run = origin.detail.run if origin.detail and not origin.is_other_version else None
+        run_id = run.run_id if run else str((origin.promotion.plan.get("run_id") or "") if origin.promotion else "")
+        if not run_id:
+            return None, "The run that trained this version is unknown, so its training data cannot be reached."
+        try:
+            data = self._registry.read_artifact(run_id, EXAMPLES, limit=EXAMPLES_LIMIT)
+            frame = pd.read_parquet(io.BytesIO(data))
+        except NotFoundError:
+            return None, f"The training data cannot be reached: the run has no artifact {EXAMPLES} (see docs/why.md)."
+        except PortalError as error:
+            return None, f"The training data cannot be reached: {error.sentence()}"
+        except (ValueError, OSError) as error:
+            return None, f"The artifact {EXAMPLES} cannot be read: {type(error).__name__}."
+        return (frame, "") if "label" in frame.columns else (None, f"The artifact {EXAMPLES} has no column label.")
+
+    def _background(self, record: PredictionRecord, examples: Any) -> tuple[list[list[Any]], str]:
+        """Rows to compare with: training examples where they are reachable, else other predictions around that time."""
+        names = list(record.inputs)
+        if examples is not None and set(names) <= set(examples.columns) and len(examples) >= FEWEST:
+            sample = examples[names].sample(min(BACKGROUND, len(examples)), random_state=SEED)
+            rows = [[_plain(value) for value in row] for row in sample.itertuples(index=False, name=None)]
+            return rows, f"{len(rows)} training examples"
+        if record.model is None or record.time is None:
+            raise InvalidInputError("There are no rows to compare this prediction with.", hint=f"Log {EXAMPLES}.")
+        window = (record.time - AROUND, record.time + AROUND)
+        found = self._why.log.search(PredictionQuery(record.model, *window, limit=BACKGROUND))
+        others = [r for r in found if r.request_id != record.request_id and set(r.inputs) >= set(names)][:BACKGROUND]
+        if len(others) < FEWEST:
+            raise InvalidInputError(
+                "There are too few rows to compare this prediction with.",
+                hint=f"Log training examples as the run artifact {EXAMPLES}.",
+            )
+        return [[r.inputs[name] for name in names] for r in others], f"{len(others)} other predictions of those days"
+
+    def _shown(self, actor: Actor, made: Reasons) -> Reasons:
+        """Values that this person may not see are masked; what each input moved stays."""
+        everything = not actor.may(Permission.SEE_INPUTS)
+        hidden = set(self._why.masked_inputs)
+
+        def masked(name: str, value: Any) -> Any:
+            return MASK if everything or name in hidden else value
+
+        inputs = tuple(replace(i, value=masked(i.name, i.value)) for i in made.inputs)
+
+        def veiled(near: Sequence[Neighbour]) -> tuple[Neighbour, ...]:
+            return tuple(replace(n, inputs={k: masked(k, v) for k, v in n.inputs.items()}) for n in near)
+
+        return replace(made, inputs=inputs, nearest=veiled(made.nearest), nearest_other=veiled(made.nearest_other))
+
+
+def replay_of(asked: Asked, found: RunResult) -> Replay:
+    """Compare what came out with what was logged."""
+    record, output = asked.record, found.output
+    values, probabilities = output["values"][0], (output.get("probabilities") or [None])[0]
+    verdict, again, difference = compare(record.output, record.score, values, probabilities)
+    mismatches = tuple(
+        Mismatch(str(e["name"]), str(e["wanted"]), e["found"])
+        for e in output.get("environment", ())
+        if e["wanted"] != e["found"]
+    )
+    made = Replay(
+        verdict=verdict,
+        logged=record.output if record.output is not None else record.score,
+        again=again,
+        difference=difference,
+        mismatches=mismatches,
+        model_digest=asked.digest or "",
+        is_sealed=asked.digest is not None,
+        isolation=found.isolation.sentence(),
+    )
+    return replace(made, sentence=_replay_sentence(made, asked.origin.key))
+
+
+def _replay_sentence(made: Replay, key: VersionKey) -> str:
+    outcome = {
+        ReplayVerdict.EQUAL: "gave exactly the logged answer",
+        ReplayVerdict.WITHIN: "gave the logged answer within the tolerance",
+        ReplayVerdict.DIFFERENT: "gave another answer than the logged one",
+        ReplayVerdict.NOT_COMPARABLE: "gave an answer that cannot be compared with what was logged",
+    }[made.verdict]
+    by = f" (largest difference {made.difference:.3g})" if made.difference else ""
+    bytes_ = (
+        "with the model's bytes as they were sealed"
+        if made.is_sealed
+        else "with the bytes that the registry holds now; none were sealed to hold them against"
+    )
+    environment = f" {len(made.mismatches)} parts of the environment differ." if made.mismatches else ""
+    return f"Scored again, {key} {outcome}{by}, {bytes_}.{environment}"
+
+
+def _reasons(output: Mapping[str, Any], background: str) -> Reasons:
+    return Reasons(
+        method=str(output["method"]),
+        target=str(output["target"]),
+        predicted=str(output["predicted"]),
+        base=float(output["base"]),
+        prediction=float(output["prediction"]),
+        inputs=tuple(InputMoved(i["name"], i["value"], i["moved"], i["error"]) for i in output["inputs"]),
+        background=background,
+        why_not_tree=str(output["why_not_tree"]),
+    )
+
+
+def _one_row(record: PredictionRecord) -> dict[str, Any]:
+    return {"columns": list(record.inputs), "rows": [list(record.inputs.values())]}
+
+
+def _row_and_columns(record: PredictionRecord) -> dict[str, Any]:
+    return {"columns": list(record.inputs), "row": list(record.inputs.values())}
+
+
+def _plain(value: Any) -> Any:
+    plain = value.item() if hasattr(value, "item") else value
+    return None if isinstance(plain, float) and plain != plain else plain  # noqa: PLR0124 - NaN has no JSON form
