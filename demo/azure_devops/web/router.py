@@ -59,6 +59,11 @@ class Router:
 
         return register
 
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All routes, in the order in which they are tried."""
+        return tuple(self._routes)
+
     def find(self, method: str, path: Sequence[str], hosts: Sequence[Host]) -> tuple[Handler, dict[str, str]]:
         """The handler on any of the hosts and its path values; 404 and 405 as the service says them."""
         joined = "/".join(path)

@@ -21,6 +21,7 @@ os.environ.setdefault("AZURE_DEVOPS_CACHE_DIR", tempfile.mkdtemp(prefix="azure-d
 from demo.azure_devops import seed
 from demo.azure_devops.config import ServerConfig
 from demo.azure_devops.server import AzureDevOpsServer
+from tests.contract.azure_devops_server import operations
 
 PROJECT = "ml-platform"
 LIMIT = 60.0
@@ -134,7 +135,10 @@ class Site:
         """A request below the project; `host` ``vsrm`` or ``vstmr`` for the other hosts."""
         base = self.url.replace(self.server.address, f"{self.server.address}/{host}") if host else self.url
         more.setdefault("allow_redirects", False)
-        return self.session.request(method, f"{base}/{PROJECT}/_apis/{path}", json=json, timeout=30, **more)
+        answer = self.session.request(method, f"{base}/{PROJECT}/_apis/{path}", json=json, timeout=30, **more)
+        if operations.is_published():
+            operations.check_answer(answer)
+        return answer
 
     def ok(self, method: str, path: str, **more: Any) -> Any:
         """The document of an answer that must be a success."""
