@@ -47,7 +47,7 @@ from services.gate import Gate
 from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
 from services.ledger_check import WitnessDesk
-from services.ledger_watch import WatchedWitness
+from services.ledger_watch import WatchedWitness, demand_continuation
 from services.policy import load_governance
 from services.portal import Portal
 from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
@@ -156,6 +156,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     governance = load_governance(settings.governance_file)
     adapters = open_adapters(settings)
     demand_witnesses(governance, settings, adapters.witnesses)
+    demand_continuation(adapters.units, adapters.witnesses)
     units, registry = adapters.units, adapters.registry
     runner = open_runner(settings, adapters.sync_registry)
     held_out = open_held_out(settings, registry, runner)

@@ -6,7 +6,8 @@ the database, so that every page of every replica shows the same. No network cal
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,15 +15,18 @@ from datetime import datetime, timedelta
 from services.domain.catalogue import SourceHealth
 from services.domain.people import SYSTEM
 from services.domain.promotion import Incident
-from services.errors import IntegrityError, PortalError
+from services.errors import IntegrityError, PortalError, UpstreamError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, Subject
+from services.ledger.reader import extends
 from services.ledger.witnessing import (
     Freshness,
     Ledger,
     Transactions,
     Witness,
+    WitnessRefusedError,
     beat,
+    checkpoint_of,
     freshness,
     publish_head,
     seen_by,
@@ -31,6 +35,8 @@ from services.ledger.witnessing import (
 from services.ledger.writer import Signer
 from services.ports import Clock, Ids
 from services.stores import Unit, Units
+
+log = logging.getLogger(__name__)
 
 HEALTH_PREFIX = "witness:"
 SILENT, REFUSED = "witness_silent", "witness_refused"
@@ -75,6 +81,32 @@ def reading(units: Units) -> Transactions:
             yield unit.log
 
     return opened
+
+
+def demand_continuation(units: Units, witnesses: Sequence[WatchedWitness]) -> None:
+    """Before the first write of a process: `WitnessRefusedError` when a witness holds what this ledger lacks.
+
+    A restored backup that went on under its old origin would sign a second history, and no later explanation could mend
+    that. A witness that cannot be reached is asked again by its watch.
+    """
+    with units.read() as unit:
+        head = unit.archive.head()
+    if head is None:
+        return
+    for found in witnesses:
+        try:
+            held = found.witness.latest(head.origin)
+        except UpstreamError as error:
+            log.warning("witness %s was not asked at the start: %s", found.name, error.sentence())
+            continue
+        with units.read() as unit:
+            if held is not None and not extends(unit.archive, checkpoint_of(held)):
+                raise WitnessRefusedError(
+                    f"Witness {found.name} holds entries that this database lacks; nothing is written before that is "
+                    "explained.",
+                    hint="If a backup was restored, run: countersign ledger restore --reason …; otherwise verify the "
+                    "ledger at once.",
+                )
 
 
 class WitnessWatch:
