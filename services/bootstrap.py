@@ -36,6 +36,7 @@ from services.bootstrap_ledger import (
     open_witnesses,
     retention_jobs,
 )
+from services.candidates import CandidateDesk
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
@@ -181,6 +182,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out),
+        candidates=CandidateDesk(registry, registry, held_out, sealer=sealer, desk=desk),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
         ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),

@@ -64,7 +64,19 @@ def _add(
 def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     from services.evidence import command
 
-    command.add_parser(commands, verify=_verify_evidence)
+    command.add_parser(commands, verify=_verify_evidence, candidates=_candidates)
+
+
+def _candidates(args: argparse.Namespace) -> int:
+    from services.bootstrap import build_portal
+    from services.promotions.command import candidates
+    from services.settings import load_settings
+
+    opened = build_portal(load_settings())
+    try:
+        return candidates(args, opened.portal.candidates)
+    finally:
+        opened.close()
 
 
 def _verify_evidence(args: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ def compare_tables(candidate: PredictionsFile, current: PredictionsFile | None, 
     Without a current version the candidate is compared with the threshold `baseline`, or with a constant.
     """
     from services.evidence.baseline import first_version
-    from services.evidence.comparison import Options, compare
+    from services.evidence.comparison import compare
     from services.evidence.inputs import Task
 
     unknown = set(settings) - {*OPTION_NAMES, *TABLE_NAMES}
@@ -46,15 +46,20 @@ def compare_tables(candidate: PredictionsFile, current: PredictionsFile | None, 
             f"The comparison knows no setting {', '.join(sorted(unknown))}.",
             hint=f"Possible: {', '.join((*TABLE_NAMES, *OPTION_NAMES))}.",
         )
-    task = Task(str(settings.get("task", "binary")))
-    chosen = {name: _setting(settings[name]) for name in OPTION_NAMES if name in settings}
-    margin = settings.get("margin")
-    options = Options(slices=_setting(settings.get("slices") or None), margin=margin or 0.0, **chosen)
+    task, options = Task(str(settings.get("task", "binary"))), options_of(settings)
     common: dict[str, Any] = {"task": task, "options": options, "positive": settings.get("positive")}
     first = predictions_of(candidate, "candidate", settings)
     if current is None:
         return first_version(first, threshold=settings.get("baseline"), **common)
     return compare(first, predictions_of(current, "current", settings), **common)
+
+
+def options_of(settings: Mapping[str, Any]) -> Any:
+    """`services.evidence.comparison.Options` as the policy's settings say."""
+    from services.evidence.comparison import Options
+
+    chosen = {name: _setting(settings[name]) for name in OPTION_NAMES if name in settings}
+    return Options(slices=_setting(settings.get("slices") or None), margin=settings.get("margin") or 0.0, **chosen)
 
 
 def _setting(value: Any) -> Any:

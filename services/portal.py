@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from services.domain.catalogue import (
     FilterValues,
@@ -39,6 +39,9 @@ from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
 from services.portal_oversight import Assigning, Coverage, Emergency, Findings
 from services.ports import DateRange
+
+if TYPE_CHECKING:
+    from services.candidates import CandidateRanking, Picked
 
 
 class Catalogue(Protocol):
@@ -127,6 +130,19 @@ class Comparisons(Protocol):
         self, keys: Sequence[VersionKey], *, progress: Callable[[int, int, str], None] | None = None
     ) -> VersionComparison:
         """Two to eight versions. Raises InvalidInputError."""
+
+
+class Candidates(Protocol):
+    """The best of many versions tagged as candidates."""
+
+    def tagged(self, model: str) -> Sequence[VersionKey]:
+        """Versions tagged as candidates, oldest first. Raises UpstreamError."""
+
+    def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
+        """All of them against what is live, best first. Raises NotFoundError, RefusedError, UpstreamError."""
+
+    def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Picked:
+        """Open the request for the best one and clear the others' tags. Raises NotAllowedError, RefusedError."""
 
 
 @dataclass(frozen=True)
@@ -460,6 +476,7 @@ class Portal:
 
     catalogue: Catalogue
     comparisons: Comparisons
+    candidates: Candidates
     promotions: Promotions
     releases: Releases
     ledger: LedgerBrowser

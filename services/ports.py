@@ -100,6 +100,12 @@ class RegistryWriter(Protocol):
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point the alias at the version."""
 
+    def delete_version_tag(self, key: VersionKey, name: str) -> None:
+        """Remove one tag of a version; one that is not there is no error."""
+
+    def delete_run_tag(self, run_id: str, name: str) -> None:
+        """Remove one tag of a run."""
+
     def delete_alias(self, model: str, alias: str) -> None:
         """Remove the alias."""
 

@@ -137,6 +137,22 @@ def _curve(strength: float, *, inverted: bool = False) -> Curve:
     return Curve(xs, tuple(1 - y * 0.7 for y in ys) if inverted else ys)
 
 
+class FakeCandidates:
+    """No version is tagged as a candidate."""
+
+    def tagged(self, model: str) -> Sequence[VersionKey]:
+        del model
+        return []
+
+    def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> Any:
+        del environment, earlier_looks
+        raise NotFoundError(f"No version of {model} is tagged as a candidate.")
+
+    def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Any:
+        del actor, reason
+        return self.rank(model, environment, earlier_looks=earlier_looks)
+
+
 class FakeComparisons:
     def __init__(self, catalogue: FakeCatalogue) -> None:
         self.catalogue = catalogue
@@ -624,7 +640,7 @@ def fake_opened(*, rows: Sequence[VersionRow] = world.ROWS, **settings: Any) -> 
     """A portal with the whole awkward world, or with other rows."""
     catalogue, health = FakeCatalogue(rows), FakeHealth()
     portal = Portal(
-        catalogue=catalogue, comparisons=FakeComparisons(catalogue), promotions=FakePromotions(health),
+        catalogue=catalogue, comparisons=FakeComparisons(catalogue), candidates=FakeCandidates(), promotions=FakePromotions(health),
         releases=FakeReleases(), ledger=FakeLedger(), why=FakeWhy(), health=health,
         assigning=FakeAssigning(), emergency=FakeEmergency(), findings=FakeFindings(), coverage=FakeCoverage(catalogue),
     )  # fmt: skip

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard import wiring
+from dashboard import identity, wiring
 from dashboard.errors import boundary
+from dashboard.widgets import candidates, links, lists, plots
 from dashboard.widgets import compare_parts as parts
-from dashboard.widgets import links, lists, plots
 from dashboard.widgets.markup import bullets, empty, show
 from dashboard.widgets.text import as_text
 from services.domain.registry import VersionKey
@@ -25,6 +25,7 @@ def main() -> None:
     if not model:
         empty("The catalogue is empty.", "Register a model in MLflow; it shows up here after the next sync.")
         return
+    candidates.show_candidates(model, identity.actor())
     if len(chosen) < 2:
         empty("Choose two to eight versions.", "The first one chosen is the baseline; the others are compared with it.")
         return

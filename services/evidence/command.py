@@ -27,8 +27,9 @@ def add_parser(
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
     *,
     verify: Callable[[argparse.Namespace], int] | None = None,
+    candidates: Callable[[argparse.Namespace], int] | None = None,
 ) -> argparse.ArgumentParser:
-    """Add `evidence` to the portal's command line: `compare`, and `verify REQUEST` where its function is given."""
+    """Add `evidence` to the portal's command line: `compare`, and what needs a portal where its function is given."""
     parser = subparsers.add_parser("evidence", help="compare predictions from tables, or recompute sealed evidence")
     commands = parser.add_subparsers(dest="evidence_command", required=True)
     add_compare(commands)
@@ -36,6 +37,16 @@ def add_parser(
         checked = commands.add_parser("verify", help="recompute a request's sealed evidence and say equal or not")
         checked.add_argument("request", metavar="REQUEST", help="id of the promotion request")
         checked.set_defaults(run=verify)
+    if candidates is not None:
+        ranked = commands.add_parser("candidates", help="rank the versions tagged as candidates against what is live")
+        ranked.add_argument("model", metavar="MODEL", help="registered model")
+        ranked.add_argument("environment", metavar="ENVIRONMENT", help="environment of the policy")
+        ranked.add_argument(
+            "--earlier-looks", type=int, default=0, metavar="N", help="comparisons made before on the rows"
+        )
+        ranked.add_argument("--open", metavar="REASON", help="open the request for the winner, clear the others' tags")
+        ranked.add_argument("--json", action="store_true", help="print JSON instead of text")
+        ranked.set_defaults(run=candidates)
     return parser
 
 

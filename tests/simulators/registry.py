@@ -151,6 +151,16 @@ class RegistrySimulator:
         self._put_alias(model, alias, version)
         self._lose("set_alias")
 
+    def delete_version_tag(self, key: VersionKey, name: str) -> None:
+        self._write("delete_version_tag", str(key), name)
+        tags = {n: v for n, v in self.kept[key].tags.items() if n != name}
+        self.kept[key] = replace(self.kept[key], tags=tags)
+
+    def delete_run_tag(self, run_id: str, name: str) -> None:
+        self._write("delete_run_tag", run_id, name)
+        tags = {n: v for n, v in self.logged[run_id].tags.items() if n != name}
+        self.logged[run_id] = replace(self.logged[run_id], tags=tags)
+
     def delete_alias(self, model: str, alias: str) -> None:
         self._write("delete_alias", model, alias)
         rest = {a: v for a, v in self.registered[model].aliases.items() if a != alias}

@@ -128,6 +128,14 @@ class MlflowRegistry:
         """See `RegistryWriter`."""
         self._writes.set_alias(model, alias, version)
 
+    def delete_version_tag(self, key: VersionKey, name: str) -> None:
+        """See `RegistryWriter`."""
+        self._writes.delete_version_tag(key, name)
+
+    def delete_run_tag(self, run_id: str, name: str) -> None:
+        """See `RegistryWriter`."""
+        self._writes.delete_run_tag(run_id, name)
+
     def delete_alias(self, model: str, alias: str) -> None:
         """See `RegistryWriter`."""
         self._writes.delete_alias(model, alias)

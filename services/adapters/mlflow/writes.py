@@ -36,6 +36,14 @@ class RegistryWrites:
         """Set one tag on a version."""
         self._send("POST", "model-versions/set-tag", _named(key) | {"key": name, "value": value})
 
+    def delete_version_tag(self, key: VersionKey, name: str) -> None:
+        """Remove one tag of a version; one that is not there is no error to MLflow."""
+        self._send("DELETE", "model-versions/delete-tag", _named(key) | {"key": name})
+
+    def delete_run_tag(self, run_id: str, name: str) -> None:
+        """Remove one tag of a run; NotFoundError where it has none."""
+        self._send("POST", "runs/delete-tag", {"run_id": run_id, "key": name})
+
     def _send(self, method: str, path: str, body: Mapping[str, Any]) -> None:
         self._transport.write(Ask(method, API + path, body=body))
 

@@ -1,0 +1,94 @@
+"""Versions tagged as candidates: rank them against what is live, and ask for the best one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard import wiring
+from dashboard.widgets import commands, formats, links
+from dashboard.widgets.evidence import interval
+from dashboard.widgets.markup import badge, show, soft, table
+from dashboard.widgets.text import as_html, as_text, shorten
+from services.domain.people import Actor, Permission
+from services.errors import PortalError
+
+if TYPE_CHECKING:
+    from services.candidates import CandidateLine, CandidateRanking
+
+_TONES = {"better": "good", "not_worse": "mute", "worse": "bad", "cannot_tell": "warn", "": "mute"}
+
+
+def show_candidates(model: str, actor: Actor) -> None:
+    """A line and a button where versions are tagged; nothing where none is, or MLflow is away."""
+    try:
+        tagged = wiring.portal().candidates.tagged(model)
+    except PortalError:
+        return
+    if not tagged:
+        return
+    names = ", ".join(f"v{key.version}" for key in tagged)
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        what = "version is tagged as a candidate" if len(tagged) == 1 else "versions are tagged as candidates"
+        st.markdown(f"**{len(tagged)} {what}:** {as_text(names)}")
+        if st.button("Pick the best", key=f"candidates:{model}", icon=":material/emoji_events:"):
+            st.session_state.pop(_opened(model), None)
+            st.dialog("Pick the best candidate", width="large")(_body)(model, actor)
+
+
+def _opened(model: str) -> str:
+    return f"picked:{model}"
+
+
+def _body(model: str, actor: Actor) -> None:
+    places = [place.name for place in wiring.portal().promotions.environments(model)]
+    if not places:
+        st.info("No policy allows this model anywhere.", icon=":material/policy:")
+        return
+    place = str(st.selectbox("Environment", places, key=f"candidates_env:{model}"))
+    try:
+        with st.spinner("Comparing every candidate with what is live …"):
+            ranking = wiring.portal().candidates.rank(model, place)
+    except PortalError as error:
+        st.warning(as_text(error.sentence()), icon=":material/help:")
+        return
+    _show(ranking)
+    if ranking.winner is None or not actor.may(Permission.OPEN_REQUEST):
+        return
+    command = commands.Command(
+        name=f"best:{model}",
+        title="Pick the best candidate",
+        label=f"Ask for v{ranking.winner.version}",
+        run=lambda reason, _: _open(actor, model, place, reason),
+        done=f"Request opened for v{ranking.winner.version}; the other candidates' tags are cleared.",
+        reason_label="Why should it be promoted?",
+    )
+    commands.form(command, busy="Reading the registry, comparing with what is live, sealing the plan …")
+    request_id = st.session_state.get(_opened(model))
+    if request_id:
+        commands.flash(command.done)
+        st.switch_page(links.REQUEST, query_params=links.request_params(request_id))
+
+
+def _open(actor: Actor, model: str, place: str, reason: str) -> None:
+    picked = wiring.portal().candidates.open_best(actor, model, place, reason=reason)
+    st.session_state[_opened(model)] = picked.request.id
+
+
+def _show(ranking: CandidateRanking) -> None:
+    st.markdown(f"**{as_text(ranking.sentence)}**")
+    head = ("Version", "Verdict", f"{ranking.metric} against v{ranking.current}", "Chance of luck, corrected", "Why")
+    show(table(head, [_cells(line) for line in ranking.lines], caption="Candidates", classes="cs-stack"))
+
+
+def _cells(line: CandidateLine) -> tuple[str, ...]:
+    gap = {"value": line.difference, "low": line.low, "high": line.high}
+    verdict = line.verdict.replace("_", " ") or "not compared"
+    return (
+        as_html(f"v{line.key.version}"),
+        badge(verdict, _TONES[line.verdict]) + (" " + badge("may win", "good") if line.may_win else ""),
+        as_html(interval(gap)) if line.difference is not None else soft(formats.UNKNOWN),
+        as_html(formats.percent(line.p_adjusted)),
+        as_html(shorten(line.reason, 160)),
+    )

@@ -1,0 +1,214 @@
+"""Picks the best of many candidates and opens the request for it: the flow of the published method, done honestly.
+
+A candidate is a version with the tag `candidate` (any value but false, no, 0 or nothing), or one whose run has it. Each
+is compared with the version that is live; Holm's correction counts all of them, because the luckiest of many always
+looks good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.comparisons import options_of, predictions_of
+from services.domain.people import Actor, Permission
+from services.domain.policy import PromotionPolicy
+from services.domain.promotion import PromotionRequest
+from services.domain.registry import ModelVersion, Run, VersionKey
+from services.errors import NotAllowedError, NotFoundError, PortalError, RefusedError, UpstreamError
+from services.held_out import HeldOutPredictions
+from services.ports import RegistryReader, RegistryWriter
+from services.promotions.desk import PromotionDesk
+from services.promotions.sealing import Sealer, comparison_settings
+
+TAG = "candidate"
+_NO = {"", "false", "no", "0"}
+
+
+@dataclass(frozen=True)
+class CandidateLine:
+    """One candidate, best first."""
+
+    key: VersionKey
+    verdict: str
+    """better, not_worse, worse, cannot_tell; empty where it could not be compared."""
+    difference: float | None
+    low: float | None
+    high: float | None
+    p_adjusted: float | None
+    """One-sided, Holm over all candidates."""
+    may_win: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class CandidateRanking:
+    """All candidates of a model for an environment."""
+
+    model: str
+    environment: str
+    current: int
+    metric: str
+    lines: tuple[CandidateLine, ...]
+    winner: VersionKey | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The request for the winner, and what became of the others' tags."""
+
+    request: PromotionRequest
+    ranking: CandidateRanking
+    cleared: tuple[VersionKey, ...]
+    problems: tuple[str, ...] = ()
+
+
+class CandidateDesk:
+    """Implements `services.portal.Candidates`."""
+
+    def __init__(
+        self,
+        reader: RegistryReader,
+        writer: RegistryWriter,
+        held_out: HeldOutPredictions,
+        *,
+        sealer: Sealer,
+        desk: PromotionDesk,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._held_out = held_out
+        self._sealer = sealer
+        self._desk = desk
+
+    def tagged(self, model: str) -> Sequence[VersionKey]:
+        """Versions tagged as candidates, by themselves or through their run, oldest first. Raises UpstreamError."""
+        return [version.key for version, _ in self._tagged(model)]
+
+    def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
+        """Compare all candidates with what is live.
+
+        `earlier_looks` counts earlier comparisons on the same rows; they enter the correction. Raises NotFoundError (no
+        candidate), RefusedError (no policy, nothing live), UpstreamError.
+        """
+        policy, place = self._sealer.rules(model, environment)
+        holders = self._reader.holders(model, stage=place.stage, alias=place.alias)
+        current = holders.alias_version or max(holders.in_stage, default=None)
+        if current is None:
+            raise RefusedError(
+                f"Nothing of {model} is live in {environment}, so there is nothing to beat.",
+                hint="Open a request for one version; it is judged against the policy's baseline.",
+            )
+        tagged = [(version, run) for version, run in self._tagged(model) if version.version != current]
+        if not tagged:
+            raise NotFoundError(
+                f"No version of {model} is tagged as a candidate.", hint=f"Set the tag {TAG} on versions."
+            )
+        return self._ranked(VersionKey(model, current), environment, tagged, policy=policy, earlier_looks=earlier_looks)
+
+    def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Picked:
+        """Open the request for the best candidate and clear the others' tags; the winner keeps its own.
+
+        Raises NotAllowedError, RefusedError (none is better beyond chance) and what `rank` and opening raise.
+        """
+        if not actor.may(Permission.OPEN_REQUEST):
+            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+        ranking = self.rank(model, environment, earlier_looks=earlier_looks)
+        if ranking.winner is None:
+            raise RefusedError(ranking.sentence, hint="No request was opened and no tag was changed.")
+        said = f"{reason.strip()}\n\n{ranking.sentence}" if reason.strip() else reason
+        request = self._desk.open(actor, ranking.winner, environment, reason=said)
+        cleared, problems = self._clear([line.key for line in ranking.lines if line.key != ranking.winner])
+        return Picked(request, ranking, tuple(cleared), tuple(problems))
+
+    def _tagged(self, model: str) -> list[tuple[ModelVersion, Run | None]]:
+        versions = sorted(self._reader.versions_of([model]), key=lambda version: version.version)
+        runs = self._reader.runs([version.run_id for version in versions if version.run_id])
+        pairs = [(version, runs.get(version.run_id)) for version in versions]
+        return [(v, run) for v, run in pairs if _is_set(v.tags) or (run is not None and _is_set(run.tags))]
+
+    def _ranked(
+        self,
+        current: VersionKey,
+        environment: str,
+        tagged: Sequence[tuple[ModelVersion, Run | None]],
+        *,
+        policy: PromotionPolicy,
+        earlier_looks: int,
+    ) -> CandidateRanking:
+        from services.evidence.candidates import pick_best
+
+        settings = comparison_settings(policy)
+        live = self._reader.version(current)
+        baseline = self._held_out.of_version(current, live.run_id, fresh=True)
+        found, problems = self._tables(tagged, settings)
+        keys = {str(version.key): version.key for version, _ in tagged}
+        ranking = pick_best(
+            found,
+            predictions_of(baseline, "current", settings),
+            task=str(settings.get("task", "binary")),
+            options=options_of(settings),
+            earlier_looks=earlier_looks + len(problems),
+        )
+        lines = [
+            CandidateLine(
+                keys[one.name],
+                one.comparison.verdict.value,
+                one.comparison.difference.value,
+                one.comparison.difference.low,
+                one.comparison.difference.high,
+                one.p_adjusted,
+                one.may_win,
+                one.comparison.reason,
+            )
+            for one in ranking.candidates
+        ]
+        lines += [CandidateLine(key, "", None, None, None, None, False, problem) for key, problem in problems.items()]
+        return CandidateRanking(
+            current.model,
+            environment,
+            current.version,
+            ranking.candidates[0].comparison.metric,
+            tuple(lines),
+            keys[ranking.winner] if ranking.winner else None,
+            ranking.sentence,
+        )
+
+    def _tables(
+        self, tagged: Sequence[tuple[ModelVersion, Run | None]], settings: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[VersionKey, str]]:
+        """Predictions by candidate, and why some have none: they were tried as well, so the correction counts them."""
+        found: dict[str, Any] = {}
+        problems: dict[VersionKey, str] = {}
+        for version, _ in tagged:
+            try:
+                table = self._held_out.of_version(version.key, version.run_id, fresh=True)
+                found[str(version.key)] = predictions_of(table, "candidate", settings)
+            except UpstreamError:
+                raise
+            except PortalError as error:
+                problems[version.key] = error.sentence()
+        return found, problems
+
+    def _clear(self, losers: Sequence[VersionKey]) -> tuple[list[VersionKey], list[str]]:
+        """The request stands whatever happens here: what could not be cleared is told."""
+        cleared: list[VersionKey] = []
+        problems: list[str] = []
+        for key in losers:
+            try:
+                version = self._reader.version(key)
+                if _is_set(version.tags):
+                    self._writer.delete_version_tag(key, TAG)
+                run = self._reader.runs([version.run_id]).get(version.run_id) if version.run_id else None
+                if run is not None and _is_set(run.tags):
+                    self._writer.delete_run_tag(run.run_id, TAG)
+                cleared.append(key)
+            except PortalError as error:
+                problems.append(f"The tag of {key} could not be cleared: {error.sentence()}")
+        return cleared, problems
+
+
+def _is_set(tags: Mapping[str, str]) -> bool:
+    return tags.get(TAG, "").strip().lower() not in _NO

@@ -1,0 +1,112 @@
+"""The best of many candidates is asked for; the correction counts all that were tried; the others' tags are cleared."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from services.candidates import CandidateDesk
+from services.comparisons import compare_files
+from services.domain.registry import VersionKey
+from services.errors import NotAllowedError, NotFoundError, RefusedError
+from services.held_out import HeldOutPredictions
+from services.policy import parse_governance
+from services.promotions.command import candidates as command
+from services.promotions.desk import PromotionDesk
+from services.promotions.material import MaterialReader
+from services.promotions.sealing import Sealer
+from tests.integration.promotions.test_sealed_evidence import GOVERNANCE, _table
+from tests.simulators.basics import ANA, CHLOE
+from tests.world import MODEL, World
+
+NOISES = {1: 2.0, 2: 1.0, 3: 2.6, 4: 0.8, 5: 2.0}
+
+
+@pytest.fixture
+def desk(world: World) -> CandidateDesk:
+    for version in (4, 5):
+        world.registry.add_version(MODEL, version)
+    for version, noise in NOISES.items():
+        world.registry.files[(f"run-{MODEL}-{version}", "evaluation/predictions.parquet")] = _table(noise)
+    held_out = HeldOutPredictions(world.registry, world.folder / "tables", world.clock)
+    rules = parse_governance(GOVERNANCE)
+    sealer = Sealer(MaterialReader(world.registry, held_out), rules, compare_files)
+    promotions = PromotionDesk(world.units, sealer, clock=world.clock, ids=world.ids)
+    return CandidateDesk(world.registry, world.registry, held_out, sealer=sealer, desk=promotions)
+
+
+def _tag(world: World, *versions: int) -> None:
+    for version in versions:
+        world.registry.set_version_tag(VersionKey(MODEL, version), "candidate", "true")
+
+
+def _is_tagged(world: World, version: int) -> bool:
+    return "candidate" in world.registry.kept[VersionKey(MODEL, version)].tags
+
+
+def test_best__of_three__is_asked_for_and_the_others_tags_are_cleared(world: World, desk: CandidateDesk) -> None:
+    _tag(world, 2, 3, 4)
+    picked = desk.open_best(ANA, MODEL, "production", reason="Weekly training.")
+    assert picked.request.key == VersionKey(MODEL, 4)
+    assert "best of 3 candidates" in picked.request.reason
+    assert [_is_tagged(world, version) for version in (2, 3, 4)] == [False, False, True]
+    assert [line.key.version for line in picked.ranking.lines] == [4, 2, 3]
+    assert not picked.problems
+
+
+def test_candidate__tagged_through_its_run__counts_and_is_cleared(world: World, desk: CandidateDesk) -> None:
+    run = f"run-{MODEL}-2"
+    world.registry.logged[run] = replace(world.registry.logged[run], tags={"candidate": "yes"})
+    _tag(world, 4)
+    assert desk.tagged(MODEL) == [VersionKey(MODEL, 2), VersionKey(MODEL, 4)]
+    desk.open_best(ANA, MODEL, "production", reason="Weekly training.")
+    assert world.registry.logged[run].tags == {}
+
+
+def test_best__none_is_better__opens_nothing_and_changes_no_tag(world: World, desk: CandidateDesk) -> None:
+    _tag(world, 3, 5)
+    with pytest.raises(RefusedError, match="none is better"):
+        desk.open_best(ANA, MODEL, "production", reason="Weekly training.")
+    assert _is_tagged(world, 3)
+    assert _is_tagged(world, 5)
+
+
+def test_correction__with_more_candidates__asks_for_more(world: World, desk: CandidateDesk) -> None:
+    _tag(world, 2)
+    alone = desk.rank(MODEL, "production").lines[0].p_adjusted
+    among = desk.rank(MODEL, "production", earlier_looks=9).lines[0].p_adjusted
+    assert alone is not None
+    assert among == pytest.approx(min(1.0, 10 * alone))
+
+
+def test_candidate__without_predictions__is_listed_with_its_problem_and_counts(
+    world: World, desk: CandidateDesk
+) -> None:
+    _tag(world, 2, 5)
+    del world.registry.files[(f"run-{MODEL}-5", "evaluation/predictions.parquet")]
+    ranking = desk.rank(MODEL, "production")
+    assert "no held-out predictions" in ranking.lines[-1].reason
+    _tag_free = desk.rank(MODEL, "production", earlier_looks=0).lines[0].p_adjusted
+    assert _tag_free is not None
+    assert np.isfinite(_tag_free)
+
+
+def test_best__nobody_tagged_or_not_allowed__says_so(world: World, desk: CandidateDesk) -> None:
+    with pytest.raises(NotFoundError, match="tagged"):
+        desk.rank(MODEL, "production")
+    with pytest.raises(NotAllowedError):
+        desk.open_best(CHLOE, MODEL, "production", reason="x")
+
+
+def test_command__with_a_winner__exits_0_and_without_3(
+    world: World, desk: CandidateDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _tag(world, 2, 3)
+    asked = Namespace(model=MODEL, environment="production", earlier_looks=0, json=False, open=None)
+    assert command(asked, desk) == 0
+    assert f"{MODEL} v2" in capsys.readouterr().out
+    world.registry.delete_version_tag(VersionKey(MODEL, 2), "candidate")
+    assert command(asked, desk) == 3
