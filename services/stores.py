@@ -212,7 +212,7 @@ class HookStore(Protocol):
         """Events that nobody has acted on, oldest first."""
 
     def mark_handled(self, ids: Sequence[str], now: datetime) -> None:
-        """They were acted on."""
+        """They were acted on; very old ones go."""
 
     def add_check(self, call: CheckCall) -> bool:
         """Keep a check's call; False when it is known."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.adapters.sql.hook_tables import azure_check, azure_event
 from services.domain.hooks import CheckCall, CheckIds, CheckState, HookEvent
 
+KEPT = timedelta(days=30)
 _OPEN = (CheckState.WAITING.value, CheckState.ANSWERED.value)
 _IDS = tuple(field.name for field in fields(CheckIds))
 
@@ -37,8 +38,9 @@ class SqlHookStore:
         return [HookEvent(**row) for row in self._connection.execute(query.limit(limit)).mappings()]
 
     def mark_handled(self, ids: Sequence[str], now: datetime) -> None:
-        """They were acted on."""
+        """They were acted on; those of a month ago go: Azure DevOps sends nothing again after so long."""
         self._connection.execute(update(azure_event).where(azure_event.c.id.in_(ids)).values(handled=now))
+        self._connection.execute(delete(azure_event).where(azure_event.c.handled < now - KEPT))
 
     def add_check(self, call: CheckCall) -> bool:
         """Keep a check's call; False when it is known."""
