@@ -26,6 +26,7 @@ def pages() -> dict[str, list[st.Page]]:
         "Registry": [
             _page("models", "Models", "deployed_code"),
             _page("compare", "Compare", "balance"),
+            _page("coverage", "Coverage", "shield"),
         ],
         "Delivery": [_page("releases", "Releases", "rocket_launch")],
         "Audit": [

@@ -26,7 +26,7 @@ from services.domain.lineage import Fact
 from services.domain.liveness import Spell, Timeline
 from services.domain.oversight import Assignment, Finding
 from services.domain.people import Actor
-from services.domain.plan import Plan
+from services.domain.plan import Change, Plan
 from services.domain.policy import Environment
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
@@ -146,6 +146,15 @@ class Candidates(Protocol):
 
 
 @dataclass(frozen=True)
+class Since:
+    """What is different from the plan that was approved last for the same place."""
+
+    request_id: str
+    version: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
 class RequestDetail:
     """Everything that the page of one request shows."""
 
@@ -173,6 +182,8 @@ class RequestDetail:
     findings: tuple[Finding, ...] = ()
     """Open findings that block it."""
     assignments: tuple[Assignment, ...] = ()
+    since: Since | None = None
+    """None when nothing was approved for the place before."""
 
 
 @dataclass(frozen=True)

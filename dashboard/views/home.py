@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import formats, links, lists
+from dashboard.widgets import formats, links, lists, oversight
 from dashboard.widgets.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
 from dashboard.widgets.text import as_text, shorten
+from services.clock import SystemClock
 from services.domain.catalogue import VersionQuery, VersionRow
 from services.domain.people import Actor, Permission
 from services.domain.promotion import Incident, PromotionRequest
@@ -28,18 +29,29 @@ def main() -> None:
     mine = _asked_by(actor, portal)
     live = _live(portal)
     incidents = list(portal.health.incidents())
-    with st.grid(4, min_column_width=150):
+    now = SystemClock().now()
+    overdue = [due for due in portal.findings.reviews_due() if due.is_overdue(now)]
+    findings = portal.findings.findings()
+    with st.grid(5, min_column_width=150):
         st.metric("Waiting for you", len(waiting), border=True)
         st.metric("You asked for, undecided", sum(not r.is_final for r in mine), border=True)
         st.metric("Versions live", sum(len(rows) for rows in live.values()), border=True)
         st.metric("Open incidents", len(incidents), border=True)
+        st.metric("Re-reviews overdue", len(overdue), border=True)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _waiting(waiting, actor)
         _mine(mine, actor)
     with right:
-        _live_now(live)
         _incidents(incidents)
+        if overdue:
+            st.subheader("Re-reviews overdue")
+            oversight.show_reviews(overdue[:SHOWN], actor)
+        if findings:
+            st.subheader("Open findings")
+            oversight.show_findings(findings[:SHOWN], actor, where="home")
+        _live_now(live)
+        st.page_link(links.COVERAGE, label="What is live and not governed")
 
 
 def _asked_by(actor: Actor, portal: Portal) -> list[PromotionRequest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import decide, formats, links, lists
+from dashboard.widgets import decide, formats, links, lists, oversight
 from dashboard.widgets import request_parts as parts
 from dashboard.widgets import request_talk as talk
 from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
@@ -37,10 +37,14 @@ def main() -> None:
         show(bullets(detail.request.stale))
     main_part, side = st.columns([5, 3], gap="large")
     with main_part:
+        if detail.findings:
+            st.subheader("Open findings")
+            oversight.show_findings(detail.findings, actor, where="request")
         st.subheader("Checks")
         parts.show_checks(detail.checks)
         st.subheader("Compared with what is live")
         parts.show_evidence(detail)
+        parts.show_since(detail)
         tabs = st.tabs(["Tests", "Documentation", "What is signed"])
         with tabs[0]:
             parts.show_failed_tests(detail.evidence)
@@ -90,6 +94,7 @@ def _decision(detail: RequestDetail) -> None:
             show("Approving, once all signatures are there,", bullets(detail.consequences, ordered=True))
             decide.show_actions(detail, identity.actor())
         talk.show_decisions(detail)
+        oversight.show_assignments(detail.assignments)
 
 
 def _follow(request_id: str) -> None:

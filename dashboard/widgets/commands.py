@@ -38,6 +38,8 @@ class Command:
     lead: str = ""
     asks_reason: bool = True
     reason_label: str = "Reason"
+    extra: Callable[[], None] | None = None
+    """More to ask, drawn above the reason; what was picked is the command's own affair."""
     reason_help: str = "It becomes part of the record and cannot be changed later."
 
 
@@ -59,6 +61,8 @@ def _body(command: Command) -> None:
 
 def form(command: Command, *, busy: str = "Working …") -> bool:
     """Reason, Back and the button that does it; True when it has been done."""
+    if command.extra is not None:
+        command.extra()
     reason = _reason(command) if command.asks_reason else ""
     with st.container(horizontal=True, horizontal_alignment="right"):
         is_back = st.button("Back", key=f"back:{command.name}")

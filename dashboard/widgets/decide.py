@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import lists
+from dashboard.widgets import decide_more, lists
 from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import bullets, show
 from dashboard.widgets.text import as_text, sentence
@@ -16,6 +16,7 @@ from services.portal import RequestDetail
 
 _LABELS = {
     UserAction.APPROVE: ("Approve", ":material/verified:"),
+    UserAction.REVIEW: ("Sign as reviewed", ":material/visibility:"),
     UserAction.REQUEST_CHANGES: ("Request changes", ":material/edit_note:"),
     UserAction.REJECT: ("Reject", ":material/block:"),
     UserAction.RESEAL: ("Seal again", ":material/refresh:"),
@@ -32,9 +33,25 @@ def show_actions(detail: RequestDetail, actor: Actor) -> None:
             state = states.get(action)
             if state is not None and _button(state, label, icon):
                 pressed = action
+        rare = _rare(states)
     _say_why(list(states.values()))
+    pressed = pressed or rare
     if pressed is not None:
         launch(command_for(pressed, detail, actor))
+
+
+def _rare(states: dict[UserAction, ActionState]) -> UserAction | None:
+    """What is seldom needed: folded away, and only what is open to this person."""
+    open_now = [action for action in decide_more.LABELS if action in states and states[action].is_open]
+    if not open_now:
+        return None
+    pressed = None
+    with st.expander("More", icon=":material/more_horiz:"):
+        for action in open_now:
+            label, icon = decide_more.LABELS[action]
+            if st.button(label, key=f"do:{action.value}", icon=icon, width="stretch"):
+                pressed = action
+    return pressed
 
 
 def _button(state: ActionState, label: str, icon: str) -> bool:
@@ -69,6 +86,8 @@ def command_for(action: UserAction, detail: RequestDetail, actor: Actor) -> Comm
         return _reseal(detail, actor, subject)
     if action is UserAction.WITHDRAW:
         return _withdraw(detail, actor, subject)
+    if action in decide_more.LABELS:
+        return decide_more.command_for(action, detail, actor, _name(action.value, detail), subject)
     return _decide(DecisionKind(action.value), detail, actor, subject)
 
 
@@ -107,11 +126,17 @@ def _withdraw(detail: RequestDetail, actor: Actor, subject: str) -> Command:
 
 def _decide(kind: DecisionKind, detail: RequestDetail, actor: Actor, subject: str) -> Command:
     lead, steps, label, done = _meaning(kind, detail)
+    picked = {"slot": ""}
+    signs = kind in {DecisionKind.APPROVE, DecisionKind.REVIEW}
+
+    def ask() -> None:
+        picked["slot"] = str(st.selectbox("Sign for", detail.slots, key=f"slot:{_name(kind.value, detail)}"))
 
     def run(reason: str, key: str) -> object:
         return wiring.portal().promotions.decide(
-            actor, detail.request.id, kind, seen=detail.request.plan_digest, reason=reason, idempotency_key=key
-        )
+            actor, detail.request.id, kind, seen=detail.request.plan_digest, reason=reason, idempotency_key=key,
+            slot=picked["slot"],
+        )  # fmt: skip
 
     title = _LABELS[UserAction(kind.value)][0]
     return Command(
@@ -122,6 +147,7 @@ def _decide(kind: DecisionKind, detail: RequestDetail, actor: Actor, subject: st
         done=done,
         lead=f"{subject}  \n{lead}",
         explanation=steps,
+        extra=ask if signs and len(detail.slots) > 1 else None,
     )
 
 
@@ -131,6 +157,9 @@ def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str,
     if kind is DecisionKind.REQUEST_CHANGES:
         lead = "The requester is asked to change something and to seal again."
         return lead, (), "Request changes", "Changes requested"
+    if kind is DecisionKind.REVIEW:
+        lead = "Your signature means: I have reviewed the evidence on this page. It is not an approval."
+        return lead, (), "Sign as reviewed", "Signed as reviewed"
     plan = f"plan `{detail.request.plan_digest[:12]}`"
     lead = f"Your signature means: I have looked at the evidence on this page ({plan}) and approve what follows. It is "
     if detail.quorum - detail.signatures > 1:
@@ -142,4 +171,5 @@ def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str,
 
 def quorum_line(detail: RequestDetail) -> str:
     """How many signatures there are."""
-    return sentence(f"{detail.signatures} of {detail.quorum} {'signature' if detail.quorum == 1 else 'signatures'}")
+    told = f"{detail.signatures} of {detail.quorum} {'signature' if detail.quorum == 1 else 'signatures'}"
+    return sentence(f"{told}, missing {detail.missing}" if detail.missing and not detail.request.is_final else told)

@@ -18,6 +18,7 @@ RELEASES = "views/releases.py"
 RELEASE = "views/release.py"
 LEDGER = "views/ledger.py"
 WHY = "views/why.py"
+COVERAGE = "views/coverage.py"
 
 Params = dict[str, str]
 

@@ -84,6 +84,25 @@ def _show_drift(detail: RequestDetail) -> None:
         drift.show_lines(lines, key="sealed")
 
 
+def show_since(detail: RequestDetail) -> None:
+    """What is different from the plan that was approved last for this place."""
+    if detail.since is None:
+        return
+    st.subheader("Changed since the last approval")
+    if not detail.since.changes:
+        empty(f"Nothing but the version, against {detail.since.request_id}.")
+        return
+    rows = [(as_html(c.what), as_html(_short(c.before)), as_html(_short(c.after))) for c in detail.since.changes]
+    caption = f"Changed since {detail.since.request_id}"
+    show(table(("What", f"v{detail.since.version}", f"v{detail.plan.version}"), rows[:20], caption=caption))
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return formats.number(value) if isinstance(value, float) else shorten(str(value), 40)
+
+
 def show_failed_tests(sealed: Mapping[str, Any]) -> None:
     """Tests as sealed; only what failed is listed."""
     for report in sealed.get("tests") or ():

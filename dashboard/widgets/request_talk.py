@@ -12,7 +12,7 @@ from dashboard.widgets import commands, formats
 from dashboard.widgets.markup import badge, code, empty, paragraphs, show, soft, time
 from dashboard.widgets.text import as_html, as_text
 from services.domain.people import Actor
-from services.domain.requests import DecisionKind
+from services.domain.requests import Comment, DecisionKind
 from services.domain.rights import UserAction
 from services.errors import PortalError
 from services.portal import RequestDetail
@@ -21,6 +21,8 @@ _KIND = {
     DecisionKind.APPROVE: ("good", "approved"),
     DecisionKind.REJECT: ("bad", "rejected"),
     DecisionKind.REQUEST_CHANGES: ("warn", "asked for changes"),
+    DecisionKind.REVIEW: ("info", "signed as reviewed"),
+    DecisionKind.BREAK_GLASS: ("bad", "broke glass: promoted without signatures"),
 }
 
 
@@ -37,6 +39,7 @@ def show_decisions(detail: RequestDetail) -> None:
         tone, said = _KIND[decision.kind]
         is_void = bool(decision.void_reason)
         void = f"<br>{badge('void', 'warn')} {as_html(decision.void_reason)}" if is_void else ""
+        said += f" for {as_html(decision.slot)}" if decision.slot else ""
         plan = soft("signed the plan ") + code(formats.digest(decision.plan_digest))
         items.append(
             f'<li class="cs-dot-{"mute" if is_void else tone}"><strong>{as_html(decision.person.name)}</strong> '
@@ -47,35 +50,56 @@ def show_decisions(detail: RequestDetail) -> None:
 
 def show_discussion(detail: RequestDetail, actor: Actor) -> None:
     """Comments, and a box for a new one."""
-    items = "".join(
-        f'<li class="cs-dot-info"><strong>{as_html(c.person.name)}</strong> {time(c.at)}{paragraphs(c.text)}</li>'
-        for c in detail.comments
-    )
-    if items:
-        show(f'<ul class="cs-time">{items}</ul>')
+    if detail.comments:
+        show(_thread(detail.comments, None))
     else:
         empty("No comments yet.")
     closed = next((s.reason for s in detail.actions if s.action is UserAction.COMMENT), None)
     if closed:
         st.caption(as_text(closed))
         return
-    _comment_box(detail.request.id, actor)
+    _comment_box(detail, actor)
 
 
-def _comment_box(request_id: str, actor: Actor) -> None:
+def _thread(comments: tuple[Comment, ...], reply_to: str | None) -> str:
+    """Comments with their answers below them."""
+    items = [
+        f'<li class="cs-dot-info"><strong>{as_html(c.person.name)}</strong> {time(c.at)}'
+        f"{paragraphs(c.text)}{_thread(comments, c.id)}</li>"
+        for c in comments
+        if c.reply_to == reply_to
+    ]
+    return f'<ul class="cs-time">{"".join(items)}</ul>' if items else ""
+
+
+def _answered(detail: RequestDetail) -> str | None:
+    """Which comment the text answers; a new line of talk by default."""
+    if not detail.comments:
+        return None
+    known = {c.id: f"{c.person.name}: {c.text[:60]}" for c in detail.comments}
+    chosen = st.selectbox(
+        "In answer to", list(known), index=None, key="comment_reply", format_func=lambda i: known.get(i, i),
+        placeholder="Nobody: a new comment",
+    )  # fmt: skip
+    return str(chosen) if chosen else None
+
+
+def _comment_box(detail: RequestDetail, actor: Actor) -> None:
     """The text stays until it has been written; the key changes only then, so a second click writes nothing twice."""
+    request_id = detail.request.id
     turn = f"comment_key:{request_id}"
     key = st.session_state.setdefault(turn, uuid.uuid4().hex)
     text = st.text_area(
         "Comment",
         key=f"comment:{key}",
         max_chars=commands.REASON_LIMIT,
-        placeholder="Ask, explain, or note what you looked at",
+        placeholder="Ask, explain, or note what you looked at; @name tells somebody",
     )
+    reply_to = _answered(detail)
     if not st.button("Add comment", key="comment_go"):
         return
     try:
-        wiring.portal().promotions.comment(actor, request_id, text or "", idempotency_key=key)
+        wiring.portal().promotions.comment(actor, request_id, text or "", idempotency_key=key, reply_to=reply_to)
     except PortalError as error:
         show_expected(error)
         return

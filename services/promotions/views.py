@@ -9,15 +9,16 @@ from typing import Any
 from services.domain.checks import worst_first
 from services.domain.oversight import Finding
 from services.domain.people import Actor
-from services.domain.plan import Plan
+from services.domain.plan import Plan, differences
 from services.domain.policy import Environment, PipelineTarget, PromotionPolicy, RegistryOrder
 from services.domain.promotion import PromotionRequest
 from services.domain.releases import RunKind
+from services.domain.requests import RequestState
 from services.domain.rights import RequestFacts, actions, slots_open_to
 from services.policies.frozen import policy_of
-from services.portal import RequestDetail
+from services.portal import RequestDetail, Since
 from services.promotions.sealing import checks_of
-from services.stores import Unit
+from services.stores import RequestFilter, Unit
 
 
 def plan_of(unit: Unit, request: PromotionRequest) -> Plan:
@@ -77,10 +78,33 @@ def detail_of(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime
         slots=slots_open_to(actor, facts),
         findings=facts.findings,
         assignments=facts.assignments,
+        since=_since(unit, request, plan),
         consequences=consequences(plan),
         environment=environment,
         release=(str(plan.pipeline_project), int(rollout.run_id or 0)) if rollout and has_run else None,
     )
+
+
+_ALWAYS_DIFFERENT = {
+    "model",
+    "version",
+    "version_created",
+    "run_id",
+    "artifact_digest",
+    "evidence_digest",
+    "current_version",
+}
+_APPROVED = (RequestState.PROMOTED, RequestState.ROLLED_BACK)
+
+
+def _since(unit: Unit, request: PromotionRequest, plan: Plan) -> Since | None:
+    wanted = RequestFilter(_APPROVED, model=request.key.model, environment=request.environment, page_size=20)
+    earlier = [r for r in unit.requests.find(wanted)[0] if r.id != request.id and r.created < request.created]
+    if not earlier:
+        return None
+    last = max(earlier, key=lambda r: r.updated)
+    changes = tuple(c for c in differences(plan_of(unit, last), plan) if c.what not in _ALWAYS_DIFFERENT)
+    return Since(last.id, last.key.version, changes)
 
 
 def environment_of(frozen: dict[str, object]) -> Environment:

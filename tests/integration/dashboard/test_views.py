@@ -17,7 +17,19 @@ from tests.fake_portal import FakeOpened, fake_opened
 from tests.integration.dashboard.conftest import SCRIPT, texts
 
 Visit = Callable[..., AppTest]
-PAGES = ("home", "models", "version", "compare", "requests", "request", "releases", "release", "ledger", "why")
+PAGES = (
+    "home",
+    "models",
+    "version",
+    "compare",
+    "requests",
+    "request",
+    "releases",
+    "release",
+    "ledger",
+    "why",
+    "coverage",
+)
 DEEP = {
     "version": {"model": world.CENSUS, "version": "5"},
     "compare": {"model": world.CENSUS, "versions": "5,7,6"},

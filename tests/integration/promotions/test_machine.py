@@ -84,6 +84,7 @@ class People(RuleBasedStateMachine):
         """The right people in the right order, so that the machine gets far often enough."""
         for who in (CHLOE, BEN):
             self.decide(who, DecisionKind.APPROVE, number)
+        self.world.run(rounds=8)
 
     @rule(who=PEOPLE, to=PEOPLE, number=st.integers(0, 5))
     def delegate(self, who: Actor, to: Actor, number: int) -> None:
