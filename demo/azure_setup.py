@@ -17,6 +17,7 @@ from demo.azure_devops.model.hooks import Subscription
 from demo.azure_devops.organization import Organization
 from demo.azure_devops.server import AzureDevOpsServer
 from demo.azure_devops.values import new_guid
+from demo.history import issue_token
 from demo.layout import ENVIRONMENT, ORGANIZATION, PROJECT, Layout
 from demo.processes import Child, ProcessGroup, child_environment
 
@@ -56,7 +57,7 @@ def _import(layout: Layout, folder: Path, root: Path) -> None:
     server = AzureDevOpsServer(ServerConfig(folder, ORGANIZATION, PROJECT, token=layout.azure_token))
     with server:
         seed.repository(server.organization, PROJECT, checkout, message="Import the release pipelines")
-        token = {"countersignToken": PipelineVariable(layout.api_token, is_secret=True)}
+        token = {"countersignToken": PipelineVariable(issue_token(layout), is_secret=True)}
         made = [
             seed.pipeline(server.organization, PROJECT, name, f"pipelines/{name}.yml", variables=token)
             for name in ("release-model", "validate-model", "rollback-model")

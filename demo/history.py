@@ -12,6 +12,7 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -22,12 +23,14 @@ from demo.people import ANA, BEN, DemoPerson
 from demo.show import Progress
 from demo.world.adult import load_adult
 from demo.world.registry import MODEL
-from services.bootstrap import OpenedPortal, build_portal
+from services.access.command import administrator
+from services.bootstrap import OpenedPortal, build_portal, open_access
 from services.domain.people import Actor, Person, Role
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind, RequestState
-from services.settings import load_settings
+from services.domain.tokens import Scope
+from services.settings import Settings, load_settings
 
 FIRST = 4
 WAITING = 7
@@ -35,6 +38,7 @@ MARKER = "history.json"
 RELEASE_SECONDS = 420.0
 ENDPOINT_SECONDS = 120.0
 ROWS = 60
+TOKEN_LIFE = timedelta(days=366)
 
 
 class HistoryError(Exception):
@@ -61,13 +65,25 @@ def make_history(layout: Layout, progress: Progress) -> None:
 @contextlib.contextmanager
 def opened_portal(layout: Layout) -> Iterator[OpenedPortal]:
     """The portal's services on the demo's database, without background work of their own."""
-    settings = {k.removeprefix("COUNTERSIGN_").lower(): v for k, v in layout.portal_settings().items()}
-    settings["demo_people"] = json.loads(settings["demo_people"])
-    opened = build_portal(load_settings(_env_file=None, **settings))
+    opened = build_portal(_settings(layout))
     try:
         yield opened
     finally:
         opened.close()
+
+
+def _settings(layout: Layout) -> Settings:
+    values = {k.removeprefix("COUNTERSIGN_").lower(): v for k, v in layout.portal_settings().items()}
+    values["demo_people"] = json.loads(values["demo_people"])
+    return load_settings(_env_file=None, **values)
+
+
+def issue_token(layout: Layout) -> str:
+    """The service token of the demo's pipelines, issued as `countersign token create` does."""
+    with open_access(_settings(layout)) as access:
+        scopes = [Scope.READ, Scope.OPEN_REQUESTS]
+        _, secret = access.tokens.issue(administrator(), "pipelines", scopes=scopes, lifetime=TOKEN_LIFE)
+    return secret
 
 
 def _promote(opened: OpenedPortal, version: int) -> str:

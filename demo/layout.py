@@ -33,7 +33,6 @@ class Layout:
 
     directory: Path
     ports: Ports
-    api_token: str
     azure_token: str
 
     @property
@@ -82,7 +81,6 @@ class Layout:
             "COUNTERSIGN_AZURE_DEVOPS_HOOK_SECRET": self.hook_secret,
             "COUNTERSIGN_PREDICTIONS_PATH": str(self.directory / "predictions"),
             "COUNTERSIGN_WITNESS_FILE": str(self.directory / "witness" / "checkpoints.txt"),
-            "COUNTERSIGN_API_TOKEN": self.api_token,
             "COUNTERSIGN_DEMO_PEOPLE": json.dumps(people),
             "COUNTERSIGN_SYNC_INTERVAL": "5",
             "COUNTERSIGN_WORKER_INTERVAL": "1",
@@ -103,10 +101,9 @@ def open_layout(directory: Path, *, preferred: bool = True) -> Layout:
     layout = Layout(
         directory,
         ports,
-        kept.get("api_token") or secrets.token_urlsafe(24),
         kept.get("azure_token") or secrets.token_urlsafe(24),
     )
-    told = {"ports": asdict(ports), "api_token": layout.api_token, "azure_token": layout.azure_token}
+    told = {"ports": asdict(ports), "azure_token": layout.azure_token}
     file.touch(mode=0o600)
     file.write_text(json.dumps(told))
     return layout

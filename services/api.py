@@ -1,21 +1,21 @@
 """The HTTP API below `/api/v1`, described by OpenAPI at `/api/v1/openapi.json`.
 
-Pipelines show a bearer token; while none is set the API answers nobody. A service opens requests and reads; people
-decide, on the pages.
+Pipelines show a service token (`countersign token create`), people and applications a token of the identity provider. A
+service opens requests and reads; people decide, on the pages.
 """
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field
 
+from services.access.tokens import Callers
 from services.domain.catalogue import VersionQuery
-from services.domain.people import Actor, Person, Role
+from services.domain.people import Actor, Permission
 from services.domain.registry import VersionKey
 from services.errors import (
     ConflictError,
@@ -29,7 +29,6 @@ from services.errors import (
 from services.gate import Gate, GateQuestion
 from services.portal import Portal
 
-SERVICE = Actor(Person("service:pipeline", "Pipeline"), frozenset({Role.SERVICE}))
 STATUS: tuple[tuple[type[PortalError], int], ...] = (
     (NotFoundError, 404),
     (NotAllowedError, 403),
@@ -81,22 +80,25 @@ class RequestReply(BaseModel):
 
 
 def _authenticate(request: Request) -> Actor:
-    secret = request.app.state.token.get_secret_value()
-    shown = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    if secret and hmac.compare_digest(shown.encode(), secret.encode()):
-        return SERVICE
-    hint = "Send 'Authorization: Bearer <token>'." if secret else "Set COUNTERSIGN_API_TOKEN to switch the API on."
-    raise NotAllowedError("This API needs a valid token.", hint=hint, code="unauthenticated")
+    callers: Callers = request.app.state.callers
+    return callers.identify(request.headers.get("authorization", ""))
 
 
-Caller = Annotated[Actor, Depends(_authenticate)]
+def _reader(actor: Annotated[Actor, Depends(_authenticate)]) -> Actor:
+    if not actor.may(Permission.BROWSE):
+        raise NotAllowedError("This token may not read.", hint="Issue one with the scope 'read'.")
+    return actor
 
 
-def build_api(portal: Portal, gate: Gate, token: SecretStr) -> FastAPI:
+Caller = Annotated[Actor, Depends(_reader)]
+"""Whoever calls, and may at least read; the use cases check everything beyond."""
+
+
+def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
     """The API as an ASGI app, to be mounted at `/api/v1`."""
     api = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None)
     api.add_exception_handler(PortalError, _problem)
-    api.state.token = token
+    api.state.callers = callers
 
     @api.get("/gate", summary="May this version be deployed there, now?")
     def ask_gate(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,6 +17,7 @@ from sqlalchemy import Engine
 from services.access.people import refuse_demo_on_real_data
 from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
+from services.access.tokens import Callers
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
@@ -24,7 +26,7 @@ from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.background import BackgroundLoop, Job
-from services.bootstrap_access import open_provider, open_sessions
+from services.bootstrap_access import AccessTools, open_callers, open_provider, open_sessions, open_tokens
 from services.bootstrap_azure import AzureParts, open_azure
 from services.bootstrap_ledger import (
     LedgerKeys,
@@ -124,6 +126,7 @@ class OpenedPortal:
     worker: RolloutWorker
     loop: BackgroundLoop
     sessions: SessionDesk
+    callers: Callers
     provider: IdentityProvider | None
     runner: ModelRunner
     azure: AzureParts
@@ -133,7 +136,7 @@ class OpenedPortal:
         from services.api import build_api
         from services.api_azure import add_azure
 
-        api = build_api(self.portal, self.gate, self.settings.api_token)
+        api = build_api(self.portal, self.gate, self.callers)
         add_azure(api, self.azure.inboxes)
         return api
 
@@ -231,6 +234,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         worker=worker,
         loop=BackgroundLoop(jobs),
         sessions=sessions,
+        callers=open_callers(settings, units, provider),
         provider=provider,
         runner=runner,
         azure=azure,
@@ -283,6 +287,16 @@ def _people_seen(units: SqlUnits, settings: Settings) -> tuple[Actor, ...]:
         return tuple(Actor(Person(p.id, p.name), frozenset(p.roles)) for p in settings.demo_people)
     with units.read() as unit:
         return tuple(Actor(seen.person, seen.roles, seen.known_as) for seen in unit.sessions.people())
+
+
+@contextmanager
+def open_access(settings: Settings) -> Iterator[AccessTools]:
+    """What `countersign token` and `countersign session` work with."""
+    adapters = open_adapters(settings)
+    try:
+        yield AccessTools(open_tokens(adapters.units), open_sessions(settings, adapters.units))
+    finally:
+        adapters.engine.dispose()
 
 
 def open_registry(settings: Settings) -> RegistryWriter:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
+from services.access.tokens import Callers, TokenDesk
 from services.adapters.sql.unit_of_work import SqlUnits
-from services.clock import SystemClock
+from services.clock import RandomIds, SystemClock
 from services.domain.people import Role
 from services.domain.policy import Governance
 from services.domain.sessions import SessionRules
 from services.settings import Settings
+
+
+@dataclass(frozen=True)
+class AccessTools:
+    """Tokens and sign-ins, for the command line."""
+
+    tokens: TokenDesk
+    sessions: SessionDesk
+
+
+def open_tokens(units: SqlUnits) -> TokenDesk:
+    """Service tokens."""
+    return TokenDesk(units, clock=SystemClock(), ids=RandomIds())
+
+
+def open_callers(settings: Settings, units: SqlUnits, provider: IdentityProvider | None) -> Callers:
+    """Who calls the API."""
+    return Callers(open_tokens(units), provider, has_audience=bool(settings.oidc_api_audience))
 
 
 def open_provider(settings: Settings, governance: Governance) -> IdentityProvider | None:

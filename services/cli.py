@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ledger(commands)
     _add_why(commands)
     _add_policy(commands)
+    _add_access(commands)
     return parser
 
 
@@ -134,6 +135,22 @@ def _ledger(args: argparse.Namespace) -> int:
 
     with open_ledger(load_settings()) as tools:
         return command.run(args, tools)
+
+
+def _add_access(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.access import command
+
+    for parser in command.add_parsers(commands):
+        parser.set_defaults(run=_access)
+
+
+def _access(args: argparse.Namespace) -> int:
+    from services.access import command
+    from services.bootstrap import open_access
+    from services.settings import load_settings
+
+    with open_access(load_settings()) as access:
+        return command.run(args, access)
 
 
 def serve(_: argparse.Namespace) -> int:

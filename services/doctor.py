@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from services.access.command import administrator
 from services.access.people import refuse_demo_on_real_data
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
-from services.bootstrap import mlflow_config, open_adapters, open_pipelines
+from services.bootstrap import mlflow_config, open_access, open_adapters, open_pipelines
 from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
+from services.clock import SystemClock
 from services.errors import PortalError, SettingsError
 from services.ledger.writer import first_origin
 from services.ledger_watch import WatchedWitness
@@ -41,7 +43,7 @@ def examine(settings: Settings) -> list[Diagnosis]:
         ("Witnesses", _witnesses),
         ("Prediction log", _predictions),
         ("Sign-in", _sign_in),
-        ("API token", _token),
+        ("Service tokens", _token),
     ]
     return [*(_check(name, check, settings) for name, check in checks), *_each_witness(settings)]
 
@@ -161,5 +163,6 @@ def _sign_in(settings: Settings) -> str:
 
 
 def _token(settings: Settings) -> str:
-    is_set = bool(settings.api_token.get_secret_value())
-    return "set." if is_set else "not set; pipelines cannot ask the gate. Set COUNTERSIGN_API_TOKEN."
+    with open_access(settings) as access:
+        good = [token.name for token in access.tokens.find(administrator()) if token.holds(SystemClock().now())]
+    return f"good ones: {', '.join(sorted(set(good)))}." if good else "none; pipelines need `countersign token create`."

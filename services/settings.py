@@ -134,7 +134,6 @@ class Settings(BaseSettings):
     )
     rollout_deadline: Seconds = Field(7200, description="Seconds that a release may take before a person is asked")
 
-    api_token: SecretStr = Field(SecretStr(""), description="Bearer token that pipelines show to /api/v1")
     oidc_issuer: str = Field("", description="Issuer of the OpenID Connect provider, exactly as it writes itself")
     oidc_client_id: str = Field("", description="Client id of the portal's registration with the provider")
     oidc_client_secret: SecretStr = Field(

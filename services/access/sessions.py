@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-from services.domain.people import SYSTEM, Actor, Role
+from services.domain.people import SYSTEM, Actor, Permission, Role
 from services.domain.sessions import Identity, Session, SessionRules
-from services.errors import PortalError, UpstreamRefusedError
+from services.errors import NotAllowedError, PortalError, UpstreamRefusedError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
@@ -85,13 +85,15 @@ class SessionDesk:
             _record(unit, session.actor, Action.SESSION_SIGNED_OUT, session.identity)
         return session
 
-    def end_all_of(self, person_id: str, *, reason: str = "revoked") -> int:
-        """End every sign-in of a person, at once and everywhere; returns how many."""
+    def end_all_of(self, actor: Actor, person_id: str, *, reason: str = "revoked") -> int:
+        """End every sign-in of a person, at once and everywhere; returns how many. Raises NotAllowedError."""
+        if not actor.may(Permission.MANAGE_ACCESS):
+            raise NotAllowedError("Only administrators end the sign-ins of others.", hint="Use the command line.")
         with self._units.begin() as unit:
             count = unit.sessions.end_all_of(person_id, self._clock.now(), reason)
             if count:
                 subject = Subject("person", person_id)
-                unit.ledger.append(SYSTEM, Action.SESSION_SIGNED_OUT, subject, reason=reason)
+                unit.ledger.append(actor, Action.SESSION_SIGNED_OUT, subject, reason=reason)
         return count
 
     def reread_due(self, reader: RoleReader) -> int:

@@ -22,6 +22,8 @@ class Role(StrEnum):
     OPERATOR = "operator"
     AUDITOR = "auditor"
     SERVICE = "service"
+    ADMINISTRATOR = "administrator"
+    """Whoever runs the portal, on its command line: tokens and sign-ins, nothing of the work itself."""
 
 
 class Permission(StrEnum):
@@ -36,6 +38,7 @@ class Permission(StrEnum):
     LOOK_UP_PREDICTION = "look_up_prediction"
     SEE_INPUTS = "see_inputs"
     EXPORT = "export"
+    MANAGE_ACCESS = "manage_access"
 
 
 _READ = frozenset({Permission.BROWSE, Permission.READ_LEDGER})
@@ -49,6 +52,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OPERATOR: _READ | {Permission.COMMENT, Permission.OPERATE_RELEASE},
     Role.AUDITOR: _READ | {Permission.LOOK_UP_PREDICTION, Permission.SEE_INPUTS, Permission.EXPORT},
     Role.SERVICE: _READ | {Permission.OPEN_REQUEST},
+    Role.ADMINISTRATOR: frozenset({Permission.MANAGE_ACCESS}),
 }
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,16 +21,18 @@ from demo.azure_devops import seed
 from demo.azure_devops.config import ServerConfig
 from demo.azure_devops.model.build import PipelineVariable
 from demo.azure_devops.server import AzureDevOpsServer
+from services.access.sessions import digest
 from services.bootstrap import OpenedPortal, open_portal
 from services.domain.people import Actor, Person, Role
 from services.domain.requests import DecisionKind
+from services.domain.tokens import Scope, ServiceToken
 from services.settings import load_settings
 from tests.integration.pipelines.conftest import MODEL, TRAIN, ServingHost, wait_for
 from tests.integration.pipelines.steps import ROOT
 from tests.mlflow_server import MlflowServer, free_port
 
 PROJECT = "ml-platform"
-TOKEN = "token-of-the-portal-9f2c"
+TOKEN = "csn_token-of-the-portal-9f2c"
 BEN = Actor(Person("ben", "Ben Okafor"), frozenset({Role.REVIEWER}))
 NAMES = ("release-model", "validate-model", "rollback-model", "train-model", "sabotaged")
 GOVERNANCE = """
@@ -145,6 +148,7 @@ def release_world(folder: Path, mlflow: MlflowServer, host: ServingHost) -> Iter
         rules.write_text(text)
         opened = open_portal(load_settings(_env_file=None, **_settings(folder, azure.url, mlflow.url, rules)))
         stack.callback(opened.close)
+        _let_in(opened)
         stack.enter_context(_served(opened, port))
         yield ReleaseWorld(azure, opened, url, mlflow, host)
 
@@ -174,11 +178,18 @@ def _settings(folder: Path, azure_url: str, mlflow_url: str, rules: Path) -> dic
         "azure_devops_url": azure_url,
         "azure_devops_project": PROJECT,
         "azure_devops_token": "any",
-        "api_token": TOKEN,
         "worker_interval": 0.5,
         "sync_interval": 5,
         "start_settle": 5,
     }
+
+
+def _let_in(opened: OpenedPortal) -> None:
+    """The token that the pipelines were given before the portal was there."""
+    now = datetime.now(UTC)
+    token = ServiceToken("tok-1", "pipelines", frozenset(Scope), now, BEN.person, now + timedelta(days=1))
+    with opened.adapters.units.begin() as unit:
+        unit.tokens.add(token, digest(TOKEN))
 
 
 @contextmanager

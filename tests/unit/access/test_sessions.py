@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from services.access.command import administrator
 from services.access.people import known_people, refuse_demo_on_real_data
 from services.access.sessions import SessionDesk
 from services.domain.people import Person, Role
@@ -103,7 +104,7 @@ def test_session__same_browser_again__ends_the_one_before(desk: SessionDesk) -> 
 def test_session__person_revoked__ends_everywhere(desk: SessionDesk) -> None:
     cookies = [desk.start(BEN) for _ in range(3)]
     ana = desk.start(replace(BEN, person=Person(f"{ISSUER}|ana", "Ana")))
-    assert desk.end_all_of(BEN.person.id) == 3
+    assert desk.end_all_of(administrator(), BEN.person.id) == 3
     assert [desk.find(cookie) for cookie in cookies] == [None] * 3
     assert desk.find(ana) is not None
 
