@@ -38,6 +38,7 @@ from services.bootstrap_ledger import (
     open_witnesses,
     retention_jobs,
 )
+from services.bootstrap_notices import open_notices
 from services.candidates import CandidateDesk
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
 
 HOUSEKEEPING = 30.0
 ROLES_LOOK = 10.0
+NOTICES_LOOK = 5.0
 
 
 class MlflowLinks:
@@ -222,6 +224,8 @@ def build_portal(settings: Settings) -> OpenedPortal:
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]
+    if settings.notify:
+        jobs.append(Job("notices", NOTICES_LOOK, open_notices(settings, units).beat))
     if provider is not None:
         jobs.append(Job("roles", ROLES_LOOK, partial(sessions.reread_due, provider)))
     return OpenedPortal(

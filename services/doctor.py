@@ -14,6 +14,7 @@ from services.adapters.sql.engine import open_engine
 from services.bootstrap import mlflow_config, open_access, open_adapters, open_pipelines
 from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
+from services.bootstrap_notices import check_channels
 from services.clock import SystemClock
 from services.errors import PortalError, SettingsError
 from services.ledger.writer import first_origin
@@ -44,6 +45,7 @@ def examine(settings: Settings) -> list[Diagnosis]:
         ("Prediction log", _predictions),
         ("Sign-in", _sign_in),
         ("Service tokens", _token),
+        ("Notifications", _notices),
     ]
     return [*(_check(name, check, settings) for name, check in checks), *_each_witness(settings)]
 
@@ -160,6 +162,25 @@ def _sign_in(settings: Settings) -> str:
             "No group gives a role, so nobody can do anything.", hint="Fill `roles:` in the governance file."
         )
     return f"{settings.oidc_issuer} answers; groups give {', '.join(sorted(governance.groups))}."
+
+
+def _notices(settings: Settings) -> str:
+    if not settings.notify:
+        return "no channel is set; nobody is told. docs/notifications.md says how."
+    check_channels(settings)
+    counts = _notice_counts(settings)
+    lost = {state: counts[state] for state in ("failed", "unknown") if counts.get(state)}
+    names = ", ".join(channel.name for channel in settings.notify)
+    return f"{names}." + (f" Not delivered: {lost}." if lost else "")
+
+
+def _notice_counts(settings: Settings) -> dict[str, int]:
+    adapters = open_adapters(settings)
+    try:
+        with adapters.units.read() as unit:
+            return unit.notices.counts()
+    finally:
+        adapters.engine.dispose()
 
 
 def _token(settings: Settings) -> str:

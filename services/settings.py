@@ -10,10 +10,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.domain.notices import Rhythm, Topic
 from services.domain.people import Role
 from services.errors import SettingsError
 
@@ -30,6 +32,32 @@ class DemoPerson(BaseModel):
     name: str
     roles: tuple[Role, ...]
     title: str = ""
+
+
+class NotifyChannel(BaseModel):
+    """Somewhere to send notifications to; `docs/notifications.md` explains each field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")
+    kind: Literal["apprise", "people", "webhook"] = "apprise"
+    url: SecretStr
+    secret: SecretStr = SecretStr("")
+    topics: frozenset[Topic] = frozenset(Topic) - {Topic.ACCESS}
+    rhythm: Rhythm = Rhythm.AT_ONCE
+    quiet: str = Field("", pattern=r"^(([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d)?$")
+    zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _fits(self) -> NotifyChannel:
+        if self.zone not in available_timezones():
+            raise ValueError(f"{self.name}: the time zone {self.zone!r} is unknown; write it as Europe/Berlin")
+        if self.kind == "webhook":
+            if len(self.secret.get_secret_value()) < SECRET_LENGTH:
+                raise ValueError(f"{self.name}: a webhook is signed; its secret needs {SECRET_LENGTH} characters")
+            if not _is_private(self.url.get_secret_value()):
+                raise ValueError(f"{self.name}: a webhook goes over https, except on 127.0.0.1")
+        return self
 
 
 class Settings(BaseSettings):
@@ -155,6 +183,9 @@ class Settings(BaseSettings):
     roles_refresh: Seconds = Field(300, description="Seconds after which the provider is asked for the roles again")
     roles_max_age: Seconds = Field(3600, description="Seconds for which roles hold while the provider is away")
 
+    notify: tuple[NotifyChannel, ...] = Field(
+        (), description="JSON list of channels for notifications; see notifications.md"
+    )
     demo_people: tuple[DemoPerson, ...] = Field((), description="People of the demo's picker; refused in production")
 
     @model_validator(mode="after")
@@ -171,6 +202,13 @@ class Settings(BaseSettings):
         for name in ("mlflow_url", "azure_devops_url"):
             if not _is_loopback(urlsplit(getattr(self, name)).hostname or "127.0.0.1"):
                 raise ValueError(f"demo_people: the demo's picker cannot be used with the {name} of another machine")
+        return self
+
+    @model_validator(mode="after")
+    def _channels_have_names(self) -> Settings:
+        names = [channel.name for channel in self.notify]
+        if len(set(names)) < len(names):
+            raise ValueError("notify: every channel needs a name of its own")
         return self
 
     @model_validator(mode="after")
@@ -229,7 +267,7 @@ def _show(value: Any) -> str:
     if isinstance(value, SecretStr):
         return "set" if value.get_secret_value() else "not set"
     if isinstance(value, tuple):
-        return ", ".join(getattr(item, "id", str(item)) for item in value)
+        return ", ".join(str(getattr(item, "id", getattr(item, "name", item))) for item in value)
     parts = urlsplit(str(value)) if "://" in str(value) else None
     if parts is not None and parts.password:
         return str(value).replace(f":{parts.password}@", ":…@")

@@ -26,6 +26,7 @@ from services.ledger.entry import Subject
 from services.ledger.store import LedgerArchive
 from services.ledger.witnessing import Ledger
 from services.ledger.writer import AppendedEntry, EntryFields
+from services.notices.stores import NoticeStore
 
 
 @dataclass(frozen=True)
@@ -386,6 +387,10 @@ class Unit(Protocol):
     @property
     def sessions(self) -> SessionStore:
         """Sign-ins and people seen."""
+
+    @property
+    def notices(self) -> NoticeStore:
+        """Notifications: cursor and outbox."""
 
     @property
     def tokens(self) -> TokenStore:

@@ -8,6 +8,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -54,6 +55,11 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.SERVICE: _READ | {Permission.OPEN_REQUEST},
     Role.ADMINISTRATOR: frozenset({Permission.MANAGE_ACCESS}),
 }
+
+
+def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
+    """All that these roles give."""
+    return frozenset[Permission]().union(*(PERMISSIONS[role] for role in roles))
 
 
 @dataclass(frozen=True)

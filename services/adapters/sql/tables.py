@@ -6,6 +6,7 @@ from services.adapters.sql import (
     governance_tables,
     hook_tables,
     ledger_tables,
+    notice_tables,
     oversight_tables,
 )
 from services.adapters.sql.metadata import metadata
@@ -17,5 +18,6 @@ __all__ = [
     "hook_tables",
     "ledger_tables",
     "metadata",
+    "notice_tables",
     "oversight_tables",
 ]

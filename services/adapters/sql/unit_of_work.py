@@ -13,6 +13,7 @@ from services.adapters.sql.catalogue_store import SqlCatalogueStore
 from services.adapters.sql.deployment_store import SqlDeploymentStore
 from services.adapters.sql.hook_store import SqlHookStore
 from services.adapters.sql.ledger import SqlLedgerStore
+from services.adapters.sql.notice_store import SqlNoticeStore
 from services.adapters.sql.oversight_store import SqlOversightStore
 from services.adapters.sql.request_store import SqlRequestStore
 from services.adapters.sql.rollout_store import SqlRolloutStore
@@ -54,6 +55,7 @@ class SqlUnit:
         self.sessions = SqlSessionStore(connection)
         self.tokens = SqlTokenStore(connection)
         self.hooks = SqlHookStore(connection)
+        self.notices = SqlNoticeStore(connection)
         self.log = SqlLedgerStore(connection)
         self.archive = self.log
         self.ledger = SqlLedgerWriter(connection, signer, clock)

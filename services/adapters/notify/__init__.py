@@ -1,0 +1,1 @@
+"""Where notices go: Apprise's services, and signed webhooks."""

@@ -1,0 +1,93 @@
+"""Notifications in SQL, on the caller's connection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.adapters.sql.notice_tables import notice, notice_cursor
+from services.domain.notices import Event
+from services.notices.stores import Delivery
+
+_N = notice.c
+CURSOR = 1
+
+
+class SqlNoticeStore:
+    """Implements `services.notices.stores.NoticeStore`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def cursor(self) -> int | None:
+        """The last entry looked at; a second worker waits here."""
+        query = select(notice_cursor.c.seq).where(notice_cursor.c.id == CURSOR).with_for_update()
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def move_cursor(self, seq: int) -> None:
+        """Write it."""
+        moved = update(notice_cursor).where(notice_cursor.c.id == CURSOR).values(seq=seq)
+        if self._connection.execute(moved).rowcount == 0:
+            self._connection.execute(self._insert_once(notice_cursor).values(id=CURSOR, seq=seq))
+
+    def add(self, event: Event, channel: str, not_before: datetime) -> None:
+        """Put a delivery into the outbox once."""
+        values = {
+            "seq": event.seq, "channel": channel, "event": asdict(event), "state": "waiting", "attempts": 0,
+            "not_before": not_before, "error": "",
+        }  # fmt: skip
+        self._connection.execute(self._insert_once(notice).values(values))
+
+    def claim(self, now: datetime, *, lease_until: datetime, limit: int) -> Sequence[Delivery]:
+        """Due deliveries of the channel that has waited longest."""
+        due = (_N.state == "waiting", _N.not_before <= now)
+        channel = self._connection.execute(
+            select(_N.channel).where(*due).order_by(_N.not_before, _N.id).limit(1)
+        ).scalar_one_or_none()  # fmt: skip
+        if channel is None:
+            return []
+        wanted = select(_N.id).where(*due, _N.channel == channel).order_by(_N.seq).limit(limit)
+        wanted = wanted.with_for_update(skip_locked=True) if self._is_postgres else wanted
+        ids = list(self._connection.execute(wanted).scalars())
+        taken = update(notice).where(_N.id.in_(ids), _N.state == "waiting")
+        self._connection.execute(taken.values(state="sending", attempts=_N.attempts + 1, not_before=lease_until))
+        rows = self._connection.execute(select(notice).where(_N.id.in_(ids)).order_by(_N.seq)).mappings()
+        return [_delivery(row) for row in rows]
+
+    def settle(self, ids: Sequence[int], state: str, at: datetime, *, error: str = "") -> None:
+        """Write how it ended."""
+        self._connection.execute(
+            update(notice).where(_N.id.in_(list(ids))).values(state=state, settled=at, error=error)
+        )  # fmt: skip
+
+    def postpone(self, ids: Sequence[int], until: datetime, *, error: str) -> None:
+        """Try again later."""
+        self._connection.execute(
+            update(notice).where(_N.id.in_(list(ids))).values(state="waiting", not_before=until, error=error)
+        )
+
+    def abandoned(self, now: datetime) -> Sequence[Delivery]:
+        """Leases that ended without an outcome."""
+        query = select(notice).where(_N.state == "sending", _N.not_before <= now)
+        return [_delivery(row) for row in self._connection.execute(query).mappings()]
+
+    def counts(self) -> dict[str, int]:
+        """Number of deliveries by state."""
+        rows = self._connection.execute(select(_N.state, func.count()).group_by(_N.state))
+        return {str(row[0]): int(row[1]) for row in rows}
+
+    @property
+    def _is_postgres(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
+
+    def _insert_once(self, table: object) -> postgresql.Insert | sqlite.Insert:
+        kind = postgresql.insert if self._is_postgres else sqlite.insert
+        return kind(table).on_conflict_do_nothing()  # type: ignore[arg-type]  # any table
+
+
+def _delivery(row: RowMapping) -> Delivery:
+    return Delivery(row["id"], row["channel"], Event(**row["event"]), row["attempts"])

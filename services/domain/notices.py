@@ -1,0 +1,138 @@
+"""Notices: which events are told to whom, when, and in which words.
+
+Rules kept here:
+- a notice says what happened and where to look; it carries no reason, no evidence and no secret;
+- nobody is told of what they did themselves;
+- quiet hours and digests put a notice off, they never drop it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from services.domain.people import Permission, Role, permissions_of
+from services.domain.sessions import Identity
+
+
+class Topic(StrEnum):
+    """A kind of event that a channel may want."""
+
+    REQUESTS = "requests"
+    DECISIONS = "decisions"
+    RELEASES = "releases"
+    INCIDENTS = "incidents"
+    ACCESS = "access"
+
+
+class Rhythm(StrEnum):
+    """How often a channel is told."""
+
+    AT_ONCE = "at_once"
+    HOURLY = "hourly"
+    DAILY = "daily"
+
+
+DIGEST_HOUR = 8
+"""Local hour of the daily digest."""
+
+WORDS: Mapping[str, tuple[Topic, str]] = {
+    "promotion:request:opened": (Topic.REQUESTS, "{who} asks to promote {what}"),
+    "promotion:request:sealed": (
+        Topic.REQUESTS,
+        "{who} sealed the request for {what} again; earlier signatures are void",
+    ),
+    "promotion:request:suspended": (Topic.REQUESTS, "The request for {what} is suspended: something changed"),
+    "promotion:request:withdrawn": (Topic.REQUESTS, "{who} withdrew the request for {what}"),
+    "promotion:request:expired": (Topic.REQUESTS, "The request for {what} expired without a decision"),
+    "promotion:comment:added": (Topic.REQUESTS, "{who} commented on the request for {what}"),
+    "promotion:decision:approved": (Topic.DECISIONS, "{who} approved {what}"),
+    "promotion:decision:rejected": (Topic.DECISIONS, "{who} rejected {what}"),
+    "promotion:decision:changes_requested": (Topic.DECISIONS, "{who} asks for changes to {what}"),
+    "promotion:request:promoted": (Topic.RELEASES, "{what} is live"),
+    "promotion:request:failed": (Topic.RELEASES, "The release of {what} failed; what was live before is live again"),
+    "rollout:run:stopped": (Topic.RELEASES, "The release of {what} needs a person"),
+    "watch:incident:opened": (Topic.INCIDENTS, "Incident: {what}"),
+    "watch:incident:closed": (Topic.INCIDENTS, "Incident over: {what}"),
+    "access:token:issued": (Topic.ACCESS, "{who} issued a service token"),
+    "access:token:revoked": (Topic.ACCESS, "{who} revoked a service token"),
+    "access:role:granted": (Topic.ACCESS, "A role was granted to {what}"),
+    "access:role:revoked": (Topic.ACCESS, "A role was taken from {what}"),
+    "access:break_glass:used": (Topic.INCIDENTS, "{who} broke the glass for {what}"),
+}
+"""Ledger action to topic and sentence."""
+
+_TO_REVIEWERS = frozenset({"promotion:request:opened", "promotion:request:sealed"})
+
+
+@dataclass(frozen=True)
+class Event:
+    """One ledger entry, as far as a notice needs it."""
+
+    seq: int
+    action: str
+    at: str
+    actor_id: str
+    actor_name: str
+    subject: str
+    request_id: str | None = None
+
+    @property
+    def topic(self) -> Topic | None:
+        """None for events that nobody is told of."""
+        return WORDS[self.action][0] if self.action in WORDS else None
+
+    def sentence(self) -> str:
+        """What happened, on one line: names come from outside and may hold anything."""
+        name, _, version = self.subject.rpartition("/")
+        what = f"{name} v{version}" if name and version.isdigit() else self.subject
+        return " ".join(WORDS[self.action][1].format(who=self.actor_name, what=what).split())
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a channel may be told."""
+
+    rhythm: Rhythm = Rhythm.AT_ONCE
+    quiet: tuple[time, time] | None = None
+    zone: str = "UTC"
+
+    def next_after(self, now: datetime) -> datetime:
+        """The first moment from `now` on at which this channel may be told."""
+        local = now.astimezone(ZoneInfo(self.zone))
+        if self.rhythm is Rhythm.HOURLY:
+            local = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+        elif self.rhythm is Rhythm.DAILY:
+            today = local.replace(hour=DIGEST_HOUR, minute=0, second=0, microsecond=0)
+            local = today if local < today else today + timedelta(days=1)
+        return self._after_quiet(local).astimezone(now.tzinfo)
+
+    def _after_quiet(self, local: datetime) -> datetime:
+        if self.quiet is None:
+            return local
+        start, end = self.quiet
+        clock = local.time()
+        is_quiet = start <= clock < end if start <= end else (clock >= start or clock < end)
+        if not is_quiet:
+            return local
+        day = local if clock < end else local + timedelta(days=1)
+        return day.replace(hour=end.hour, minute=end.minute, second=0, microsecond=0)
+
+
+def recipients(event: Event, people: Sequence[Identity], requester_id: str | None) -> list[Identity]:
+    """Whom an event is told to by name: reviewers of new work, the requester of everything about their request."""
+    told = [
+        person
+        for person in people
+        if person.email
+        and person.person.id != event.actor_id
+        and (person.person.id == requester_id or (event.action in _TO_REVIEWERS and _decides(person)))
+    ]
+    return sorted(told, key=lambda person: person.person.id)
+
+
+def _decides(person: Identity) -> bool:
+    return Permission.DECIDE in permissions_of(person.roles) and Role.SERVICE not in person.roles

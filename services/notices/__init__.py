@@ -1,0 +1,1 @@
+"""Notifications: e-mail, Teams, Slack and others through Apprise, and signed webhooks."""

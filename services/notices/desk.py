@@ -1,0 +1,175 @@
+"""The outbox: from ledger entries to deliveries, from deliveries to messages.
+
+The ledger is the list of events: its entries commit with the change that they tell of, their numbers are dense and in
+commit order, so a cursor misses none. Deliveries are added in the transaction that moves the cursor, one for each event
+and channel. A delivery is claimed before it is sent and settled afterwards. A sender that dies in between leaves an
+outcome that nobody knows: a webhook is sent again under the same id, a message to people is not.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.domain.notices import Event, Schedule, Topic, recipients
+from services.errors import NotFoundError, PortalError, UpstreamUnavailableError
+from services.notices.stores import Channel, Delivery
+from services.ports import Clock
+from services.stores import Unit, Units
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+LEASE = timedelta(minutes=5)
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+MAX_ATTEMPTS = 20
+"""With the pauses between them, most of a day."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One channel of the settings."""
+
+    name: str
+    channel: Channel
+    topics: frozenset[Topic]
+    schedule: Schedule
+    is_personal: bool = False
+    """Mail to the people concerned, instead of one place for all."""
+
+
+class NoticeDesk:
+    """Fans events out and sends what is due; called by the worker."""
+
+    def __init__(self, units: Units, clock: Clock, subscriptions: Sequence[Subscription]) -> None:
+        self._units = units
+        self._clock = clock
+        self._subscriptions: Mapping[str, Subscription] = {found.name: found for found in subscriptions}
+
+    def beat(self) -> int:
+        """Everything that is due; returns how many messages went out."""
+        while self.fan_out() == BATCH:
+            pass
+        self._settle_abandoned()
+        sent = 0
+        while claimed := self._claim():
+            sent += self._send(claimed)
+        return sent
+
+    def fan_out(self) -> int:
+        """Look at the next ledger entries; returns how many. The first look starts at the newest one."""
+        with self._units.begin() as unit:
+            head = unit.archive.head()
+            size = head.size if head else 0
+            before = unit.notices.cursor()
+            if before is None:
+                unit.notices.move_cursor(size)
+                return 0
+            last = min(size, before + BATCH)
+            for entry in unit.archive.stream(before + 1, last) if last > before else ():
+                self._tell(unit, _event(entry.body))
+            if last > before:
+                unit.notices.move_cursor(last)
+            return last - before
+
+    def _tell(self, unit: Unit, event: Event) -> None:
+        now = self._clock.now()
+        for wanted in self._subscriptions.values():
+            if event.topic not in wanted.topics:
+                continue
+            not_before = wanted.schedule.next_after(now)
+            for channel in _addresses(unit, event, wanted):
+                unit.notices.add(event, channel, not_before)
+
+    def _claim(self) -> Sequence[Delivery]:
+        now = self._clock.now()
+        with self._units.begin() as unit:
+            return unit.notices.claim(now, lease_until=now + LEASE, limit=BATCH)
+
+    def _send(self, claimed: Sequence[Delivery]) -> int:
+        """One message for all that is due, or one for each event where the channel wants them apart."""
+        name = claimed[0].channel.partition(":")[0]
+        wanted = self._subscriptions.get(name)
+        if wanted is None:
+            self._settle(claimed, "failed", "The channel was taken out of the settings.")
+            return 0
+        groups = [[delivery] for delivery in claimed] if wanted.channel.may_repeat else [list(claimed)]
+        for number, group in enumerate(groups):
+            try:
+                self._send_one(wanted, group)
+            except UpstreamUnavailableError as error:
+                self._again_later([delivery for rest in groups[number:] for delivery in rest], error)
+                return number
+        return len(groups)
+
+    def _send_one(self, wanted: Subscription, group: Sequence[Delivery]) -> None:
+        person = group[0].channel.partition(":")[2]
+        try:
+            wanted.channel.send([delivery.event for delivery in group], person=person)
+        except UpstreamUnavailableError:
+            raise
+        except PortalError as error:
+            log.warning("Channel %s: %s", wanted.name, error.message)
+            self._settle(group, "failed", error.message)
+        except Exception as error:  # a channel's library must not stop the others
+            log.exception("Channel %s failed in a way that nobody foresaw", wanted.name)
+            raise UpstreamUnavailableError(f"{type(error).__name__} while sending.") from error
+        else:
+            self._settle(group, "sent")
+
+    def _again_later(self, claimed: Sequence[Delivery], error: PortalError) -> None:
+        now, attempts = self._clock.now(), max(delivery.attempts for delivery in claimed)
+        log.warning("Channel %s, attempt %d: %s", claimed[0].channel.partition(":")[0], attempts, error.message)
+        if attempts >= MAX_ATTEMPTS:
+            self._settle(claimed, "failed", error.message)
+            return
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempts - 1, 10))
+        with self._units.begin() as unit:
+            unit.notices.postpone([delivery.id for delivery in claimed], now + pause, error=error.message)
+
+    def _settle(self, deliveries: Sequence[Delivery], state: str, error: str = "") -> None:
+        with self._units.begin() as unit:
+            unit.notices.settle([delivery.id for delivery in deliveries], state, self._clock.now(), error=error)
+
+    def _settle_abandoned(self) -> None:
+        now = self._clock.now()
+        with self._units.begin() as unit:
+            for delivery in unit.notices.abandoned(now):
+                wanted = self._subscriptions.get(delivery.channel.partition(":")[0])
+                if wanted is not None and wanted.channel.may_repeat:
+                    unit.notices.postpone([delivery.id], now, error="The sender died; sent again under the same id.")
+                else:
+                    unit.notices.settle([delivery.id], "unknown", now, error="The sender died in the middle.")
+
+
+def _addresses(unit: Unit, event: Event, wanted: Subscription) -> list[str]:
+    if not wanted.is_personal:
+        return [wanted.name]
+    told = recipients(event, unit.sessions.people(), _requester_id(unit, event))
+    return [f"{wanted.name}:{person.email}" for person in told]
+
+
+def _requester_id(unit: Unit, event: Event) -> str | None:
+    if event.request_id is None:
+        return None
+    try:
+        return unit.requests.get(event.request_id).participants.requester.id
+    except NotFoundError:
+        return None
+
+
+def _event(body: str) -> Event:
+    entry = json.loads(body)
+    return Event(
+        seq=entry["seq"],
+        action=entry["action"],
+        at=entry["at"],
+        actor_id=entry["actor"]["id"],
+        actor_name=entry["actor"]["name"],
+        subject=entry["subject"]["id"],
+        request_id=entry["request_id"],
+    )
