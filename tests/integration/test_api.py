@@ -8,19 +8,21 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from pydantic import SecretStr
 
+from services.access.sessions import digest
+from services.access.tokens import Callers, TokenDesk
 from services.api import build_api
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.domain.registry import VersionKey
+from services.domain.tokens import Scope, ServiceToken
 from services.gate import Gate, GateAnswer, GateQuestion
 from services.portal import Portal
 from tests.asgi import AsgiClient
 from tests.simulators.basics import BEN, CHLOE
 from tests.world import MODEL, World, governance
 
-TOKEN = "the-token-of-the-pipelines"
+TOKEN = "csn_the-token-of-the-pipelines"
 Ask = Callable[..., GateAnswer]
 
 
@@ -31,8 +33,20 @@ class NoLinks:
 
 def client_of(world: World, token: str = TOKEN) -> AsgiClient:
     portal = SimpleNamespace(catalogue=CatalogueBrowser(world.units, NoLinks()), promotions=world.desk)
-    api = build_api(cast("Portal", portal), Gate(world.units, world.registry), SecretStr(token))
+    if token:
+        _issue(world, token)
+    callers = Callers(TokenDesk(world.units, clock=world.clock, ids=world.ids), None, has_audience=False)
+    api = build_api(cast("Portal", portal), Gate(world.units, world.registry), callers)
     return AsgiClient(api, {"Authorization": f"Bearer {TOKEN}"})
+
+
+def _issue(world: World, secret: str) -> None:
+    """A token whose secret the test knows."""
+    now = world.clock.now()
+    token = ServiceToken(secret, "pipelines", frozenset(Scope), now, BEN.person, now + timedelta(days=300))
+    with world.units.begin() as unit:
+        if unit.tokens.by_digest(digest(secret)) is None:
+            unit.tokens.add(token, digest(secret))
 
 
 @pytest.fixture
@@ -75,7 +89,7 @@ def test_api__while_no_token_is_set__is_closed_even_to_an_empty_one(world: World
     for header in ("Bearer ", "", f"Bearer {TOKEN}"):
         answer = client_of(world, token="").get("/versions", headers={"Authorization": header})
         assert answer.status_code == 401
-        assert "COUNTERSIGN_API_TOKEN" in answer.json()["hint"]
+        assert "countersign token create" in answer.json()["hint"]
 
 
 def test_versions__searched_and_paged__are_the_catalogue(client: AsgiClient) -> None:
