@@ -58,7 +58,7 @@ class Layout:
     @property
     def hook_secret(self) -> str:
         """What Azure DevOps shows to the portal: the check before production, and service hooks."""
-        return hashlib.sha256(f"hooks {self.api_token}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"hooks {self.azure_token}".encode()).hexdigest()[:32]
 
     @property
     def governance_file(self) -> Path:
