@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from xml.etree import ElementTree as ET
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from services.domain.catalogue import TestCase, TestReport
 from services.errors import NotFoundError, PortalError
@@ -44,16 +45,34 @@ def _read(registry: RegistryReader, run_id: str, path: str) -> TestReport:
 
 def parse_junit(data: bytes, *, title: str, source: str, link: str = "") -> TestReport:
     """A JUnit file; one that makes no sense becomes a report with a problem."""
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        return broken_report(title, source, "The file declares a document type, which is refused.")
     try:
-        root = ET.fromstring(data)  # noqa: S314 - document types and entities are refused above
-    except ET.ParseError as error:
+        _refuse_document_types(data)
+        root = ET.fromstring(data)  # noqa: S314 - document types, and so entities, are refused above
+    except _DocumentTypeError:
+        return broken_report(title, source, "The file declares a document type, which is refused.")
+    except (ET.ParseError, ExpatError, ValueError, LookupError) as error:
         return broken_report(title, source, f"The file is not XML: {error}.")
     if root.tag not in {"testsuite", "testsuites"}:
         return broken_report(title, source, f"The file is no JUnit report: its root is <{root.tag}>.")
     cases = tuple(_case(case) for case in root.iter("testcase"))
+    if not cases:
+        return broken_report(title, source, "The file names no test.")
     return _report(title, source, link, cases)
+
+
+class _DocumentTypeError(Exception):
+    """The file declares a document type: the door to entities."""
+
+
+def _refuse_document_types(data: bytes) -> None:
+    """Asked of the parser and not of the bytes, which may be written in any encoding."""
+
+    def refuse(*_: object) -> None:
+        raise _DocumentTypeError
+
+    parser = ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.Parse(data, True)
 
 
 def broken_report(title: str, source: str, problem: str) -> TestReport:
@@ -102,6 +121,8 @@ def _tagged(name: str, fields: Mapping[str, str]) -> TestReport:
         passed, failed, skipped = (int(fields.get(k, "0")) for k in ("passed", "failed", "skipped"))
     except ValueError:
         return broken_report(name, source, "The tags do not hold numbers.")
+    if min(passed, failed, skipped) < 0:
+        return broken_report(name, source, "The tags hold negative numbers.")
     if passed + failed + skipped == 0:
         return broken_report(name, source, "The tags name no test.")
     return TestReport(name, source, fields.get("url", ""), passed, failed, skipped)

@@ -78,8 +78,8 @@ class VersionRow:
 
     @property
     def tests(self) -> TestState:
-        """All tests taken together."""
-        if self.tests_passed is None and self.tests_failed is None:
+        """All tests taken together; skipped ones say nothing."""
+        if not self.tests_passed and not self.tests_failed:
             return TestState.UNKNOWN
         return TestState.FAILED if self.tests_failed else TestState.PASSED
 

@@ -291,7 +291,7 @@ def _is_live(environment: str) -> ColumnElement[bool]:
 
 
 def _test_filter(state: TestState) -> ColumnElement[bool]:
-    unknown = and_(_V.tests_passed.is_(None), _V.tests_failed.is_(None))
+    unknown = and_(func.coalesce(_V.tests_passed, 0) == 0, func.coalesce(_V.tests_failed, 0) == 0)
     if state is TestState.UNKNOWN:
         return unknown
     return _V.tests_failed > 0 if state is TestState.FAILED else and_(~unknown, func.coalesce(_V.tests_failed, 0) == 0)
