@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.settings import Settings
 
 
 def main() -> int:
-    """Serve until stopped. The exit status is 2 when a setting is wrong."""
+    """Serve until stopped. The exit status is 2 when a setting is wrong or the portal cannot be opened."""
     # Browsers send all cookies of a host, of any port: the default line limit hangs the handshake at 8 KB.
     os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", "65536")
-    from services.errors import SettingsError
+    from dashboard import wiring
+    from services.errors import PortalError
     from services.settings import load_settings
 
     try:
         settings = load_settings()
-    except SettingsError as error:
+        wiring.start()
+    except PortalError as error:
         sys.stderr.write(error.sentence() + "\n")
         return 2
+    try:
+        return _serve(settings)
+    finally:
+        wiring.stop()
+
+
+def _serve(settings: Settings) -> int:
     from dashboard.app import app
     from dashboard.server_options import server_options
 

@@ -47,6 +47,7 @@ from services.comparisons import ComparisonDesk, compare_files, drift_files
 from services.coverage import CoverageDesk
 from services.domain.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
+from services.errors import SettingsError
 from services.gate import Gate
 from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
@@ -259,7 +260,7 @@ def _dossiers(settings: Settings, adapters: Adapters, answers: WhyDesk, scoring:
 
 def open_adapters(settings: Settings) -> Adapters:
     """The outside: database (brought to this release's schema), MLflow, Azure DevOps, key, witness."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _make_folder(settings)
     engine = open_engine(settings.database_url)
     migrate.upgrade(engine)
     keys = open_keys(settings, engine)
@@ -301,6 +302,16 @@ def open_access(settings: Settings) -> Iterator[AccessTools]:
         yield AccessTools(open_tokens(adapters.units), open_sessions(settings, adapters.units))
     finally:
         adapters.engine.dispose()
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"The data folder {settings.data_dir} cannot be made ({error.strerror}).",
+            hint="Set COUNTERSIGN_DATA_DIR to a folder that can be written.",
+        ) from error
 
 
 def open_registry(settings: Settings) -> RegistryWriter:
@@ -366,6 +377,14 @@ def runner_host(settings: Settings) -> Host:
 
 def mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:
     """Where MLflow is, with the time that one call may take."""
+    try:
+        return _mlflow_config(settings, seconds)
+    except SettingsError as error:
+        hint = f"{error.hint} Look at COUNTERSIGN_MLFLOW_URL and the settings beside it.".strip()
+        raise SettingsError(error.message, hint=hint) from error
+
+
+def _mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:
     return MlflowConfig(
         uri=settings.mlflow_url,
         username=settings.mlflow_username,

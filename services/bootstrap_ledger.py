@@ -52,10 +52,16 @@ def open_keys(settings: Settings, engine: Engine) -> LedgerKeys:
     """
     name, text = settings.ledger_origin, settings.ledger_key.get_secret_value()
     path = settings.ledger_key_file or settings.data_dir / "ledger.pem"
-    with ledger_transactions(engine)() as ledger:
-        ring = KeyRing.parse(name, text) if text else settle(path, name, ledger)
-        demand_signer(ledger, ring)
-    return ring if text else KeyFile(path, name)
+    try:
+        with ledger_transactions(engine)() as ledger:
+            ring = KeyRing.parse(name, text) if text else settle(path, name, ledger)
+            demand_signer(ledger, ring)
+        return ring if text else KeyFile(path, name)
+    except OSError as error:
+        raise SettingsError(
+            f"The ledger's key file {path} cannot be used ({error.strerror}).",
+            hint="Set COUNTERSIGN_LEDGER_KEY_FILE, or COUNTERSIGN_DATA_DIR, to a place that can be written.",
+        ) from error
 
 
 def active_ring(keys: LedgerKeys) -> KeyRing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ from services.ledger.writer import first_origin
 from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
 from services.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> D
         return Diagnosis(name, True, check(settings))
     except PortalError as error:
         return Diagnosis(name, False, error.sentence())
+    except Exception as error:
+        log.debug("%s could not be looked at", name, exc_info=error)
+        return Diagnosis(name, False, f"An unforeseen error ({type(error).__name__}) while looking; report it.")
 
 
 def _policy(settings: Settings) -> str:
@@ -85,7 +91,7 @@ def _folder(settings: Settings) -> str:
 
 
 def _mlflow(settings: Settings) -> str:
-    version = build_registry(mlflow_config(settings, settings.mlflow_timeout)).ping()
+    version = build_registry(mlflow_config(settings, settings.mlflow_timeout)).ping().version
     return f"{settings.mlflow_url} answers{f', version {version}' if version else ''}."
 
 

@@ -6,6 +6,7 @@ show in a repr, a log, a page or the ledger.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSettingError
 
 from services.domain.notices import Rhythm, Topic
 from services.domain.people import Role
@@ -278,12 +280,20 @@ def load_settings(**overrides: Any) -> Settings:
     """Read the settings. Raises SettingsError that names each wrong one."""
     try:
         return Settings(**overrides)
+    except UnreadableSettingError as error:
+        raise SettingsError(_unreadable(str(error)), hint="Write it as JSON; docs/settings.md shows how.") from None
     except ValidationError as error:
         lines = [_problem(item) for item in error.errors(include_url=False, include_input=False)]
         raise SettingsError(
             "Settings are wrong: " + "; ".join(lines) + ".",
             hint="Set the variables named and start again; docs/settings.md explains each.",
         ) from None
+
+
+def _unreadable(text: str) -> str:
+    """The library names the field and keeps the value to itself; so do we."""
+    found = re.search(r'field "(\w+)"', text)
+    return f"COUNTERSIGN_{found[1].upper()} is not valid JSON." if found else "A setting is not valid JSON."
 
 
 def _problem(item: Any) -> str:

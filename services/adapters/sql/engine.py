@@ -18,14 +18,16 @@ def open_engine(url: str) -> Engine:
         parsed = make_url(url)
     except ArgumentError as error:
         raise SettingsError(
-            "The database URL cannot be read.", hint="Use sqlite:///path/file.db or postgresql://user:…@host/name."
+            "The database URL cannot be read.",
+            hint="Set COUNTERSIGN_DATABASE_URL to sqlite:///path/file.db or postgresql://user:…@host/name.",
         ) from error
     if parsed.get_backend_name() == "postgresql":
         plain = parsed.set(drivername="postgresql+psycopg")
         return create_engine(plain, pool_pre_ping=True, connect_args={"connect_timeout": 5})
     if parsed.get_backend_name() != "sqlite":
         raise SettingsError(
-            f"The database kind {parsed.get_backend_name()!r} is not supported.", hint="Use SQLite or PostgreSQL."
+            f"The database kind {parsed.get_backend_name()!r} is not supported.",
+            hint="Set COUNTERSIGN_DATABASE_URL to SQLite or PostgreSQL.",
         )
     engine = create_engine(parsed, connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _prepare_sqlite)

@@ -29,15 +29,16 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     except OperationalError as error:
-        raise SettingsError(
-            "The database cannot be opened.", hint=f"Look at COUNTERSIGN_DATABASE_URL: {_first_line(error)}"
-        ) from error
+        raise _unreachable(error) from error
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The revision that the database is at; None for an empty one."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    """The revision that the database is at; None for an empty one. Raises SettingsError when it cannot be reached."""
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except OperationalError as error:
+        raise _unreachable(error) from error
 
 
 def head_revision() -> str:
@@ -55,6 +56,12 @@ def _prepare(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def _unreachable(error: OperationalError) -> SettingsError:
+    return SettingsError(
+        "The database cannot be opened.", hint=f"Look at COUNTERSIGN_DATABASE_URL: {_first_line(error)}"
+    )
 
 
 def _first_line(error: OperationalError) -> str:
