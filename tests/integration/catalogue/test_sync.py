@@ -318,3 +318,14 @@ def test_two_syncs__at_the_same_time__agree(world: World, browser: CatalogueBrow
     assert second.beat()
     assert first.beat()
     assert len(found(browser)) == 4
+
+
+def test_skipped_tests__alone__are_unknown_and_not_passed(
+    world: World, sync: CatalogueSync, browser: CatalogueBrowser
+) -> None:
+    skipped = b'<testsuite><testcase name="a"><skipped/></testcase></testsuite>'
+    world.registry.files[(f"run-{MODEL}-2", "tests/model.xml")] = skipped
+    sync.beat()
+    assert browser.detail(VersionKey(MODEL, 2)).row.tests is TestState.UNKNOWN
+    assert found(browser, tests=TestState.UNKNOWN) == [f"{MODEL} v2"]
+    assert f"{MODEL} v2" not in found(browser, tests=TestState.PASSED)
