@@ -56,6 +56,7 @@ from services.ledger_watch import WatchedWitness, demand_continuation
 from services.policy import load_governance
 from services.portal import Portal
 from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
+from services.promotions.asking import TagDesk
 from services.promotions.assigning import AssigningDesk
 from services.promotions.desk import PromotionDesk
 from services.promotions.emergency import EmergencyDesk
@@ -221,6 +222,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
         *azure.jobs,
+        Job("asked in MLflow", HOUSEKEEPING, TagDesk(units, desk, governance, clock).beat),
         Job("watch", HOUSEKEEPING, RegistryWatch(units, governance, clock=clock, ids=ids).beat),
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
