@@ -89,7 +89,8 @@ def _progress(project: str, run_id: int, *, was_running: bool) -> None:
         tone = parts.result_tone(run.result)
         length = formats.duration((run.finished or formats.now()) - run.created) if run.created else formats.UNKNOWN
         seen = "asked just now" if view.is_live else f"as seen {formats.when(view.row.seen)}"
-        show(row([badge(lists.release_state(view.row), tone), f"<span>{as_html(length)}</span>", soft(seen)]))
+        parts_of_row = [badge(lists.release_state(view.row), tone), f"<span>{as_html(length)}</span>"]
+        show(row([*parts_of_row, "" if run.is_finished else soft(seen)]))
         if not view.is_live:
             st.warning(f"**This is an old picture.** {as_text(view.problem)}", icon=":material/cloud_off:")
         if view.detail.timeline:

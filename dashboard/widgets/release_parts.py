@@ -126,7 +126,8 @@ def show_approvals(view: ReleaseView) -> None:
     """Who approved in Azure DevOps, and what Countersign told its checks."""
     _show_checks(view.checks)
     if not view.detail.approvals:
-        empty("Azure DevOps asked nobody.", "Approvals of its environments show up here.")
+        if not view.checks:
+            empty("Azure DevOps asked nobody.", "Approvals and checks of its environments show up here.")
         return
     rows = [
         (
@@ -156,7 +157,7 @@ def _show_checks(checks: tuple[CheckAnswer, ...]) -> None:
         )
         for check in checks
     ]
-    heads = ("Environment", "Answer", "What Azure DevOps was told", "Asked")
+    heads = ("Environment", "Answer", "Told", "Asked")
     show(table(heads, rows, caption="Checks that Countersign answered", classes="cs-stack"))
 
 

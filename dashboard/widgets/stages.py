@@ -63,11 +63,16 @@ def _stage(stage: TimelineItem, timeline: Sequence[TimelineItem], now: datetime)
 def _step(step: TimelineItem, now: datetime) -> str:
     tone, text = _look(step)
     done = f" {step.percent} %" if step.percent is not None and step.state == "inProgress" else ""
-    issues = "".join(f'<li class="cs-issue">{as_html(shorten(issue, 300))}</li>' for issue in step.issues)
+    issues = "".join(_issue(issue) for issue in step.issues)
     return (
         f'<li><span title="{as_html(step.name)}">{badge(text, tone)} {as_html(shorten(step.name, 60))}{done}</span>'
         f'<span class="cs-soft">{as_html(_length(step, now))}</span></li>{issues}'
     )
+
+
+def _issue(issue: str) -> str:
+    kind = "cs-issue cs-soft" if issue.startswith("warning") else "cs-issue"
+    return f'<li class="{kind}">{as_html(shorten(issue, 300))}</li>'
 
 
 def _look(item: TimelineItem) -> tuple[str, str]:
