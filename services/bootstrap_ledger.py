@@ -29,7 +29,7 @@ from services.ledger.keys import KeyRing
 from services.ledger.note import VerifierKey
 from services.ledger.operate import retain_once
 from services.ledger.retention import RetentionRule
-from services.ledger.rotation import demand_signer, known_keys, settle
+from services.ledger.rotation import announce_new, demand_signer, known_keys, settle
 from services.ledger.tools import LedgerTools
 from services.ledger_browser import LedgerDesk
 from services.ledger_check import LedgerChecks, LedgerVerdicts
@@ -56,6 +56,9 @@ def open_keys(settings: Settings, engine: Engine) -> LedgerKeys:
         with ledger_transactions(engine)() as ledger:
             ring = KeyRing.parse(name, text) if text else settle(path, name, ledger)
             demand_signer(ledger, ring)
+            if text:
+                actor = Actor(SYSTEM.person.id, SYSTEM.person.name)
+                announce_new(ledger, ring, actor=actor, clock=SystemClock().now)
         return ring if text else KeyFile(path, name)
     except OSError as error:
         raise SettingsError(

@@ -64,6 +64,14 @@ def announce(ledger: Ledger, new: KeyRing, *, actor: Actor, clock: Clock) -> App
     return append(ledger, actor=actor, action=action, subject=subject, clock=clock, signer=new, after=dict(after))
 
 
+def announce_new(ledger: Ledger, ring: KeyRing, *, actor: Actor, clock: Clock) -> None:
+    """`announce` a ring that came from a secret store, unless the ledger names its key already or is empty."""
+    head = ledger.head()
+    is_new = ring.previous is not None and not _announced(ledger, str(ring.active.verifier))
+    if is_new and head is not None and head.size:
+        announce(ledger, ring, actor=actor, clock=clock)
+
+
 def settle(key_file: Path, name: str, archive: LedgerArchive) -> KeyRing:
     """Load the ring (made when absent), finishing or forgetting a rotation that a crash cut short."""
     with _locked(key_file):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from services.ledger.actions import Action
 from services.ledger.entry import Actor, Subject
 from services.ledger.keys import KeyRing, SigningKey
 from services.ledger.rotation import MINIMUM_OVERLAP, rotate
+from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
 from services.policy import parse_governance
 from services.settings import Settings
@@ -108,6 +110,20 @@ def test_key__from_a_setting__signs_and_leaves_no_file(tables: Engine, tmp_path:
     keys = open_keys(settings(tmp_path, ledger_key=ring.to_text()), tables)
     assert active_ring(keys).active.verifier == ring.active.verifier
     assert not (tmp_path / "data").exists()
+
+
+def test_key__changed_in_the_setting__is_announced_once_and_signed_by_both(tables: Engine, tmp_path: Path) -> None:
+    name = "countersign.local/ledger"
+    old = KeyRing(SigningKey.generate(name))
+    write_entry(tables, open_keys(settings(tmp_path, ledger_key=old.to_text()), tables))
+    text = old.rotated(SigningKey.generate(name), datetime.now(UTC) + timedelta(days=30)).to_text()
+    for _ in range(2):
+        keys = open_keys(settings(tmp_path, ledger_key=text), tables)
+    with ledger_transactions(tables)() as ledger:
+        assert [row.columns["action"] for row in ledger.stream(1, 9)][1:] == ["ledger:key:rotated"]
+        assert (ledger.checkpoint(2) or "").count("—") == 2
+        assert verify_ledger(ledger, [old.active.verifier]).holds
+    assert active_ring(keys).active.verifier != old.active.verifier
 
 
 def test_key__rotated_by_another_process__signs_from_the_next_entry_on(tables: Engine, tmp_path: Path) -> None:
