@@ -17,10 +17,13 @@ from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
 from services.bootstrap_notices import check_channels
 from services.clock import SystemClock
-from services.errors import PortalError, SettingsError
+from services.domain.policy import PipelineTarget
+from services.domain.releases import RunKind
+from services.errors import NotFoundError, PortalError, SettingsError, UpstreamRefusedError
 from services.ledger.writer import first_origin
 from services.ledger_watch import WatchedWitness
 from services.policy import load_governance
+from services.ports import ReleasePipelines
 from services.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -106,7 +109,23 @@ def _azure(settings: Settings) -> str:
             )
         return "not used."
     pipelines.ping()
-    return f"{settings.azure_devops_url} answers."
+    places = (
+        load_governance(settings.governance_file).environments.values() if settings.governance_file.exists() else ()
+    )
+    told = [_guards(pipelines, place.name, place.pipeline) for place in places if place.pipeline]
+    return " ".join([f"{settings.azure_devops_url} answers.", *told])
+
+
+def _guards(pipelines: ReleasePipelines, name: str, target: PipelineTarget) -> str:
+    """What stands before the environment; without a check, a run by hand is held by its own gate step only."""
+    if target.kind is not RunKind.PIPELINE:
+        return f"{name} is released by a classic release."
+    try:
+        found = pipelines.checks(target.project, name)
+    except (NotFoundError, UpstreamRefusedError) as error:
+        return f"Its environment {name}: {error.message}"
+    names = ", ".join(check.name for check in found) or "no check; docs/azure-devops.md says how to add one"
+    return f"Before {name}: {names}."
 
 
 def _ledger_key(settings: Settings) -> str:

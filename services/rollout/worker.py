@@ -190,7 +190,9 @@ class RolloutWorker:
             self._hand_over(claim, error.sentence())
         else:
             pause = min(LONGEST_PAUSE, 2.0 ** min(claim.attempts, 6)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-            self._pause(claim, delay=timedelta(seconds=pause), attempts=claim.attempts + 1, error=error.sentence())
+            asked = getattr(error, "retry_after", None) or 0.0  # a system that says when it wants to be asked again
+            delay = timedelta(seconds=max(pause, asked))
+            self._pause(claim, delay=delay, attempts=claim.attempts + 1, error=error.sentence())
 
     def _fail_or_hand_over(self, claim: Claim, error: PortalError) -> None:
         if claim.state is RolloutState.COMPENSATING:
