@@ -27,7 +27,7 @@ from services.errors import (
     UpstreamError,
 )
 from services.gate import Gate, GateQuestion
-from services.portal import Portal
+from services.portal import Portal, RequestDetail
 
 STATUS: tuple[tuple[type[PortalError], int], ...] = (
     (NotFoundError, 404),
@@ -77,6 +77,24 @@ class RequestReply(BaseModel):
     state: str
     plan_digest: str
     stale: list[str]
+
+
+class ActionReply(BaseModel):
+    """Whether the caller may do this now, and if not, why."""
+
+    action: str
+    is_open: bool
+    why_not: str = ""
+
+
+class RequestDetailReply(RequestReply):
+    """A promotion request with how far it is and what the caller may do."""
+
+    signatures: int
+    quorum: int
+    missing: str
+    findings: list[str]
+    actions: list[ActionReply]
 
 
 def _authenticate(request: Request) -> Actor:
@@ -135,8 +153,8 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
     def read_request(
         actor: Caller,
         request_id: str,
-    ) -> RequestReply:
-        return _reply(portal.promotions.detail(actor, request_id).request)
+    ) -> RequestDetailReply:
+        return _detail(portal.promotions.detail(actor, request_id))
 
     return api
 
@@ -150,6 +168,17 @@ def _reply(request: Any) -> RequestReply:
         state=request.state.value,
         plan_digest=request.plan_digest,
         stale=list(request.stale),
+    )
+
+
+def _detail(detail: RequestDetail) -> RequestDetailReply:
+    return RequestDetailReply(
+        **_reply(detail.request).model_dump(),
+        signatures=detail.signatures,
+        quorum=detail.quorum,
+        missing=detail.missing,
+        findings=[f"{finding.id}: {finding.title}" for finding in detail.findings],
+        actions=[ActionReply(action=a.action.value, is_open=a.is_open, why_not=a.reason or "") for a in detail.actions],
     )
 
 

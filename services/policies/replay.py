@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +24,13 @@ from services.domain.requests import Decision, DecisionKind, RequestState
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
 from services.promotions.model_facts import facts_of_json
+from services.promotions.sealing import checks_of
 from services.promotions.views import plan_of
 from services.stores import RequestFilter, Unit, Units
 
 PAGE = 200
+REJUDGED = {"artifact_digest", "comparison", "lineage_complete", "metric_floor", "model_card", "tests_passed"}
+"""Checks that the sealed evidence holds enough for; of others the verdict of then is taken, where there is one."""
 _LET_THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED, RequestState.ROLLED_BACK}
 
 
@@ -134,7 +137,16 @@ def _checks(
     notes = []
     if compared.result is not None and _comparing(policy.checks) != _comparing(frozen["checks"]):
         notes.append("compared under the settings of then")
-    return evaluate(policy, _material(plan, evidence, at), compared), notes
+    checks: list[Check] = []
+    for rule in policy.checks:
+        judged = evaluate(replace(policy, checks=(rule,)), _material(plan, evidence, at), compared)
+        if rule.kind in REJUDGED:
+            checks += judged
+            continue
+        sealed = {check.name: check for check in checks_of(evidence)}
+        checks += [replace(sealed[c.name], enforcement=c.enforcement) for c in judged if c.name in sealed]
+        notes += [f"{c.name} was not sealed then" for c in judged if c.name not in sealed]
+    return tuple(checks), notes
 
 
 def _comparing(checks: Sequence[Any]) -> Any:
