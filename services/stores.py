@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, Unpack
 
-from services.access.stores import SessionStore, TokenStore
+from services.access.stores import ReadStore, SessionStore, TokenStore
 from services.domain.catalogue import FilterValues, SourceHealth, TestReport, VersionQuery, VersionRow
 from services.domain.hooks import CheckCall, HookEvent
 from services.domain.oversight import Assignment, Finding, ReReview
@@ -391,6 +391,10 @@ class Unit(Protocol):
     @property
     def notices(self) -> NoticeStore:
         """Notifications: cursor and outbox."""
+
+    @property
+    def evidence_reads(self) -> ReadStore:
+        """Who read which evidence."""
 
     @property
     def tokens(self) -> TokenStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from services.domain.sessions import Identity, Session
@@ -61,3 +61,13 @@ class TokenStore(Protocol):
 
     def revoke(self, token_id: str, at: datetime) -> ServiceToken:
         """Revoke; the first time stands. Raises NotFoundError."""
+
+
+class ReadStore(Protocol):
+    """All statements about reads of evidence."""
+
+    def is_noted(self, person_id: str, digest: str, day: date) -> bool:
+        """True when this person has read this evidence on this day."""
+
+    def note(self, person_id: str, digest: str, day: date) -> bool:
+        """Note it; False when somebody was faster (the same person in two tabs)."""

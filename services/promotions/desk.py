@@ -47,6 +47,7 @@ from services.promotions.forms import (
     version_subject,
     waits,
 )
+from services.promotions.reading import EvidenceReads
 from services.promotions.sealing import Sealed, Sealer
 from services.promotions.views import detail_of, facts_of, frozen_policy
 from services.stores import RequestFilter, Unit, Units
@@ -78,6 +79,7 @@ class PromotionDesk:
         self._sealer = sealer
         self._clock = clock
         self._ids = ids
+        self._reads = EvidenceReads(units, clock)
 
     def environments(self, model: str) -> Sequence[Environment]:
         """Where the model may be promoted to."""
@@ -100,9 +102,11 @@ class PromotionDesk:
             return [row for row in rows if waits(unit, actor, row, self._clock.now())]
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
-        """One request as this person sees it."""
+        """One request as this person sees it; that the evidence was read is recorded."""
         with self._units.read() as unit:
-            return detail_of(unit, actor, unit.requests.get(request_id), self._clock.now())
+            found = detail_of(unit, actor, unit.requests.get(request_id), self._clock.now())
+        self._reads.note(actor, found.request)
+        return found
 
     def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
         """Collect, seal, open."""

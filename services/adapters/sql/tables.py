@@ -3,6 +3,7 @@
 from services.adapters.sql import (
     access_tables,
     catalogue_tables,
+    evidence_reads,
     governance_tables,
     hook_tables,
     ledger_tables,
@@ -14,6 +15,7 @@ from services.adapters.sql.metadata import metadata
 __all__ = [
     "access_tables",
     "catalogue_tables",
+    "evidence_reads",
     "governance_tables",
     "hook_tables",
     "ledger_tables",

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from services.adapters.sql.access_store import SqlSessionStore, SqlTokenStore
 from services.adapters.sql.catalogue_store import SqlCatalogueStore
 from services.adapters.sql.deployment_store import SqlDeploymentStore
+from services.adapters.sql.evidence_reads import SqlEvidenceReads
 from services.adapters.sql.hook_store import SqlHookStore
 from services.adapters.sql.ledger import SqlLedgerStore
 from services.adapters.sql.notice_store import SqlNoticeStore
@@ -54,6 +55,7 @@ class SqlUnit:
         self.catalogue = SqlCatalogueStore(connection)
         self.sessions = SqlSessionStore(connection)
         self.tokens = SqlTokenStore(connection)
+        self.evidence_reads = SqlEvidenceReads(connection)
         self.hooks = SqlHookStore(connection)
         self.notices = SqlNoticeStore(connection)
         self.log = SqlLedgerStore(connection)

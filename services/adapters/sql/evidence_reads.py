@@ -1,0 +1,36 @@
+"""Who read which evidence on which day: keeps the ledger at one entry for each."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import Column, Connection, Date, String, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.adapters.sql.metadata import metadata
+
+evidence_read = Table(
+    "evidence_read",
+    metadata,
+    Column("person_id", String(300), primary_key=True),
+    Column("digest", String(80), primary_key=True),
+    Column("day", Date, primary_key=True),
+)
+
+
+class SqlEvidenceReads:
+    """Implements `services.access.stores.ReadStore`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def is_noted(self, person_id: str, digest: str, day: date) -> bool:
+        """True when this person has read this evidence on this day."""
+        wanted = (evidence_read.c.person_id == person_id, evidence_read.c.digest == digest, evidence_read.c.day == day)
+        return self._connection.execute(select(evidence_read.c.day).where(*wanted)).first() is not None
+
+    def note(self, person_id: str, digest: str, day: date) -> bool:
+        """Note it once."""
+        kind = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        values = {"person_id": person_id, "digest": digest, "day": day}
+        return self._connection.execute(kind(evidence_read).values(values).on_conflict_do_nothing()).rowcount == 1
