@@ -188,7 +188,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     why = WhyRoom(answers, scoring, _dossiers(settings, adapters, answers, scoring))
     portal = Portal(
         catalogue=browser,
-        comparisons=ComparisonDesk(units, held_out),
+        comparisons=ComparisonDesk(units, held_out, governance),
         candidates=CandidateDesk(registry, registry, held_out, sealer=sealer, desk=desk),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),

@@ -7,6 +7,7 @@ looks good.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from services.promotions.desk import PromotionDesk
 from services.promotions.sealing import Sealer, comparison_settings
 
 TAG = "candidate"
+FRESH_FOR = 15.0
+"""Seconds for which a page takes the list at hand; ranking and opening always read."""
 _NO = {"", "false", "no", "0"}
 
 
@@ -82,10 +85,15 @@ class CandidateDesk:
         self._held_out = held_out
         self._sealer = sealer
         self._desk = desk
+        self._known: dict[str, tuple[float, list[VersionKey]]] = {}
 
     def tagged(self, model: str) -> Sequence[VersionKey]:
         """Versions tagged as candidates, by themselves or through their run, oldest first. Raises UpstreamError."""
-        return [version.key for version, _ in self._tagged(model)]
+        known = self._known.get(model)
+        if known is None or time.monotonic() - known[0] > FRESH_FOR:
+            known = (time.monotonic(), [version.key for version, _ in self._tagged(model)])
+            self._known[model] = known
+        return known[1]
 
     def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
         """Compare all candidates with what is live.
@@ -120,6 +128,7 @@ class CandidateDesk:
             raise RefusedError(ranking.sentence, hint="No request was opened and no tag was changed.")
         said = f"{reason.strip()}\n\n{ranking.sentence}" if reason.strip() else reason
         request = self._desk.open(actor, ranking.winner, environment, reason=said)
+        self._known.pop(model, None)
         cleared, problems = self._clear([line.key for line in ranking.lines if line.key != ranking.winner])
         return Picked(request, ranking, tuple(cleared), tuple(problems))
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from fnmatch import fnmatchcase
+from threading import Lock
 from typing import Any
 
 from services.domain.catalogue import VersionRow
+from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.held_out import HeldOutPredictions, PredictionsFile
@@ -16,6 +20,7 @@ from services.runner.process import Progress
 from services.stores import Units
 
 FEWEST, MOST = 2, 8
+KEPT = 32
 OPTION_NAMES = (
     "metric", "slice_margin", "resamples", "seed", "bar", "accept_not_worse", "fairness", "stratified",
     "replay_reference",
@@ -94,12 +99,56 @@ def warm_up() -> None:
     compile_loops()
 
 
+class Memo:
+    """The last results by what they were made from: a page that is drawn again computes nothing again."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, name: tuple[str, ...], make: Callable[[], Any]) -> Any:
+        """The result of that name, made now where it is not at hand; errors are not kept."""
+        with self._lock:
+            if name in self._kept:
+                self._kept.move_to_end(name)
+                return self._kept[name]
+        made = make()
+        with self._lock:
+            self._kept[name] = made
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return made
+
+
+def _comparison_of(
+    candidate: PredictionsFile, baseline: PredictionsFile, settings: Mapping[str, Any]
+) -> Callable[[], Any]:
+    return lambda: compare_tables(candidate, baseline, settings)
+
+
+def policy_settings(governance: Governance | None, model: str) -> Mapping[str, Any]:
+    """What the model's policy says of comparisons, so that a page judges as a request would; empty without one."""
+    for policy in governance.policies if governance else ():
+        if fnmatchcase(model, policy.models):
+            found = [rule.settings for rule in policy.checks if rule.kind == "comparison"]
+            if found:
+                return found[0]
+    return {}
+
+
+def _drift_of(reference: PredictionsFile, now: PredictionsFile) -> Callable[[], Any]:
+    return lambda: tuple(drift_files(reference, now))
+
+
 class ComparisonDesk:
     """Implements `services.portal.Comparisons`."""
 
-    def __init__(self, units: Units, held_out: HeldOutPredictions) -> None:
+    def __init__(self, units: Units, held_out: HeldOutPredictions, governance: Governance | None = None) -> None:
+        self._governance = governance
         self._units = units
         self._held_out = held_out
+        self._memo = Memo(KEPT)
 
     def compare(self, keys: Sequence[VersionKey], *, progress: Progress | None = None) -> VersionComparison:
         """Two to eight versions; the first is the baseline. `progress` hears of a version that is being scored."""
@@ -108,7 +157,7 @@ class ComparisonDesk:
             raise InvalidInputError(f"Choose {FEWEST} to {MOST} different versions.", hint="Select them on Models.")
         rows, runs, tags = self._read(wanted)
         files, problems = self._files(wanted, runs, progress)
-        evidence, more = _evidence(wanted, files)
+        evidence, more = _evidence(wanted, files, self._memo, policy_settings(self._governance, wanted[0].model))
         return VersionComparison(
             details=tuple(rows),
             metrics=_cells([run.metrics if run else {} for run in runs]),
@@ -144,12 +193,15 @@ class ComparisonDesk:
         for key, run in zip(keys, runs, strict=True):
             with suppress(PortalError):
                 if run is not None:
-                    samples[key] = self._held_out.training_sample(run.run_id)
+                    samples[key] = self._held_out.training_sample(run.run_id, fresh=False)
         found = {}
         for key in keys[1:]:
             with suppress(PortalError):
                 if key in samples and keys[0] in samples:
-                    found[key] = tuple(drift_files(samples[keys[0]], samples[key]))
+                    found[key] = self._memo.get(
+                        ("drift", samples[keys[0]].digest, samples[key].digest),
+                        _drift_of(samples[keys[0]], samples[key]),
+                    )
         return found
 
     def _files(
@@ -167,7 +219,7 @@ class ComparisonDesk:
 
 
 def _evidence(
-    keys: list[VersionKey], files: Mapping[VersionKey, PredictionsFile]
+    keys: list[VersionKey], files: Mapping[VersionKey, PredictionsFile], memo: Memo, settings: Mapping[str, Any]
 ) -> tuple[dict[VersionKey, Any], list[str]]:
     baseline, evidence, problems = keys[0], {}, []
     if baseline not in files:
@@ -175,7 +227,8 @@ def _evidence(
     for key in keys[1:]:
         if key in files and key.model == baseline.model:
             try:
-                evidence[key] = compare_tables(files[key], files[baseline], {})
+                name = ("comparison", files[key].digest, files[baseline].digest, repr(sorted(settings.items())))
+                evidence[key] = memo.get(name, _comparison_of(files[key], files[baseline], settings))
             except PortalError as error:
                 problems.append(f"{key} with {baseline}: {error.sentence()}")
     return evidence, problems

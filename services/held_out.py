@@ -92,11 +92,11 @@ class HeldOutPredictions:
         missing = NotFoundError("The run has no held-out predictions.", hint=hint)
         return self._cached(run_id, PATHS, missing, fresh=fresh)
 
-    def training_sample(self, run_id: str) -> PredictionsFile:
+    def training_sample(self, run_id: str, *, fresh: bool = True) -> PredictionsFile:
         """The run's sample of its training data. Raises as `fetch` does."""
         hint = f"Log some thousand training rows as {TRAINING_SAMPLES[0]}."
         missing = NotFoundError("The run has no sample of its training data.", hint=hint)
-        return self._cached(run_id, TRAINING_SAMPLES, missing, fresh=True)
+        return self._cached(run_id, TRAINING_SAMPLES, missing, fresh=fresh)
 
     def by_digest(self, digest: str, artifact: str) -> Path | None:
         """A table that was seen before, if its bytes are still those."""

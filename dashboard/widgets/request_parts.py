@@ -49,13 +49,20 @@ def _check(check: Check) -> str:
     elif check.enforcement is Enforcement.WARN:
         marks += " " + badge("does not block", "mute")
     parts = [f"value {check.value}", f"asked for {check.threshold}" if check.threshold else ""]
-    source = external(check.source, check.link) if check.source else ""
+    source = _source(check) if check.source else ""
     meta = " · ".join(as_html(part) for part in parts if part)
     return (
         f'<div class="cs-check cs-dot-{_TONE[check.verdict]}"><strong>{as_html(check.name)}</strong> {marks}'
         f"<br>{as_html(check.sentence)}<br>"
         f'<span class="cs-soft">{meta}{" · source: " + source if source else ""}</span></div>'
     )
+
+
+def _source(check: Check) -> str:
+    """A page of ours in this tab, another system's in a new one."""
+    if check.link.startswith("/compare?"):
+        return f'<a href="{as_html(check.link)}" target="_self">{as_html(check.source)}</a>'
+    return external(check.source, check.link)
 
 
 def show_evidence(detail: RequestDetail) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from services import reports
 from services.domain.checks import Check, Verdict
@@ -135,6 +137,15 @@ def lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:
     return Check("Lineage", verdict, sentence, value, "all known", "run", enforcement=rule.enforcement)
 
 
+def _measured(result: Mapping[str, Any]) -> str:
+    """Like ``better, auc +0.0120 (+0.0098 to +0.0162)``: the verdict alone hides how much and for whom."""
+    verdict, gap = str(result.get("verdict", "unknown")).replace("_", " "), result.get("difference")
+    if not isinstance(gap, Mapping) or gap.get("value") is None:
+        return verdict
+    interval = "" if gap.get("low") is None else f" ({gap['low']:+.4f} to {gap['high']:+.4f})"
+    return f"{verdict} on average, {result.get('metric', 'difference')} {gap['value']:+.4f}{interval}"
+
+
 _RECOMMENDATION = {"promote": Verdict.PASS, "hold": Verdict.WARN, "reject": Verdict.FAIL}
 
 
@@ -145,7 +156,7 @@ def comparison(rule: CheckRule, _material: Material, compared: Compared) -> Chec
     if compared.result is None:
         return line.unknown(f"Could not be compared. {compared.problem}".strip())
     verdict = _RECOMMENDATION.get(str(compared.result.get("recommendation")), Verdict.UNKNOWN)
-    value = str(compared.result.get("verdict", "unknown")).replace("_", " ")
+    value = _measured(compared.result)
     sentence = str(compared.result.get("reason", ""))
     if verdict is Verdict.WARN:
         return line.warned(sentence, value)
