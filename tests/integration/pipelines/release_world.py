@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from demo.azure_devops import seed
+from demo.azure_devops.checks.task_check import DEFAULT_HEADERS
 from demo.azure_devops.config import ServerConfig
 from demo.azure_devops.model.build import PipelineVariable
 from demo.azure_devops.server import AzureDevOpsServer
@@ -33,6 +35,7 @@ from tests.mlflow_server import MlflowServer, free_port
 
 PROJECT = "ml-platform"
 TOKEN = "csn_token-of-the-portal-9f2c"
+HOOK_SECRET = "secret-of-the-hooks-71aa"
 BEN = Actor(Person("ben", "Ben Okafor"), frozenset({Role.REVIEWER}))
 NAMES = ("release-model", "validate-model", "rollback-model", "train-model", "sabotaged")
 GOVERNANCE = """
@@ -143,6 +146,7 @@ def release_world(folder: Path, mlflow: MlflowServer, host: ServingHost) -> Iter
         stack.enter_context(azure)
         port = free_port()
         url = f"http://127.0.0.1:{port}"
+        _ask_portal(azure, url)
         rules = folder / "governance.yaml"
         text = GOVERNANCE.replace("PORTAL", url).replace("MLFLOW", mlflow.url).replace("SERVING", host.url)
         rules.write_text(text)
@@ -165,8 +169,16 @@ def _fill(azure: AzureDevOpsServer, checkout: Path) -> None:
     token = {"countersignToken": PipelineVariable(TOKEN, is_secret=True)}
     for name in NAMES:
         seed.pipeline(azure.organization, PROJECT, name, f"pipelines/{name}.yml", variables=token)
-    for name in ("production", "production-rollback"):
-        seed.environment(azure.organization, PROJECT, name)
+    seed.environment(azure.organization, PROJECT, "production-rollback")
+
+
+def _ask_portal(azure: AzureDevOpsServer, portal_url: str) -> None:
+    """The check before production, as docs/azure-devops.md describes it."""
+    api = f"{portal_url}/api/v1/azure"
+    seed.endpoint(azure.organization, PROJECT, "Countersign", api, username="azure", password=HOOK_SECRET)
+    headers = json.dumps({**DEFAULT_HEADERS, "BuildId": "$(Build.BuildId)"})
+    check = seed.RestCheck("Countersign", url_suffix="check?environment=production", headers=headers)
+    seed.environment(azure.organization, PROJECT, "production", [check])
 
 
 def _settings(folder: Path, azure_url: str, mlflow_url: str, rules: Path) -> dict[str, Any]:
@@ -178,6 +190,7 @@ def _settings(folder: Path, azure_url: str, mlflow_url: str, rules: Path) -> dic
         "azure_devops_url": azure_url,
         "azure_devops_project": PROJECT,
         "azure_devops_token": "any",
+        "azure_devops_hook_secret": HOOK_SECRET,
         "worker_interval": 0.5,
         "sync_interval": 5,
         "start_settle": 5,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from demo.azure_devops import seed
 from tests.integration.pipelines.conftest import MODEL, ServingHost, wait_for
 from tests.integration.pipelines.release_world import BEN, PROJECT, TOKEN, ReleaseWorld, release_world
 from tests.mlflow_server import MlflowServer
@@ -53,6 +54,7 @@ def test_training_to_production__serves_what_was_signed(world: ReleaseWorld, rel
     assert world.host.score(ENDPOINT, 1.0, 4.0) == [2.0, 8.0]
     assert world.artifacts(run) == {"smoke-test-1", "verification-1"}
     assert TOKEN not in world.log(run)
+    assert "Countersign: allowed in production" in world.log(run)
     results = world.call("GET", f"test/runs?buildUri=vstfs:///Build/Build/{run}")["value"]
     assert sorted(row["name"] for row in results) == [
         f"Smoke test of {MODEL} v{version}", f"Verification in production of {MODEL} v{version}",
@@ -85,6 +87,21 @@ def test_gate__asked_by_a_run_with_another_version_plan_or_digest__ends_it_befor
     assert world.host.get(ENDPOINT) == before
 
 
+def test_run__started_by_hand_past_the_portal__is_stopped_by_the_check_before_production(
+    world: ReleaseWorld, released: tuple[str, str]
+) -> None:
+    version, request_id = released
+    signed = world.opened.desk.detail(BEN, request_id)
+    run = world.start(
+        "release-model", modelVersion=version, requestId=request_id, planDigest=signed.request.plan_digest,
+        portalUrl=world.portal_url, **world.common,
+    )  # fmt: skip
+    assert world.ended(run) == "failed"
+    records = world.records(run)
+    assert (records["Test endpoint and smoke test"], records["Production"]) == ("succeeded", "failed"), records
+    assert "is not the one that was started for" in world.log(run)
+
+
 def test_validation__of_a_version_whose_scores_differ__fails_and_is_recorded(world: ReleaseWorld) -> None:
     run = world.start("validate-model", modelVersion="3", requestId="check-3", **world.common)
     assert world.ended(run) == "failed"
@@ -113,6 +130,7 @@ def test_failed_verification_in_production__restores_what_answered_before(
     world.host.deploy(ENDPOINT, "1")
     world.host.ready(ENDPOINT, "1")
     signed = world.opened.desk.detail(BEN, request_id)
+    seed.environment(world.azure.organization, PROJECT, "production")  # this run is none of the portal's
     run = world.start(
         "sabotaged", modelVersion=version, requestId=request_id, planDigest=signed.request.plan_digest,
         portalUrl=world.portal_url, **world.common,
