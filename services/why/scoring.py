@@ -24,7 +24,7 @@ from services.why.desk import Examined, WhyDesk
 from services.why.lineage import Origin
 from services.why.neighbours import nearest
 
-EXAMPLES = "training/examples.parquet"
+EXAMPLES = "training/sample.parquet"
 EXAMPLES_LIMIT = 100_000_000
 BACKGROUND, FEWEST = 30, 5
 AROUND = timedelta(days=3)

@@ -28,8 +28,8 @@ from services.runner.process import run_model
 from services.why.dossier import DossierDesk, write
 from services.why.room import WhyRoom
 from services.why.scoring import EXAMPLES, ScoringDesk
+from tests.integration.why.scene import Scene, part
 from tests.simulators.basics import ANA, DEV
-from tests.unit.why.scene import Scene, part
 from tests.world import MODEL, World
 
 pytestmark = [pytest.mark.integration]

@@ -11,8 +11,8 @@ from services.domain.liveness import Ground
 from services.domain.predictions import MASK
 from services.errors import InvalidInputError, NotAllowedError
 from services.ledger.actions import Action
+from tests.integration.why.scene import Scene, between, key, part
 from tests.simulators.basics import ANA, PIPELINE
-from tests.unit.why.scene import Scene, between, key, part
 from tests.world import MODEL, World
 
 SECOND = timedelta(seconds=1)

@@ -9,7 +9,7 @@ from services.as_of import AsOf, parse_moment
 from services.domain.liveness import Ground
 from services.domain.releases import RunResult
 from services.errors import InvalidInputError
-from tests.unit.why.scene import Scene, between, key
+from tests.integration.why.scene import Scene, between, key
 from tests.world import MODEL, World
 
 SECOND = timedelta(seconds=1)
