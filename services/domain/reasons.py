@@ -76,10 +76,8 @@ class Reasons:
         moved = [i for i in self.inputs if i.moved][:limit]
         if not moved:
             return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}."
-        parts = [
-            f"{i.name} = {i.value} {'raised' if i.moved > 0 else 'lowered'} it by {abs(i.moved):.3f}" for i in moved
-        ]
+        parts = "; ".join(i.sentence() for i in moved)
         return (
             f"Over {self.background}, {self.target} is {self.base:.3f} on average; here it is {self.prediction:.3f}. "
-            f"{'; '.join(parts)[0].upper()}{'; '.join(parts)[1:]}."
+            f"The largest movers: {parts}."
         )
