@@ -133,6 +133,8 @@ def _figure(inputs: Sequence[InputMoved]) -> go.Figure:
 def _near(title: str, found: Sequence[Neighbour]) -> None:
     if not found:
         return
+    st.markdown(f"**{title}**")
+    st.caption("What differs from the prediction is bold; the distance runs from 0, the same, to 1.")
     names = list(found[0].inputs)
     rows = [
         (
@@ -142,7 +144,7 @@ def _near(title: str, found: Sequence[Neighbour]) -> None:
         )
         for n in found
     ]
-    show(table(("Outcome", "Distance", *names), rows, caption=f"{title}; what differs is bold"))
+    show(table(("Outcome", "Distance", *names), rows, caption=title))
 
 
 def _cell(value: object, *, differs: bool) -> str:
