@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from services.adapters.sql.access_tables import known_person, service_token, sign_in_session
 from services.domain.people import Person, Role
@@ -78,9 +79,9 @@ class SqlSessionStore:
         row = _identity_row(identity)
         row["id"], row["name"] = row.pop("person_id"), row.pop("person_name")
         row["last_seen"] = now
-        known = update(known_person).where(known_person.c.id == row["id"]).values(row)
-        if self._connection.execute(known).rowcount == 0:
-            self._connection.execute(insert(known_person).values(row | {"first_seen": now}))
+        kind = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        added = kind(known_person).values(row | {"first_seen": now})
+        self._connection.execute(added.on_conflict_do_update(index_elements=["id"], set_=row))
 
     def people(self) -> Sequence[Identity]:
         """Everybody who ever signed in."""

@@ -33,4 +33,5 @@ class SqlEvidenceReads:
         """Note it once."""
         kind = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         values = {"person_id": person_id, "digest": digest, "day": day}
-        return self._connection.execute(kind(evidence_read).values(values).on_conflict_do_nothing()).rowcount == 1
+        added = kind(evidence_read).values(values).on_conflict_do_nothing().returning(evidence_read.c.day)
+        return self._connection.execute(added).first() is not None
