@@ -43,7 +43,9 @@ def own_state(person: Identity) -> None:
 def current_actor() -> Actor | None:
     """The person at work with the roles that hold now; None when nobody is signed in."""
     found = signed_in()
-    return Actor(found.person, found.roles, found.known_as, signed_in=found.signed_in) if found else None
+    if found is None:
+        return None
+    return Actor(found.person, found.roles, found.known_as, groups=found.groups, signed_in=found.signed_in)
 
 
 def actor() -> Actor:

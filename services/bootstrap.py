@@ -293,7 +293,9 @@ def _people_seen(units: SqlUnits, settings: Settings) -> tuple[Actor, ...]:
     if settings.demo_people:
         return tuple(Actor(Person(p.id, p.name), frozenset(p.roles)) for p in settings.demo_people)
     with units.read() as unit:
-        return tuple(Actor(seen.person, seen.roles, seen.known_as) for seen in unit.sessions.people())
+        return tuple(
+            Actor(seen.person, seen.roles, seen.known_as, groups=seen.groups) for seen in unit.sessions.people()
+        )
 
 
 @contextmanager

@@ -50,6 +50,7 @@ def open_provider(settings: Settings, governance: Governance) -> IdentityProvide
             after_sign_out=f"{settings.address}/signed-out",
             session_secret=settings.session_secret,
             groups={Role(role): groups for role, groups in governance.groups.items()},
+            named_groups=governance.named_groups(),
             scopes=settings.oidc_scopes,
             groups_claim=settings.oidc_groups_claim,
             person_claim=settings.oidc_person_claim,

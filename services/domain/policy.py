@@ -134,3 +134,10 @@ class Governance:
             if policy.environment == environment and fnmatchcase(model, policy.models):
                 return policy
         return None
+
+    def named_groups(self) -> frozenset[str]:
+        """Groups of the identity provider that disciplines and rights are given by."""
+        circles = [slot.members for policy in self.policies for slot in policy.slots]
+        circles += [policy.requesters for policy in self.policies if policy.requesters]
+        circles += [policy.break_glass.who for policy in self.policies if policy.break_glass]
+        return frozenset(group for circle in circles for group in circle.groups)

@@ -23,6 +23,8 @@ class Identity:
     title: str = ""
     known_as: frozenset[str] = frozenset()
     """Names under which other systems know the person, lower case."""
+    groups: frozenset[str] = frozenset()
+    """Those of the provider's groups that the policy names for disciplines and rights; no others are kept."""
     signed_in: datetime | None = None
     """When they signed in, where a session tells it."""
 

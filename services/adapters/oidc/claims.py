@@ -58,6 +58,7 @@ def identity_of(claims: Mapping[str, Any], groups: Iterable[str], config: OidcCo
         email=_text(claims, "email")[:320],
         title=_text(claims, "jobTitle")[:300],
         known_as=_known_as(claims),
+        groups=frozenset(groups) & config.named_groups,
     )
 
 

@@ -31,6 +31,8 @@ class OidcConfig:
     session_secret: SecretStr
     groups: Mapping[Role, tuple[str, ...]]
     """Role to the groups (or app roles) that give it."""
+    named_groups: frozenset[str] = frozenset()
+    """Groups that the policy names for disciplines and rights: kept with the person, others are not."""
     scopes: str = "openid profile email offline_access"
     groups_claim: str = "groups"
     person_claim: str = "sub"

@@ -110,7 +110,7 @@ class OidcProvider:
         if _is_application(claims):
             return _application(claims, roles_for(groups, self._config.groups))
         identity = identity_of(claims, groups, self._config)
-        return Actor(identity.person, identity.roles, identity.known_as)
+        return Actor(identity.person, identity.roles, identity.known_as, groups=identity.groups)
 
     def ping(self) -> None:
         """Description and keys."""

@@ -138,6 +138,7 @@ def _identity_row(identity: Identity) -> dict[str, Any]:
     return {
         "person_id": identity.person.id, "person_name": identity.person.name, "email": identity.email,
         "title": identity.title, "roles": sorted(identity.roles), "known_as": sorted(identity.known_as),
+        "groups": sorted(identity.groups),
     }  # fmt: skip
 
 
@@ -148,6 +149,7 @@ def _identity(row: RowMapping | dict[str, Any]) -> Identity:
         email=row["email"],
         title=row["title"],
         known_as=frozenset(row["known_as"]),
+        groups=frozenset(row["groups"]),
     )
 
 

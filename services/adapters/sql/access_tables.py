@@ -17,6 +17,7 @@ sign_in_session = Table(
     Column("title", String(300), nullable=False),
     Column("roles", JSON, nullable=False),
     Column("known_as", JSON, nullable=False),
+    Column("groups", JSON, nullable=False, server_default="[]", doc="only those that the policy names"),
     Column("started", UtcDateTime, nullable=False),
     Column("seen", UtcDateTime, nullable=False),
     Column("roles_read", UtcDateTime, nullable=False),
@@ -36,6 +37,7 @@ known_person = Table(
     Column("title", String(300), nullable=False),
     Column("roles", JSON, nullable=False, doc="as last read; a hint for notifications, never a right"),
     Column("known_as", JSON, nullable=False),
+    Column("groups", JSON, nullable=False, server_default="[]", doc="only those that the policy names"),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
 )

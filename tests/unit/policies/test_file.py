@@ -142,3 +142,8 @@ def test_schema__refuses_an_unknown_key() -> None:
     data = yaml.safe_load(FULL) | {"quorums": 2}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(json.dumps(data, default=str)), json.loads(schema()))
+
+
+def test_named_groups__are_those_of_disciplines_and_rights_only() -> None:
+    text = FULL.replace("who: {people: [ben.okafor]}", "who: {groups: [on-call]}")
+    assert parse_governance(text).named_groups() == {"grp-risk", "on-call"}
