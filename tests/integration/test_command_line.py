@@ -23,7 +23,9 @@ from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, free_port, mlflow_server
 from tests.outside.portal import PEOPLE, environment, portal_process
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("command-line")]
+pytestmark = [
+    pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("command-line"),
+]  # fmt: skip
 
 POLICY = """
 version: 1
