@@ -6,6 +6,7 @@ Source: distributedTask events, logs and records of the REST API, 7.1. Only the 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from services.errors import PortalError
 
 EVENTS_VERSION = "2.0-preview.1"
 LOGS_VERSION = "7.1-preview.1"
+_OLD_FORM = re.compile(r"https://([a-z0-9-]+)\.visualstudio\.com(?:/defaultcollection)?")
 
 
 class JobToken(AuthBase):
@@ -45,8 +47,8 @@ class AzureCheckCallbacks:
         self._config = config
 
     def is_own(self, plan_url: str) -> bool:
-        """True for the address of the configured organization, slash and case aside."""
-        return plan_url.strip().rstrip("/").lower() == self._config.base.lower()
+        """True for the address of the configured organization, in its old or new form, slash and case aside."""
+        return _same_form(plan_url) == _same_form(self._config.base)
 
     def complete(self, ids: CheckIds, token: str, *, allowed: bool, lines: str) -> None:
         """Write the lines to the check's log, then complete it. Raises UpstreamError, NotFoundError."""
@@ -78,6 +80,13 @@ def _write_log(calls: Calls, ids: CheckIds, lines: str) -> None:
     record = {"id": ids.task_id, "log": {"id": number}}
     records = f"{plan}/timelines/{ids.timeline_id}/records"
     calls.send("PATCH", ids.project_id, records, {"value": [record], "count": 1}, **version)
+
+
+def _same_form(url: str) -> str:
+    """Older organizations name themselves ``https://ORG.visualstudio.com``, whichever address is configured."""
+    plain = url.strip().rstrip("/").lower()
+    old = _OLD_FORM.fullmatch(plain)
+    return f"https://dev.azure.com/{old.group(1)}" if old else plain
 
 
 def _plan(ids: CheckIds) -> str:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from services.adapters.azure_devops import AzureDevOpsConfig
 from services.adapters.azure_devops.auth import PersonalAccessToken
+from services.adapters.azure_devops.callbacks import AzureCheckCallbacks
 from services.adapters.azure_devops.config import origin
 from services.domain.releases import RunResult, RunState
 from tests.contract.azure_devops_client.conftest import Bench
@@ -68,3 +69,21 @@ def test_release_host__of_services_and_server__is_derived(url: str, releases: st
 def test_certificates__of_an_own_authority__are_a_setting(tmp_path: Path) -> None:
     config = AzureDevOpsConfig("https://tfs.example.org/tfs/C", AUTH, ca_file=str(tmp_path / "ca.pem"))
     assert config.ca_file.endswith("ca.pem")
+
+
+@pytest.mark.parametrize(
+    ("configured", "plan_url", "expected"),
+    [
+        ("https://dev.azure.com/Contoso", "https://dev.azure.com/contoso/", True),
+        ("https://dev.azure.com/contoso", "https://contoso.visualstudio.com/", True),
+        ("https://contoso.visualstudio.com", "https://dev.azure.com/contoso/", True),
+        ("https://tfs.example.org/tfs/C", "https://tfs.example.org/tfs/C/", True),
+        ("https://dev.azure.com/contoso", "https://dev.azure.com/contoso2/", False),
+        ("https://dev.azure.com/contoso", "https://contoso.visualstudio.com.evil.example/", False),
+        ("https://dev.azure.com/contoso", "https://evil.example/https://dev.azure.com/contoso", False),
+        ("https://dev.azure.com/contoso", "http://dev.azure.com/contoso/", False),
+        ("https://dev.azure.com/contoso", "", False),
+    ],
+)
+def test_check__address_of_its_organization__is_ours_or_not(configured: str, plan_url: str, *, expected: bool) -> None:
+    assert AzureCheckCallbacks(AzureDevOpsConfig(configured, AUTH)).is_own(plan_url) is expected
