@@ -115,7 +115,12 @@ def difference_in_words(name: str, value: float, interval: tuple[float, float], 
     """Like "auc 0.904 to 0.916, difference +0.0120 (95 % interval +0.0100 to +0.0140)"."""
     if not np.isfinite(value):
         return f"{name} cannot be computed"
-    words = f"{name} {figures[1]:.4g} to {figures[0]:.4g}, difference {value:+.4g}"
+    words = f"{name} {figures[1]:.4g} to {figures[0]:.4g}, difference {_signed(value)}"
     if not np.isfinite(interval).all():
         return f"{words}, uncertainty not estimable"
-    return f"{words} (95 % interval {interval[0]:+.4g} to {interval[1]:+.4g})"
+    return f"{words} (95 % interval {_signed(interval[0])} to {_signed(interval[1])})"
+
+
+def _signed(value: float) -> str:
+    """Four decimals, or four digits of a large number: no exponents for people."""
+    return f"{value:+.4f}" if abs(value) < 1 else f"{value:+.4g}"
