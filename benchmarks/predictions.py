@@ -76,7 +76,7 @@ def main() -> int:
 def _make_elsewhere(folder: Path, arguments: argparse.Namespace) -> None:
     """In a process of its own: what making them takes is not what looking up takes."""
     command = [sys.executable, "-m", "benchmarks.predictions", "--make", str(folder), "--rows", str(arguments.rows)]
-    subprocess.run([*command, *(["--quick"] if arguments.quick else [])], check=True)
+    subprocess.run([*command, *(["--quick"] if arguments.quick else [])], check=True, timeout=7200)
 
 
 def make(folder: Path, shape: Shape) -> None:

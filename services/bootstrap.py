@@ -10,7 +10,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
@@ -18,7 +17,6 @@ from services.access.people import refuse_demo_on_real_data
 from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
 from services.access.tokens import Callers
-from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
 from services.adapters.mlflow.registry import build_registry
@@ -33,12 +31,12 @@ from services.bootstrap_ledger import (
     demand_witnesses,
     ledger_desk,
     ledger_jobs,
-    ledger_keys,
     open_keys,
     open_witnesses,
     retention_jobs,
 )
 from services.bootstrap_notices import open_notices
+from services.bootstrap_why import why_room
 from services.candidates import CandidateDesk
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
@@ -72,10 +70,6 @@ from services.runner.desk import ModelRunner
 from services.runner.limits import MIB, Limits
 from services.runner.process import Host
 from services.settings import Settings
-from services.why.desk import WhyDesk
-from services.why.dossier import DossierDesk
-from services.why.room import WhyRoom
-from services.why.scoring import ScoringDesk
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -175,7 +169,6 @@ def build_portal(settings: Settings) -> OpenedPortal:
     )
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
     browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
-    predictions = build_inference_log(settings)
     counting = [found.name for found in adapters.witnesses if found.remembers]
     witness = WitnessDesk(units, counting, needed=settings.witnesses_needed)
     if settings.demo_people:
@@ -183,9 +176,6 @@ def build_portal(settings: Settings) -> OpenedPortal:
     provider = open_provider(settings, governance)
     sessions = open_sessions(settings, units)
     people = partial(_people_seen, units, settings)
-    answers = WhyDesk(units, browser, predictions, masked_inputs=settings.predictions_masked)
-    scoring = ScoringDesk(units, answers, runner, registry)
-    why = WhyRoom(answers, scoring, _dossiers(settings, adapters, answers, scoring))
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out, governance),
@@ -193,7 +183,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
         ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),
-        why=why,
+        why=why_room(settings, units, browser, runner=runner, registry=registry, keys=adapters.keys),
         health=HealthDesk(units),
         assigning=AssigningDesk(units, desk, people, clock=clock, ids=ids),
         emergency=EmergencyDesk(units, desk, clock=clock, ids=ids),
@@ -245,18 +235,6 @@ def build_portal(settings: Settings) -> OpenedPortal:
         provider=provider,
         runner=runner,
         azure=azure,
-    )
-
-
-def _dossiers(settings: Settings, adapters: Adapters, answers: WhyDesk, scoring: ScoringDesk) -> DossierDesk:
-    host = urlsplit(settings.mlflow_public_url or settings.mlflow_url).netloc.rpartition("@")[2]
-    return DossierDesk(
-        adapters.units,
-        answers,
-        scoring,
-        keys=partial(ledger_keys, adapters.units, adapters.keys),
-        clock=SystemClock(),
-        namespace=f"mlflow://{host}",
     )
 
 

@@ -22,23 +22,18 @@ from services.domain.catalogue import (
 )
 from services.domain.checks import Check
 from services.domain.hooks import CheckAnswer
-from services.domain.lineage import Fact
-from services.domain.liveness import Spell, Timeline
 from services.domain.oversight import Assignment, Finding
 from services.domain.people import Actor
 from services.domain.plan import Change, Plan
 from services.domain.policy import Environment
-from services.domain.predictions import PredictionQuery, PredictionRecord
-from services.domain.promotion import Deployment, Incident, PromotionRequest
-from services.domain.reasons import Reasons
+from services.domain.promotion import Incident, PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.releases import ReleaseDetail
-from services.domain.replay import Replay
 from services.domain.requests import Comment, Decision, DecisionKind, RequestState
 from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
 from services.portal_oversight import Assigning, Coverage, Emergency, Findings
-from services.ports import DateRange
+from services.portal_why import Why
 
 if TYPE_CHECKING:
     from services.candidates import CandidateRanking, Picked
@@ -417,58 +412,6 @@ class LedgerBrowser(Protocol):
 
     def export(self, actor: Actor) -> bytes:
         """The whole ledger as a zip file for an auditor; recorded. Raises NotAllowedError, RefusedError (too large)."""
-
-
-@dataclass(frozen=True)
-class WhyAnswer:
-    """Why a prediction was made: one sentence, and each part with its source."""
-
-    record: PredictionRecord
-    sentence: str
-    facts: tuple[Fact, ...]
-    deployment: Deployment | None
-    request: PromotionRequest | None
-    caveats: tuple[str, ...] = ()
-    """What to know about the answer: gaps, doubts, and where a source could not be used."""
-    candidates: tuple[VersionKey, ...] = ()
-    """The versions that come into question; one where there is no doubt."""
-    inputs_note: str = ""
-    """Why inputs are hidden or missing; empty when all are shown."""
-
-
-class Why(Protocol):
-    """Answers the auditor. Every look-up is recorded in the ledger."""
-
-    def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
-        """The newest predictions, for the picker; empty when there is no log."""
-
-    def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
-        """The answer; `days` where the id does not tell its time.
-
-        Raises NotFoundError, InvalidInputError (ambiguous, or too much to look through), NotAllowedError,
-        UpstreamError.
-        """
-
-    def replay(self, actor: Actor, prediction_id: str) -> Replay:
-        """The logged input scored again by the version that answered, in a process of its own.
-
-        Raises RefusedError (version or inputs unknown), ModelRunError, NotFoundError, UpstreamError.
-        """
-
-    def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
-        """What each input moved, and the nearest known examples. Raises what `replay` raises."""
-
-    def dossier(self, actor: Actor, prediction_id: str) -> Mapping[str, bytes]:
-        """Everything that tells and proves the answer, file name to bytes; recorded. Raises what `answer` raises."""
-
-    def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
-        """Predictions by model, window of time and inputs. Raises NotAllowedError, InvalidInputError, UpstreamError."""
-
-    def timeline(self, model: str = "") -> Timeline:
-        """What was live where and when, from the ledger alone."""
-
-    def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Spell]:
-        """What was live at a moment, surest first; several when only the prediction's row can tell."""
 
 
 class Health(Protocol):

@@ -60,9 +60,9 @@ from services.portal import (
     RequestPage,
     VersionComparison,
     VersionCurves,
-    WhyAnswer,
     WitnessState,
 )
+from services.portal_why import WhyAnswer
 from services.ports import DateRange
 from services.promotions.views import consequences
 from services.settings import Settings, load_settings

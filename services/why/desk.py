@@ -24,7 +24,7 @@ from services.errors import InvalidInputError, NotAllowedError, NotFoundError, U
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
-from services.portal import WhyAnswer
+from services.portal_why import WhyAnswer
 from services.ports import DateRange, InferenceLog
 from services.stores import Unit, Units
 from services.why.lineage import Origin, caveats, lineage_facts

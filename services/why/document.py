@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from services.domain.liveness import Spell
-from services.portal import WhyAnswer
+from services.portal_why import WhyAnswer
 
 
 def answer_document(answer: WhyAnswer) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.note import VerifierKey
-from services.portal import WhyAnswer
+from services.portal_why import WhyAnswer
 from services.ports import Clock
 from services.stores import Unit, Units
 from services.why.desk import Examined, WhyDesk

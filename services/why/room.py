@@ -10,7 +10,7 @@ from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.reasons import Reasons
 from services.domain.replay import Replay
-from services.portal import WhyAnswer
+from services.portal_why import WhyAnswer
 from services.ports import DateRange
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk

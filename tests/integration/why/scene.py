@@ -16,7 +16,7 @@ from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.portal import WhyAnswer
+from services.portal_why import WhyAnswer
 from services.ports import DateRange
 from services.why.desk import WhyDesk
 from tests.simulators.basics import DEV
