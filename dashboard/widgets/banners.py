@@ -10,6 +10,9 @@ from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
 from services.portal import Health
 
+NAMES = {"mlflow": "MLflow", "azure_devops": "Azure DevOps"}
+"""As people call them."""
+
 
 def show(health: Health) -> None:
     """One banner for each system that is away, one for all open incidents."""
@@ -23,7 +26,7 @@ def show(health: Health) -> None:
 
 def outage(source: SourceHealth) -> str:
     """What is missing and how old the picture is."""
-    name = as_text(source.system)
+    name = as_text(NAMES.get(source.system, source.system))
     if source.last_success is None:
         old = "It has not answered since the portal started; its data are missing."
     else:
