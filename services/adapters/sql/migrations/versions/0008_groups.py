@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "policy_2"
-down_revision = "people_2"
+down_revision = "people_3"
 branch_labels = None
 depends_on = None
 
