@@ -25,7 +25,7 @@ test: $(VENV)/ready ## run the test suite (without the few long ones)
 	@exec $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 test-slow: $(VENV)/ready ## run the few long tests
-	@$(BIN)/python -m pytest -m slow -q || test $$? = 5  # 5: none is marked
+	@$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup -q || test $$? = 5  # 5: none is marked
 
 test-all: $(VENV)/ready ## run every test
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
