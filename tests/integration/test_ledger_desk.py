@@ -28,9 +28,9 @@ from services.ledger_export import LedgerExports
 from services.ledger_watch import WitnessWatch
 from services.ledger_words import SENTENCES, words_of
 from services.portal import LedgerQuery
+from tests.integration.why.scene import Scene
 from tests.simulators.basics import ANA, BEN, DEV, START
 from tests.unit.ledger.build import run_script
-from tests.unit.why.scene import Scene
 from tests.world import MODEL, World
 
 HOUR = timedelta(hours=1)
