@@ -60,8 +60,9 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("The server did not start.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Per module: while Playwright is open, its event loop counts as running in this thread, for other tests too."""
     if not CHROMIUM.exists():
         pytest.skip(f"Chromium is missing: {CHROMIUM}; set CHROMIUM to its path.")
     with sync_playwright() as playwright:

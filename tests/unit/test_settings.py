@@ -23,7 +23,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_settings__none_given__have_safe_defaults() -> None:
     found = load_settings()
     assert (found.host, found.azure_devops_url, found.demo_people) == ("127.0.0.1", "", ())
-    assert found.api_token.get_secret_value() == ""
+    assert found.azure_devops_token.get_secret_value() == ""
     assert found.address == "http://127.0.0.1:8501"
 
 
