@@ -113,7 +113,9 @@ def test_request__opened_by_a_pipeline__waits_for_people(world: World, client: A
     assert answer.status_code == 201
     opened = answer.json()
     assert (opened["state"], opened["stale"]) == ("open", [])
-    assert client.get(f"/requests/{opened['id']}").json() == opened
+    read = client.get(f"/requests/{opened['id']}").json()
+    assert {name: read[name] for name in opened} == opened
+    assert not any(action["is_open"] for action in read["actions"] if action["action"] in {"approve", "reject"})
     again = client.post("/requests", json=wanted)
     assert again.status_code == 409
     assert again.json()["message"]
