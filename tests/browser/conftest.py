@@ -102,6 +102,14 @@ class Tab:
         self.page.locator("h1").first.wait_for(timeout=30_000)
         self.page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=30_000)
 
+    def fits(self, path: str) -> None:
+        """Holds that nothing scrolls sideways, once plots have taken up their room."""
+        for _ in range(50):
+            if self.sideways() <= 0:
+                return
+            self.page.wait_for_timeout(200)
+        pytest.fail(f"{path} is {self.sideways()} px too wide")
+
     def sideways(self) -> int:
         """Pixels that the page is wider than the window."""
         script = (
