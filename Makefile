@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 DEMO_DIR ?= .demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-check demo-reset test test-slow test-all lint format types contracts check lock clean
+.PHONY: help demo demo-check demo-reset test test-slow test-outage test-all lint format types contracts check lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,13 @@ demo-check: $(VENV)/ready ## do the main job in a real headless browser, on free
 	@exec $(BIN)/python -m demo check
 
 test: $(VENV)/ready ## run the test suite (without the few long ones)
-	@exec $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	@exec $(BIN)/python -m pytest -m "not slow and not outage" -n 2 --dist loadgroup
 
 test-slow: $(VENV)/ready ## run the few long tests
 	@$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup -q || test $$? = 5  # 5: none is marked
+
+test-outage: $(VENV)/ready ## kill and stall the servers for a quarter of an hour, and look at the pages
+	@exec $(BIN)/python -m pytest -m outage -n 2 --dist loadgroup -q
 
 test-all: $(VENV)/ready ## run every test
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
