@@ -119,7 +119,7 @@ def test_doctor__all_well__says_ok_for_each(place: Place) -> None:
     lines = done.stdout.splitlines()
     assert all(line.startswith("ok ") for line in lines)
     assert not any("ServerInfo" in line for line in lines)
-    for what in ("Policy", "Database", "Data folder", "MLflow", "Azure DevOps", "Ledger key", "API token"):
+    for what in ("Policy", "Database", "Data folder", "MLflow", "Azure DevOps", "Ledger key"):
         assert any(what in line for line in lines), what
 
 

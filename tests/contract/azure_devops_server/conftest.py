@@ -170,12 +170,29 @@ class Site:
         """The first record of a type, once it is there."""
         return wait_for(lambda: next(iter(self.records(build_id, kind)), None))
 
+    def has_ended(self, build_id: int) -> bool:
+        return self._completed(build_id) is not None
+
+    def story(self, build_id: int) -> str:
+        """A run as far as it came, with its logs: what to read when a test waited in vain."""
+        build = self.ok("GET", f"build/builds/{build_id}")
+        lines = [f"run {build_id}: {build['status']} {build.get('result')}"]
+        for row in self.records(build_id):
+            lines.append(f"{row['type']} {row['name']}: {row['state']} {row['result']} {row.get('issues') or ''}")
+            if log := row.get("log"):
+                lines.append(self.send("GET", f"build/builds/{build_id}/logs/{log['id']}").text)
+        return "\n".join(lines)
+
     def close(self) -> None:
         self.session.close()
 
     def _completed(self, build_id: int) -> Any:
         build = self.ok("GET", f"build/builds/{build_id}")
         return build if build["status"] == "completed" else None
+
+
+class NotInTimeError(AssertionError):
+    """What a test waited for did not happen in time."""
 
 
 def wait_for(probe: Callable[[], Any], limit: float = LIMIT) -> Any:
@@ -185,7 +202,7 @@ def wait_for(probe: Callable[[], Any], limit: float = LIMIT) -> Any:
         if value := probe():
             return value
         time.sleep(0.03)
-    raise AssertionError("it did not happen in time")
+    raise NotInTimeError
 
 
 def fill(server: AzureDevOpsServer, folder: Path) -> None:

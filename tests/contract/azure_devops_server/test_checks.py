@@ -11,7 +11,7 @@ import requests
 
 from demo.azure_devops import seed
 from demo.azure_devops.seed import ApprovalCheck, RestCheck
-from tests.contract.azure_devops_server.conftest import PROJECT, Site, open_site, wait_for
+from tests.contract.azure_devops_server.conftest import PROJECT, NotInTimeError, Site, open_site, wait_for
 from tests.contract.azure_devops_server.listener import Heard, Listener, listening
 
 
@@ -39,9 +39,18 @@ def held(site: Site, *checks: ApprovalCheck | RestCheck) -> Any:
     """A run that waits at its checks, and its first check's record."""
     seed.environment(site.organization, PROJECT, "production", checks)
     run = site.start("full")
-    return run, wait_for(
-        lambda: next((row for row in site.records(run["id"]) if row["type"].startswith("Checkpoint.")), None)
-    )
+
+    def check_record() -> Any:
+        has_ended = site.has_ended(run["id"])
+        rows = site.records(run["id"])
+        found = next((row for row in rows if row["type"].startswith("Checkpoint.")), None)
+        assert found or not has_ended, site.story(run["id"])
+        return found
+
+    try:
+        return run, wait_for(check_record)
+    except NotInTimeError:
+        raise AssertionError(site.story(run["id"])) from None
 
 
 def test_approval__pending__holds_the_stage_and_is_found_by_the_timeline(people: Site) -> None:
