@@ -16,6 +16,7 @@ from demo.azure_devops.values import parse_time
 
 _TIMEOUT = 60.0
 _SHA = re.compile(r"[0-9a-f]{40}")
+_NOTHING = "0" * 40
 _FIELDS = "%H%x1f%an%x1f%ae%x1f%aI%x1f%cn%x1f%ce%x1f%cI%x1f%P%x1f%T%x1f%B%x1e"
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Demo Administrator",
@@ -43,6 +44,15 @@ class Commit:
     parents: tuple[str, ...]
     tree: str
     message: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a new commit says: its message and author."""
+
+    message: str
+    author: str
+    email: str
 
 
 @dataclass(frozen=True)
@@ -124,6 +134,10 @@ class GitRepository:
         text = self._run("log", *options, ref, *spec)
         return [_commit(part) for part in text.decode("utf-8", "replace").split("\x1e") if part.strip()]
 
+    def count(self, ref: str) -> int:
+        """Number of commits that lead to a ref."""
+        return int(self._run("rev-list", "--count", "--end-of-options", ref).decode())
+
     def refs(self) -> dict[str, str]:
         """Commit ids by full ref name."""
         text = self._run("for-each-ref", "--format=%(refname) %(objectname)").decode()
@@ -136,8 +150,37 @@ class GitRepository:
         self._run("clone", "--quiet", "--shared", "--no-checkout", str(self.path.resolve()), str(target.resolve()))
         self._run("checkout", "--quiet", "--detach", commit, cwd=target, bare=False)
 
+    def commit_changes(
+        self, branch: str, changes: Mapping[str, bytes | None], *, parent: str | None, note: Note
+    ) -> str:
+        """Write, or with None remove, files on top of a parent and move the branch to it; returns the commit id.
+
+        GitError where the branch is no longer at the parent.
+        """
+        with tempfile.TemporaryDirectory(prefix="push-", dir=self.path) as scratch:
+            extra = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            if parent:
+                self._run("read-tree", parent, extra=extra)
+            for path, content in changes.items():
+                row = f"0 {_NOTHING}" if content is None else f"100644 {self._blob(content)}"
+                self._run("update-index", "-z", "--index-info", extra=extra, feed=f"{row}\t{path}\0".encode())
+            tree = self._run("write-tree", extra=extra).decode().strip()
+        parents = ["-p", parent] if parent else []
+        named = {"GIT_AUTHOR_NAME": note.author, "GIT_AUTHOR_EMAIL": note.email}
+        commit = self._run("commit-tree", tree, *parents, "-m", note.message, extra=named).decode().strip()
+        self._run("update-ref", branch, commit, parent or _NOTHING)
+        return commit
+
+    def _blob(self, content: bytes) -> str:
+        return self._run("hash-object", "-w", "--stdin", feed=content).decode().strip()
+
     def _run(
-        self, *arguments: str, extra: Mapping[str, str] | None = None, cwd: Path | None = None, bare: bool = True
+        self,
+        *arguments: str,
+        extra: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        bare: bool = True,
+        feed: bytes = b"",
     ) -> bytes:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         environment |= {**_IDENTITY, "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, **(extra or {})}
@@ -150,6 +193,7 @@ class GitRepository:
                 cwd=cwd or self.path,
                 env=environment,
                 capture_output=True,
+                input=feed,
                 check=False,
                 timeout=_TIMEOUT,
             )

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
@@ -44,8 +45,12 @@ def wire_time(moment: datetime | None) -> str | None:
 
 
 def parse_time(text: str) -> datetime:
-    """Read an ISO 8601 time with up to seven digits; one without a zone is UTC. ValueError if it is none."""
-    moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()))
+    """Read an ISO 8601 time with up to seven digits; one without a zone is UTC. ValueError if it is none.
+
+    The Node client writes dates of a query as RFC 9110 does: ``Fri, 20 Nov 2026 12:46:43 GMT``.
+    """
+    plain = text.strip()
+    moment = parsedate_to_datetime(plain) if "," in plain else datetime.fromisoformat(_FRACTION.sub(r"\1", plain))
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -63,6 +68,21 @@ def choose(value: Any, names: Sequence[str], numbers: dict[int, str] | None = No
         if name.casefold() == text.casefold():
             return name
     raise ValueError(f"{value!r} is none of {', '.join(names)}")
+
+
+def choose_flags(text: str | None, names: Sequence[str], numbers: dict[int, str]) -> set[str]:
+    """Names of a flags enum: names separated by commas, or one number whose bits are added up.
+
+    ValueError where a part is no flag.
+    """
+    found = set[str]()
+    for part in comma_list(text):
+        bits = {number: name for number, name in numbers.items() if number and number & (number - 1) == 0}
+        if part.isdigit() and int(part) not in numbers and not int(part) & ~sum(bits):
+            found |= {name for number, name in bits.items() if int(part) & number}
+        else:
+            found.add(choose(part, names, numbers))
+    return found
 
 
 def comma_list(text: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from demo.azure_devops.git import Commit
 from demo.azure_devops.model.build import Build
 from demo.azure_devops.model.core import Repository
 from demo.azure_devops.show.build import show_build
-from demo.azure_devops.values import wire_time
+from demo.azure_devops.values import unique_by_case, wire_time
 from demo.azure_devops.web.errors import no_definition, not_found
 from demo.azure_devops.web.router import route
 from demo.azure_devops.web.wire import Answer, Call, collection
@@ -58,6 +58,13 @@ def list_work_items(org: Organization, call: Call) -> Answer:
     """Work items of a build: the local server has none."""
     build_of(org, call)
     return collection([])
+
+
+@route("GET", "{project}/_apis/build/tags")
+def list_project_tags(org: Organization, call: Call) -> Answer:
+    """All tags of all builds of a project."""
+    builds = org.state.builds.within(project_of(org, call).id)
+    return collection(sorted(unique_by_case(tag for row in builds for tag in row.tags), key=str.casefold))
 
 
 def _before(org: Organization, build: Build) -> Build | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from demo.azure_devops.api.orders import REASON_BITS, REASONS
 from demo.azure_devops.model.build import Build
 from demo.azure_devops.organization import Organization
 from demo.azure_devops.values import comma_list, parse_time, wire_time
 from demo.azure_devops.web.errors import bad_request
-from demo.azure_devops.web.wire import Call, chosen
+from demo.azure_devops.web.wire import Call, chosen, chosen_flags
 
 STATUSES = ("none", "inProgress", "completed", "cancelling", "postponed", "notStarted", "all")
 STATUS_BITS = {
@@ -78,19 +77,13 @@ def _tests(org: Organization, call: Call) -> list[Test]:
 
 def _enum_tests(call: Call) -> list[Test]:
     query, tests = call.query, list[Test]()
-    statuses = {
-        chosen(part, STATUSES, name="statusFilter", numbers=STATUS_BITS) for part in _parts(query, "statusfilter")
-    }
+    statuses = chosen_flags(query.get("statusfilter"), STATUSES, name="statusFilter", numbers=STATUS_BITS)
     if statuses and "all" not in statuses:
         tests.append(lambda row: row.status in statuses)
-    results = {
-        chosen(part, RESULTS, name="resultFilter", numbers=RESULT_BITS) for part in _parts(query, "resultfilter")
-    }
+    results = chosen_flags(query.get("resultfilter"), RESULTS, name="resultFilter", numbers=RESULT_BITS)
     if results:
         tests.append(lambda row: (row.result or "none") in results)
-    reasons = {
-        chosen(part, REASONS, name="reasonFilter", numbers=REASON_BITS) for part in _parts(query, "reasonfilter")
-    }
+    reasons = chosen_flags(query.get("reasonfilter"), REASONS, name="reasonFilter", numbers=REASON_BITS)
     if reasons and "all" not in reasons:
         tests.append(lambda row: row.reason in reasons or ("triggered" in reasons and row.reason != "manual"))
     return tests
@@ -154,10 +147,6 @@ def _numbers(call: Call, name: str) -> set[int]:
     if not all(part.isdigit() for part in parts):
         raise bad_request(f"The query parameter '{name}' must be a list of numbers.")
     return {int(part) for part in parts}
-
-
-def _parts(query: Any, name: str) -> list[str]:
-    return comma_list(query.get(name))
 
 
 def _is_person(org: Organization, row: Build, text: str) -> bool:

@@ -19,25 +19,33 @@ if TYPE_CHECKING:
 
 _REPOSITORIES = "{project}/_apis/git/repositories"
 _ONE = _REPOSITORIES + "/{repositoryId}"
+_EVERYWHERE = "_apis/git/repositories"
+_ONE_BY_ID = _EVERYWHERE + "/{repositoryId}"
+"""Without a project: all repositories, and each by its GUID."""
 
 
 @route("GET", _REPOSITORIES)
+@route("GET", _EVERYWHERE)
 def list_repositories(org: Organization, call: Call) -> Answer:
-    """Repositories of a project."""
-    rows = org.state.repositories.within(project_of(org, call).id)
-    return collection([_show(org, row) for row in sorted(rows, key=lambda row: row.name.casefold())])
+    """Repositories of a project, or of all."""
+    rows = org.state.repositories.all()
+    if "project" in call.route:
+        rows = org.state.repositories.within(project_of(org, call).id)
+    return collection([show_repository(org, row) for row in sorted(rows, key=lambda row: row.name.casefold())])
 
 
 @route("GET", _ONE)
+@route("GET", _ONE_BY_ID)
 def get_repository(org: Organization, call: Call) -> Any:
     """One repository, by name or GUID."""
-    return _show(org, _repository(org, call))
+    return show_repository(org, repository_of(org, call))
 
 
 @route("GET", _ONE + "/refs")
+@route("GET", _ONE_BY_ID + "/refs")
 def list_refs(org: Organization, call: Call) -> Answer:
     """Refs, by `filter` (a prefix without ``refs/``)."""
-    row, wanted = _repository(org, call), f"refs/{call.query.get('filter', '')}"
+    row, wanted = repository_of(org, call), f"refs/{call.query.get('filter', '')}"
     refs = [(name, commit) for name, commit in org.git(row).refs().items() if name.startswith(wanted)]
     base = _url(org, row)
     return collection(
@@ -49,9 +57,10 @@ def list_refs(org: Organization, call: Call) -> Answer:
 
 
 @route("GET", _ONE + "/items")
+@route("GET", _ONE_BY_ID + "/items")
 def get_items(org: Organization, call: Call) -> Any:
     """One file (`path`): its text, its content as a download, or JSON; a folder (`scopePath`): its items."""
-    row = _repository(org, call)
+    row = repository_of(org, call)
     commit = _commit_of(org, row, call)
     path, scope = call.query.get("path"), call.query.get("scopepath")
     if path is None:
@@ -66,30 +75,38 @@ def get_items(org: Organization, call: Call) -> Any:
 
 
 @route("GET", _ONE + "/commits")
+@route("GET", _ONE_BY_ID + "/commits")
 def list_commits(org: Organization, call: Call) -> Answer:
     """History of the version asked for, newest first."""
-    row = _repository(org, call)
+    row = repository_of(org, call)
     commit = _commit_of(org, row, call, prefix="searchcriteria.itemversion")
     top = call.number("searchCriteria.$top") or call.number("$top") or 100
     skip = call.number("searchCriteria.$skip") or call.number("$skip") or 0
     path = call.query.get("searchcriteria.itempath", "")
     found = org.git(row).commits(commit, top=top, skip=skip, path=path)
-    return collection([_show_commit(org, row, item) for item in found])
+    return collection([show_commit(org, row, item) for item in found])
 
 
 @route("GET", _ONE + "/commits/{commitId}")
+@route("GET", _ONE_BY_ID + "/commits/{commitId}")
 def get_commit(org: Organization, call: Call) -> Any:
     """One commit."""
-    row, wanted = _repository(org, call), call.route["commitId"]
+    row, wanted = repository_of(org, call), call.route["commitId"]
     commit = org.git(row).resolve(wanted)
     if commit is None:
         raise not_found(f"TF401175: The version descriptor <Commit: {wanted}> could not be resolved to a version.")
-    return _show_commit(org, row, org.git(row).commits(commit, top=1)[0])
+    return show_commit(org, row, org.git(row).commits(commit, top=1)[0])
 
 
-def _repository(org: Organization, call: Call) -> Repository:
-    project, wanted = project_of(org, call), call.route["repositoryId"].casefold()
-    for row in org.state.repositories.within(project.id):
+def repository_of(org: Organization, call: Call) -> Repository:
+    """The repository of the path: by name or GUID in a project, by GUID alone without one."""
+    wanted = call.route["repositoryId"].casefold()
+    if "project" not in call.route:
+        found = org.state.repositories.get(wanted)
+        rows = [found] if found else []
+    else:
+        rows = org.state.repositories.within(project_of(org, call).id)
+    for row in rows:
         if wanted in (row.id, row.name.casefold()):
             return row
     raise not_found(
@@ -136,7 +153,8 @@ def _content(org: Organization, call: Call, row: Repository, item: Item, commit:
     return text_answer(content.decode("utf-8", "replace"))
 
 
-def _show(org: Organization, row: Repository) -> dict[str, Any]:
+def show_repository(org: Organization, row: Repository) -> dict[str, Any]:
+    """A GitRepository."""
     project = org.project(row.project_id)
     web = f"{org.links.base()}/{project.id}/_git/{quote(row.name)}"
     return {
@@ -164,7 +182,8 @@ def _show_item(org: Organization, row: Repository, item: Item, commit: str) -> d
     return document | ({"isFolder": True} if item.is_folder else {})
 
 
-def _show_commit(org: Organization, row: Repository, commit: Commit) -> dict[str, Any]:
+def show_commit(org: Organization, row: Repository, commit: Commit) -> dict[str, Any]:
+    """A GitCommitRef."""
     return {
         "commitId": commit.id,
         "author": {"name": commit.author, "email": commit.author_email, "date": wire_time(commit.authored)},

@@ -121,13 +121,13 @@ def create_release(org: Organization, call: Call) -> Any:
 @route("GET", _ONE, hosts=_HOSTS)
 def get_release(org: Organization, call: Call) -> Any:
     """One release."""
-    return show_release(org, _release(org, call))
+    return show_release(org, release_of(org, call))
 
 
 @route("PATCH", _ONE, hosts=_HOSTS)
 def update_release(org: Organization, call: Call) -> Any:
     """Abandon a release, or make a draft active."""
-    release, body = _release(org, call), call.document()
+    release, body = release_of(org, call), call.document()
     status = chosen(body.get("status"), tuple(STATUS_BITS.values()), name="status", numbers=STATUS_BITS)
     if status == "abandoned":
         return show_release(org, org.releases.abandon(release))
@@ -139,14 +139,14 @@ def update_release(org: Organization, call: Call) -> Any:
 @route("GET", f"{_ONE}/environments/{{environmentId}}", hosts=_HOSTS)
 def get_environment(org: Organization, call: Call) -> Any:
     """One environment of a release."""
-    release = _release(org, call)
+    release = release_of(org, call)
     return show_environment(org, release, _environment(release, call))
 
 
 @route("PATCH", f"{_ONE}/environments/{{environmentId}}", hosts=_HOSTS)
 def update_environment(org: Organization, call: Call) -> Any:
     """Deploy (`status` inProgress, answered as queued) or cancel (canceled)."""
-    release, body = _release(org, call), call.document()
+    release, body = release_of(org, call), call.document()
     environment = _environment(release, call)
     names = tuple(ENVIRONMENT_BITS.values())
     status = chosen(body.get("status"), names, name="status", numbers=ENVIRONMENT_BITS)
@@ -227,7 +227,7 @@ def list_deployments(org: Organization, call: Call) -> Answer:
 @route("GET", f"{_ONE}/environments/{{environmentId}}/deployPhases/{{phaseId}}/tasks/{{taskId}}/logs", hosts=_HOSTS)
 def get_task_log(org: Organization, call: Call) -> Answer:
     """The log of one task of a deployment."""
-    release = _release(org, call)
+    release = release_of(org, call)
     _environment(release, call)
     deployment = org.state.release_deployments.get(call.route["phaseId"])
     if deployment is None or deployment.release_id != release.id:
@@ -241,7 +241,7 @@ def get_task_log(org: Organization, call: Call) -> Answer:
 @route("GET", f"{_ONE}/logs", hosts=_HOSTS)
 def get_logs(org: Organization, call: Call) -> Answer:
     """All logs of a release as a zip."""
-    release, entries = _release(org, call), {}
+    release, entries = release_of(org, call), {}
     for deployment in org.state.release_deployments.within(release.id):
         name = environment_of(release, deployment.environment_id).name
         for log in org.state.logs.within(f"deployment-{deployment.id}"):
@@ -259,7 +259,7 @@ def delete_definition(org: Organization, call: Call) -> Answer:
 @route("GET", f"{_ONE}/manualinterventions", hosts=_HOSTS)
 def list_manual_interventions(org: Organization, call: Call) -> Answer:
     """The local server runs no agentless phases, so there are none."""
-    _release(org, call)
+    release_of(org, call)
     return collection([])
 
 
@@ -271,7 +271,8 @@ def _definition(org: Organization, call: Call, wanted: str) -> ReleaseDefinition
     return found
 
 
-def _release(org: Organization, call: Call) -> Release:
+def release_of(org: Organization, call: Call) -> Release:
+    """The release of the path, in the project of the path."""
     project, number = project_of(org, call), call.route["releaseId"]
     found = org.state.releases.get(number)
     if found is None or found.project_id != project.id:

@@ -25,6 +25,8 @@ OUTCOMES = (
 )  # fmt: skip
 RESULT_STATES = ("Unspecified", "Pending", "Queued", "InProgress", "Paused", "Completed")
 _RUNS = "{project}/_apis/test/Runs"
+_TEST_RESULTS_RUNS = "{project}/_apis/testresults/runs"
+"""The same runs on the host of test results."""
 _WITH_DETAILS, _WITHOUT_DETAILS = 200, 1000
 _WINDOW = timedelta(days=7)
 _KEPT_RUN = ("buildFlavor", "buildPlatform", "pipelineReference", "tags")
@@ -32,6 +34,7 @@ _KEPT_RESULT = ("priority", "failureType", "customFields", "automatedTestType", 
 
 
 @route("GET", _RUNS)
+@route("GET", _TEST_RESULTS_RUNS, hosts=("tests",))
 def list_runs(org: Organization, call: Call) -> Answer:
     """Test runs of a build (`buildUri`), or those changed within a window of at most seven days."""
     project = project_of(org, call)
@@ -54,6 +57,7 @@ def list_runs(org: Organization, call: Call) -> Answer:
 
 
 @route("POST", _RUNS)
+@route("POST", _TEST_RESULTS_RUNS, hosts=("tests",))
 def create_run(org: Organization, call: Call) -> Any:
     """A test run that a tool of the user reports."""
     project, body = project_of(org, call), call.document()
@@ -81,6 +85,7 @@ def create_run(org: Organization, call: Call) -> Any:
 
 
 @route("GET", _RUNS + "/{runId}")
+@route("GET", _TEST_RESULTS_RUNS + "/{runId}", hosts=("tests",))
 def get_run(org: Organization, call: Call) -> Any:
     """One test run, with details unless they are declined."""
     details = call.query.get("includedetails", "true").casefold() != "false"
@@ -88,6 +93,7 @@ def get_run(org: Organization, call: Call) -> Any:
 
 
 @route("PATCH", _RUNS + "/{runId}")
+@route("PATCH", _TEST_RESULTS_RUNS + "/{runId}", hosts=("tests",))
 def update_run(org: Organization, call: Call) -> Any:
     """Change state, texts and times; a state of Completed sets the time."""
     run, body = _run(org, call), call.document()
@@ -114,6 +120,7 @@ def update_run(org: Organization, call: Call) -> Any:
 
 
 @route("DELETE", _RUNS + "/{runId}")
+@route("DELETE", _TEST_RESULTS_RUNS + "/{runId}", hosts=("tests",))
 def delete_run(org: Organization, call: Call) -> Answer:
     """Remove a test run and its results."""
     run = _run(org, call)
@@ -125,12 +132,14 @@ def delete_run(org: Organization, call: Call) -> Answer:
 
 
 @route("GET", _RUNS + "/{runId}/Statistics")
+@route("GET", _TEST_RESULTS_RUNS + "/{runId}/Statistics", hosts=("tests",))
 def get_statistics(org: Organization, call: Call) -> Any:
     """Results counted by outcome."""
     return show_statistics(org, _run(org, call))
 
 
 @route("GET", _RUNS + "/{runId}/Results")
+@route("GET", _TEST_RESULTS_RUNS + "/{runId}/Results", hosts=("tests",))
 def list_results(org: Organization, call: Call) -> Answer:
     """Results by `outcomes`, `$skip` and `$top` (at most 1000, 200 with details)."""
     run = _run(org, call)
@@ -145,6 +154,7 @@ def list_results(org: Organization, call: Call) -> Answer:
 
 
 @route("POST", _RUNS + "/{runId}/Results")
+@route("POST", _TEST_RESULTS_RUNS + "/{runId}/Results", hosts=("tests",))
 def add_results(org: Organization, call: Call) -> Answer:
     """Add results to a run."""
     run, added = _run(org, call), []
@@ -158,6 +168,7 @@ def add_results(org: Organization, call: Call) -> Answer:
 
 
 @route("PATCH", _RUNS + "/{runId}/Results")
+@route("PATCH", _TEST_RESULTS_RUNS + "/{runId}/Results", hosts=("tests",))
 def update_results(org: Organization, call: Call) -> Answer:
     """Change results, named by `id`."""
     run, changed = _run(org, call), []
@@ -178,6 +189,7 @@ def update_results(org: Organization, call: Call) -> Answer:
 
 
 @route("GET", _RUNS + "/{runId}/Results/{testCaseResultId}")
+@route("GET", _TEST_RESULTS_RUNS + "/{runId}/Results/{testCaseResultId}", hosts=("tests",))
 def get_result(org: Organization, call: Call) -> Any:
     """One result."""
     run = _run(org, call)

@@ -28,6 +28,7 @@ from demo.azure_devops.web.faults import (
     slowed,
 )
 from demo.azure_devops.web.router import ALL_HOSTS, ROUTER, as_answer
+from demo.azure_devops.web.versions import check_version
 from demo.azure_devops.web.wire import Answer, Call, Caller
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ class Application:
         caller = authenticate(self._org, request.method, request.headers, is_page="_apis" not in _folded(rest))
         handler, values = ROUTER.find(request.method, rest, ALL_HOSTS if self._org.config.on_premises else (host,))
         call = Call(request.method, request.path, values, request.query, request.headers, request.body, caller)
+        check_version(call.version)
         return as_answer(handler(self._org, call))
 
     def _control(self, request: Request) -> Answer:
@@ -205,7 +207,7 @@ def _headers(organization_id: str, request: Request, answer: Answer, *, size: in
 
 
 def _content_type(answer: Answer, version: str | None) -> str:
-    if answer.media_type in ("application/zip", "application/octet-stream"):
+    if answer.media_type.startswith(("application/zip", "application/octet-stream", "application/x-git")):
         return answer.media_type
     echoed = f"; api-version={version}" if version and answer.media_type == "application/json" else ""
     clean = "".join(letter for letter in echoed if letter.isprintable())

@@ -135,6 +135,15 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, message, type_name=f"{_COMMON}.VssPropertyValidationException", assembly=_COMMON)
 
 
+def version_out_of_range(version: str, latest: str) -> ApiError:
+    """An api-version that does not exist yet (type not recorded)."""
+    message = (
+        f"The requested REST API version of {version} is out of range for this server. "
+        f"The latest REST API version this server supports is {latest}."
+    )
+    return ApiError(400, message, type_name=f"{_COMMON}.VssVersionOutOfRangeException", assembly=_COMMON)
+
+
 def not_found(what: str) -> ApiError:
     """Something that does not exist, or may not be seen (type not recorded)."""
     return ApiError(404, what, type_name=f"{_COMMON}.VssResourceNotFoundException", assembly=_COMMON)

@@ -85,6 +85,11 @@ _MAIN = (
     Location("225f7195-f9c7-4d14-ab28-a83f7ff77e1f", "git", "repositories", f"{_P}/{{area}}/{{resource}}/{{repositoryId}}", 1),
     Location("fb93c0db-47ed-4a31-8c20-47552878fb44", "git", "items", f"{_P}/{{area}}/repositories/{{repositoryId}}/{{resource}}/{{*path}}", 1),
     Location("c2570c3b-5b3f-41b8-98bf-5407bfde8d58", "git", "commits", f"{_P}/{{area}}/repositories/{{repositoryId}}/{{resource}}/{{commitId}}", 1),
+    Location("ea98d07b-3c87-4971-8ede-a613694ffb55", "git", "pushes", f"{_P}/{{area}}/repositories/{{repositoryId}}/{{resource}}/{{pushId}}", 3),
+    Location("d5b216de-d8d5-4d32-ae76-51df755b16d3", "git", "branchStats", f"{_P}/{{area}}/repositories/{{repositoryId}}/stats/branches/{{*name}}", 2),
+    Location("d84ac5c6-edc7-43d5-adc9-1b34be5dea09", "build", "tags", f"{_P}/{{area}}/{{resource}}/{{*tag}}", 3, "2.0"),
+    Location("900fa995-c559-4923-aae7-f8424fe4fbea", "distributedtask", "queues", f"{_P}/{{area}}/{{resource}}/{{queueId}}", 1, "2.0"),
+    Location("a8c47e17-4d56-4a56-92bb-de7ea7dc65be", "distributedtask", "pools", "_apis/{area}/{resource}/{poolId}", 1, "2.0"),
     Location("2d874a60-a811-4f62-9c9f-963a6ea0a55b", "git", "refs", f"{_P}/{{area}}/repositories/{{repositoryId}}/{{resource}}/{{*filter}}", 1),
 )  # fmt: skip
 _ONE = f"{_P}/{{area}}/releases/{{releaseId}}/{{resource}}"
@@ -98,9 +103,20 @@ _RELEASE = (
     Location("616c46e4-f370-4456-adaa-fbaf79c7b79e", "Release", "manualinterventions", f"{_ONE}/{{manualInterventionId}}", 1, "2.2"),
     Location("2666a539-2001-4f80-bcc7-0379956749d4", "Release", "gates", f"{_P}/{{area}}/{{resource}}/{{gateStepId}}", 1, "2.2"),
     Location("17c91af7-09fd-4256-bff1-c24ee4f73bc0", "Release", "logs", f"{_P}/{{area}}/releases/{{releaseId}}/environments/{{environmentId}}/deployPhases/{{releaseDeployPhaseId}}/tasks/{{taskId}}/{{resource}}", 2, "2.2"),
+    Location("c37fbab5-214b-48e4-a55b-cb6b4f6e4038", "Release", "logs", _ONE, 2, "2.2"),
+    Location("c5b602b6-d1b3-4363-8a51-94384f78068f", "Release", "tags", f"{_ONE}/{{tag}}", 1, "3.0"),
+)  # fmt: skip
+_RUN = f"{_P}/{{area}}/runs/{{runId}}"
+_TESTS = (
+    Location("364538f9-8062-4ce0-b024-75a0fb463f0d", "testresults", "runs", f"{_P}/{{area}}/{{resource}}/{{runId}}", 1, "5.0"),
+    Location("02afa165-e79a-4d70-8f0c-2af0f35b4e07", "testresults", "results", f"{_RUN}/{{resource}}/{{testResultId}}", 2, "5.0"),
+    Location("82b986e8-ca9e-4a89-b39e-f65c69bc104a", "testresults", "statistics", f"{_RUN}/{{resource}}", 2, "5.0"),
+    Location("f48cc885-dbc4-4efc-ab19-ae8c19d1e02a", "testresults", "resultsbybuild", f"{_P}/{{area}}/{{resource}}", 1, "5.0"),
+    Location("a518c749-4524-45b2-a7ef-1ac009b312cd", "testresults", "resultdetailsbybuild", f"{_P}/{{area}}/{{resource}}", 1, "5.0"),
+    Location("e009fa95-95a5-4ad4-9681-590043ce2423", "testresults", "resultsummarybybuild", f"{_P}/{{area}}/{{resource}}", 1, "5.0"),
 )  # fmt: skip
 _BY_HOST: dict[Host, tuple[Location, ...]] = {"main": (*_MAIN, *_LOCATION), "release": (*_RELEASE, *_LOCATION)}
-_BY_HOST["tests"] = _LOCATION
+_BY_HOST["tests"] = (*_TESTS, *_LOCATION)
 
 _AREAS: dict[Host, dict[str, str]] = {
     "main": {
@@ -127,7 +143,7 @@ _AREAS: dict[Host, dict[str, str]] = {
 
 def locations(host: Host, *, area: str | None = None, on_premises: bool = False) -> list[dict[str, Any]]:
     """Rows of a host, or of one area of it; a Server collection serves all of them on one host."""
-    rows = (*_MAIN, *_RELEASE, *_LOCATION) if on_premises else _BY_HOST[host]
+    rows = (*_MAIN, *_RELEASE, *_TESTS, *_LOCATION) if on_premises else _BY_HOST[host]
     wanted = area.casefold() if area else None
     return [row.document() for row in rows if wanted in (None, row.area.casefold())]
 

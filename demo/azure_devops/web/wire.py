@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.azure_devops.values import choose, parse_time
+from demo.azure_devops.values import choose, choose_flags, parse_time
 from demo.azure_devops.web.errors import bad_request
 
 _VERSION = re.compile(r"api-version=([^;,&\s]+)", re.IGNORECASE)
@@ -158,6 +158,14 @@ def chosen(value: Any, names: Sequence[str], *, name: str, numbers: dict[int, st
         return choose(value, names, numbers)
     except ValueError as error:
         raise bad_request(f"The value {value!r} of '{name}' is not valid: {error}.") from error
+
+
+def chosen_flags(text: str | None, names: Sequence[str], *, name: str, numbers: dict[int, str]) -> set[str]:
+    """Values of a flags enum, by names or one number of added bits; 400 where a part is none."""
+    try:
+        return choose_flags(text, names, numbers)
+    except ValueError as error:
+        raise bad_request(f"The value {text!r} of '{name}' is not valid: {error}.") from error
 
 
 def collection(items: Sequence[Any], headers: Mapping[str, str] | None = None) -> Answer:

@@ -14,6 +14,7 @@ from tests.contract.azure_devops_server import swagger
 
 FILES = (
     "build", "pipelines", "pipelinesChecks", "pipelinesapproval", "release", "task", "taskAgent", "test",
+    "testResults",
 )  # fmt: skip
 Operation = tuple[str, dict[str, Any]]
 """File, and the operation as published."""

@@ -138,11 +138,16 @@ def test_release__fits_the_swagger(busy: tuple[Site, dict[str, Any]]) -> None:
 
 
 UNPUBLISHED = (
-    "_apis/connectionData", "_apis/hooks/", "_apis/projects", "_apis/ResourceAreas", "/_apis/git/",
+    "_apis/connectionData", "_apis/hooks/", "_apis/projects", "_apis/ResourceAreas", "_apis/git/",
     "_apis/serviceendpoint/", "/_apis/pipelines/environments", "/_apis/pipelines/pipelinePermissions/",
 )  # fmt: skip
 """Areas of which the files are not at hand; recordings and clients hold them."""
-IN_USE = {"GET {project}/_apis/build/builds/{buildId}/Timeline", "GET {project}/_apis/Release/approvals/{approvalId}"}
+IN_USE = {
+    "GET {project}/_apis/build/builds/{buildId}/Timeline",
+    "GET {project}/_apis/Release/approvals/{approvalId}",
+    *(f"{method} {{project}}/_apis/Release/releases/{{releaseId}}/tags" for method in ("GET", "POST")),
+    *(f"{method} {{project}}/_apis/Release/releases/{{releaseId}}/tags/{{tag}}" for method in ("PATCH", "DELETE")),
+}
 """Forms that clients use and the Swagger has only with, or without, an id."""
 
 

@@ -1,0 +1,31 @@
+"""Agent pools and queues: the one that stands for this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from demo.azure_devops.api.common import project_of
+from demo.azure_devops.show.build import show_queue
+from demo.azure_devops.web.router import route
+from demo.azure_devops.web.wire import Answer, Call, collection
+
+if TYPE_CHECKING:
+    from demo.azure_devops.organization import Organization
+
+
+@route("GET", "{project}/_apis/distributedtask/queues")
+def list_queues(org: Organization, call: Call) -> Answer:
+    """The queue, unless `queueName` is another's."""
+    row = {**show_queue(), "projectId": project_of(org, call).id}
+    return collection([row] if _is_named(row, call.query.get("queuename")) else [])
+
+
+@route("GET", "_apis/distributedtask/pools")
+def list_pools(_: Organization, call: Call) -> Answer:
+    """The pool, unless `poolName` is another's."""
+    row = {**show_queue()["pool"], "poolType": "automation", "size": 1}
+    return collection([row] if _is_named(row, call.query.get("poolname")) else [])
+
+
+def _is_named(row: dict[str, Any], name: str | None) -> bool:
+    return not name or row["name"].casefold() == name.casefold()
