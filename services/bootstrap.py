@@ -60,6 +60,7 @@ from services.promotions.desk import PromotionDesk
 from services.promotions.emergency import EmergencyDesk
 from services.promotions.findings import FindingDesk
 from services.promotions.material import MaterialReader
+from services.promotions.reminding import ReminderDesk
 from services.promotions.sealing import Sealer
 from services.promotions.verifying import EvidenceVerifier
 from services.registry_watch import RegistryWatch
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 HOUSEKEEPING = 30.0
 ROLES_LOOK = 10.0
 NOTICES_LOOK = 5.0
+REMINDERS_LOOK = 300.0
 
 
 class MlflowLinks:
@@ -167,7 +169,8 @@ def build_portal(settings: Settings) -> OpenedPortal:
     sealer = Sealer(
         reader, governance, compare_files, drift=drift_files, addresses=partial(_addresses, MlflowLinks(links))
     )
-    desk = PromotionDesk(units, sealer, clock=clock, ids=ids)
+    people = partial(_people_seen, units, settings)
+    desk = PromotionDesk(units, sealer, clock=clock, ids=ids, people=people)
     browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
     counting = [found.name for found in adapters.witnesses if found.remembers]
     witness = WitnessDesk(units, counting, needed=settings.witnesses_needed)
@@ -175,7 +178,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         refuse_demo_on_real_data(units)
     provider = open_provider(settings, governance)
     sessions = open_sessions(settings, units)
-    people = partial(_people_seen, units, settings)
+    findings = FindingDesk(units, people, clock=clock, ids=ids)
     portal = Portal(
         catalogue=browser,
         comparisons=ComparisonDesk(units, held_out, governance),
@@ -187,7 +190,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         health=HealthDesk(units),
         assigning=AssigningDesk(units, desk, people, clock=clock, ids=ids),
         emergency=EmergencyDesk(units, desk, clock=clock, ids=ids),
-        findings=FindingDesk(units, people, clock=clock, ids=ids),
+        findings=findings,
         coverage=CoverageDesk(units, governance, clock),
     )
     tools = Tools(
@@ -211,6 +214,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         Job("sync", settings.sync_interval, sync.beat),
         Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
+        Job("reminders", REMINDERS_LOOK, ReminderDesk(units, findings, people, clock=clock).beat),
         *azure.jobs,
         Job("asked in MLflow", HOUSEKEEPING, TagDesk(units, desk, governance, clock).beat),
         Job("watch", HOUSEKEEPING, RegistryWatch(units, governance, clock=clock, ids=ids).beat),

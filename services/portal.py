@@ -22,8 +22,9 @@ from services.domain.catalogue import (
 )
 from services.domain.checks import Check
 from services.domain.hooks import CheckAnswer
+from services.domain.mentions import Mentioned
 from services.domain.oversight import Assignment, Finding
-from services.domain.people import Actor
+from services.domain.people import Actor, Person
 from services.domain.plan import Change, Plan
 from services.domain.policy import Environment
 from services.domain.promotion import Incident, PromotionRequest
@@ -234,9 +235,19 @@ class Promotions(Protocol):
         """Take the request back."""
 
     def comment(
-        self, actor: Actor, request_id: str, text: str, *, idempotency_key: str, reply_to: str | None = None
-    ) -> None:
-        """Add to the discussion, or answer a comment. ``@person`` names somebody."""
+        self,
+        actor: Actor,
+        request_id: str,
+        text: str,
+        *,
+        idempotency_key: str,
+        reply_to: str | None = None,
+        tell: Sequence[str] = (),
+    ) -> Mentioned:
+        """Add to the discussion, or answer a comment; people named by ``@name``, or by id in `tell`, are told."""
+
+    def people(self) -> Sequence[Person]:
+        """Who can be told: everybody whom the portal knows."""
 
 
 @dataclass(frozen=True)

@@ -350,6 +350,16 @@ class CatalogueStore(Protocol):
         """When everything was last read."""
 
 
+class MarkStore(Protocol):
+    """Small facts that all processes share: what was told already, which policy is in force."""
+
+    def get(self, key: str) -> str | None:
+        """The value kept under the key."""
+
+    def exchange(self, key: str, value: str, at: datetime, *, before: str | None) -> bool:
+        """Write over the value that was read (None: there was none); False when somebody was faster."""
+
+
 class LedgerWriter(Protocol):
     """Appends to the ledger in the unit's transaction."""
 
@@ -395,6 +405,10 @@ class Unit(Protocol):
     @property
     def evidence_reads(self) -> ReadStore:
         """Who read which evidence."""
+
+    @property
+    def marks(self) -> MarkStore:
+        """Small facts."""
 
     @property
     def tokens(self) -> TokenStore:

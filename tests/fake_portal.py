@@ -24,6 +24,7 @@ from services.domain.catalogue import (
 )
 from services.domain.coverage import CoverageRow, Gap
 from services.domain.liveness import Ground, Spell, Timeline
+from services.domain.mentions import Mentioned, mentioned
 from services.domain.oversight import Finding, FindingKind, NewFinding, ReviewDue
 from services.domain.people import Actor, Permission, Person
 from services.domain.policy import Environment
@@ -296,14 +297,29 @@ class FakePromotions:
         return self.requests[request_id]
 
     def comment(
-        self, actor: Actor, request_id: str, text: str, *, idempotency_key: str, reply_to: str | None = None
-    ) -> None:
+        self,
+        actor: Actor,
+        request_id: str,
+        text: str,
+        *,
+        idempotency_key: str,
+        reply_to: str | None = None,
+        tell: Sequence[str] = (),
+    ) -> Mentioned:
         self._demand(actor, request_id, UserAction.COMMENT)
+        known = [Actor(person, frozenset()) for person in self.people()]
+        found = mentioned(text, known)
+        named = tuple(dict.fromkeys([*tell, *(person.id for person in found.people)]))
+        found = replace(found, people=tuple(person for person in self.people() if person.id in named))
         if idempotency_key in self.keys:
-            return
+            return found
         self.keys.add(idempotency_key)
-        comment = Comment(f"c{len(self.keys)}", actor.person, text, world.datetime.now(world.UTC), reply_to)
+        comment = Comment(f"c{len(self.keys)}", actor.person, text, world.datetime.now(world.UTC), reply_to, named)
         self.comments.setdefault(request_id, []).append(comment)
+        return found
+
+    def people(self) -> Sequence[Person]:
+        return [world.person(p) for p in world.PEOPLE]
 
     def _get(self, request_id: str) -> PromotionRequest:
         if request_id not in self.requests:

@@ -9,6 +9,7 @@ from services.domain.people import Actor, Person, Role
 from services.promotions.assigning import AssigningDesk
 from services.promotions.emergency import EmergencyDesk
 from services.promotions.findings import FindingDesk
+from services.promotions.reminding import ReminderDesk
 from services.registry_watch import RegistryWatch
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV
 from tests.world import World
@@ -24,9 +25,11 @@ class OversightWorld(World):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        people = lambda: EVERYBODY  # noqa: E731 - the directory of this world
+        self.known = EVERYBODY
+        people = lambda: self.known  # noqa: E731 - the directory of this world
         self.assigning = AssigningDesk(self.units, self.desk, people, clock=self.clock, ids=self.ids)
         self.emergency = EmergencyDesk(self.units, self.desk, clock=self.clock, ids=self.ids)
         self.findings = FindingDesk(self.units, people, clock=self.clock, ids=self.ids)
+        self.reminders = ReminderDesk(self.units, self.findings, people, clock=self.clock)
         self.coverage = CoverageDesk(self.units, self.rules, self.clock)
         self.watch = RegistryWatch(self.units, self.rules, clock=self.clock, ids=self.ids)

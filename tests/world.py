@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from services.adapters.sql.tables import metadata
 from services.adapters.sql.unit_of_work import SqlUnits
+from services.domain.people import Actor
 from services.domain.policy import Governance
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
@@ -23,7 +24,7 @@ from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
-from tests.simulators.basics import ANA, CHLOE, CountingIds, StillClock
+from tests.simulators.basics import ANA, BEN, CHLOE, DEV, CountingIds, StillClock
 from tests.simulators.pipelines import PipelinesSimulator
 from tests.simulators.registry import RegistrySimulator
 
@@ -70,6 +71,8 @@ class World:
     ids: CountingIds = field(default_factory=CountingIds)
     registry: RegistrySimulator = field(default_factory=RegistrySimulator)
     pipelines: PipelinesSimulator = field(default_factory=PipelinesSimulator)
+    known: tuple[Actor, ...] = (ANA, BEN, CHLOE, DEV)
+    """Whom the portal has seen."""
 
     def __post_init__(self) -> None:
         metadata.create_all(self.engine)
@@ -78,7 +81,7 @@ class World:
         held_out = HeldOutPredictions(self.registry, self.folder / "cache", self.clock)
         reader = MaterialReader(self.registry, held_out)
         self.sealer = Sealer(reader, self.rules, _no_comparison)
-        self.desk = PromotionDesk(self.units, self.sealer, clock=self.clock, ids=self.ids)
+        self.desk = PromotionDesk(self.units, self.sealer, clock=self.clock, ids=self.ids, people=lambda: self.known)
         for version in (1, 2, 3):
             self.registry.add_version(MODEL, version, auc=0.8 + version / 50)
         self.registry.hold(VersionKey(MODEL, 1), stage="Production", alias="champion")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -11,7 +12,8 @@ from dashboard.errors import show_expected
 from dashboard.widgets import commands, formats
 from dashboard.widgets.markup import badge, code, empty, paragraphs, show, soft, time
 from dashboard.widgets.text import as_html, as_text
-from services.domain.people import Actor
+from services.domain.mentions import Mentioned
+from services.domain.people import Actor, Person
 from services.domain.requests import Comment, DecisionKind
 from services.domain.rights import UserAction
 from services.errors import PortalError
@@ -50,26 +52,32 @@ def show_decisions(detail: RequestDetail) -> None:
 
 def show_discussion(detail: RequestDetail, actor: Actor) -> None:
     """Comments, and a box for a new one."""
+    people = list(wiring.portal().promotions.people())
     if detail.comments:
-        show(_thread(detail.comments, None))
+        show(_thread(detail.comments, None, {person.id: person.name for person in people}))
     else:
         empty("No comments yet.")
     closed = next((s.reason for s in detail.actions if s.action is UserAction.COMMENT), None)
     if closed:
         st.caption(as_text(closed))
         return
-    _comment_box(detail, actor)
+    _comment_box(detail, actor, [person for person in people if person.id != actor.person.id])
 
 
-def _thread(comments: tuple[Comment, ...], reply_to: str | None) -> str:
+def _thread(comments: tuple[Comment, ...], reply_to: str | None, names: Mapping[str, str]) -> str:
     """Comments with their answers below them."""
     items = [
         f'<li class="cs-dot-info"><strong>{as_html(c.person.name)}</strong> {time(c.at)}'
-        f"{paragraphs(c.text)}{_thread(comments, c.id)}</li>"
+        f"{paragraphs(c.text)}{_told(c, names)}{_thread(comments, c.id, names)}</li>"
         for c in comments
         if c.reply_to == reply_to
     ]
     return f'<ul class="cs-time">{"".join(items)}</ul>' if items else ""
+
+
+def _told(comment: Comment, names: Mapping[str, str]) -> str:
+    told = ", ".join(names.get(person, person) for person in comment.mentions)
+    return soft(f"for {told}") if told else ""
 
 
 def _answered(detail: RequestDetail) -> str | None:
@@ -84,7 +92,15 @@ def _answered(detail: RequestDetail) -> str | None:
     return str(chosen) if chosen else None
 
 
-def _comment_box(detail: RequestDetail, actor: Actor) -> None:
+def _added(found: Mentioned) -> str:
+    """A name that led to nobody is said: whoever wrote it believes that somebody was told."""
+    told = ", ".join(person.name for person in found.people)
+    unknown = ", ".join(f"@{name}" for name in found.unknown)
+    parts = ["Comment added", f"for {told}" if told else "", f"nobody was told by {unknown}" if unknown else ""]
+    return as_text("; ".join(part for part in parts if part))
+
+
+def _comment_box(detail: RequestDetail, actor: Actor, others: Sequence[Person]) -> None:
     """The text stays until it has been written; the key changes only then, so a second click writes nothing twice."""
     request_id = detail.request.id
     turn = f"comment_key:{request_id}"
@@ -93,16 +109,22 @@ def _comment_box(detail: RequestDetail, actor: Actor) -> None:
         "Comment",
         key=f"comment:{key}",
         max_chars=commands.REASON_LIMIT,
-        placeholder="Ask, explain, or note what you looked at; @name tells somebody",
+        placeholder="Ask, explain, or note what you looked at",
     )
+    tell = st.multiselect(
+        "Tell", others, key=f"tell:{key}", format_func=lambda person: person.name,
+        placeholder="Nobody in particular", help="They are notified. In the text, @name does the same.",
+    )  # fmt: skip
     reply_to = _answered(detail)
     if not st.button("Add comment", key="comment_go"):
         return
     try:
-        wiring.portal().promotions.comment(actor, request_id, text or "", idempotency_key=key, reply_to=reply_to)
+        found = wiring.portal().promotions.comment(
+            actor, request_id, text or "", idempotency_key=key, reply_to=reply_to, tell=[person.id for person in tell]
+        )
     except PortalError as error:
         show_expected(error)
         return
     st.session_state[turn] = uuid.uuid4().hex
-    commands.flash("Comment added")
+    commands.flash(_added(found))
     st.rerun()

@@ -23,6 +23,8 @@ class Topic(StrEnum):
 
     REQUESTS = "requests"
     DECISIONS = "decisions"
+    REVIEWS = "reviews"
+    """Re-reviews of what is live, and findings."""
     RELEASES = "releases"
     INCIDENTS = "incidents"
     ACCESS = "access"
@@ -48,24 +50,36 @@ WORDS: Mapping[str, tuple[Topic, str]] = {
     "promotion:request:suspended": (Topic.REQUESTS, "The request for {what} is suspended: something changed"),
     "promotion:request:withdrawn": (Topic.REQUESTS, "{who} withdrew the request for {what}"),
     "promotion:request:expired": (Topic.REQUESTS, "The request for {what} expired without a decision"),
+    "promotion:request:expiring": (Topic.REQUESTS, "The request for {what} expires soon"),
+    "promotion:request:reassigned": (Topic.REQUESTS, "{who} asks somebody else to decide on {what}"),
+    "promotion:request:delegated": (Topic.REQUESTS, "{who} lets somebody else sign for {what}"),
     "promotion:comment:added": (Topic.REQUESTS, "{who} commented on the request for {what}"),
     "promotion:decision:approved": (Topic.DECISIONS, "{who} approved {what}"),
+    "promotion:decision:reviewed": (Topic.DECISIONS, "{who} signed {what} as reviewed"),
     "promotion:decision:rejected": (Topic.DECISIONS, "{who} rejected {what}"),
     "promotion:decision:changes_requested": (Topic.DECISIONS, "{who} asks for changes to {what}"),
     "promotion:request:promoted": (Topic.RELEASES, "{what} is live"),
     "promotion:request:failed": (Topic.RELEASES, "The release of {what} failed; what was live before is live again"),
     "rollout:run:stopped": (Topic.RELEASES, "The release of {what} needs a person"),
+    "registry:version:review_due": (Topic.REVIEWS, "{what} is live and must be reviewed again"),
+    "registry:version:reviewed": (Topic.REVIEWS, "{who} reviewed {what} again, which is live"),
+    "watch:finding:opened": (Topic.REVIEWS, "{who} raised a finding about {what}"),
+    "watch:finding:due": (Topic.REVIEWS, "A finding about {what} must be mended"),
+    "watch:finding:closed": (Topic.REVIEWS, "{who} closed a finding about {what}"),
     "watch:incident:opened": (Topic.INCIDENTS, "Incident: {what}"),
     "watch:incident:closed": (Topic.INCIDENTS, "Incident over: {what}"),
     "access:token:issued": (Topic.ACCESS, "{who} issued a service token"),
     "access:token:revoked": (Topic.ACCESS, "{who} revoked a service token"),
     "access:role:granted": (Topic.ACCESS, "A role was granted to {what}"),
     "access:role:revoked": (Topic.ACCESS, "A role was taken from {what}"),
+    "policy:file:changed": (Topic.INCIDENTS, "Another policy is in force"),
     "access:break_glass:used": (Topic.INCIDENTS, "{who} broke the glass for {what}"),
 }
 """Ledger action to topic and sentence."""
 
-_TO_REVIEWERS = frozenset({"promotion:request:opened", "promotion:request:sealed"})
+_TO_REVIEWERS = frozenset(
+    {"promotion:request:opened", "promotion:request:sealed", "registry:version:review_due", "access:break_glass:used"}
+)
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,8 @@ class Event:
     actor_name: str
     subject: str
     request_id: str | None = None
+    named: tuple[str, ...] = ()
+    """Ids of the people whom it is about: asked, mentioned, to mend something."""
 
     @property
     def topic(self) -> Topic | None:
@@ -123,13 +139,13 @@ class Schedule:
 
 
 def recipients(event: Event, people: Sequence[Identity], requester_id: str | None) -> list[Identity]:
-    """Whom an event is told to by name: reviewers of new work, the requester of everything about their request."""
+    """Whom an event is told to by name: reviewers of new work, those whom it is about, the requester of everything."""
     told = [
         person
         for person in people
         if person.email
         and person.person.id != event.actor_id
-        and (person.person.id == requester_id or (event.action in _TO_REVIEWERS and _decides(person)))
+        and (person.person.id in {requester_id, *event.named} or (event.action in _TO_REVIEWERS and _decides(person)))
     ]
     return sorted(told, key=lambda person: person.person.id)
 

@@ -29,6 +29,7 @@ class Action(StrEnum):
     REQUEST_PROMOTED = "promotion:request:promoted"
     REQUEST_FAILED = "promotion:request:failed"
     REQUEST_ROLLED_BACK = "promotion:request:rolled_back"
+    REQUEST_EXPIRING = "promotion:request:expiring"
     DECISION_APPROVED = "promotion:decision:approved"
     DECISION_REVIEWED = "promotion:decision:reviewed"
     DECISION_REJECTED = "promotion:decision:rejected"
@@ -56,11 +57,13 @@ class Action(StrEnum):
     VERSION_RESTORED = "registry:version:restored"
     VERSION_LIVE = "registry:version:live"
     VERSION_REVIEWED = "registry:version:reviewed"
+    VERSION_REVIEW_DUE = "registry:version:review_due"
     VERSION_RETIRED = "registry:version:retired"
 
     INCIDENT_OPENED = "watch:incident:opened"
     INCIDENT_CLOSED = "watch:incident:closed"
     FINDING_OPENED = "watch:finding:opened"
+    FINDING_DUE = "watch:finding:due"
     FINDING_CLOSED = "watch:finding:closed"
 
     BREAK_GLASS_USED = "access:break_glass:used"

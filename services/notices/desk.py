@@ -172,4 +172,16 @@ def _event(body: str) -> Event:
         actor_name=entry["actor"]["name"],
         subject=entry["subject"]["id"],
         request_id=entry["request_id"],
+        named=_named(entry["after"]),
     )
+
+
+def _named(after: object) -> tuple[str, ...]:
+    """Whom the entry names as asked (`to`), mentioned, or to mend something (`owner`)."""
+    told = after if isinstance(after, dict) else {}
+    found = [told.get("to"), told.get("owner"), *_listed(told.get("mentions")), *_listed(told.get("waits_for"))]
+    return tuple(dict.fromkeys(name for name in found if isinstance(name, str)))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

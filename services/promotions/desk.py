@@ -7,11 +7,12 @@ reviewers at the same moment cannot both win.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Unpack
 
-from services.domain.people import SYSTEM, Actor, Permission
+from services.domain.mentions import Mentioned, mentioned
+from services.domain.people import SYSTEM, Actor, Permission, Person
 from services.domain.plan import Change, Plan, differences
 from services.domain.policy import Environment
 from services.domain.promotion import PromotionRequest
@@ -34,7 +35,6 @@ from services.ledger.writer import EntryFields
 from services.portal import RequestDetail, RequestPage
 from services.ports import Clock, Ids
 from services.promotions.forms import (
-    MENTION,
     SIGNS,
     comment_form,
     participants_of,
@@ -74,11 +74,20 @@ _EVENT_OF = {
 class PromotionDesk:
     """Implements `services.portal.Promotions`."""
 
-    def __init__(self, units: Units, sealer: Sealer, *, clock: Clock, ids: Ids) -> None:
+    def __init__(
+        self,
+        units: Units,
+        sealer: Sealer,
+        *,
+        clock: Clock,
+        ids: Ids,
+        people: Callable[[], Sequence[Actor]] = tuple,
+    ) -> None:
         self._units = units
         self._sealer = sealer
         self._clock = clock
         self._ids = ids
+        self._people = people
         self._reads = EvidenceReads(units, clock)
 
     def environments(self, model: str) -> Sequence[Environment]:
@@ -242,20 +251,43 @@ class PromotionDesk:
             )
 
     def comment(
-        self, actor: Actor, request_id: str, text: str, *, idempotency_key: str, reply_to: str | None = None
-    ) -> None:
-        """Add to the discussion, or answer a comment. ``@person`` names somebody."""
+        self,
+        actor: Actor,
+        request_id: str,
+        text: str,
+        *,
+        idempotency_key: str,
+        reply_to: str | None = None,
+        tell: Sequence[str] = (),
+    ) -> Mentioned:
+        """Add to the discussion, or answer a comment; people named by ``@name``, or by id in `tell`, are told."""
         text = reason_of(text, "Write something first.")
         if not actor.may(Permission.COMMENT):
             raise NotAllowedError("Your role reads and does not comment.")
+        named = self._named(text, tell)
         with self._units.begin() as unit:
             request = unit.requests.get(request_id)
             if reply_to and reply_to not in {c.id for c in unit.requests.comments(request_id)}:
                 raise InvalidInputError("The comment that you answer is not part of this discussion.")
-            named = tuple(dict.fromkeys(MENTION.findall(text)))
-            said = Comment(self._ids.new("com"), actor.person, text, self._clock.now(), reply_to, named)
+            said = Comment(
+                self._ids.new("com"), actor.person, text, self._clock.now(), reply_to, tuple(p.id for p in named.people)
+            )
             if unit.requests.add_comment(request_id, said, idempotency_key=idempotency_key):
                 self.record(unit, actor, Action.COMMENT_ADDED, request, after=comment_form(said))
+        return named
+
+    def people(self) -> Sequence[Person]:
+        """Who can be told: everybody whom the portal knows."""
+        return sorted((known.person for known in self._people()), key=lambda person: person.name)
+
+    def _named(self, text: str, tell: Sequence[str]) -> Mentioned:
+        known = self._people()
+        found, by_id = mentioned(text, known), {actor.person.id: actor.person for actor in known}
+        strange = [name for name in tell if name not in by_id]
+        if strange:
+            raise InvalidInputError(f"The portal does not know {strange[0]}.", hint="They must have signed in once.")
+        people = {person.id: person for person in [*(by_id[name] for name in tell), *found.people]}
+        return replace(found, people=tuple(people.values()))
 
     def expire_due(self) -> int:
         """Close requests whose time is over; called by the worker."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -23,7 +22,6 @@ from services.stores import Unit
 
 REASON_LIMIT = 4000
 SIGNS = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}
-MENTION = re.compile(r"(?<![\w@])@([\w][\w.:|-]{0,198}\w)")
 
 
 def version_subject(key: VersionKey) -> Subject:

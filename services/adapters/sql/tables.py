@@ -7,6 +7,7 @@ from services.adapters.sql import (
     governance_tables,
     hook_tables,
     ledger_tables,
+    marks,
     notice_tables,
     oversight_tables,
 )
@@ -19,6 +20,7 @@ __all__ = [
     "governance_tables",
     "hook_tables",
     "ledger_tables",
+    "marks",
     "metadata",
     "notice_tables",
     "oversight_tables",

@@ -14,6 +14,7 @@ from services.adapters.sql.deployment_store import SqlDeploymentStore
 from services.adapters.sql.evidence_reads import SqlEvidenceReads
 from services.adapters.sql.hook_store import SqlHookStore
 from services.adapters.sql.ledger import SqlLedgerStore
+from services.adapters.sql.marks import SqlMarks
 from services.adapters.sql.notice_store import SqlNoticeStore
 from services.adapters.sql.oversight_store import SqlOversightStore
 from services.adapters.sql.request_store import SqlRequestStore
@@ -56,6 +57,7 @@ class SqlUnit:
         self.sessions = SqlSessionStore(connection)
         self.tokens = SqlTokenStore(connection)
         self.evidence_reads = SqlEvidenceReads(connection)
+        self.marks = SqlMarks(connection)
         self.hooks = SqlHookStore(connection)
         self.notices = SqlNoticeStore(connection)
         self.log = SqlLedgerStore(connection)

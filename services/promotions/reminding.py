@@ -1,0 +1,119 @@
+"""Reminders before requests expire, and before and after re-reviews and findings are due; called by the worker.
+
+A reminder is a ledger entry, so that it is told through the channels of `services.notices` like any other event. Each
+step of each date is told once, whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.domain.oversight import Finding, ReviewDue
+from services.domain.people import SYSTEM, Actor
+from services.domain.promotion import PromotionRequest
+from services.domain.registry import VersionKey
+from services.domain.reminders import BEFORE_EXPIRY, BEFORE_FINDING, BEFORE_REVIEW, step_reached
+from services.domain.requests import RequestState
+from services.ledger.actions import Action
+from services.ledger.canonical import Json
+from services.ledger.entry import Subject
+from services.ports import Clock
+from services.promotions.findings import FindingDesk
+from services.promotions.forms import version_subject, waits
+from services.stores import RequestFilter, Unit, Units
+
+WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class _Reminder:
+    key: str
+    """What and for which date; the step is kept as the value."""
+    step: str
+    action: Action
+    subject: Subject
+    after: dict[str, Json]
+    request_id: str | None
+
+
+class ReminderDesk:
+    """Looks at the dates; writes what is due."""
+
+    def __init__(
+        self, units: Units, findings: FindingDesk, people: Callable[[], Sequence[Actor]], *, clock: Clock
+    ) -> None:
+        self._units = units
+        self._findings = findings
+        self._people = people
+        self._clock = clock
+
+    def beat(self) -> int:
+        """Look once; returns how many reminders were written."""
+        now = self._clock.now()
+        reviews = self._findings.reviews_due()
+        people = self._people()
+        with self._units.read() as unit:
+            found = [*_expiring(unit, people, now), *_reviews(reviews, now), *_findings(unit, now)]
+            new = [reminder for reminder in found if unit.marks.get(reminder.key) != reminder.step]
+        return sum(self._tell(reminder, now) for reminder in new)
+
+    def _tell(self, reminder: _Reminder, now: datetime) -> bool:
+        with self._units.begin() as unit:
+            before = unit.marks.get(reminder.key)
+            if before == reminder.step or not unit.marks.exchange(reminder.key, reminder.step, now, before=before):
+                return False
+            unit.ledger.append(
+                SYSTEM, reminder.action, reminder.subject, after=dict(reminder.after), request_id=reminder.request_id
+            )
+        return True
+
+
+def _expiring(unit: Unit, people: Sequence[Actor], now: datetime) -> Iterator[_Reminder]:
+    for request in unit.requests.find(RequestFilter(states=WAITING, page_size=PAGE))[0]:
+        step = step_reached(request.expires, now, since=request.created, before=BEFORE_EXPIRY)
+        if step is None or now >= request.expires:
+            continue
+        yield _Reminder(
+            f"expiring:{request.id}:{request.expires.isoformat()}", step, Action.REQUEST_EXPIRING,
+            version_subject(request.key),
+            {"expires": request.expires.isoformat(), "waits_for": list(_waits_for(unit, request, people, now))},
+            request.id,
+        )  # fmt: skip
+
+
+def _waits_for(unit: Unit, request: PromotionRequest, people: Sequence[Actor], now: datetime) -> list[str]:
+    if request.state is not RequestState.OPEN:
+        return []
+    return sorted(person.person.id for person in people if waits(unit, person, request, now))
+
+
+def _reviews(due: Sequence[ReviewDue], now: datetime) -> Iterator[_Reminder]:
+    for item in due:
+        live = item.deployment
+        since = item.last.at if item.last else live.live_from
+        step = step_reached(item.due, now, since=since, before=BEFORE_REVIEW)
+        if step is not None:
+            yield _Reminder(
+                f"review:{live.id}:{item.due.isoformat()}", step, Action.VERSION_REVIEW_DUE, version_subject(live.key),
+                {"due": item.due.isoformat(), "environment": live.environment}, live.request_id,
+            )  # fmt: skip
+
+
+def _findings(unit: Unit, now: datetime) -> Iterator[_Reminder]:
+    for found in unit.oversight.findings():
+        step = step_reached(found.due, now, since=found.opened, before=BEFORE_FINDING)
+        if step is not None:
+            yield _Reminder(
+                f"finding:{found.id}:{found.due.isoformat()}", step, Action.FINDING_DUE, _subject(unit, found),
+                {"finding": found.id, "due": found.due.isoformat(), "owner": found.owner.id}, found.request_id,
+            )  # fmt: skip
+
+
+def _subject(unit: Unit, found: Finding) -> Subject:
+    """A finding against every version of a model came with a request."""
+    if found.version is not None:
+        return version_subject(VersionKey(found.model, found.version))
+    return version_subject(unit.requests.get(str(found.request_id)).key)
