@@ -7,8 +7,10 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import cookies, wiring
+from services.access.admission import admit
 from services.domain.people import Actor, Person
 from services.domain.sessions import Identity
+from services.errors import PortalError
 from services.settings import DemoPerson
 
 _OWNER = "_signed_in_as"
@@ -43,8 +45,19 @@ def own_state(person: Identity) -> None:
 def current_actor() -> Actor | None:
     """The person at work with the roles that hold now; None when nobody is signed in."""
     found = signed_in()
-    if found is None:
-        return None
+    return None if found is None else _actor_of(found)
+
+
+def refusal(person: Identity) -> PortalError | None:
+    """Why the services let this person read nothing; None for everybody with a role that reads."""
+    try:
+        admit(_actor_of(person))
+    except PortalError as error:
+        return error
+    return None
+
+
+def _actor_of(found: Identity) -> Actor:
     return Actor(found.person, found.roles, found.known_as, groups=found.groups, signed_in=found.signed_in)
 
 

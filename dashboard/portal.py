@@ -11,6 +11,7 @@ from dashboard.errors import boundary
 from dashboard.widgets import banners, commands, style
 from dashboard.widgets.markup import show
 from dashboard.widgets.text import as_html, as_text
+from services.errors import PortalError
 
 WATCH_SECONDS = 60
 ICON = Path(__file__).resolve().parent / "assets" / "icon.png"
@@ -64,9 +65,9 @@ def main() -> None:
             _stranger(st.navigation(pages(), position="hidden").url_path)
             return
         identity.own_state(person)
-        if not person.roles:
+        if (refusal := identity.refusal(person)) is not None:
             st.navigation(pages(), position="hidden")
-            _nobody_here(person.person.name)
+            _nobody_here(person.person.name, refusal)
             return
         page = st.navigation(pages(), expanded=True)
         _sidebar(person.person.name, person.title)
@@ -93,12 +94,11 @@ def _watch() -> None:
         st.rerun()
 
 
-def _nobody_here(name: str) -> None:
+def _nobody_here(name: str, refusal: PortalError) -> None:
     """What somebody sees whose groups give no role. The page asked for stays registered, and is not run."""
     st.title("Countersign")
     st.warning(
-        f"You are signed in as **{as_text(name)}**, and none of your groups has a role "
-        "here.  \nAsk your administrator for a group that the portal knows, then sign in again.",
+        f"You are signed in as **{as_text(name)}**.  \n{as_text(refusal.message)} {as_text(refusal.hint)}",
         icon=":material/person_off:",
     )
     show('<a href="/sign-out">Sign out</a>')

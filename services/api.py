@@ -13,9 +13,10 @@ from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
+from services.access.admission import admit
 from services.access.tokens import Callers
 from services.domain.catalogue import VersionQuery
-from services.domain.people import Actor, Permission
+from services.domain.people import Actor
 from services.domain.registry import VersionKey
 from services.errors import (
     ConflictError,
@@ -103,8 +104,7 @@ def _authenticate(request: Request) -> Actor:
 
 
 def _reader(actor: Annotated[Actor, Depends(_authenticate)]) -> Actor:
-    if not actor.may(Permission.BROWSE):
-        raise NotAllowedError("This token may not read.", hint="Issue one with the scope 'read'.")
+    admit(actor)
     return actor
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.comparisons import options_of, predictions_of
-from services.domain.people import Actor, Permission
+from services.domain.people import Actor
 from services.domain.policy import PromotionPolicy
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import ModelVersion, Run, VersionKey
-from services.errors import NotAllowedError, NotFoundError, PortalError, RefusedError, UpstreamError
+from services.errors import NotFoundError, PortalError, RefusedError, UpstreamError
 from services.held_out import HeldOutPredictions
+from services.ledger.actions import Action
 from services.ports import RegistryReader, RegistryWriter
 from services.promotions.desk import PromotionDesk
 from services.promotions.sealing import Sealer, comparison_settings
@@ -121,8 +122,7 @@ class CandidateDesk:
 
         Raises NotAllowedError, RefusedError (none is better beyond chance) and what `rank` and opening raise.
         """
-        if not actor.may(Permission.OPEN_REQUEST):
-            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+        self._desk.demand_asking(actor, model, environment)
         ranking = self.rank(model, environment, earlier_looks=earlier_looks)
         if ranking.winner is None:
             raise RefusedError(ranking.sentence, hint="No request was opened and no tag was changed.")
@@ -130,6 +130,10 @@ class CandidateDesk:
         request = self._desk.open(actor, ranking.winner, environment, reason=said)
         self._known.pop(model, None)
         cleared, problems = self._clear([line.key for line in ranking.lines if line.key != ranking.winner])
+        told = [str(key) for key in cleared]
+        self._desk.tell(
+            actor, Action.CANDIDATES_CLEARED, request, after={"versions": list(told), "problems": len(problems)}
+        )
         return Picked(request, ranking, tuple(cleared), tuple(problems))
 
     def _tagged(self, model: str) -> list[tuple[ModelVersion, Run | None]]:

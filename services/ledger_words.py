@@ -48,6 +48,7 @@ SENTENCES: Mapping[Action, str] = {
     Action.VERSION_REVIEWED: "reviewed {subject} again, which is live",
     Action.VERSION_REVIEW_DUE: "reminded people that {subject}, which is live, must be reviewed again",
     Action.VERSION_RETIRED: "marked {subject} as no longer live",
+    Action.CANDIDATES_CLEARED: "cleared the candidate tags of versions that {subject} beat",
     Action.INCIDENT_OPENED: "opened an incident about {subject}",
     Action.INCIDENT_CLOSED: "closed the incident about {subject}",
     Action.FINDING_OPENED: "found something to look at in {subject}",

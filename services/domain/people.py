@@ -89,11 +89,27 @@ class Actor:
         """True when one of the roles gives the permission, and no scope takes it away."""
         if self.limit is not None and permission not in self.limit:
             return False
-        return any(permission in PERMISSIONS[role] for role in self.roles)
+        roles = frozenset({Role.SERVICE}) if self.is_service else self.roles  # no group makes more of a service
+        return any(permission in PERMISSIONS[role] for role in roles)
 
     def is_known_as(self, name: str | None) -> bool:
         """True when another system means this person by that name."""
         return bool(name) and (name == self.person.id or str(name).strip().lower() in self.known_as)
+
+    def is_called(self, name: str) -> bool:
+        """True when the name gives this person rights: the id, or a whole name. The part before an at sign does not.
+
+        Anybody's provider may hand out ``chloe.martin@elsewhere``; for four eyes the short form counts (`is_known_as`),
+        because there it only keeps people from deciding.
+        """
+        short = name.strip().lower()
+        is_part = "@" not in short and any(known.startswith(f"{short}@") for known in self.known_as)
+        return name == self.person.id or (short in self.known_as and not is_part)
+
+    @property
+    def works_here(self) -> bool:
+        """False for those who only read: auditors and readers change nothing, whatever a policy names them for."""
+        return not self.is_service and self.may(Permission.COMMENT)
 
     @property
     def is_service(self) -> bool:
@@ -116,7 +132,7 @@ class Circle:
     def has(self, actor: Actor) -> bool:
         """True when the actor is in the circle by any of the three."""
         by_role = any(role.value in self.roles for role in actor.roles)
-        return by_role or bool(actor.groups & set(self.groups)) or any(actor.is_known_as(name) for name in self.people)
+        return by_role or bool(actor.groups & set(self.groups)) or any(actor.is_called(name) for name in self.people)
 
     def in_words(self) -> str:
         """For people: ``role reviewer, group model-risk, chloe.martin``."""

@@ -135,11 +135,17 @@ def _why_closed(action: UserAction, actor: Actor, facts: RequestFacts) -> str | 
     if next_state(facts.state, _EVENT_OF[action]) is None:
         return f"The request is {facts.state.value.replace('_', ' ')}."
     if action in {UserAction.WITHDRAW, UserAction.RESEAL}:
-        is_requester = actor.is_known_as(facts.participants.requester.id)
-        return None if is_requester else "Only the requester can do this."
+        return _why_not_own(actor, facts)
     if action is UserAction.BREAK_GLASS:
         return _why_not_break_glass(actor, facts)
     return _why_not_judge(action, actor, facts)
+
+
+def _why_not_own(actor: Actor, facts: RequestFacts) -> str | None:
+    """Rights need the very id: a name that somebody else's provider gave makes nobody the requester."""
+    if actor.person.id != facts.participants.requester.id:
+        return "Only the requester can do this."
+    return None if actor.may(Permission.OPEN_REQUEST) else "Your role cannot ask for promotions any more."
 
 
 def _why_not_judge(action: UserAction, actor: Actor, facts: RequestFacts) -> str | None:
@@ -201,6 +207,8 @@ def _why_not_break_glass(actor: Actor, facts: RequestFacts) -> str | None:
         return "The policy lets nobody break glass here."
     if not glass.who.has(actor):
         return f"Only these may break glass: {glass.who.in_words()}."
+    if not actor.works_here:
+        return "The policy names you, but your role reads and changes nothing."
     if facts.stale:
         return "It changed since it was sealed; the requester must seal it again."
     return None

@@ -60,6 +60,8 @@ class Action(StrEnum):
     VERSION_REVIEW_DUE = "registry:version:review_due"
     VERSION_RETIRED = "registry:version:retired"
 
+    CANDIDATES_CLEARED = "registry:candidates:cleared"
+
     INCIDENT_OPENED = "watch:incident:opened"
     INCIDENT_CLOSED = "watch:incident:closed"
     FINDING_OPENED = "watch:finding:opened"

@@ -11,10 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Unpack
 
+from services.access.admission import admit
 from services.domain.mentions import Mentioned, mentioned
 from services.domain.people import SYSTEM, Actor, Permission, Person
 from services.domain.plan import Change, Plan, differences
-from services.domain.policy import Environment
+from services.domain.policy import Environment, PromotionPolicy
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import (
@@ -112,6 +113,7 @@ class PromotionDesk:
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         """One request as this person sees it; that the evidence was read is recorded."""
+        admit(actor)
         with self._units.read() as unit:
             found = detail_of(unit, actor, unit.requests.get(request_id), self._clock.now())
         self._reads.note(actor, found.request)
@@ -119,15 +121,8 @@ class PromotionDesk:
 
     def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
         """Collect, seal, open."""
-        if not actor.may(Permission.OPEN_REQUEST):
-            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+        policy = self.demand_asking(actor, key.model, environment)
         reason = reason_of(reason, "Say why this version should be promoted.")
-        policy, _ = self._sealer.rules(key.model, environment)
-        if policy.requesters is not None and not policy.requesters.has(actor):
-            raise NotAllowedError(
-                f"The policy does not let you ask for {key.model} in {environment}.",
-                hint=f"These may: {policy.requesters.in_words()}.",
-            )
         sealed = self._sealer.seal(key, environment)
         if sealed.plan.current_version == key.version:
             raise RefusedError(f"{key} is live in {environment} already.")
@@ -152,6 +147,23 @@ class PromotionDesk:
             unit.requests.insert(request)
             self.record(unit, actor, Action.REQUEST_OPENED, request, reason=reason, after=sealed_form(request, sealed))
         return request
+
+    def demand_asking(self, actor: Actor, model: str, environment: str) -> PromotionPolicy:
+        """The policy under which this person may ask. Raises NotAllowedError, RefusedError (no policy)."""
+        if not actor.may(Permission.OPEN_REQUEST):
+            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+        policy, _ = self._sealer.rules(model, environment)
+        if policy.requesters is not None and not policy.requesters.has(actor):
+            raise NotAllowedError(
+                f"The policy does not let you ask for {model} in {environment}.",
+                hint=f"These may: {policy.requesters.in_words()}.",
+            )
+        return policy
+
+    def tell(self, actor: Actor, action: Action, request: PromotionRequest, **fields: Unpack[EntryFields]) -> None:
+        """Write a ledger entry about a request in a transaction of its own."""
+        with self._units.begin() as unit:
+            self.record(unit, actor, action, request, **fields)
 
     def decide(
         self,

@@ -45,9 +45,10 @@ def expected(actor: Actor, action: UserAction, state: RequestState) -> bool:
     if state not in STATES_OF[action]:
         return False
     if action in OWN:
-        return actor.person.id == ASKER
+        return actor.person.id == ASKER and actor.may(Permission.OPEN_REQUEST)
     if action is UserAction.BREAK_GLASS:
-        return POLICY.break_glass is not None and POLICY.break_glass.who.has(actor) and not actor.is_service
+        named = POLICY.break_glass is not None and POLICY.break_glass.who.has(actor)
+        return named and not actor.is_service and actor.may(Permission.COMMENT)
     judges = actor.may(Permission.DECIDE) and not actor.is_service
     judges = judges and actor.person.id not in {ASKER, AUTHOR, REGISTRAR}
     if action in {UserAction.APPROVE, UserAction.REVIEW, UserAction.DELEGATE}:
