@@ -76,7 +76,6 @@ class Layout:
             "COUNTERSIGN_PORT": str(self.ports.portal),
             "COUNTERSIGN_MLFLOW_URL": self.mlflow_url,
             "COUNTERSIGN_AZURE_DEVOPS_URL": self.azure_url,
-            "COUNTERSIGN_AZURE_DEVOPS_PROJECT": PROJECT,
             "COUNTERSIGN_AZURE_DEVOPS_TOKEN": self.azure_token,
             "COUNTERSIGN_AZURE_DEVOPS_HOOK_SECRET": self.hook_secret,
             "COUNTERSIGN_PREDICTIONS_PATH": str(self.directory / "predictions"),

@@ -86,7 +86,6 @@ class Settings(BaseSettings):
 
     azure_devops_url: str = Field("", description="Organization or collection URL; empty: no releases are started")
     azure_devops_release_url: str = Field("", description="Host of classic releases; default: derived")
-    azure_devops_project: str = Field("", description="Default project")
     azure_devops_ca_file: Path | None = Field(None, description="Certificates to trust, for a Server of your own")
     azure_devops_auth: Literal["pat", "service_principal", "managed_identity", "workload_identity"] = Field(
         "pat", description="How the portal signs in to Azure DevOps"

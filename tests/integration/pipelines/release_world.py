@@ -188,7 +188,6 @@ def _settings(folder: Path, azure_url: str, mlflow_url: str, rules: Path) -> dic
         "governance_file": rules,
         "mlflow_url": mlflow_url,
         "azure_devops_url": azure_url,
-        "azure_devops_project": PROJECT,
         "azure_devops_token": "any",
         "azure_devops_hook_secret": HOOK_SECRET,
         "worker_interval": 0.5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -38,6 +39,26 @@ def test_mask__secret_in_any_form__is_replaced(text: str, secrets: tuple[str, ..
         assert not any(line in result for line in secrets[0].splitlines())
     else:
         assert result == expected
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "user:"])
+@pytest.mark.parametrize("after", ["", "!", "!!", "\n"])
+@pytest.mark.parametrize("secret", ["s3cr+t/val=ue&x", "ключ-пароль", "0123456789ab"])
+def test_mask__secret_inside_of_base64__leaves_nothing_that_decodes_to_it(before: str, after: str, secret: str) -> None:
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        shown = masked(encode(f"{before}{secret}{after}".encode()).decode(), secret)
+        assert "***" in shown
+        assert len(shown.replace("***", "")) <= 16
+
+
+def test_mask__lines_of_a_key_in_base64__are_hidden() -> None:
+    shown = masked(base64.b64encode(b"first-line-1\nsecond-line-2\n").decode(), "first-line-1\nsecond-line-2")
+    assert shown.count("***") >= 1
+    assert "c2Vjb25kLWxpbmUt" not in shown
+
+
+def test_mask__short_secret__hides_no_plain_words() -> None:
+    assert masked("YWJj abc QUJD", "abc") == "*** *** QUJD"
 
 
 def test_parse_command__properties_and_text__are_decoded() -> None:

@@ -94,6 +94,13 @@ def test_expand__several_problems__are_all_told_one_a_line() -> None:
             "A resource of an environment ('e.vm') is not supported",
         ),
         (
+            (
+                "jobs:\n- deployment: D\n  environment: ${{ variables.none }}\n"
+                "  strategy: {runOnce: {deploy: {steps: [script: a]}}}"
+            ),
+            "(Line: 3, Col: 16): The environment's name is empty",
+        ),
+        (
             "stages:\n- stage: A\n  trigger: manual\n  jobs: [{job: J, steps: [script: a]}]",
             "'trigger' is not supported",
         ),
@@ -106,6 +113,19 @@ def test_expand__several_problems__are_all_told_one_a_line() -> None:
 )
 def test_expand__wrong_or_unsupported__names_it(text: str, part: str) -> None:
     assert any(part in message for message in messages(text)), messages(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "only"),
+    [
+        ("jobs:\n- job: A\n  steps: [task: Cache@2]", "The task 'Cache@2'"),
+        (("stages:\n- {stage: A, jobs: [{job: J, steps: [script: a]}]}\n"
+         "- {stage: A, jobs: [{job: J, steps: [script: a]}]}"), "The stage name A appears more than once"),
+    ],
+)  # fmt: skip
+def test_expand__one_mistake__is_told_once(text: str, only: str) -> None:
+    (told,) = messages(text)
+    assert only in told
 
 
 def test_expand__triggers_and_pool__are_accepted() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from demo.azure_devops.engine.plan import InstancePlan, JobPlan, StepPlan, Variable
 from demo.azure_devops.engine.reading.conditions import read_condition
 from demo.azure_devops.engine.reading.fields import Fields
-from demo.azure_devops.engine.reading.source import YamlMap, YamlText
+from demo.azure_devops.engine.reading.source import YamlList, YamlMap, YamlText
 from demo.azure_devops.engine.reading.steps import read_steps
 from demo.azure_devops.engine.reading.variables import Groups, read_variables
 from demo.azure_devops.engine.tasks.catalog import CHECKOUT, task_spec
@@ -78,7 +78,8 @@ def check_pool(fields: Fields) -> None:
 def _plain_job(item: Fields, groups: Groups, *, number: int) -> JobPlan:
     named = _named(item, "job", default=f"Job{number}")
     steps = _with_checkout(read_steps(item))
-    if not steps:
+    listed = item.node.get("steps")
+    if not steps and not (isinstance(listed, YamlList) and listed.items):
         item.problems.add(item.place, f"The job {named.name} has no steps")
     return _plan(item, named, instances=tuple(_instances(item, named, steps=steps)), groups=groups)
 
@@ -131,6 +132,8 @@ def _environment(item: Fields) -> str | None:
         name = item.text("environment")
         if "." in name:
             item.problems.unsupported(item.at("environment"), f"A resource of an environment ('{name}')")
+    if not name and node is not None:
+        item.problems.add(item.at("environment"), "The environment's name is empty, so its checks could not be asked")
     if "$" in name:
         item.problems.add(
             item.at("environment"), f"The environment '{name}' must be known before the run starts. Use ${{{{ }}}}"
@@ -216,7 +219,8 @@ def check_graph(word: str, nodes: Sequence[tuple[str, tuple[str, ...]]], *, item
         for other in depends:
             if other.casefold() not in known:
                 item.problems.add(item.at("dependsOn"), f"The {word} {name} depends on unknown {word} {other}")
-    if items and (circle := _circle(wants)):
+    is_unique = len(set(known)) == len(known)
+    if items and is_unique and (circle := _circle(wants)):
         items[0].problems.add(items[0].place, f"The {word}s depend on each other in a circle: {', '.join(circle)}")
 
 

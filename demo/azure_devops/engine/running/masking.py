@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
+_LEAST = 8
+"""Letters of base64 that tell a secret inside of other data; fewer would hide plain words."""
 
 
 class Masker:
@@ -40,7 +42,24 @@ class Masker:
 
 def _forms(secret: str) -> tuple[str, ...]:
     coded = base64.b64encode(secret.encode()).decode()
-    return (secret, json.dumps(secret)[1:-1], quote(secret, safe=""), coded)
+    escaped = json.dumps(secret)[1:-1]
+    plain = json.dumps(secret, ensure_ascii=False)[1:-1]
+    return (secret, escaped, plain, quote(secret, safe=""), quote_plus(secret), coded, *_inside_base64(secret.encode()))
+
+
+def _inside_base64(secret: bytes) -> list[str]:
+    """The letters that a secret always leaves in base64 of longer data, such as ``user:secret``.
+
+    Three bytes make four letters, so there are three ways, by the number of bytes before it.
+    """
+    found = []
+    for shift in range(3):
+        coded = base64.b64encode(bytes(shift) + secret).decode().rstrip("=")
+        spoilt = (shift + len(secret)) % 3
+        core = coded[(0, 2, 3)[shift] : len(coded) - 1 if spoilt else len(coded)]
+        if len(core) >= _LEAST:
+            found += [core, core.replace("+", "-").replace("/", "_")]
+    return found
 
 
 def _spans(text: str, secret: str) -> list[tuple[int, int]]:
