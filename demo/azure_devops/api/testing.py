@@ -29,7 +29,7 @@ _TEST_RESULTS_RUNS = "{project}/_apis/testresults/runs"
 """The same runs on the host of test results."""
 _WITH_DETAILS, _WITHOUT_DETAILS = 200, 1000
 _WINDOW = timedelta(days=7)
-_KEPT_RUN = ("buildFlavor", "buildPlatform", "pipelineReference", "tags")
+_KEPT_RUN = ("buildFlavor", "buildPlatform", "pipelineReference", "release", "tags")
 _KEPT_RESULT = ("priority", "failureType", "customFields", "automatedTestType", "automatedTestId")
 
 
@@ -45,6 +45,8 @@ def list_runs(org: Organization, call: Call) -> Answer:
     rows = _windowed(rows, call)
     if wanted := set(comma_list(call.query.get("buildids"))):
         rows = [row for row in rows if str(row.build_id) in wanted]
+    if wanted := set(comma_list(call.query.get("releaseids"))):
+        rows = [row for row in rows if str((row.extra.get("release") or {}).get("id")) in wanted]
     if automated := call.query.get("automated") or call.query.get("isautomated"):
         rows = [row for row in rows if row.automated == (automated.casefold() == "true")]
     if state := call.query.get("state"):
@@ -52,7 +54,9 @@ def list_runs(org: Organization, call: Call) -> Answer:
         rows = [row for row in rows if row.state == name]
     if title := call.query.get("runtitle"):
         rows = [row for row in rows if row.name.casefold() == title.casefold()]
-    details = call.flag("includeRunDetails") or "minlastupdateddate" in call.query
+    if "minlastupdateddate" in call.query:
+        return _queried(org, call, rows)
+    details = call.flag("includeRunDetails")
     return collection([show_test_run(org, row, details=details) for row in _page(rows, call, 100)])
 
 
@@ -205,6 +209,13 @@ def _run(org: Organization, call: Call) -> TestRun:
     if found is None or found.project_id != project.id:
         raise not_found(f"Test run {number} cannot be found.")
     return found
+
+
+def _queried(org: Organization, call: Call, rows: list[TestRun]) -> Answer:
+    """A page of the query form; its token counts test runs."""
+    start, top = call.number("continuationToken", 0) or 0, min(call.number("$top", 100) or 100, 100)
+    more = {"x-ms-continuationtoken": str(start + top)} if len(rows) > start + top else {}
+    return collection([show_test_run(org, row, details=True) for row in rows[start : start + top]], more)
 
 
 def _windowed(rows: list[TestRun], call: Call) -> list[TestRun]:

@@ -9,6 +9,7 @@ from services.adapters.azure_devops.calls import Calls
 from services.adapters.azure_devops.classic import ClassicReleases
 from services.adapters.azure_devops.details import RunDetails
 from services.adapters.azure_devops.environments import YamlEnvironments
+from services.adapters.azure_devops.run_tests import ReadTestRuns
 from services.adapters.azure_devops.runs import YamlRuns
 from services.domain.releases import (
     DeploymentRecord,
@@ -34,6 +35,7 @@ class AzureDevOpsPipelines:
         self._environments = YamlEnvironments(calls)
         self._approvals = YamlApprovals(calls, self._environments)
         self._classic = ClassicReleases(calls)
+        self._tests = ReadTestRuns(calls)
 
     def start(self, start: RunStart) -> ReleaseRun:
         """Start a run or create a release: one POST, never repeated."""
@@ -64,8 +66,11 @@ class AzureDevOpsPipelines:
         return source.log(ref, log_id, last_lines=last_lines)
 
     def tests(self, ref: RunRef) -> Sequence[RunTests]:
-        """Test runs with their results. The portal reads those of YAML pipelines."""
-        return [] if _is_classic(ref) else self._details.tests(ref)
+        """Test runs with their results."""
+        if not _is_classic(ref):
+            return self._tests.of_run(ref)
+        created = self._classic.get(ref).created
+        return self._tests.of_release(ref, created) if created else []
 
     def artifacts(self, ref: RunRef) -> Sequence[RunArtifact]:
         """Published artifacts; a classic release publishes none of its own."""

@@ -7,8 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
+from services.adapters.azure_devops import AzureDevOpsConfig
+from services.adapters.azure_devops.auth import PersonalAccessToken
+from services.adapters.azure_devops.calls import Calls
 from services.adapters.azure_devops.pipelines import AzureDevOpsPipelines
+from services.adapters.azure_devops.run_tests import ReadTestRuns
 from services.domain.releases import RunKind, RunRef, RunResult, RunStart, RunState
 from services.errors import InvalidInputError, NotFoundError, UnknownOutcomeError, UpstreamRefusedError
 from tests.contract.azure_devops_client.conftest import Bench, until
@@ -128,3 +133,38 @@ def test_release__unknown__is_not_found(azure: AzureDevOpsPipelines) -> None:
 def test_stage__that_is_no_environment__is_refused_before_a_call(azure: AzureDevOpsPipelines) -> None:
     with pytest.raises(InvalidInputError):
         azure.retry_stage(RunRef(PROJECT, 1, 1, RunKind.RELEASE), "Deploy")
+
+
+JUNIT_TASK = "0b0f01ed-7dde-43ff-9cbb-e48954daf9b1"
+REPORT = """<testsuite name='s'><testcase classname='a.B' name='good' time='0.5'/>
+<testcase classname='a.B' name='bad'><failure message='boom'>trace</failure></testcase></testsuite>"""
+
+
+def test_tests__published_by_a_stage__are_read_with_their_results(bench: Bench, azure: AzureDevOpsPipelines) -> None:
+    tested = environment("test", f'cat > TEST-smoke.xml <<"END"\n{REPORT}\nEND')
+    publish = {"testResultsFormat": "JUnit", "testResultsFiles": "**/TEST-*.xml", "testRunTitle": "Smoke"}
+    tested["deployPhases"][0]["workflowTasks"].append(
+        {"taskId": JUNIT_TASK, "version": "2.*", "name": "Publish", "inputs": publish}
+    )
+    run = azure.start(released(bench, "req-c8", tested))
+    assert ended(azure, run.ref).result is not RunResult.FAILED
+    other = azure.start(released(bench, "req-c9", environment("test", "true")))
+    ended(azure, other.ref)
+    (found,) = azure.tests(run.ref)
+    assert (found.title, found.total, found.passed, found.failed) == ("Smoke", 2, 1, 1)
+    assert [(case.name, case.outcome, case.message) for case in found.cases] == [
+        ("bad", "Failed", "boom"), ("good", "Passed", ""),
+    ]  # fmt: skip
+    assert azure.tests(other.ref) == []
+
+
+def test_tests__of_a_release_that_waited_for_weeks__are_asked_week_by_week(bench: Bench) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    calls = Calls(AzureDevOpsConfig(bench.site.url, PersonalAccessToken(SecretStr("any"))))
+    bench.forget()
+    for weeks, asked in ((0, 1), (2, 3), (60, 8)):
+        reader = ReadTestRuns(calls, now=lambda weeks=weeks: start + timedelta(weeks=weeks, hours=1))  # type: ignore[misc]
+        assert reader.of_release(RunRef(PROJECT, 1, 424_242, RunKind.RELEASE), start) == []
+        assert len(bench.requests("GET", "/_apis/test/runs")) == asked
+        bench.forget()
+    calls.close()
