@@ -48,23 +48,24 @@ class ReadTestRuns:
     def of_release(self, ref: RunRef, created: datetime) -> Sequence[RunTests]:
         """Test runs of a classic release, which are found by when they changed and the release's number."""
         runs: dict[int, Any] = {}
-        for first, last in self._windows(created):
-            pages = self._calls.pages(
-                "test",
-                lambda client, token, first=first, last=last: client.query_test_runs(
-                    ref.project, first, last, release_ids=[ref.run_id], top=RUNS_PAGE, continuation_token=token
-                ),
-            )
-            runs |= {run.id: run for page in pages for run in page}
+        for first in self._windows(created):
+            runs |= {run.id: run for run in self._changed(ref, first)}
         return self._with_cases(ref, list(runs.values()))
 
-    def _windows(self, created: datetime) -> Iterator[tuple[datetime, datetime]]:
-        now = self._now()
-        for number in range(WINDOWS):
-            first = created + number * WINDOW
-            if first > now:
-                return
-            yield first, first + WINDOW
+    def _changed(self, ref: RunRef, first: datetime) -> list[Any]:
+        """Test runs of a release that changed within a window."""
+        pages: Iterator[list[Any]] = self._calls.pages(
+            "test",
+            lambda client, token: client.query_test_runs(
+                ref.project, first, first + WINDOW, release_ids=[ref.run_id], top=RUNS_PAGE, continuation_token=token
+            ),
+        )
+        return [run for page in pages for run in page]
+
+    def _windows(self, created: datetime) -> list[datetime]:
+        """Where the windows begin."""
+        begins = [created + number * WINDOW for number in range(WINDOWS)]
+        return [first for first in begins if first <= self._now()]
 
     def _with_cases(self, ref: RunRef, runs: Sequence[Any]) -> list[RunTests]:
         return [tests_of(run, self._cases(ref.project, run.id)) for run in runs]
