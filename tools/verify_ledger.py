@@ -2,7 +2,7 @@
 # fmt: off
 # mypy: ignore-errors
 """Verify a Countersign ledger export (folder or zip) or evidence pack (.json) offline, without the portal.
-Needs Python 3.11, and the package cryptography or openssl. Exits with 0 holds, 1 tampered or cut, 2 unusable, 3 stale.
+Needs Python 3.11, and the package cryptography or openssl. Exits: 0 holds, 1 tampered or cut, 2 unusable, 3 stale.
 """
 import argparse, base64, functools, itertools, json, re, subprocess, sys, tempfile, zipfile
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,7 @@ NOTE = re.compile(rb"([^\n]+)\n([1-9]\d{0,17})\n([A-Za-z0-9+/]{43}=)\n\n((?:\xe2
 SEQ = b',"seq":'  # no string can hold this: its quotes would be escaped; the last one is the entry's own
 class Bad(Exception): """Arguments: the verdict that fails (or "input"), and what is wrong."""
 def node(left, right): return sha256(b"\1" + left + right).digest()
-def grow(rows, lines):
-    """Unpaired nodes of a Merkle tree, a row a level, after more leaves (RFC 9162, 2.1.1); leaves end in a newline."""
+def grow(rows, lines):  # unpaired nodes of a Merkle tree, a row a level, after more lines as leaves (RFC 9162, 2.1.1)
     hashes, grown = [sha256(b"\0" + line[:-1]).digest() for line in lines], []
     while hashes or len(grown) < len(rows):
         row = (rows[len(grown)] if len(grown) < len(rows) else []) + hashes
@@ -32,7 +31,7 @@ def ed25519(public, signature, text):
         return Ed25519PublicKey.from_public_bytes(public).verify(signature, text) is None
     except ImportError:
         with tempfile.TemporaryDirectory() as folder:
-            for name, data in (("k", b"0*0\5\6\3+ep\3!\0" + public), ("s", signature), ("t", text)):
+            for name, data in zip("kst", (b"0*0\5\6\3+ep\3!\0" + public, signature, text)):
                 Path(folder, name).write_bytes(data)
             command = "openssl pkeyutl -verify -pubin -keyform DER -rawin -inkey k -sigfile s -in t"
             return subprocess.run(command.split(), cwd=folder, capture_output=True, timeout=60).returncode == 0
@@ -43,24 +42,21 @@ def parse_key(vkey):
     if len(raw) == 33 and sha256(f"{name}\n".encode() + raw).hexdigest()[:8] == rest[:8]:
         return name, bytes.fromhex(rest[:8]), raw[1:]
     raise Bad("input", f"{vkey.strip()!r} is not an Ed25519 verifier key")
-def parse(line, seq):
-    """The entry, if its text is canonical: no doubled key, no other order, spacing or escape."""
+def parse(line, seq):  # the entry, if its text is canonical: no doubled key, no other order, spacing or escape
     try:
         entry = json.loads(line, parse_float=lambda number: f"\0{number}\0")
-        text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        text = text.replace('"\\u0000', "").replace('\\u0000"', "").encode()
-        if text == line[:-1] and entry["seq"] == seq: return entry
-    except (ValueError, TypeError, KeyError): pass
+        text = json.dumps(entry, sort_keys=True, separators=(",", ":"), ensure_ascii=False).replace('"\\u0000', "")
+        if text.replace('\\u0000"', "").encode() == line[:-1] and entry["seq"] == seq: return entry
+    except (ValueError, TypeError, KeyError, RecursionError): pass
     raise Bad("integrity", f"first bad entry: {seq}: its text is not that of ledger entry {seq}")
 class Note:
     def __init__(self, match):
-        self.origin, self.size, self.root = match[1].decode(), int(match[2]), base64.b64decode(match[3])
-        self.text, self.lines = match[0].partition(b"\n\n")[0] + b"\n", match[4].decode().splitlines()
+        self.origin, self.size, self.root = match[1].decode(errors="replace"), int(match[2]), base64.b64decode(match[3])
+        self.text, self.lines = match[0].partition(b"\n\n")[0] + b"\n", match[4].decode(errors="replace").splitlines()
     def is_signed(self, keys):
         parts = [(line.split()[1], base64.b64decode(line.split()[2] + "==")) for line in self.lines]
         checks = [ed25519(k[2], raw[4:], self.text) for k in keys for name, raw in parts if (name, raw[:4]) == k[:2]]
         return bool(checks) and all(checks)
-
 class Log:
     def __init__(self, keys):
         self.name, self.origin, self.keys = keys[0][0], f"{keys[0][0]}/1", dict.fromkeys(keys, "9")  # key: until
@@ -68,37 +64,38 @@ class Log:
     def notes(self, text):
         return [note for note in map(Note, NOTE.finditer(text)) if note.origin.rpartition("/")[0] == self.name]
     def walk(self, export, marks, forms):
-        own = {note.size: note for note in self.notes((export / "checkpoints.txt").read_bytes())}
-        old, since = [], []  # the tree at the last own checkpoint, and the lines after it
+        own, old, since = {n.size: n for n in self.notes((export / "checkpoints.txt").read_bytes())}, [], []
         with (export / "entries.jsonl").open("rb") as lines:
             for cut in sorted({*own, *(mark for mark in marks if mark < max(own, default=0))}):
                 start, piece = self.size, [*itertools.islice(lines, cut - self.size)]
                 self.rows, self.size, since = grow(self.rows, piece), start + len(piece), since + piece
                 in_order = all(x.startswith(b"%d," % seq, x.rfind(SEQ) + 7) for seq, x in enumerate(piece, start + 1))
-                wrong = cut in own and (self.size < cut or own[cut].root != root_of(self.rows))
+                wrong = self.size < cut or (cut in own and own[cut].root != root_of(self.rows))
                 if wrong or not in_order: self.name_first(export, old, since)
                 for seq, line in enumerate(piece if forms or not in_order else (), start + 1): parse(line, seq)
-                if wrong or self.size < cut: raise Bad("integrity", f"first bad entry: {self.size + 1}: it is missing")
-                if cut in own: old, since = self.follow(own[cut], parse(piece[-1], cut)), []
+                if wrong: raise Bad("integrity", f"first bad entry: {self.size + 1}: missing, or signed with two roots")
+                if cut in own: old, since = self.follow(own[cut], parse(piece[-1], cut)), []  # tree, lines after
                 self.seen[cut] = (self.origin, root_of(self.rows), piece[-1])
             if next(lines, b""): raise Bad("integrity", f"first bad entry: {self.size + 1}: no checkpoint covers it")
-    def name_first(self, export, rows, lines):
-        steps = {note.size: note.root for note in self.notes((export / "steps.txt").read_bytes())}
-        for seq, line in enumerate(lines, self.size - len(lines) + 1):
-            if steps.get(seq) != root_of(rows := grow(rows, [line])):
-                raise Bad("integrity", f"first bad entry: {seq}: it does not lead to the signed root")
+    def name_first(self, export, rows, lines):  # the entry after the last one that a signed step vouches for
+        file, start = export / "steps.txt", self.size - len(lines)
+        steps = {note.size: note for note in self.notes(file.read_bytes() if file.exists() else b"")}
+        roots = [(seq, root_of(rows := grow(rows, [line]))) for seq, line in enumerate(lines, start + 1)]
+        good = (seq for seq, root in reversed(roots) if seq in steps and steps[seq].root == root)
+        if (seq := next((n for n in good if steps[n].is_signed(self.keys)), start) + 1) > self.size: return
+        sure = "" if seq in steps and steps[seq].is_signed(self.keys) else " or a later one, no signed step tells which"
+        raise Bad("integrity", f"first bad entry: {seq}{sure}: it does not lead to the signed root")
     def follow(self, note, entry):  # checks a signature, takes new keys and origins from the log; the tree so far
-        after, keys = entry["after"], [key for key, until in self.keys.items() if entry["at"] <= until]
-        if entry["action"] == "ledger:origin:opened":
+        after, is_signed = entry["after"], note.is_signed([k for k, until in self.keys.items() if entry["at"] <= until])
+        if is_signed and entry["action"] == "ledger:origin:opened":
             self.origin = after["origin"]
             self.lost.update({tail["origin"]: tail["size"] for tail in after["last_witnessed"]})
-        if note.origin != self.origin or not note.is_signed(keys):
+        if note.origin != self.origin or not is_signed:
             raise Bad("integrity", f"no known key signed the checkpoint of {note.size} entries for {self.origin}")
         if entry["action"] == "ledger:key:rotated":
             self.keys.update({parse_key(after["retires"]): after["until"], parse_key(after["vkey"]): "9"})
         return self.rows
-    def compare(self, witness, expected):  # the last entry on which log and witness agree
-        agreed = (0, b"")
+    def compare(self, witness, expected, agreed=(0, b"")):  # the last entry on which log and witness agree
         for note in sorted(witness, key=lambda note: note.size):
             origin, root, line = self.seen.get(note.size, ("", b"", b""))
             if (origin, root) == (note.origin, note.root): agreed = (note.size, line)
@@ -107,44 +104,47 @@ class Log:
                 raise Bad("completeness", f"{what}: the witness holds {note.size} other entries, {signed}signed by a "
                     f"known key; first bad entry: after {agreed[0]}")
         if self.origin == (expected or f"{self.name}/1"): return agreed
-        raise Bad("completeness", f"a restore lost entries, and the log went on as {self.origin}; read the entry that "
-            f"says why, then accept it with --origin {self.origin}")
-
+        raise Bad("completeness", f"a restore opened {self.origin}: read its entry, then pass --origin {self.origin}")
 def verify_pack(pack, log, witness):
-    note, = log.notes(pack["checkpoint"].encode())
-    if not note.is_signed(log.keys): raise Bad("integrity", "no known key signed the checkpoint")
-    for seq, line, proof in ((e["seq"], e["body"].encode() + b"\n", e["proof"]) for e in pack["entries"]):
-        leaf, path = sha256(b"\0" + line[:-1]).digest(), [*map(base64.b64decode, proof)]
-        if parse(line, seq) and climb(leaf, seq - 1, note.size, path) != note.root:
+    note = (log.notes(pack["checkpoint"].encode()) or [None])[-1]
+    if not (note and note.is_signed(log.keys) and pack["entries"]): raise Bad("integrity", "no known key signed it")
+    for entry in pack["entries"]:
+        seq, line, path = entry["seq"], entry["body"].encode() + b"\n", [*map(base64.b64decode, entry["proof"])]
+        if climb(sha256(b"\0" + line[:-1]).digest(), seq - 1, note.size, path) != note.root or not parse(line, seq):
             raise Bad("integrity", f"first bad entry: {seq}: its proof does not lead to the checkpoint")
+        log.seen[seq] = line
     print(f"integrity: holds: {len(pack['entries'])} entries stand under the checkpoint of {note.size} entries")
-    if (note.origin, note.size, note.root) not in [(n.origin, n.size, n.root) for n in witness]:
-        raise Bad("completeness", "the witness does not hold the checkpoint")
-    print("completeness: holds: the witness holds the checkpoint\nfreshness: not judged: a pack is about the past")
+    if note.text not in [n.text for n in witness]: raise Bad("completeness", "the witness does not hold the checkpoint")
+    print("completeness: holds: the witness holds the checkpoint; only an export shows a gap\nfreshness: not judged")
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     for name, extra in {"export": {"type": Path}, "--vkey": {"action": "append", "required": True}, "--origin": {},
-                        "--witness": {"action": "append", "type": Path, "required": True}, "--now": {"default": ""},
-                        "--max-age": {"type": float, "default": 24}, "--forms": {"action": "store_true"}}.items():
-        parser.add_argument(name, **extra)
+                        "--witness": {"action": "append", "required": True}, "--now": {}, "--max-age": {"default": 24},
+                        "--forms": {"action": "store_true"}}.items(): parser.add_argument(name, **extra)
     args = parser.parse_args()
     log = Log([parse_key(file.read_text() if (file := Path(key)).is_file() else key) for key in args.vkey])
-    files = [file for path in args.witness for file in (sorted(path.rglob("*.txt")) if path.is_dir() else [path])]
-    witness = log.notes(b"\n".join(file.read_bytes() for file in files))
-    if not witness: raise Bad("input", f"the witness's copy holds no checkpoint of {log.name}")
-    if args.export.suffix == ".json": return verify_pack(json.loads(args.export.read_bytes()), log, witness)
-    log.walk(zipfile.Path(args.export) if args.export.is_file() else args.export, {n.size for n in witness}, args.forms)
+    files = (file for path in map(Path, args.witness) for file in (path.rglob("*.txt") if path.is_dir() else [path]))
+    if not (witness := log.notes(b"\n".join(file.read_bytes() for file in files))):
+        raise Bad("input", f"the witness's copy holds no checkpoint of {log.name}")
+    now, most = datetime.fromisoformat(args.now or f"{datetime.now(UTC)}"), timedelta(hours=float(args.max_age))
+    pack = json.loads(args.export.read_bytes()) if args.export.suffix == ".json" else {"countersign_evidence_pack": 1}
+    if pack["countersign_evidence_pack"] != 1: raise Bad("input", "this is no evidence pack that this script knows")
+    try:
+        if len(pack) > 1: return verify_pack(pack, log, witness)
+        log.walk((zipfile.Path if args.export.is_file() else Path)(args.export), {n.size for n in witness}, args.forms)
+    except (AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise Bad("integrity", f"first bad entry: after {max(log.seen, default=0)}: {error!r}") from None
     if log.size: print(f"integrity: holds: {log.size} entries, root {base64.b64encode(root_of(log.rows)).decode()}")
     size, line = log.compare(witness, args.origin)
     print(f"completeness: holds: witnessed up to entry {size}, {log.size - size} more stand on the signature alone")
-    now = datetime.fromisoformat(args.now) if args.now else datetime.now(UTC)
     age = now - datetime.fromisoformat(json.loads(line)["at"]) if size else timedelta.max
-    if not timedelta(minutes=-5) < age < timedelta(hours=args.max_age): raise Bad("freshness", f"{age} since witnessed")
+    if not timedelta(minutes=-5) < age < most: raise Bad("freshness", f"{age} since witnessed")
     print(f"freshness: holds: the newest witnessed entry is {age} old")
-
 if __name__ == "__main__":
+    codes = {"integrity": 1, "completeness": 1, "freshness": 3, "input": 2}
+    sys.stdout.reconfigure(errors="backslashreplace")
     try: sys.exit(main())
-    except Bad as bad: verdict, what = bad.args
-    except Exception as error: verdict, what = "input", repr(error)
-    print(f"{verdict}: FAILS: {what}")
-    sys.exit({"input": 2, "freshness": 3}.get(verdict, 1))
+    except Exception as e: verdict, what = e.args if isinstance(e, Bad) else ("input", f"{type(e).__name__}: {e}")
+    not_judged = [f"{later}: not judged" for later in [*codes][[*codes].index(verdict) + 1:3]]
+    print(f"{verdict}: FAILS: {what}", *not_judged, sep="\n")
+    sys.exit(codes[verdict])

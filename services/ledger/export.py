@@ -108,7 +108,7 @@ def export_zip(transactions: Transactions, target: IO[bytes], source: ExportSour
 
 
 def _write(transactions: Transactions, opened: Open, source: ExportSource) -> Exported:
-    script = _script(source.verifier)
+    script = verifier_script(source.verifier)
     with transactions() as ledger:
         head = ledger.head()
         note = ledger.checkpoint(head.size) if head is not None else None
@@ -172,7 +172,8 @@ def _file_name(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
 
 
-def _script(path: Path) -> bytes:
+def verifier_script(path: Path = VERIFIER) -> bytes:
+    """The verifier that goes into exports and dossiers. Raises SettingsError."""
     try:
         return path.read_bytes()
     except OSError as error:

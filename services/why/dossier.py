@@ -23,6 +23,7 @@ from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
+from services.ledger.export import verifier_script
 from services.ledger.note import VerifierKey
 from services.portal_why import WhyAnswer
 from services.ports import Clock
@@ -34,7 +35,6 @@ from services.why.scoring import ScoringDesk
 
 FORMAT = 1
 SEALED = (("plan", "plan_digest"), ("evidence", "evidence_digest"), ("policy", "policy_digest"))
-VERIFIER = Path(__file__).resolve().parents[2] / "tools" / "verify_ledger.py"
 Files = dict[str, bytes]
 T = TypeVar("T")
 
@@ -134,7 +134,7 @@ class DossierDesk:
             files["model-card.md"] = gathered.card.encode()
         if gathered.pack is not None:
             files["evidence-pack.json"] = _json(gathered.pack)
-            files["verify_ledger.py"] = _verifier()
+            files["verify_ledger.py"] = verifier_script()
         return files | {f"sealed/{name}.json": body.encode() for name, body in gathered.sealed.items()}
 
 
@@ -239,13 +239,6 @@ def _sealed(unit: Unit, examined: Examined, problems: list[str]) -> dict[str, st
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
-
-
-def _verifier() -> bytes:
-    try:
-        return VERIFIER.read_bytes()
-    except OSError:
-        return b"# The verifier is in the folder tools/ of Countersign's source: take it from there.\n"
 
 
 def _readme(gathered: Gathered) -> str:
