@@ -17,6 +17,7 @@ from services.access.people import refuse_demo_on_real_data
 from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
 from services.access.tokens import Callers
+from services.adapters.file_origin import origin_of
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
 from services.adapters.mlflow.registry import build_registry
@@ -51,6 +52,7 @@ from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
 from services.ledger_check import WitnessDesk
 from services.ledger_watch import WatchedWitness, demand_continuation
+from services.policies.in_force import note_policy
 from services.policy import load_governance
 from services.portal import Portal
 from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
@@ -162,6 +164,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     demand_witnesses(governance, settings, adapters.witnesses)
     demand_continuation(adapters.units, adapters.witnesses)
     units, registry = adapters.units, adapters.registry
+    note_policy(units, settings.governance_file, clock=clock, origin=origin_of)
     runner = open_runner(settings, adapters.sync_registry)
     held_out = open_held_out(settings, registry, runner)
     reader = MaterialReader(registry, held_out)

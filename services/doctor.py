@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from services.access.command import administrator
@@ -12,17 +12,19 @@ from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
-from services.bootstrap import mlflow_config, open_access, open_adapters, open_pipelines
+from services.bootstrap import known_people, mlflow_config, open_access, open_adapters, open_pipelines
 from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
 from services.bootstrap_notices import check_channels
 from services.clock import SystemClock
+from services.domain.people import Actor
 from services.domain.policy import PipelineTarget
 from services.domain.releases import RunKind
 from services.errors import NotFoundError, PortalError, SettingsError, UpstreamRefusedError
 from services.ledger.writer import first_origin
 from services.ledger_watch import WatchedWitness
-from services.policy import load_governance
+from services.policies.lint import Level, lint
+from services.policy import load_governance, parse_text, read_text
 from services.ports import ReleasePipelines
 from services.settings import Settings
 
@@ -67,8 +69,30 @@ def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> D
 
 
 def _policy(settings: Settings) -> str:
-    governance = load_governance(settings.governance_file)
-    return f"{len(governance.policies)} policies for {', '.join(governance.environments)}."
+    path = settings.governance_file
+    text = parse_text(read_text(path), name=path.name)
+    told = f"{len(text.rules.policies)} policies for {', '.join(text.rules.environments)}."
+    people = _known(settings)
+    if not people:
+        return f"{told} Nobody has signed in yet: prove it with `countersign policy lint --people FILE`."
+    remarks = lint(text, people, SystemClock().now())
+    wrong = [remark for remark in remarks if remark.level is Level.ERROR]
+    if wrong:
+        raise SettingsError(
+            "; ".join(f"line {remark.line}, {remark.where}: {remark.sentence}" for remark in wrong) + ".",
+            hint="See `countersign policy lint`; people are those who have signed in.",
+        )
+    weak = f"; {len(remarks)} remarks, see `countersign policy lint`" if remarks else ""
+    return f"{told} Each can be satisfied by the {len(people)} people known{weak}."
+
+
+def _known(settings: Settings) -> Sequence[Actor]:
+    """Whom the portal has seen; nobody while there is no database (another line tells of it)."""
+    try:
+        return known_people(settings)
+    except Exception as error:
+        log.debug("the people cannot be read", exc_info=error)
+        return ()
 
 
 def _database(settings: Settings) -> str:

@@ -32,7 +32,8 @@ version: 1
 environments:
   production: {stage: Production, alias: champion}
 policies:
-  - {models: "*", environment: production, quorum: 1, expires_after_days: 7, checks: []}
+  - {models: "*", environment: production, quorum: 1, expires_after_days: 7,
+     checks: [{kind: tests_passed}]}
 """
 LIMIT = 120
 
@@ -148,6 +149,14 @@ def test_doctor__one_wrong_setting__names_it_and_still_looks_at_the_rest(
     assert len([found for found in done.stdout.splitlines() if found.startswith("ok ")]) >= 4
 
 
+def test_doctor__policy_that_nobody_can_satisfy__is_told_with_its_line(place: Place) -> None:
+    (place.folder / "governance.yaml").write_text(POLICY.replace("quorum: 1", "quorum: 4"))
+    done = place.run("doctor", demo_people=json.dumps(PEOPLE))
+    assert done.returncode == 1
+    assert "line 6" in done.stdout
+    assert "4 different people must approve and there are 1" in done.stdout
+
+
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate", "sync", "doctor"])
 def test_any_command__with_a_wrong_setting__names_it_and_does_nothing(place: Place, command: str) -> None:
     done = place.run(command, port="eighty")
@@ -183,15 +192,16 @@ def test_serve__on_a_port_that_is_taken__says_so(place: Place) -> None:
 
 
 def test_serve__started__answers_health_readiness_and_api(place: Place) -> None:
+    secret = place.run("token", "create", "test", "--scope", "read", "--quiet", demo_people=json.dumps(PEOPLE)).stdout
     with (
-        portal_process(place.folder, place.settings | {"api_token": "t0ken", "sync_interval": "1"}) as address,
+        portal_process(place.folder, place.settings | {"sync_interval": "1"}) as address,
         requests.Session() as session,
     ):
         session.trust_env = False
         assert session.get(f"{address}/healthz", timeout=30).text == "ok"
         assert session.get(f"{address}/readyz", timeout=30).json() == {"ready": True}
         assert session.get(f"{address}/api/v1/versions", timeout=30).status_code == 401
-        bearer = {"Authorization": "Bearer t0ken"}
+        bearer = {"Authorization": f"Bearer {secret.strip()}"}
         end = time.monotonic() + LIMIT
         while time.monotonic() < end:
             if session.get(f"{address}/api/v1/versions", headers=bearer, timeout=30).json()["total"] == 1:
