@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from services.errors import InvalidInputError
 from services.evidence.estimates import FloatArray, IntArray
-from services.evidence.findings import Finding, Severity
+from services.evidence.findings import Finding, Severity, owner
 from services.evidence.inputs import Predictions, Task
 from services.evidence.labels import Coding, binary_coding, class_coding, missing_or_infinite, numbers
 from services.evidence.tables import Column, canonical_texts, kept_by_hash
@@ -38,6 +38,8 @@ class Aligned:
     weights: FloatArray | None = None
     groups: IntArray | None = None
     further: Mapping[str, Column] = field(default_factory=dict)
+    disputed: Mapping[str, int] = field(default_factory=dict)
+    """Further columns in which the two tables differ, and in how many rows; `further` has the current's values."""
     findings: tuple[Finding, ...] = ()
     candidate_rows: int = 0
     current_rows: int = 0
@@ -190,6 +192,7 @@ def _matched(left: Predictions, right: Predictions) -> tuple[Predictions, Predic
             sentence = "Row ids are matched as numbers, because their texts differ (leading zeros or signs)."
             findings.append(Finding("key_types", Severity.INFO, "both", sentence))
     if len(common) == 0:
+        _refuse_shared_ids(left, right)
         raise InvalidInputError(
             "The two tables have no row id in common.",
             hint=f"Ids look like {_sample(left)} and {_sample(right)}. Score the same rows, or name the id with --key.",
@@ -197,6 +200,17 @@ def _matched(left: Predictions, right: Predictions) -> tuple[Predictions, Predic
         )
     findings += _partner_findings(left, right, len(common))
     return _take(left, places_left), _take(right, places_right), findings
+
+
+def _refuse_shared_ids(*sides: Predictions) -> None:
+    """A key whose every value stands for several differing rows is no row id."""
+    for side in sides:
+        if side.rows == 0 and side.rows_total > 0:
+            raise InvalidInputError(
+                f"The key of the {side.name} table does not tell its {side.rows_total:,} rows apart.",
+                hint="Name a column that is unique in the table with --key.",
+                code="duplicate_rows",
+            )
 
 
 def _intersection(left: Predictions, right: Predictions) -> tuple[Column, IntArray, IntArray]:
@@ -264,9 +278,20 @@ def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding)
         current_decided=_decided(right, coding),
         weights=weights,
         groups=None if groups is None else _group_codes(groups),
-        further={**right.further, **left.further},
+        further={**left.further, **right.further},
+        disputed=_disputed(left, right),
     )
     return aligned, [*findings, *more, *still_more, *odd]
+
+
+def _disputed(left: Predictions, right: Predictions) -> dict[str, int]:
+    """Rows whose value in a column of both tables differs, by column; columns that agree are left out."""
+    shared = [name for name in left.further if name in right.further]
+    counts = {
+        name: int((canonical_texts(left.further[name]) != canonical_texts(right.further[name])).sum())
+        for name in shared
+    }
+    return {name: count for name, count in counts.items() if count}
 
 
 def _labels(left: Predictions, right: Predictions, task: Task, coding: Coding) -> tuple[FloatArray, list[Finding]]:
@@ -283,7 +308,9 @@ def _labels(left: Predictions, right: Predictions, task: Task, coding: Coding) -
     if not disagree.any():
         return labels, findings
     lost = int(disagree.sum())
-    sentence = f"{lost} rows have the same id but different labels in the two tables; left out. Check the row ids."
+    sentence = (
+        f"{lost} rows have the same id but different labels in the tables; left out: other rows, or other positives?"
+    )
     findings.append(Finding("misaligned", Severity.BLOCKING, "both", sentence))
     return np.where(disagree, np.nan, labels), findings
 
@@ -318,12 +345,16 @@ def _decided(side: Predictions, coding: Coding) -> FloatArray | None:
 
 
 def _weights(left: Predictions, right: Predictions) -> tuple[FloatArray | None, list[Finding]]:
+    if left.weights is None and right.weights is None:
+        return None, []
     if left.weights is None or right.weights is None:
-        return left.weights if left.weights is not None else right.weights, []
+        whose, weights = (left, left.weights) if left.weights is not None else (right, right.weights)
+        sentence = f"Only the {whose.name} table has weights; they are used for both."
+        return weights, [Finding("weights", Severity.WARNING, whose.name, sentence)]
     if np.array_equal(left.weights, right.weights, equal_nan=True):
         return left.weights, []
-    sentence = "The two tables give different weights for the same rows; the candidate's are used."
-    return left.weights, [Finding("misaligned", Severity.WARNING, "both", sentence)]
+    sentence = "The two tables give different weights for the same rows; the current version's are used."
+    return right.weights, [Finding("misaligned", Severity.WARNING, "both", sentence)]
 
 
 def _groups(left: Predictions, right: Predictions) -> Column | None:
@@ -346,13 +377,15 @@ def _group_codes(groups: Column) -> IntArray:
 
 def _without_missing(both: Aligned, said: list[Finding]) -> tuple[Aligned, list[Finding]]:
     findings: list[Finding] = []
-    drop = ~np.isfinite(both.labels)
+    drop = missing_or_infinite(both.labels)
     for subject, scores in (("candidate", both.candidate), ("current", both.current)):
         if scores is None:
             continue
         bad = missing_or_infinite(scores)
         if bad.any():
-            sentence = f"{int(bad.sum())} of {both.rows} rows have no finite score from the {subject}; left out."
+            sentence = (
+                f"{int(bad.sum())} of {both.rows} rows have no finite score from {owner(subject).lower()}; left out."
+            )
             findings.append(_severe("missing_values", subject, int(bad.sum()), both.rows, sentence))
         drop |= bad
     if both.weights is not None:

@@ -12,7 +12,7 @@ from services.evidence.comparison import Options, compare_aligned
 from services.evidence.estimates import Design, FloatArray, difference_from, outcome_of, variance
 from services.evidence.findings import Finding, Severity
 from services.evidence.inputs import Predictions, Task
-from services.evidence.judgement import recommend
+from services.evidence.judgement import recommend, standing_in_words
 from services.evidence.leaks import TrainingRows
 from services.evidence.metrics import paired_metrics
 from services.evidence.record import Comparison, finite, gap_of
@@ -79,7 +79,8 @@ def _against(found: Comparison, metric: tuple[float, float, bool], threshold: fl
     if math.isfinite(difference.low):
         said += f" (95 % interval {difference.low + threshold:.4g} to {difference.high + threshold:.4g})"
     accept = bool(found.settings.get("accept_not_worse"))
-    recommendation, reason = recommend(verdict, list(found.findings), said, accept_not_worse=accept)
+    standing = standing_in_words(difference, margin=found.margin, higher_is_better=up)
+    recommendation, reason = recommend(verdict, list(found.findings), said, standing=standing, accept_not_worse=accept)
     return replace(
         found,
         current=threshold,

@@ -12,7 +12,7 @@ import numpy as np
 
 from services.evidence.alignment import Aligned
 from services.evidence.estimates import FloatArray, harm_p_value
-from services.evidence.findings import Finding, Severity
+from services.evidence.findings import Finding, Severity, owner
 from services.evidence.metrics import Paired, are_probabilities
 from services.evidence.record import Calibration, ReliabilityBin
 
@@ -96,7 +96,7 @@ def calibration_findings(rows: Aligned, calibration: Calibration | None, metrics
         for paired in worse
     )
     sentence = (
-        f"The candidate's scores no longer mean what they say: {said}, mean gap between score and observed share "
+        f"The candidate's scores do not mean what they say: {said}, mean gap between score and observed share "
         f"{calibration.current_ece:.1%} to {calibration.candidate_ece:.1%}; a ranking alone would not show it."
     )
     return [Finding("calibration_harm", Severity.BLOCKING, "candidate", sentence)]
@@ -120,7 +120,7 @@ def _range_findings(rows: Aligned) -> list[Finding]:
     sentence = "Scores lie outside 0..1: ranking is compared, calibration and decisions are not."
     if len(outside) == 1:
         sentence = (
-            f"The {outside[0]}'s scores lie outside 0..1, the other version's do not: "
+            f"{owner(outside[0])}'s scores lie outside 0..1, the other version's do not: "
             "whoever uses a threshold would be hit by the change of scale."
         )
         return [Finding("score_range", Severity.BLOCKING, outside[0], sentence)]

@@ -21,16 +21,19 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _PREFIX = re.compile(r"^(.+?)[-_:/.#|@ ]+[^-_:/.#|@ ]+$")
+NEIGHBOURS = "neighbouring rows"
+_BLOCK = 25
+"""Neighbours taken together at most, where nothing says how many belong together."""
 _SURE = 5.0
 """Standard errors beyond independence before unnamed columns, prefixes or neighbours are called groups."""
 
 
 @dataclass(frozen=True)
 class Suspected:
-    """Rows that probably belong together. `groups` are codes [n]; None when only neighbours resemble each other."""
+    """Rows that probably belong together. `groups` are codes [n]; blocks of neighbours where nothing names them."""
 
     source: str
-    groups: IntArray | None
+    groups: IntArray
     count: int
     rows: int
     named: bool
@@ -38,7 +41,7 @@ class Suspected:
     @property
     def sentence(self) -> str:
         """What was seen and what to do."""
-        if self.groups is None:
+        if self.source == NEIGHBOURS:
             return (
                 "Rows next to each other in order of their id are alike: they may belong together "
                 "(one customer, one day). Name what they share as the group, or evidence counts several times."
@@ -114,7 +117,9 @@ def _by_neighbours(rows: Aligned, influence: FloatArray) -> Suspected | None:
     err_alike = alike > 0.1 and alike * math.sqrt(len(order)) > _SURE
     if not err_alike and not _score_alike(rows, order):
         return None
-    return Suspected("neighbouring rows", None, 0, len(order), named=False)
+    blocks = np.empty(len(order), dtype=np.int64)
+    blocks[order] = np.arange(len(order)) // max(2, min(_BLOCK, len(order) // 40))
+    return Suspected(NEIGHBOURS, blocks, int(blocks.max()) + 1, len(order), named=False)
 
 
 def _score_alike(rows: Aligned, order: IntArray) -> bool:

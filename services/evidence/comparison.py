@@ -11,22 +11,20 @@ from services.errors import InvalidInputError
 from services.evidence.alignment import Aligned, align
 from services.evidence.bootstrap import Draw, Resampled, paired_auc, paired_sums
 from services.evidence.calibration import calibration_findings, calibration_of
-from services.evidence.clusters import suspected_groups
 from services.evidence.curves import curves_of
 from services.evidence.digests import inputs_digest
 from services.evidence.estimates import (
-    Design,
     Difference,
     Outcome,
     outcome_of,
     power_of,
-    variance,
     win_probability,
 )
 from services.evidence.fairness import fairness_findings, fairness_tables
-from services.evidence.findings import Finding, Severity
+from services.evidence.findings import Finding
+from services.evidence.guards import agreed_columns, cluster_findings, estimability_findings, reversed_findings
 from services.evidence.inputs import Predictions, Task
-from services.evidence.judgement import difference_in_words, recommend, row_findings
+from services.evidence.judgement import difference_in_words, recommend, row_findings, standing_in_words
 from services.evidence.leaks import TrainingRows, leak_findings
 from services.evidence.metrics import PRIMARY, Paired, Settings, paired_metrics
 from services.evidence.published import DEFAULT_BAR, replay, rule_of
@@ -45,7 +43,7 @@ from services.evidence.record import (
     finite,
     gap_of,
 )
-from services.evidence.slices import is_categorical, slice_columns, slice_findings, slice_lines
+from services.evidence.slices import Whole, is_categorical, least_loss, slice_columns, slice_findings, slice_lines
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Options:
     margin: float = 0.0
     """A difference up to this size does not matter, in the metric's unit."""
     slice_margin: float | None = None
-    """The same for segments; None: as `margin`."""
+    """What a segment may lose; None: as `margin`, and at least a hundredth (see `slices.least_loss`)."""
     resamples: int = 1000
     seed: int = 0
     bar: float = DEFAULT_BAR
@@ -108,19 +106,31 @@ def compare_aligned(
     resampled = _resampled(rows, primary, options)
     calibration = calibration_of(rows) if rows.task is Task.BINARY else None
     findings = [*rows.findings, *row_findings(rows, has_current=has_current), *leak_findings(rows, training)]
-    clustered, hidden = _cluster_findings(rows, primary, verdict, options)
-    harms = calibration_findings(rows, calibration, metrics) if rows.task is Task.BINARY else []
-    slices = _slices(rows, primary, options, skip=hidden, harmed_overall=bool(harms))
+    clustered, suspected = cluster_findings(rows, primary, verdict, margin=options.margin)
+    careful = rows if suspected is None else replace(rows, groups=suspected.groups)
+    harms = calibration_findings(careful, calibration, metrics) if rows.task is Task.BINARY else []
+    hidden = frozenset({suspected.source}) if suspected else frozenset[str]()
+    whole = Whole(
+        primary.name,
+        primary.higher_is_better,
+        difference,
+        least_loss(primary, margin=options.margin, own=options.slice_margin),
+    )
+    columns, disputed = agreed_columns(rows, slice_columns(rows, options.slices, skip=hidden), asked=options.slices)
+    slices = slice_lines(careful, columns, settings=options.settings, whole=whole)
     fairness = _fairness(rows, options, skip=hidden)
     findings += [
         *clustered,
-        *_estimability(difference),
-        *_reversed(rows, primary),
+        *disputed,
+        *estimability_findings(difference),
+        *reversed_findings(rows, primary),
         *harms,
-        *slice_findings(slices, difference, up=primary.higher_is_better),
+        *slice_findings(slices),
     ]
     findings += fairness_findings(fairness, rows)
-    parts = _Parts(metrics, difference, verdict, resampled, calibration, tuple(findings), slices, fairness)
+    parts = _Parts(
+        metrics, difference, verdict, resampled, calibration, tuple(findings), slices, fairness, whole.margin
+    )
     return _record(rows, options, parts)
 
 
@@ -134,6 +144,7 @@ class _Parts:
     findings: tuple[Finding, ...]
     slices: tuple[SliceLine, ...]
     fairness: tuple[FairnessTable, ...]
+    slice_margin: float
 
 
 def _metrics(rows: Aligned, options: Options) -> tuple[Paired, ...]:
@@ -175,57 +186,6 @@ def _resampled(rows: Aligned, primary: Paired, options: Options) -> Resampled:
     assert rows.candidate is not None  # noqa: S101 - an AUC has scores
     assert rows.current is not None  # noqa: S101 - as above
     return paired_auc(rows.labels, rows.candidate, rows.current, draw, weights=rows.weights)
-
-
-def _cluster_findings(
-    rows: Aligned, primary: Paired, verdict: Outcome, options: Options
-) -> tuple[list[Finding], frozenset[str]]:
-    """Warns of groups that nobody named; blocks when the verdict does not survive them."""
-    if rows.groups is not None:
-        return [], frozenset()
-    suspected = suspected_groups(rows, primary.influence)
-    if suspected is None:
-        return [], frozenset()
-    severity = Severity.WARNING
-    if suspected.groups is not None:
-        grouped = primary.difference(rows.labels, suspected.groups)
-        kept = outcome_of(grouped, margin=options.margin, higher_is_better=primary.higher_is_better)
-        severity = Severity.WARNING if kept is verdict else Severity.BLOCKING
-    elif verdict is Outcome.BETTER:
-        severity = Severity.BLOCKING
-    finding = Finding("clustered_rows", severity, suspected.source, suspected.sentence)
-    return [finding], frozenset({suspected.source})
-
-
-def _estimability(difference: Difference) -> list[Finding]:
-    if difference.is_estimable or not np.isfinite(difference.value):
-        return []
-    sentence = "The uncertainty of the difference cannot be estimated from these rows (no spread)."
-    return [Finding("not_estimable", Severity.BLOCKING, "both", sentence)]
-
-
-def _reversed(rows: Aligned, primary: Paired) -> list[Finding]:
-    """A ranking far below chance is mostly a score of the other class."""
-    strata = Design(rows.labels.astype(np.int64), rows.groups)
-    found = []
-    for subject, estimate in (("candidate", primary.candidate), ("current", primary.current)):
-        error = variance(estimate.influence, strata) ** 0.5
-        if primary.name == "auc" and rows.rows > 1 and estimate.value < 0.5 - 4 * error and estimate.value < 0.4:
-            sentence = (
-                f"The {subject}'s scores rank the wrong way round (AUC {estimate.value:.3f}): score of the other class?"
-            )
-            found.append(Finding("reversed_scores", Severity.BLOCKING, subject, sentence))
-    return found
-
-
-def _slices(
-    rows: Aligned, primary: Paired, options: Options, *, skip: frozenset[str], harmed_overall: bool
-) -> tuple[SliceLine, ...]:
-    columns = slice_columns(rows, options.slices, skip=skip)
-    margin = options.margin if options.slice_margin is None else options.slice_margin
-    return slice_lines(
-        rows, columns, settings=options.settings, metric=primary.name, margin=margin, harmed_overall=harmed_overall
-    )
 
 
 def _fairness(rows: Aligned, options: Options, *, skip: frozenset[str]) -> tuple[FairnessTable, ...]:
@@ -270,7 +230,10 @@ def _advice(options: Options, parts: _Parts) -> tuple[Recommendation, str]:
     primary, difference = parts.metrics[0], parts.difference
     figures = np.array([primary.candidate.value, primary.current.value])
     said = difference_in_words(primary.name, difference.value, (difference.low, difference.high), figures=figures)
-    return recommend(parts.verdict, list(parts.findings), said, accept_not_worse=options.accept_not_worse)
+    standing = standing_in_words(difference, margin=options.margin, higher_is_better=primary.higher_is_better)
+    return recommend(
+        parts.verdict, list(parts.findings), said, standing=standing, accept_not_worse=options.accept_not_worse
+    )
 
 
 def _power(rows: Aligned, options: Options, difference: Difference) -> PowerLine:
@@ -315,6 +278,7 @@ def _record(rows: Aligned, options: Options, parts: _Parts) -> Comparison:
         inputs=Inputs(inputs_digest(rows), rows.candidate_rows, rows.current_rows, rows.rate),
         curves=curves_of(rows) if options.with_curves else {},
         settings=dataclasses.asdict(options),
+        slice_margin=parts.slice_margin,
     )
 
 

@@ -28,5 +28,10 @@ class Finding:
     sentence: str
 
 
+def owner(subject: str) -> str:
+    """The subject at the begin of a sentence: The candidate, The current version."""
+    return "The current version" if subject == "current" else f"The {subject}"
+
+
 HARMS = frozenset({"slice_harm", "calibration_harm"})
 """Kinds that show harm: they reject. Other blocking kinds say that the evidence is not usable: they hold."""

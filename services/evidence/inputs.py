@@ -132,12 +132,16 @@ def _numeric(table: Table, name: str) -> tuple[FloatArray, tuple[Finding, ...]]:
         return values, ()
     if bad == len(values):
         raise InvalidInputError(
-            f"The column {name!r} of the {table.name} table holds no numbers.",
-            hint="Name the column with the scores with --score.",
+            f"The column {name!r} of the {table.name} table holds no numbers, but such as {_example(table, name)}.",
+            hint="Name the column with the scores with --score; numbers need a decimal point, not a comma.",
             code="column_type",
         )
     sentence = f"{bad} of {len(values)} values in column {name!r} are not numbers and count as missing."
     return values, (Finding("mixed_types", Severity.WARNING, table.name, sentence),)
+
+
+def _example(table: Table, name: str) -> str:
+    return repr(next((str(value)[:30] for value in table.columns[name].tolist() if value is not None), ""))
 
 
 def _decided(table: Table, columns: Columns, task: Task, *, has_scores: bool) -> Column | None:

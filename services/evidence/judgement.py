@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from services.evidence.alignment import Aligned
-from services.evidence.estimates import FloatArray, Outcome
-from services.evidence.findings import HARMS, Finding, Severity
+from services.evidence.estimates import Difference, FloatArray, Outcome
+from services.evidence.findings import HARMS, Finding, Severity, owner
 from services.evidence.inputs import Task
 from services.evidence.metrics import class_decisions
 from services.evidence.record import Recommendation
@@ -46,7 +46,7 @@ def _constant(rows: Aligned, *, has_current: bool) -> list[Finding]:
         if subject == "current" and not has_current:
             continue
         severity = Severity.BLOCKING if subject == "candidate" else Severity.WARNING
-        sentence = f"The {subject} gives the same score to every row: it does not look at its inputs."
+        sentence = f"{owner(subject)} gives the same score to every row: it does not look at its inputs."
         found.append(Finding("constant_scores", severity, subject, sentence))
     return found
 
@@ -81,24 +81,35 @@ def _identical(rows: Aligned) -> bool:
 
 
 def recommend(
-    verdict: Outcome, findings: list[Finding], said: str, *, accept_not_worse: bool
+    verdict: Outcome, findings: list[Finding], said: str, *, standing: str, accept_not_worse: bool
 ) -> tuple[Recommendation, str]:
-    """Harm or a worse candidate: reject. Evidence that cannot be used or shows no gain: hold. A gain: promote."""
+    """Harm or a worse candidate: reject. Evidence that cannot be used or shows no gain: hold. A gain: promote.
+
+    `standing` says where a candidate that is not worse stands (see `standing_in_words`).
+    """
     blocking = [finding for finding in findings if finding.severity is Severity.BLOCKING]
     harms = [finding for finding in blocking if finding.kind in HARMS]
     broken = [finding for finding in blocking if finding.kind not in HARMS]
-    rejection = _rejection(verdict, harms, said)
+    unreadable = [finding for finding in broken if _is_unreadable(finding)]
+    rejection = "" if unreadable else _rejection(verdict, harms, said)
     if rejection:
         return Recommendation.REJECT, rejection
     if broken:
-        return Recommendation.HOLD, broken[0].sentence
+        return Recommendation.HOLD, (unreadable or broken)[0].sentence
     if verdict is Outcome.BETTER:
         return Recommendation.PROMOTE, f"The candidate is better: {said}, and no guard was hit."
     if verdict is Outcome.CANNOT_TELL:
         return Recommendation.HOLD, f"The rows cannot tell which version is better: {said}."
     if accept_not_worse:
         return Recommendation.PROMOTE, f"The candidate is not worse than allowed: {said}, and no guard was hit."
-    return Recommendation.HOLD, f"The candidate is not worse, but no gain is shown: {said}."
+    return Recommendation.HOLD, f"{standing}: {said}."
+
+
+def _is_unreadable(finding: Finding) -> bool:
+    """Bad news cannot be believed either: other rows, the other label, chance taken for proof, hardly any rows."""
+    if finding.kind in {"misaligned", "reversed_scores"}:
+        return finding.subject == "both"
+    return finding.kind in {"clustered_rows", "too_few_rows", "one_class"}
 
 
 def _rejection(verdict: Outcome, harms: list[Finding], said: str) -> str:
@@ -109,6 +120,17 @@ def _rejection(verdict: Outcome, harms: list[Finding], said: str) -> str:
     if verdict is Outcome.WORSE:
         return f"The candidate is worse: {said}."
     return harms[0].sentence if harms else ""
+
+
+def standing_in_words(difference: Difference, *, margin: float, higher_is_better: bool) -> str:
+    """Where a candidate that is not worse stands: level, or on one side of zero and within the margin."""
+    if not difference.is_estimable or difference.low <= 0 <= difference.high:
+        return "No difference is shown, and the candidate is not worse" + (
+            f" by more than {margin:g}" if margin else ""
+        )
+    if (difference.value > 0) == higher_is_better:
+        return f"The candidate is better, but not by more than the margin {margin:g}"
+    return f"The candidate is a little worse, by less than the margin {margin:g}"
 
 
 def difference_in_words(name: str, value: float, interval: tuple[float, float], *, figures: FloatArray) -> str:

@@ -132,7 +132,11 @@ def class_coding(*columns: Column, further: tuple[str, ...] = ()) -> Coding:
     return Coding({text: place for place, text in enumerate(ordered)}, tuple(names[text] for text in ordered))
 
 
+LARGEST = 1e150
+"""Larger numbers have no finite square: they count as infinite."""
+
+
 def missing_or_infinite(values: FloatArray) -> npt.NDArray[np.bool_]:
     """Rows without a finite number; for shape [n, k] rows with any missing."""
-    bad: npt.NDArray[np.bool_] = ~np.isfinite(values)
+    bad: npt.NDArray[np.bool_] = ~(np.abs(values) < LARGEST)
     return bad if bad.ndim == 1 else np.asarray(bad.any(axis=1), dtype=bool)

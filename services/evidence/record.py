@@ -60,7 +60,7 @@ class SliceLine:
     current: float | None
     difference: Gap
     p_value: float | None
-    """One-sided: worse by more than the margin."""
+    """One-sided: worse at all."""
     p_adjusted: float | None
     """Holm over all segments and guards."""
     brier_candidate: float | None = None
@@ -68,6 +68,10 @@ class SliceLine:
     brier_p_adjusted: float | None = None
     harmed: bool = False
     note: str = ""
+    loses: bool = False
+    """Harmed by its metric: beyond chance, and by more than the segments' margin."""
+    p_beyond: float | None = None
+    """Holm: loses more than all rows together certainly do."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,8 @@ class Comparison:
     inputs: Inputs
     curves: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    slice_margin: float | None = None
+    """What a segment may lose in the metric's unit before it counts as harmed."""
     schema: str = SCHEMA
 
     def to_json(self) -> dict[str, Any]:

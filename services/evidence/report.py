@@ -17,7 +17,8 @@ def as_text(comparison: Comparison) -> str:
 def _lines(found: Comparison) -> Iterator[str]:
     yield f"{found.recommendation.value.upper()}: {found.reason}"
     yield ""
-    yield f"verdict       {found.verdict.value.replace('_', ' ')} (margin {found.margin:g})"
+    own = "" if found.slice_margin is None else f", for slices {found.slice_margin:.3g}"
+    yield f"verdict       {found.verdict.value.replace('_', ' ')} (margin {found.margin:g}{own})"
     values = f"{_number(found.current)} -> {_number(found.candidate)}"
     yield f"{found.metric:<14}{values}, difference {_gap(found.difference)}"
     yield f"p-value       {_number(found.p_value)} ({found.difference.method or 'none'})"

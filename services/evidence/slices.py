@@ -24,8 +24,12 @@ LEVEL = 0.05
 MIN_ROWS = 30
 """Smaller segments are listed, not judged."""
 MIN_PER_CLASS = 10
+MIN_GROUPS = 10
+"""With fewer groups of rows (customers) in it a segment is listed, not judged."""
 BRIER_HARM = 0.05
 """A segment's Brier score must rise by this share before shifted scores count as harm."""
+LEAST_LOSS = 0.01
+"""Without a margin of its own a segment must lose this much: points of a share (AUC, …), or this part of an error."""
 _MANY = 12
 _SHOWN = 20
 _COLUMNS_AT_MOST = 30
@@ -34,11 +38,41 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Whole:
+    """What all rows together say, and how much a segment may lose (`margin`, in the metric's unit)."""
+
+    metric: str
+    higher_is_better: bool
+    difference: Difference
+    margin: float
+
+    @property
+    def certain_loss(self) -> float:
+        """The loss of all rows where it is beyond chance, else 0; never negative."""
+        gain, end = self.difference.value, self.difference.high
+        if not self.higher_is_better:
+            gain, end = -gain, -self.difference.low
+        return max(0.0, -gain) if end < 0 else 0.0
+
+
+@dataclass(frozen=True)
 class _Judged:
     line: SliceLine
     p_rank: float
+    p_beyond: float
     p_brier: float
-    higher_is_better: bool
+
+
+def least_loss(metric: Paired, *, margin: float, own: float | None) -> float:
+    """The margin of segments: their own where one is given, else the comparison's and at least a hundredth.
+
+    A hundredth is in points for shares (AUC, accuracy, …) and of the current value for errors and losses. Segments are
+    many and small: without a least size the trifles that every retrain moves would count as harm in large tables.
+    """
+    if own is not None:
+        return own
+    current = abs(metric.current.value)
+    return max(margin, LEAST_LOSS if metric.higher_is_better else LEAST_LOSS * current if math.isfinite(current) else 0)
 
 
 def segments(values: Column, *, bins: int = 4) -> list[tuple[str, Mask]]:
@@ -111,46 +145,45 @@ def is_categorical(values: Column) -> bool:
 
 
 def slice_lines(
-    rows: Aligned, columns: dict[str, Column], *, settings: Settings, metric: str, margin: float, harmed_overall: bool
+    rows: Aligned, columns: dict[str, Column], *, settings: Settings, whole: Whole
 ) -> tuple[SliceLine, ...]:
-    """One line a segment, the harmed and the worst first; Holm over all segments and both guards.
+    """One line a segment, the harmed and the worst first.
 
-    Where the calibration is harmed overall, a segment is harmed by its scores only when clearly more than the mean.
+    Harmed: the loss is beyond chance (Holm over all segments and both guards) and larger than the segments' margin.
     """
     judged = [
-        _judge(rows.take(mask), (name, value), settings=settings, metric=metric, margin=margin)
+        _judge(rows.take(mask), (name, value), settings=settings, whole=whole)
         for name, values in columns.items()
         for value, mask in segments(values)
         if mask.any()
     ]
     adjusted = holm([part.p_rank for part in judged] + [part.p_brier for part in judged])
-    bar = _brier_bar(rows, settings) if harmed_overall else _BrierBar()
+    beyond = holm([part.p_beyond for part in judged])
+    bar = _brier_bar(rows, settings)
     lines = [
-        _flagged(part.line, adjusted[place], adjusted[len(judged) + place], bar) for place, part in enumerate(judged)
+        _flagged(part.line, (adjusted[place], beyond[place], adjusted[len(judged) + place]), bar, whole=whole)
+        for place, part in enumerate(judged)
     ]
-    return tuple(sorted(lines, key=partial(_harm_order, up=_is_up(judged))))
+    return tuple(sorted(lines, key=partial(_harm_order, up=whole.higher_is_better)))
 
 
-def _is_up(judged: list[_Judged]) -> bool:
-    """Whether a higher metric is the better one."""
-    return judged[0].higher_is_better if judged else True
-
-
-def _judge(rows: Aligned, which: tuple[str, str], *, settings: Settings, metric: str, margin: float) -> _Judged:
-    paired = paired_metrics(rows, settings, only=metric)
+def _judge(rows: Aligned, which: tuple[str, str], *, settings: Settings, whole: Whole) -> _Judged:
+    paired = paired_metrics(rows, settings, only=whole.metric)
     note = _too_small(rows)
-    nothing = Gap(None, None, None)
     line = SliceLine(
-        which[0], which[1], rows.rows, _positives(rows), metric, None, None, nothing, None, None, note=note
-    )
-    p_rank = NAN
-    up = paired[0].higher_is_better if paired else True
+        which[0], which[1], rows.rows, _positives(rows), whole.metric, None, None, Gap(None, None, None), None, None,
+        note=note,
+    )  # fmt: skip
+    p_rank = p_beyond = NAN
     if paired:
+        up = whole.higher_is_better
         difference = paired[0].difference(rows.labels, rows.groups)
-        p_rank = NAN if note else harm_p_value(difference, margin=margin, higher_is_better=paired[0].higher_is_better)
+        if not note:
+            p_rank = harm_p_value(difference, margin=0.0, higher_is_better=up)
+            p_beyond = harm_p_value(difference, margin=whole.certain_loss, higher_is_better=up)
         line = _with_metric(line, paired[0], difference, p_rank)
     line, p_brier = _with_brier(line, rows, settings, judged=not note or note == _ONE_SIDED)
-    return _Judged(line, p_rank, p_brier, up)
+    return _Judged(line, p_rank, p_beyond, p_brier)
 
 
 _ONE_SIDED = "too few rows of one class"
@@ -159,6 +192,8 @@ _ONE_SIDED = "too few rows of one class"
 def _too_small(rows: Aligned) -> str:
     if rows.rows < MIN_ROWS:
         return f"fewer than {MIN_ROWS} rows"
+    if rows.groups is not None and len(np.unique(rows.groups)) < MIN_GROUPS:
+        return f"fewer than {MIN_GROUPS} groups"
     if rows.task is Task.BINARY and min(rows.labels.sum(), (1 - rows.labels).sum()) < MIN_PER_CLASS:
         return _ONE_SIDED
     return ""
@@ -200,20 +235,30 @@ class _BrierBar:
 
 def _brier_bar(rows: Aligned, settings: Settings) -> _BrierBar:
     """Where all scores are off, a segment is named only when it is hit clearly harder than the whole."""
-    found = paired_metrics(rows, settings, only="brier")
+    found = paired_metrics(rows, settings, only="brier") if rows.task is Task.BINARY else ()
     if not found:
         return _BrierBar()
     rise = found[0].candidate.value - found[0].current.value
-    return _BrierBar(1.5 * rise, 2 * rise / max(found[0].current.value, 1e-12))
+    usual = _BrierBar()
+    return _BrierBar(max(usual.least, 1.5 * rise), max(usual.share, 2 * rise / max(found[0].current.value, 1e-12)))
 
 
-def _flagged(line: SliceLine, p_rank: float, p_brier: float, bar: _BrierBar) -> SliceLine:
+def _flagged(line: SliceLine, p_values: tuple[float, float, float], bar: _BrierBar, *, whole: Whole) -> SliceLine:
+    p_rank, p_beyond, p_brier = p_values
+    loses = p_rank < LEVEL and _loss(line, whole) > whole.margin
     return replace(
         line,
         p_adjusted=finite(p_rank),
+        p_beyond=finite(p_beyond),
         brier_p_adjusted=finite(p_brier),
-        harmed=p_rank < LEVEL or (p_brier < LEVEL and _rises(line, bar)),
+        harmed=loses or (p_brier < LEVEL and _rises(line, bar)),
+        loses=loses,
     )
+
+
+def _loss(line: SliceLine, whole: Whole) -> float:
+    value = line.difference.value or 0.0
+    return -value if whole.higher_is_better else value
 
 
 def _rises(line: SliceLine, bar: _BrierBar) -> bool:
@@ -231,12 +276,12 @@ def _harm_order(line: SliceLine, *, up: bool) -> tuple[bool, float, float]:
     return not line.harmed, certain, math.inf if size is None else sign * size
 
 
-def slice_findings(lines: tuple[SliceLine, ...], overall: Difference, *, up: bool) -> list[Finding]:
+def slice_findings(lines: tuple[SliceLine, ...]) -> list[Finding]:
     """`slice_harm` for segments that lose more than the whole does; beyond the worst few they are counted.
 
-    A segment that only shares the loss of all rows is marked in its line, and the verdict speaks for it.
+    A segment that only shares the certain loss of all rows is marked in its line, and the verdict speaks for it.
     """
-    own = [line for line in lines if line.harmed and _beyond_the_whole(line, overall, up=up)]
+    own = [line for line in lines if line.harmed and _beyond_the_whole(line)]
     found = [
         Finding("slice_harm", Severity.BLOCKING, f"{line.column}={line.value}", _harm_sentence(line))
         for line in own[:_NAMED_HARMS]
@@ -247,21 +292,15 @@ def slice_findings(lines: tuple[SliceLine, ...], overall: Difference, *, up: boo
     return found
 
 
-def _beyond_the_whole(line: SliceLine, overall: Difference, *, up: bool) -> bool:
-    """Harmed by its scores alone, or certain to lose more than the mean."""
-    if line.p_adjusted is None or not line.p_adjusted < LEVEL:
-        return True
-    good_end = line.difference.high if up else line.difference.low
-    sign = 1 if up else -1
-    whole = sign * overall.value if math.isfinite(overall.value) else 0.0
-    return good_end is None or sign * good_end < min(0.0, whole)
+def _beyond_the_whole(line: SliceLine) -> bool:
+    """Harmed by its scores alone, or beyond chance (Holm) losing more than all rows certainly do."""
+    return not line.loses or (line.p_beyond is not None and line.p_beyond < LEVEL)
 
 
 def _harm_sentence(line: SliceLine) -> str:
     who = f"{line.column} = {line.value} ({line.rows} rows)"
     gap = line.difference
-    ranked = line.p_adjusted is not None and line.p_adjusted < LEVEL
-    if ranked and gap.value is not None and line.current is not None and line.candidate is not None:
+    if line.loses and gap.value is not None and line.current is not None and line.candidate is not None:
         reach = f" (95 % interval {gap.low:+.3f} to {gap.high:+.3f})" if gap.low is not None else ""
         return f"The candidate is worse for {who}: {line.metric} {line.current:.3f} to {line.candidate:.3f}{reach}."
     return (

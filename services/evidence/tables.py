@@ -8,7 +8,7 @@ rows whatever their order; the share kept is recorded.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,11 +66,21 @@ def read_table(path: Path, *, name: str, key: str | None = None, row_limit: int 
         raise InvalidInputError(
             f"The {name} table {path.name!r} is not there.", hint="Check the path.", code="file_missing"
         )
+    if path.stat().st_size == 0:
+        raise InvalidInputError(
+            f"The {name} table {path.name!r} is an empty file.", hint="Write it again.", code="empty_table"
+        )
     try:
         pieces = _pieces(path)
         table = _collect(pieces, name=name, key=key, row_limit=row_limit)
     except InvalidInputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"The {name} table {path.name!r} is not written in UTF-8 (byte {error.start + 1:,} or near).",
+            hint="Save it as CSV in UTF-8, or as Parquet.",
+            code="file_encoding",
+        ) from error
     except Exception as error:
         raise InvalidInputError(
             f"The {name} table {path.name!r} cannot be read: {_first_line(error)}",
@@ -152,17 +162,27 @@ def _parquet_pieces(path: Path) -> Iterator[pd.DataFrame]:
 def _csv_pieces(path: Path) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
-    separator = _separator(path)
-    with pd.read_csv(path, dtype=str, encoding="utf-8-sig", sep=separator, chunksize=_PIECE) as reader:
+    encoding = _encoding(path)
+    separator = _separator(path, encoding)
+    with pd.read_csv(path, dtype=str, encoding=encoding, sep=separator, chunksize=_PIECE) as reader:
         yield from reader
 
 
-def _separator(path: Path) -> str:
-    """The one of comma, semicolon, tab and bar that the header line has most of."""
+def _opener(path: Path) -> Callable[..., Any]:
     import gzip
 
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig") as file:
+    return gzip.open if path.name.lower().endswith(".gz") else open
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8, or UTF-16 where the file begins with its byte order mark (as some spreadsheets write it)."""
+    with _opener(path)(path, "rb") as file:
+        return "utf-16" if file.read(2) in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+
+
+def _separator(path: Path, encoding: str) -> str:
+    """The one of comma, semicolon, tab and bar that the header line has most of."""
+    with _opener(path)(path, "rt", encoding=encoding) as file:
         header = file.readline()
     return max(",;\t|", key=header.count)
 
@@ -244,6 +264,8 @@ def _plain(values: Column) -> Column:
 
 
 def _is_missing(value: object) -> bool:
+    if isinstance(value, list | tuple | dict | set | np.ndarray):
+        return False
     return value is None or value != value or type(value).__name__ in {"NAType", "NaTType"}  # noqa: PLR0124 - NaN
 
 
@@ -259,7 +281,7 @@ def canonical_texts(values: Column) -> Column:
 
 def canonical_text(value: object) -> str | None:
     """One value as canonical text."""
-    if value is None or value != value:  # noqa: PLR0124 - NaN
+    if _is_missing(value):
         return None
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -73,9 +73,9 @@ def test_read_table__byte_order_mark_and_semicolons__are_understood(tmp_path):
     ("name", "content", "code"),
     [
         ("empty.csv", b"row_id,label,score\n", "empty_table"),
-        ("nothing.csv", b"", "file_unreadable"),
+        ("nothing.csv", b"", "empty_table"),
         ("ragged.csv", b"row_id,label,score\n1,0,.5\n2,1,.6,7,7\n", "file_unreadable"),
-        ("junk.csv", b"\x00\xff\xfe", "file_unreadable"),
+        ("junk.csv", b"\x00\xff\xfe", "file_encoding"),
         ("junk.parquet", b"PAR1 not really", "file_unreadable"),
         ("number.json", b"7", "file_kind"),
         ("half.json", b'{"columns": ["a"', "file_unreadable"),
