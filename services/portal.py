@@ -29,7 +29,7 @@ from services.domain.plan import Change, Plan
 from services.domain.policy import Environment
 from services.domain.promotion import Incident, PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.releases import ReleaseDetail
+from services.domain.releases import DeploymentRecord, ReleaseDetail
 from services.domain.requests import Comment, Decision, DecisionKind, RequestState
 from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
@@ -307,6 +307,14 @@ class Releases(Protocol):
 
     def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
         """Run a failed stage again. Raises NotAllowedError, UpstreamError."""
+
+    def decide_approval(
+        self, actor: Actor, project: str, run_id: int, approval_id: str, *, is_approved: bool, reason: str
+    ) -> None:
+        """Approve or reject in Azure DevOps with the portal's account. Raises NotAllowedError, UpstreamError."""
+
+    def deployments(self, project: str, run_id: int) -> Sequence[DeploymentRecord]:
+        """The last deployments into the release's environment, newest first. Raises UpstreamError, NotFoundError."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,17 @@ from services.domain.hooks import CheckAnswer
 from services.domain.people import Actor, Permission
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef, RunResult, RunState, RunTests, TimelineItem
+from services.domain.releases import (
+    DeploymentRecord,
+    ReleaseDetail,
+    ReleaseRun,
+    RunRef,
+    RunResult,
+    RunState,
+    RunTests,
+    TimelineItem,
+)
+from services.domain.rights import why_party
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
@@ -23,6 +33,8 @@ from services.ports import Clock, ReleasePipelines
 from services.stores import ReleaseSnapshot, Unit, Units
 
 PAGE_SIZE = 25
+DEPLOYMENTS = 15
+"""Deployments into an environment that the page of a release shows."""
 FRESH = timedelta(seconds=2)
 """A picture younger than this is shown as it is: many may look at the same release."""
 _DETAIL = TypeAdapter(ReleaseDetail)
@@ -157,6 +169,36 @@ class ReleaseDesk:
         kept = self._permitted(actor, project, run_id, f"retry stage {stage}")
         self._azure().retry_stage(RunRef.of(project, kept.pipeline_id, run_id), stage)
         self._look_again(kept)
+
+    def decide_approval(
+        self, actor: Actor, project: str, run_id: int, approval_id: str, *, is_approved: bool, reason: str
+    ) -> None:
+        """Approve or reject in Azure DevOps with the portal's account; four eyes hold as they do for requests."""
+        word = "approve" if is_approved else "reject"
+        self._demand_four_eyes(actor, self._kept(project, run_id))
+        kept = self._permitted(actor, project, run_id, f"{word} approval {approval_id} in Azure DevOps: {reason}")
+        comment = f"{actor.person.name} in Countersign: {reason or 'no reason given'}"
+        ref = RunRef.of(project, kept.pipeline_id, run_id)
+        self._azure().decide(ref, approval_id, is_approved=is_approved, comment=comment)
+        self._look_again(kept)
+
+    def deployments(self, project: str, run_id: int) -> Sequence[DeploymentRecord]:
+        """The last deployments into the environment of this release, newest first, as Azure DevOps keeps them.
+
+        Empty where the release names no environment, and for classic releases, whose environments are their stages.
+        """
+        kept = self._kept(project, run_id)
+        if not kept.environment or run_id < 0:
+            return ()
+        return self._azure().deployments(project, kept.environment, limit=DEPLOYMENTS)
+
+    def _demand_four_eyes(self, actor: Actor, kept: ReleaseSnapshot) -> None:
+        if kept.request_id is None:
+            return
+        with self._units.read() as unit:
+            participants = unit.requests.get(kept.request_id).participants
+        if reason := why_party(actor, participants):
+            raise NotAllowedError(reason, hint="Ask another operator.")
 
     def _look_again(self, kept: ReleaseSnapshot) -> None:
         """What was asked for is done; where the new picture cannot be had, the next look gets it."""

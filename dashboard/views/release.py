@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
 from dashboard.widgets import formats, links, lists, stages
+from dashboard.widgets import release_approvals as approvals
 from dashboard.widgets import release_parts as parts
 from dashboard.widgets.commands import launch
 from dashboard.widgets.markup import badge, empty, external, row, show, soft, time
@@ -16,6 +19,14 @@ from services.domain.registry import VersionKey
 from services.portal import ReleaseView
 
 FOLLOW_SECONDS = 3
+_TABS: dict[str, Callable[[ReleaseView], None]] = {
+    "Log": parts.show_log,
+    "Tests": parts.show_tests,
+    "Artifacts": parts.show_artifacts,
+    "Approvals": approvals.show_approvals,
+    "Deployments": approvals.show_deployments,
+    "Parameters": parts.show_parameters,
+}
 
 
 def main() -> None:
@@ -32,17 +43,16 @@ def main() -> None:
     _actions(view)
     is_running = not view.detail.run.is_finished
     st.fragment(run_every=FOLLOW_SECONDS if is_running else None)(_progress)(project, run_id, was_running=is_running)
-    tabs = st.tabs(["Log", "Tests", "Artifacts", "Approvals", "Parameters"])
-    with tabs[0]:
-        st.fragment(parts.show_log)(view)
-    with tabs[1]:
-        parts.show_tests(view)
-    with tabs[2]:
-        parts.show_artifacts(view)
-    with tabs[3]:
-        parts.show_approvals(view)
-    with tabs[4]:
-        parts.show_parameters(view)
+    st.fragment(_tabs)(view)
+
+
+def _tabs(view: ReleaseView) -> None:
+    """What Azure DevOps has to be asked for is fetched when its tab is opened."""
+    tabs = st.tabs(list(_TABS), on_change="rerun", key="release_tabs")
+    for tab, draw in zip(tabs, _TABS.values(), strict=True):
+        if tab.open:
+            with tab:
+                draw(view)
 
 
 def _header(view: ReleaseView) -> None:

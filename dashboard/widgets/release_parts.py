@@ -8,9 +8,8 @@ from dashboard import wiring
 from dashboard.errors import boundary
 from dashboard.widgets import formats, links, stages
 from dashboard.widgets.commands import Command
-from dashboard.widgets.markup import badge, empty, external, paragraphs, show, soft, table, time
+from dashboard.widgets.markup import badge, empty, external, show, soft, table
 from dashboard.widgets.text import as_html, as_text, plain, shorten, words
-from services.domain.hooks import CheckAnswer, CheckState
 from services.domain.people import Actor
 from services.domain.releases import RunResult, TimelineItem
 from services.portal import ReleaseView
@@ -120,55 +119,6 @@ def show_artifacts(view: ReleaseView) -> None:
         return
     rows = [(external(a.name, a.download_url), as_html(formats.size(a.size))) for a in view.detail.artifacts]
     show(table(("Artifact", "Size"), rows, caption="Artifacts"))
-
-
-def show_approvals(view: ReleaseView) -> None:
-    """Who approved in Azure DevOps, and what Countersign told its checks."""
-    _show_checks(view.checks)
-    if not view.detail.approvals:
-        if not view.checks:
-            empty("Azure DevOps asked nobody.", "Approvals and checks of its environments show up here.")
-        return
-    rows = [
-        (
-            as_html(a.subject or formats.UNKNOWN),
-            badge(words(a.status), {"approved": "good", "rejected": "bad", "pending": "violet"}.get(a.status, "mute")),
-            as_html(", ".join(a.assigned_to) or formats.UNKNOWN),
-            as_html(", ".join(a.decided_by) or "nobody yet"),
-            paragraphs(a.comment),
-            time(a.created),
-        )
-        for a in view.detail.approvals
-    ]
-    heads = ("Stage", "Status", "Asked", "Decided", "Comment", "Since")
-    show(table(heads, rows, caption="Approvals in Azure DevOps", classes="cs-stack"))
-
-
-def _show_checks(checks: tuple[CheckAnswer, ...]) -> None:
-    """The checks that asked Countersign before an environment."""
-    if not checks:
-        return
-    rows = [
-        (
-            as_html(check.environment),
-            _verdict(check),
-            paragraphs(check.told or check.problem or "not answered yet"),
-            time(check.asked),
-        )
-        for check in checks
-    ]
-    heads = ("Environment", "Answer", "Told", "Asked")
-    show(table(heads, rows, caption="Checks that Countersign answered", classes="cs-stack"))
-
-
-def _verdict(check: CheckAnswer) -> str:
-    if check.allowed is None:
-        return badge("waits", "violet")
-    late = {CheckState.ANSWERED: ", not delivered yet", CheckState.FAILED: ", could not be delivered"}
-    text = ("allowed" if check.allowed else "not allowed") + late.get(check.state, "")
-    return badge(
-        text, "good" if check.allowed and check.state is CheckState.SENT else "warn" if check.allowed else "bad"
-    )
 
 
 def show_parameters(view: ReleaseView) -> None:

@@ -31,6 +31,11 @@ def why_not_decide(actor: Actor, participants: Participants) -> str | None:
         return "A service token can open requests and read; only people decide."
     if not actor.may(Permission.DECIDE):
         return "Only reviewers decide."
+    return why_party(actor, participants)
+
+
+def why_party(actor: Actor, participants: Participants) -> str | None:
+    """Four eyes: the sentence that says why this person is too close to the promotion to judge it; None for others."""
     if actor.is_known_as(participants.requester.id):
         return "You asked for this promotion, so another person decides."
     if actor.is_known_as(participants.author):

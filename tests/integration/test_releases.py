@@ -118,6 +118,34 @@ def test_cancel_and_retry__by_others__are_refused_and_leave_no_entry(running: Wo
     assert running.pipelines.cancelled == []
 
 
+def test_decide__by_an_operator__is_in_the_ledger_and_names_the_person_in_azure_devops(running: World) -> None:
+    desk(running).decide_approval(OPERATOR, "ml", 100, "ap-1", is_approved=True, reason="Window is open.")
+    assert running.pipelines.decided == [("ap-1", True, "Olu in Countersign: Window is open.")]
+    assert running.actions()[-1] == "release:run:operated"
+    desk(running).decide_approval(OPERATOR, "ml", 100, "ap-1", is_approved=False, reason="")
+    assert running.pipelines.decided[-1][1] is False
+
+
+def test_decide__by_the_requester_or_without_the_right__is_refused_and_leaves_no_entry(running: World) -> None:
+    before = running.actions()
+    requester = Actor(ANA.person, frozenset({Role.OPERATOR}))
+    reader = Actor(Person("ren", "Ren"), frozenset({Role.REVIEWER}))
+    for actor, why in ((reader, "Your role cannot operate"), (requester, "another person decides")):
+        with pytest.raises(NotAllowedError) as caught:
+            desk(running).decide_approval(actor, "ml", 100, "ap-1", is_approved=True, reason="x")
+        assert why in str(caught.value)
+    assert running.pipelines.decided == []
+    assert running.actions() == before
+
+
+def test_deployments__of_the_environment_of_a_release__are_asked_for(running: World) -> None:
+    (found,) = desk(running).deployments("ml", 100)
+    assert (found.run_id, found.stage) == (100, "Production")
+    running.pipelines.is_down = True
+    with pytest.raises(UpstreamUnavailableError):
+        desk(running).deployments("ml", 100)
+
+
 def test_tests_of_a_release__stand_with_the_version(world: World) -> None:
     world.approve(world.open())
     world.run()

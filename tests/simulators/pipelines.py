@@ -36,6 +36,8 @@ class PipelinesSimulator:
         self.refuse = False
         self.is_down = False
         self.cancelled: list[RunRef] = []
+        self.waiting: list[RunApproval] = []
+        self.decided: list[tuple[str, bool, str]] = []
 
     def start(self, start: RunStart) -> ReleaseRun:
         self._answer()
@@ -89,16 +91,18 @@ class PipelinesSimulator:
         return []
 
     def approvals(self, ref: RunRef, timeline: Sequence[TimelineItem]) -> Sequence[RunApproval]:
-        return []
+        return self.waiting
 
     def decide(self, ref: RunRef, approval_id: str, *, is_approved: bool, comment: str = "") -> None:
         self._answer()
+        self.decided.append((approval_id, is_approved, comment))
 
     def checks(self, project: str, environment: str) -> Sequence[EnvironmentCheck]:
         return []
 
     def deployments(self, project: str, environment: str, *, limit: int = 50) -> Sequence[DeploymentRecord]:
-        return []
+        self._answer()
+        return [DeploymentRecord(1, 3, 100, "release-model", "Production", "Deploy", None)] if environment else []
 
     def cancel(self, ref: RunRef) -> None:
         self._answer()
