@@ -30,8 +30,10 @@ def signed_in(*, is_at_work: bool = True) -> Identity | None:
     session = wiring.sessions().find(cookie, is_at_work=is_at_work)
     if session is None:
         return None
-    found = _demo(session.identity.person.id) if demo_people() else session.identity
-    return replace(found, signed_in=session.started) if found else None
+    if demo_people():
+        found = _demo(session.identity.person.id)
+        return replace(found, signed_in=session.started) if found else None
+    return replace(session.identity, signed_in=session.authenticated)
 
 
 def own_state(person: Identity) -> None:

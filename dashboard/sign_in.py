@@ -6,7 +6,8 @@ asked in threads: the event loop serves everybody.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlsplit
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import anyio
 from starlette.requests import Request
@@ -44,8 +45,9 @@ async def show(request: Request) -> Response:
     provider = wiring.provider()
     if provider is None:
         return _absent()
+    fresh = request.query_params.get("fresh") == "1"
     try:
-        attempt = await anyio.to_thread.run_sync(provider.begin, target)
+        attempt = await anyio.to_thread.run_sync(lambda: provider.begin(target, fresh=fresh))
     except PortalError as error:
         return _problem(error, target)
     answer = RedirectResponse(attempt.url, 303)
@@ -74,7 +76,9 @@ async def arrive(request: Request) -> Response:
         arrival = await anyio.to_thread.run_sync(provider.finish, answer, kept)
     except PortalError as error:
         return _problem(error, "/")
-    response = await _start(request, arrival.identity, target=arrival.target, sealed=arrival.sealed)
+    response = await _start(
+        request, arrival.identity, target=arrival.target, sealed=arrival.sealed, authenticated=arrival.authenticated
+    )
     cookies.drop_attempt(response, answer["state"][:8], wiring.settings())
     return response
 
@@ -116,11 +120,18 @@ def demo_people() -> tuple[DemoPerson, ...]:
     return wiring.settings().demo_people if wiring.is_open() else ()
 
 
-async def _start(request: Request, identity: Identity, *, target: str, sealed: str = "") -> Response:
+def again(target: str) -> str:
+    """Where somebody proves anew who they are, and comes back from to `target`."""
+    return f"{PATH}?{urlencode({'fresh': 1, 'next': safe_target(target)})}"
+
+
+async def _start(
+    request: Request, identity: Identity, *, target: str, sealed: str = "", authenticated: datetime | None = None
+) -> Response:
     settings = wiring.settings()
     before = cookies.session_of(request.cookies, settings)
     cookie = await anyio.to_thread.run_sync(
-        lambda: wiring.sessions().start(identity, sealed=sealed, instead_of=before)
+        lambda: wiring.sessions().start(identity, sealed=sealed, instead_of=before, authenticated=authenticated)
     )  # fmt: skip
     answer = RedirectResponse(safe_target(target), 303)
     cookies.put_session(answer, cookie, settings)

@@ -6,6 +6,7 @@ Tests put a small portal in with `use`; nothing that a visitor sends can reach i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from starlette.types import ASGIApp
@@ -20,7 +21,14 @@ from services.settings import Settings
 class SignIns(Protocol):
     """Sign-ins, as `services.access.sessions.SessionDesk` keeps them."""
 
-    def start(self, identity: Identity, *, sealed: str = "", instead_of: str | None = None) -> str:
+    def start(
+        self,
+        identity: Identity,
+        *,
+        sealed: str = "",
+        instead_of: str | None = None,
+        authenticated: datetime | None = None,
+    ) -> str:
         """Begin one; returns its cookie."""
 
     def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:

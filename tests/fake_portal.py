@@ -621,10 +621,17 @@ class FakeSessions:
         self.rules = SessionRules(roles_max_age=None)
         self.open: dict[str, Session] = {}
 
-    def start(self, identity: Identity, *, sealed: str = "", instead_of: str | None = None) -> str:
+    def start(
+        self,
+        identity: Identity,
+        *,
+        sealed: str = "",
+        instead_of: str | None = None,
+        authenticated: datetime | None = None,
+    ) -> str:
         self.end(instead_of)
         cookie = f"cookie-{len(self.open)}"
-        self.open[cookie] = Session(cookie, identity, self.now, self.now, self.now, sealed)
+        self.open[cookie] = Session(cookie, identity, self.now, self.now, self.now, sealed, authenticated=authenticated)
         return cookie
 
     def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import streamlit as st
 
 from dashboard import wiring
+from dashboard.sign_in import again
 from dashboard.widgets import decide_more, lists
 from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import bullets, show
-from dashboard.widgets.text import as_text, sentence
+from dashboard.widgets.text import as_html, as_text, sentence
 from services.domain.people import Actor
 from services.domain.requests import DecisionKind
-from services.domain.rights import ActionState, UserAction
+from services.domain.rights import NOT_FRESH, ActionState, UserAction
 from services.portal import RequestDetail
 
 _LABELS = {
@@ -35,6 +38,9 @@ def show_actions(detail: RequestDetail, actor: Actor) -> None:
                 pressed = action
         rare = _rare(states)
     _say_why(list(states.values()))
+    if any(state.reason == NOT_FRESH for state in states.values()):
+        where = again(f"/request?id={quote(detail.request.id, safe='')}")
+        show(f'<a class="cs-again" href="{as_html(where)}" target="_self">Sign in again, then come back here</a>')
     pressed = pressed or rare
     if pressed is not None:
         launch(command_for(pressed, detail, actor))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.domain.people import Actor
@@ -30,13 +31,15 @@ class Arrival:
     """The provider's tokens, encrypted for the database."""
     target: str
     """Where the person wanted to go."""
+    authenticated: datetime | None = None
+    """When the provider last asked them who they are (`auth_time`); None where it does not say."""
 
 
 class IdentityProvider(Protocol):
     """Every call that leaves the process has a time-out and raises UpstreamError only."""
 
-    def begin(self, target: str) -> Attempt:
-        """Start the code flow. Raises UpstreamUnavailableError."""
+    def begin(self, target: str, *, fresh: bool = False) -> Attempt:
+        """Start the code flow; `fresh`: the provider must ask anew who it is. Raises UpstreamUnavailableError."""
 
     def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
         """Take the provider's answer; `secrets` are the attempts that the browser keeps, by name.

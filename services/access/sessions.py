@@ -10,7 +10,7 @@ import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.domain.people import SYSTEM, Actor, Permission, Role
@@ -47,11 +47,20 @@ class SessionDesk:
         self._every = reread_every
         self.rules = rules
 
-    def start(self, identity: Identity, *, sealed: str = "", instead_of: str | None = None) -> str:
+    def start(
+        self,
+        identity: Identity,
+        *,
+        sealed: str = "",
+        instead_of: str | None = None,
+        authenticated: datetime | None = None,
+    ) -> str:
         """Begin a sign-in and return its cookie; an earlier one of the same browser ends."""
         cookie = secrets.token_urlsafe(32)
         now = self._clock.now()
-        session = Session(digest(cookie), identity, started=now, seen=now, roles_read=now, sealed=sealed)
+        session = Session(
+            digest(cookie), identity, started=now, seen=now, roles_read=now, sealed=sealed, authenticated=authenticated
+        )
         with self._units.begin() as unit:
             if instead_of:
                 unit.sessions.end(digest(instead_of), now, "signed in again")

@@ -23,6 +23,7 @@ from services.domain.requests import (
 
 FRESH = timedelta(minutes=15)
 """How old a sign-in may be where the policy asks for a fresh one."""
+NOT_FRESH = "The policy asks for a fresh sign-in: sign in again, then sign within 15 minutes."
 
 
 def why_not_decide(actor: Actor, participants: Participants) -> str | None:
@@ -172,7 +173,7 @@ def _why_not_sign(action: UserAction, actor: Actor, facts: RequestFacts) -> str 
     if facts.stale:
         return "It changed since it was sealed; the requester must seal it again."
     if facts.policy is not None and facts.policy.reauthenticate and not _is_fresh(actor, facts):
-        return "The policy asks for a fresh sign-in: sign out and in again, then sign within 15 minutes."
+        return NOT_FRESH
     if action is UserAction.APPROVE:
         blocking = [check.name for check in facts.checks if check.is_blocking]
         blocking += [f"finding {finding.id} ({finding.title})" for finding in facts.findings]

@@ -41,6 +41,8 @@ class Session:
     sealed: str = ""
     """The provider's tokens, encrypted; empty in the demo."""
     ended: datetime | None = None
+    authenticated: datetime | None = None
+    """When the person was last asked who they are; None where the provider does not say, which is never fresh."""
 
     @property
     def actor(self) -> Actor:

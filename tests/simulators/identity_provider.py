@@ -39,6 +39,8 @@ class Provider:
     refresh_gives_id_token: bool = True
     id_token_extra: dict[str, Any] = field(default_factory=dict)
     drop_claims: tuple[str, ...] = ()
+    asked_at: dict[str, int] = field(default_factory=dict)
+    """When each person was last asked for the password: it is told as ``auth_time``."""
     slow: dict[str, float] = field(default_factory=dict)
     broken: dict[str, bytes] = field(default_factory=dict)
     key: Any = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
@@ -64,6 +66,8 @@ class Provider:
         assert asked["redirect_uri"] == self.redirect_uri
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(16)
+        if asked.get("prompt") == "login" or sub not in self.asked_at:
+            self.asked_at[sub] = int(time.time())
         self.codes[code] = {"sub": sub, "challenge": asked["code_challenge"], "nonce": asked["nonce"]}
         return {"code": code, "state": asked["state"]}
 
@@ -80,6 +84,8 @@ class Provider:
             told["hasgroups"] = True
         else:
             told["groups"] = self.groups.get(sub, [])
+        if sub in self.asked_at:
+            told["auth_time"] = self.asked_at[sub]
         told |= {**more, **self.id_token_extra}
         return {name: value for name, value in told.items() if name not in self.drop_claims}
 

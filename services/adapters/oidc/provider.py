@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import secrets
+import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,7 +21,7 @@ from services.adapters.oidc.claims import groups_of, identity_of, roles_for
 from services.adapters.oidc.config import SYSTEM, OidcConfig, Sealer
 from services.adapters.oidc.http import Http
 from services.adapters.oidc.metadata import Metadata
-from services.adapters.oidc.tokens import BadTokenError, check_id_token, verified
+from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_id_token, verified
 from services.domain.people import Actor, Person, Role
 from services.domain.sessions import Identity
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError
@@ -38,18 +41,20 @@ class OidcProvider:
         self._attempts = Sealer(config.session_secret, "sign-in attempt")
         self._tokens = Sealer(config.session_secret, "provider tokens")
 
-    def begin(self, target: str) -> Attempt:
-        """Start the code flow."""
+    def begin(self, target: str, *, fresh: bool = False) -> Attempt:
+        """Start the code flow; `fresh` asks for the password (or what stands for it) again: Core 3.1.2.1."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         parameters = {
             "response_type": "code", "client_id": self._config.client_id, "redirect_uri": self._config.redirect_uri,
             "scope": self._config.scopes, "state": state, "nonce": nonce,
             "code_challenge": _challenge(verifier), "code_challenge_method": "S256",
         }  # fmt: skip
+        parameters |= {"prompt": "login", "max_age": "0"} if fresh else {}
         endpoint = self._metadata.description().authorization_endpoint
         url = f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters)}"
-        kept = self._attempts.seal({"state": state, "nonce": nonce, "verifier": verifier, "target": target})
-        return Attempt(url, state[:8], kept)
+        kept = {"state": state, "nonce": nonce, "verifier": verifier, "target": target}
+        kept |= {"fresh_from": str(int(time.time()))} if fresh else {}
+        return Attempt(url, state[:8], self._attempts.seal(kept))
 
     def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
         """Take the provider's answer."""
@@ -68,7 +73,9 @@ class OidcProvider:
             code_verifier=kept["verifier"],
         )  # fmt: skip
         claims = self._id_claims(got, nonce=kept["nonce"])
-        return Arrival(self._identity(claims, got), self._sealed(got, {"sub": claims["sub"]}), kept["target"])
+        authenticated = _authenticated(claims, kept.get("fresh_from"))
+        sealed = self._sealed(got, {"sub": claims["sub"]})
+        return Arrival(self._identity(claims, got), sealed, kept["target"], authenticated)
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
         """Refresh, and read who it is now."""
@@ -166,6 +173,20 @@ class OidcProvider:
             "sub": before["sub"],
         }
         return self._tokens.seal(kept)
+
+
+def _authenticated(claims: Mapping[str, Any], fresh_from: str | None) -> datetime | None:
+    """When the provider asked, never in the future. Raises NotAllowedError when it should have asked and did not."""
+    claim = claims.get("auth_time")
+    is_time = isinstance(claim, int | float) and not isinstance(claim, bool) and math.isfinite(claim)
+    told = float(claim) if is_time else None  # type: ignore[arg-type]  # a number by the line above
+    if fresh_from is not None and (told is None or told < int(fresh_from) - LEEWAY_SECONDS):
+        raise NotAllowedError(
+            "The identity provider did not ask you again who you are, or does not say so.",
+            hint="Let it send the claim auth_time (see docs/sign-in.md), then sign in again.",
+            code="not_fresh",
+        )
+    return None if told is None else datetime.fromtimestamp(max(0.0, min(told, time.time())), UTC)
 
 
 def _challenge(verifier: str) -> str:

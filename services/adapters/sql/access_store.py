@@ -28,7 +28,8 @@ class SqlSessionStore:
     def add(self, session: Session, *, reread_from: datetime) -> None:
         """Keep a new sign-in."""
         values = _identity_row(session.identity) | {
-            "id": session.id, "started": session.started, "seen": session.seen, "roles_read": session.roles_read,
+            "id": session.id, "started": session.started,
+            "authenticated": session.authenticated, "seen": session.seen, "roles_read": session.roles_read,
             "reread_from": reread_from, "sealed": session.sealed, "ended": None, "end_reason": "",
         }  # fmt: skip
         self._connection.execute(insert(sign_in_session).values(values))
@@ -162,6 +163,7 @@ def _session(row: RowMapping) -> Session:
         roles_read=row["roles_read"],
         sealed=row["sealed"],
         ended=row["ended"],
+        authenticated=row["authenticated"],
     )
 
 

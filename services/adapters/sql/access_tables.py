@@ -19,6 +19,7 @@ sign_in_session = Table(
     Column("known_as", JSON, nullable=False),
     Column("groups", JSON, nullable=False, server_default="[]", doc="only those that the policy names"),
     Column("started", UtcDateTime, nullable=False),
+    Column("authenticated", UtcDateTime, doc="when the provider last asked who it is; NULL: not known"),
     Column("seen", UtcDateTime, nullable=False),
     Column("roles_read", UtcDateTime, nullable=False),
     Column("reread_from", UtcDateTime, nullable=False, doc="a worker leaves the provider alone until then"),

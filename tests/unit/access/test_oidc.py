@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from urllib.parse import parse_qs, urlsplit
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 import pytest
@@ -121,6 +123,48 @@ def test_id_token__signed_by_somebody_else_or_not_at_all__is_refused(client: Cli
     for token in (public_as_secret, unsigned, forged, "rubbish", ""):
         with pytest.raises(NotAllowedError):
             ours.caller(token)
+
+
+def test_fresh_sign_in__asks_the_provider_to_ask_again_and_believes_only_its_word(
+    client: Client, other_side: Provider
+) -> None:
+    provider = client()
+    long_ago = int(time.time()) - 3600
+    other_side.asked_at["ben"] = long_ago
+    assert arrive(provider, other_side).authenticated == datetime.fromtimestamp(long_ago, UTC)
+    attempt = provider.begin("/request?id=req-1", fresh=True)
+    asked = dict(parse_qsl(urlsplit(attempt.url).query))
+    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    found = provider.finish(other_side.authorize(attempt.url, "ben"), {attempt.name: attempt.secret})
+    assert found.authenticated is not None
+    assert found.authenticated > datetime.fromtimestamp(long_ago + 3500, UTC)
+    assert found.target == "/request?id=req-1"
+
+
+@pytest.mark.parametrize("told", [{"auth_time": 1_000_000_000}, {"auth_time": "now"}, {"auth_time": True}, {}])
+def test_fresh_sign_in__that_the_provider_does_not_confirm__is_refused(
+    client: Client, other_side: Provider, told: dict[str, Any]
+) -> None:
+    provider = client()
+    if told:
+        other_side.id_token_extra = told
+    else:
+        other_side.drop_claims = ("auth_time",)
+    attempt = provider.begin("/", fresh=True)
+    with pytest.raises(NotAllowedError, match="did not ask you again"):
+        provider.finish(other_side.authorize(attempt.url, "ben"), {attempt.name: attempt.secret})
+
+
+def test_sign_in__of_the_future_or_without_a_time__is_never_fresher_than_now(
+    client: Client, other_side: Provider
+) -> None:
+    provider = client()
+    other_side.id_token_extra = {"auth_time": int(time.time()) + 86_400}
+    found = arrive(provider, other_side).authenticated
+    assert found is not None
+    assert found <= datetime.now(UTC)
+    other_side.drop_claims = ("auth_time",)
+    assert arrive(provider, other_side).authenticated is None
 
 
 def test_keys__rotated__are_fetched_once_and_unknown_ids_do_not_hammer(client: Client, other_side: Provider) -> None:

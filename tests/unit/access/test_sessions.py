@@ -54,6 +54,21 @@ def test_session__cookie__opens_it_and_stands_nowhere_in_the_database(world: Wor
     assert desk.find(found.id) is None
 
 
+def test_session__time_of_authentication__is_kept_and_no_reading_of_roles_renews_it(
+    world: World, desk: SessionDesk
+) -> None:
+    asked = world.clock.now() - timedelta(minutes=3)
+    cookie = desk.start(BEN, sealed="x", authenticated=asked)
+    world.clock.advance(600)
+    desk.reread_due(Reader())
+    found = desk.find(cookie)
+    assert found is not None
+    assert found.authenticated == asked
+    other = desk.find(desk.start(BEN))
+    assert other is not None
+    assert other.authenticated is None
+
+
 @pytest.mark.parametrize("cookie", [None, "", "x", "0" * 43])
 def test_session__unknown_cookie__is_nobody(desk: SessionDesk, cookie: str | None) -> None:
     assert desk.find(cookie) is None
