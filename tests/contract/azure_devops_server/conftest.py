@@ -24,7 +24,7 @@ from demo.azure_devops.server import AzureDevOpsServer
 from tests.contract.azure_devops_server import operations
 
 PROJECT = "ml-platform"
-LIMIT = 60.0
+LIMIT = 120.0
 
 QUICK = """
 name: ${{ parameters.requestId }}-$(Rev:r)
