@@ -1,8 +1,9 @@
 """Picks the best of many candidates and opens the request for it: the flow of the published method, done honestly.
 
-A candidate is a version with the tag `candidate` (any value but false, no, 0 or nothing), or one whose run has it. Each
-is compared with the version that is live; Holm's correction counts all of them, because the luckiest of many always
-looks good.
+A candidate is a version with the tag `candidate` (any value but false, no, 0 or nothing), one whose run has it, or a
+tagged run without a version beside the model's other runs. Each is compared with the version that is live; Holm's
+correction counts all of them, because the luckiest of many always looks good. A run can be the best and cannot be asked
+for: only what is registered is promoted.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from services.comparisons import options_of, predictions_of
 from services.domain.people import Actor
 from services.domain.policy import PromotionPolicy
 from services.domain.promotion import PromotionRequest
-from services.domain.registry import ModelVersion, Run, VersionKey
+from services.domain.registry import Run, VersionKey
 from services.errors import NotFoundError, PortalError, RefusedError, UpstreamError
 from services.held_out import HeldOutPredictions
 from services.ledger.actions import Action
 from services.ports import RegistryReader, RegistryWriter
 from services.promotions.desk import PromotionDesk
 from services.promotions.sealing import Sealer, comparison_settings
+
+if TYPE_CHECKING:
+    from services.evidence.candidates import Ranked
 
 TAG = "candidate"
 FRESH_FOR = 15.0
@@ -34,7 +38,9 @@ _NO = {"", "false", "no", "0"}
 class CandidateLine:
     """One candidate, best first."""
 
-    key: VersionKey
+    key: VersionKey | None
+    """None for a run that is no version yet."""
+    run_id: str
     verdict: str
     """better, not_worse, worse, cannot_tell; empty where it could not be compared."""
     difference: float | None
@@ -44,6 +50,23 @@ class CandidateLine:
     """One-sided, Holm over all candidates."""
     may_win: bool
     reason: str
+
+    @property
+    def name(self) -> str:
+        """As people call it."""
+        return f"v{self.key.version}" if self.key else f"run {self.run_id[:8]}, not registered"
+
+
+@dataclass(frozen=True)
+class _Tagged:
+    """A version, a run, or both."""
+
+    key: VersionKey | None
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        return str(self.key) if self.key else f"run {self.run_id}"
 
 
 @dataclass(frozen=True)
@@ -56,6 +79,7 @@ class CandidateRanking:
     metric: str
     lines: tuple[CandidateLine, ...]
     winner: VersionKey | None
+    """What can be asked for; None also where the best is a run that is not registered."""
     sentence: str
 
 
@@ -65,7 +89,8 @@ class Picked:
 
     request: PromotionRequest
     ranking: CandidateRanking
-    cleared: tuple[VersionKey, ...]
+    cleared: tuple[str, ...]
+    """Names of the candidates whose tag is gone."""
     problems: tuple[str, ...] = ()
 
 
@@ -89,10 +114,13 @@ class CandidateDesk:
         self._known: dict[str, tuple[float, list[VersionKey]]] = {}
 
     def tagged(self, model: str) -> Sequence[VersionKey]:
-        """Versions tagged as candidates, by themselves or through their run, oldest first. Raises UpstreamError."""
+        """Versions tagged as candidates, by themselves or through their run, oldest first. Raises UpstreamError.
+
+        Runs without a version are left to `rank`: they need a search in MLflow.
+        """
         known = self._known.get(model)
         if known is None or time.monotonic() - known[0] > FRESH_FOR:
-            known = (time.monotonic(), [version.key for version, _ in self._tagged(model)])
+            known = (time.monotonic(), [found.key for found in self._tagged(model) if found.key])
             self._known[model] = known
         return known[1]
 
@@ -110,7 +138,7 @@ class CandidateDesk:
                 f"Nothing of {model} is live in {environment}, so there is nothing to beat.",
                 hint="Open a request for one version; it is judged against the policy's baseline.",
             )
-        tagged = [(version, run) for version, run in self._tagged(model) if version.version != current]
+        tagged = [found for found in self._tagged(model) if found.key is None or found.key.version != current]
         if not tagged:
             raise NotFoundError(
                 f"No version of {model} is tagged as a candidate.", hint=f"Set the tag {TAG} on versions."
@@ -129,24 +157,34 @@ class CandidateDesk:
         said = f"{reason.strip()}\n\n{ranking.sentence}" if reason.strip() else reason
         request = self._desk.open(actor, ranking.winner, environment, reason=said)
         self._known.pop(model, None)
-        cleared, problems = self._clear([line.key for line in ranking.lines if line.key != ranking.winner])
+        cleared, problems = self._clear([line for line in ranking.lines if line.key != ranking.winner])
         told = [str(key) for key in cleared]
         self._desk.tell(
             actor, Action.CANDIDATES_CLEARED, request, after={"versions": list(told), "problems": len(problems)}
         )
         return Picked(request, ranking, tuple(cleared), tuple(problems))
 
-    def _tagged(self, model: str) -> list[tuple[ModelVersion, Run | None]]:
+    def _tagged(self, model: str) -> list[_Tagged]:
         versions = sorted(self._reader.versions_of([model]), key=lambda version: version.version)
         runs = self._reader.runs([version.run_id for version in versions if version.run_id])
-        pairs = [(version, runs.get(version.run_id)) for version in versions]
-        return [(v, run) for v, run in pairs if _is_set(v.tags) or (run is not None and _is_set(run.tags))]
+        found = [
+            _Tagged(version.key, version.run_id)
+            for version in versions
+            if _is_set(version.tags) or (version.run_id in runs and _is_set(runs[version.run_id].tags))
+        ]
+        return found + self._unregistered(runs)
+
+    def _unregistered(self, runs: Mapping[str, Run]) -> list[_Tagged]:
+        """Tagged runs without a version, in the experiments that the model's versions come from."""
+        experiments = sorted({run.experiment_id for run in runs.values() if run.experiment_id})
+        tagged = self._reader.tagged_runs(experiments, TAG) if experiments else ()
+        return [_Tagged(None, run.run_id) for run in tagged if _is_set(run.tags) and run.run_id not in runs]
 
     def _ranked(
         self,
         current: VersionKey,
         environment: str,
-        tagged: Sequence[tuple[ModelVersion, Run | None]],
+        tagged: Sequence[_Tagged],
         *,
         policy: PromotionPolicy,
         earlier_looks: int,
@@ -157,7 +195,8 @@ class CandidateDesk:
         live = self._reader.version(current)
         baseline = self._held_out.of_version(current, live.run_id, fresh=True)
         found, problems = self._tables(tagged, settings)
-        keys = {str(version.key): version.key for version, _ in tagged}
+        if not found:
+            raise NotFoundError("No candidate can be compared.", hint=" ".join(dict.fromkeys(problems.values())))
         ranking = pick_best(
             found,
             predictions_of(baseline, "current", settings),
@@ -165,62 +204,75 @@ class CandidateDesk:
             options=options_of(settings),
             earlier_looks=earlier_looks + len(problems),
         )
-        lines = [
-            CandidateLine(
-                keys[one.name],
-                one.comparison.verdict.value,
-                one.comparison.difference.value,
-                one.comparison.difference.low,
-                one.comparison.difference.high,
-                one.p_adjusted,
-                one.may_win,
-                one.comparison.reason,
-            )
-            for one in ranking.candidates
+        by_name = {one.name: one for one in tagged}
+        problems.update(ranking.problems)
+        lines = [_line(by_name[one.name], one) for one in ranking.candidates]
+        lines += [
+            CandidateLine(by_name[name].key, by_name[name].run_id, "", None, None, None, None, False, problem)
+            for name, problem in problems.items()
         ]
-        lines += [CandidateLine(key, "", None, None, None, None, False, problem) for key, problem in problems.items()]
+        winner = by_name[ranking.winner] if ranking.winner else None
+        told = ranking.sentence
+        if winner is not None and winner.key is None:
+            told += f" It is no version yet: register it as a version of {current.model}, then ask for it."
         return CandidateRanking(
             current.model,
             environment,
             current.version,
-            ranking.candidates[0].comparison.metric,
+            ranking.candidates[0].comparison.metric if ranking.candidates else "metric",
             tuple(lines),
-            keys[ranking.winner] if ranking.winner else None,
-            ranking.sentence,
+            winner.key if winner else None,
+            told,
         )
 
-    def _tables(
-        self, tagged: Sequence[tuple[ModelVersion, Run | None]], settings: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[VersionKey, str]]:
+    def _tables(self, tagged: Sequence[_Tagged], settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
         """Predictions by candidate, and why some have none: they were tried as well, so the correction counts them."""
         found: dict[str, Any] = {}
-        problems: dict[VersionKey, str] = {}
-        for version, _ in tagged:
+        problems: dict[str, str] = {}
+        for one in tagged:
             try:
-                table = self._held_out.of_version(version.key, version.run_id, fresh=True)
-                found[str(version.key)] = predictions_of(table, "candidate", settings)
+                table = (
+                    self._held_out.of_version(one.key, one.run_id, fresh=True)
+                    if one.key
+                    else self._held_out.fetch(one.run_id, fresh=True)
+                )
+                found[one.name] = predictions_of(table, "candidate", settings)
             except UpstreamError:
                 raise
             except PortalError as error:
-                problems[version.key] = error.sentence()
+                problems[one.name] = error.sentence()
         return found, problems
 
-    def _clear(self, losers: Sequence[VersionKey]) -> tuple[list[VersionKey], list[str]]:
+    def _clear(self, losers: Sequence[CandidateLine]) -> tuple[list[str], list[str]]:
         """The request stands whatever happens here: what could not be cleared is told."""
-        cleared: list[VersionKey] = []
+        cleared: list[str] = []
         problems: list[str] = []
-        for key in losers:
+        for loser in losers:
             try:
-                version = self._reader.version(key)
-                if _is_set(version.tags):
-                    self._writer.delete_version_tag(key, TAG)
-                run = self._reader.runs([version.run_id]).get(version.run_id) if version.run_id else None
+                if loser.key is not None and _is_set(self._reader.version(loser.key).tags):
+                    self._writer.delete_version_tag(loser.key, TAG)
+                run = self._reader.runs([loser.run_id]).get(loser.run_id) if loser.run_id else None
                 if run is not None and _is_set(run.tags):
                     self._writer.delete_run_tag(run.run_id, TAG)
-                cleared.append(key)
+                cleared.append(loser.name)
             except PortalError as error:
-                problems.append(f"The tag of {key} could not be cleared: {error.sentence()}")
+                problems.append(f"The tag of {loser.name} could not be cleared: {error.sentence()}")
         return cleared, problems
+
+
+def _line(tagged: _Tagged, ranked: Ranked) -> CandidateLine:
+    found = ranked.comparison
+    return CandidateLine(
+        tagged.key,
+        tagged.run_id,
+        found.verdict.value,
+        found.difference.value,
+        found.difference.low,
+        found.difference.high,
+        ranked.p_adjusted,
+        ranked.may_win,
+        found.reason,
+    )
 
 
 def _is_set(tags: Mapping[str, str]) -> bool:

@@ -69,13 +69,14 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _candidates(args: argparse.Namespace) -> int:
-    from services.bootstrap import build_portal
+    from services.bootstrap import build_portal, known_people
     from services.promotions.command import candidates
     from services.settings import load_settings
 
-    opened = build_portal(load_settings())
+    settings = load_settings()
+    opened = build_portal(settings)
     try:
-        return candidates(args, opened.portal.candidates)
+        return candidates(args, opened.portal.candidates, lambda: known_people(settings))
     finally:
         opened.close()
 

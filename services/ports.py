@@ -69,6 +69,9 @@ class RegistryReader(Protocol):
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, Run]:
         """Runs by id, deleted ones included; ids that do not exist are absent."""
 
+    def tagged_runs(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
+        """Runs of these experiments that have the tag, deleted ones left out."""
+
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
         """Who holds a stage and an alias, fresh."""
 

@@ -86,7 +86,7 @@ def _cells(line: CandidateLine) -> tuple[str, ...]:
     gap = {"value": line.difference, "low": line.low, "high": line.high}
     verdict = line.verdict.replace("_", " ") or "not compared"
     return (
-        as_html(f"v{line.key.version}"),
+        as_html(line.name),
         badge(verdict, _TONES[line.verdict]) + (" " + badge("may win", "good") if line.may_win else ""),
         as_html(interval(gap)) if line.difference is not None else soft(formats.UNKNOWN),
         as_html(formats.percent(line.p_adjusted)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.errors import InvalidInputError
 from services.evidence.comparison import Options, compare
@@ -33,6 +33,8 @@ class Ranking:
     candidates: tuple[Ranked, ...]
     winner: str | None
     sentence: str
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """Candidates that could not be compared, and why. They were tried, so the correction counts them."""
 
 
 def pick_best(
@@ -46,17 +48,23 @@ def pick_best(
     """Compare every candidate with the current version and name the best one that is beyond chance.
 
     `earlier_looks` counts comparisons made on the same evaluation rows before; they enter the correction.
-    Raises InvalidInputError without candidates.
+    Raises InvalidInputError when there is none that can be compared.
     """
     if not candidates:
         raise InvalidInputError("There is no candidate to compare.", hint="Tag runs or versions as candidates first.")
-    found = {name: compare(rows, current, task=task, options=options) for name, rows in candidates.items()}
+    found: dict[str, Comparison] = {}
+    problems: dict[str, str] = {}
+    for name, rows in candidates.items():
+        try:
+            found[name] = compare(rows, current, task=task, options=options)
+        except InvalidInputError as error:
+            problems[name] = error.sentence()
     p_values = [one_sided(comparison) for comparison in found.values()]
-    adjusted = holm(p_values + [1.0] * earlier_looks)[: len(p_values)]
+    adjusted = holm(p_values + [1.0] * (earlier_looks + len(problems)))[: len(p_values)]
     ranked = [_ranked(name, found[name], p) for name, p in zip(found, adjusted, strict=True)]
     ranked.sort(key=lambda one: (not one.may_win, -_gain(one.comparison), one.name))
-    winner = ranked[0].name if ranked[0].may_win else None
-    return Ranking(tuple(ranked), winner, _sentence(ranked, winner, earlier_looks))
+    winner = ranked[0].name if ranked and ranked[0].may_win else None
+    return Ranking(tuple(ranked), winner, _sentence(ranked, winner, earlier_looks, len(problems)), problems)
 
 
 def one_sided(comparison: Comparison) -> float:
@@ -78,8 +86,9 @@ def _ranked(name: str, comparison: Comparison, p_adjusted: float) -> Ranked:
     return Ranked(name, comparison, None if math.isnan(p_adjusted) else p_adjusted, may_win)
 
 
-def _sentence(ranked: list[Ranked], winner: str | None, earlier_looks: int) -> str:
-    tried = f"{len(ranked)} candidates" if len(ranked) != 1 else "one candidate"
+def _sentence(ranked: list[Ranked], winner: str | None, earlier_looks: int, failed: int) -> str:
+    count = len(ranked) + failed
+    tried = f"{count} candidates" if count != 1 else "one candidate"
     looks = f" and {earlier_looks} earlier looks at the same rows" if earlier_looks else ""
     if winner is None:
         return f"Of {tried} none is better than the current version beyond chance (corrected for {tried}{looks})."

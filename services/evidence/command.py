@@ -45,6 +45,9 @@ def add_parser(
             "--earlier-looks", type=int, default=0, metavar="N", help="comparisons made before on the rows"
         )
         ranked.add_argument("--open", metavar="REASON", help="open the request for the winner, clear the others' tags")
+        ranked.add_argument(
+            "--as", dest="person", metavar="PERSON", help="who asks, where the account's name does not say it"
+        )
         ranked.add_argument("--json", action="store_true", help="print JSON instead of text")
         ranked.set_defaults(run=candidates)
     return parser

@@ -45,6 +45,9 @@ from services.evidence.record import (
 )
 from services.evidence.slices import Whole, is_categorical, least_loss, slice_columns, slice_findings, slice_lines
 
+ENOUGH_GROUPS = 30
+"""Suspected groups are used for the tests of harm from this number on: of fewer the spread is not known."""
+
 
 @dataclass(frozen=True)
 class Options:
@@ -107,7 +110,7 @@ def compare_aligned(
     calibration = calibration_of(rows) if rows.task is Task.BINARY else None
     findings = [*rows.findings, *row_findings(rows, has_current=has_current), *leak_findings(rows, training)]
     clustered, suspected = cluster_findings(rows, primary, verdict, margin=options.margin)
-    careful = rows if suspected is None else replace(rows, groups=suspected.groups)
+    careful = replace(rows, groups=suspected.groups) if suspected and suspected.count >= ENOUGH_GROUPS else rows
     harms = calibration_findings(careful, calibration, metrics) if rows.task is Task.BINARY else []
     hidden = frozenset({suspected.source}) if suspected else frozenset[str]()
     whole = Whole(

@@ -24,7 +24,7 @@ LEVEL = 0.05
 MIN_ROWS = 30
 """Smaller segments are listed, not judged."""
 MIN_PER_CLASS = 10
-MIN_GROUPS = 10
+MIN_GROUPS = 20
 """With fewer groups of rows (customers) in it a segment is listed, not judged."""
 BRIER_HARM = 0.05
 """A segment's Brier score must rise by this share before shifted scores count as harm."""

@@ -239,6 +239,19 @@ def test_runs__deleted_run_and_deleted_experiment__are_found_and_the_unknown_is_
     assert registry.runs(["0" * 32]) == {}
 
 
+def test_tagged_runs__of_these_experiments__are_found_whatever_the_value_and_no_others(
+    server: MlflowServer, seed: Seed, registry: MlflowRegistry
+) -> None:
+    here, elsewhere = seed.experiment("candidates here"), seed.experiment("candidates elsewhere")
+    yes, no = seed.run(here, tags={"candidate": "true"}), seed.run(here, tags={"candidate": "false"})
+    gone = seed.run(here, tags={"candidate": "true"})
+    seed.run(here, tags={"other": "true"})
+    seed.run(elsewhere, tags={"candidate": "true"})
+    server.api("POST", "runs/delete", {"run_id": gone.run_id})
+    assert {run.run_id for run in registry.tagged_runs([here], "candidate")} == {yes.run_id, no.run_id}
+    assert registry.tagged_runs([], "candidate") == []
+
+
 def test_runs__experiment_newer_than_the_list__run_is_found_all_the_same(seed: Seed, registry: MlflowRegistry) -> None:
     registry.runs(["1", "2", "3"])
     run = seed.run(seed.experiment("brand new"))

@@ -103,6 +103,10 @@ class RegistrySimulator:
         self._answer()
         return {r: self.logged[r] for r in run_ids if r in self.logged}
 
+    def tagged_runs(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
+        self._answer()
+        return [run for run in self.logged.values() if run.experiment_id in experiment_ids and run.tags.get(tag)]
+
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
         self._answer()
         in_stage = tuple(sorted(v.version for v in self.kept.values() if v.model == model and v.stage == stage))

@@ -88,6 +88,10 @@ class MlflowRegistry:
         """See `RegistryReader`."""
         return self._runs.runs(run_ids)
 
+    def tagged_runs(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
+        """See `RegistryReader`."""
+        return self._runs.tagged(experiment_ids, tag)
+
     def logged_model(self, key: VersionKey) -> LoggedModel | None:
         """The logged model behind a version, with metrics by dataset; None when there is none (any more)."""
         model_id = self.version(key).logged_model_id

@@ -44,6 +44,22 @@ class RunReads:
                     found[run_id] = run
         return found
 
+    def tagged(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
+        """Runs of these experiments that have the tag, whatever its value; `tag` is a plain word."""
+        found: list[Run] = []
+        with self._transport.understanding():
+            for experiments in _groups(experiment_ids, EXPERIMENTS_A_SEARCH):
+                body = {
+                    "experiment_ids": list(experiments),
+                    "filter": f"tags.{tag} != ''",
+                    "run_view_type": "ACTIVE_ONLY",
+                    "max_results": RUNS_A_SEARCH,
+                }
+                found += [
+                    entities.run(item) for answer in self._answers(body) for item in parse.objects(answer, "runs")
+                ]
+        return found
+
     def _get(self, run_id: str) -> Run | None:
         try:
             answer = self._transport.get("runs/get", {"run_id": run_id})
@@ -77,9 +93,11 @@ class RunReads:
             "run_view_type": "ALL",
             "max_results": RUNS_A_SEARCH,
         }
+        return self._answers(body)
 
+    def _answers(self, body: Mapping[str, object]) -> Iterator[Json]:
         def fetch(token: str) -> Json:
-            return self._transport.search("runs/search", body | ({"page_token": token} if token else {}))
+            return self._transport.search("runs/search", {**body, **({"page_token": token} if token else {})})
 
         return pages(fetch)
 

@@ -11,13 +11,16 @@ import pytest
 from services.candidates import CandidateDesk
 from services.comparisons import compare_files
 from services.domain.registry import VersionKey
+from services.domain.rights import why_not_decide
 from services.errors import NotAllowedError, NotFoundError, RefusedError
 from services.held_out import HeldOutPredictions
 from services.policy import parse_governance
 from services.promotions.command import candidates as command
+from services.promotions.command import who_asks
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
+from services.stores import RequestFilter
 from tests.integration.promotions.test_sealed_evidence import GOVERNANCE, _table
 from tests.simulators.basics import ANA, CHLOE
 from tests.world import MODEL, World
@@ -94,6 +97,41 @@ def test_candidate__without_predictions__is_listed_with_its_problem_and_counts(
     assert np.isfinite(_tag_free)
 
 
+def test_run__tagged_and_not_registered__is_ranked_and_asked_for_only_once_it_is_a_version(
+    world: World, desk: CandidateDesk
+) -> None:
+    like = world.registry.logged[f"run-{MODEL}-2"]
+    world.registry.logged["loose"] = replace(like, run_id="loose", tags={"candidate": "true"})
+    world.registry.logged["not"] = replace(like, run_id="not", tags={"candidate": "no"})
+    world.registry.files[("loose", "evaluation/predictions.parquet")] = _table(0.4)
+    _tag(world, 2)
+    ranking = desk.rank(MODEL, "production")
+    assert [line.name for line in ranking.lines] == ["run loose, not registered", "v2"]
+    assert ranking.lines[0].may_win
+    assert ranking.winner is None
+    with pytest.raises(RefusedError, match="no version yet"):
+        desk.open_best(ANA, MODEL, "production", reason="Weekly training.")
+    world.registry.files[("loose", "evaluation/predictions.parquet")] = _table(3.0)
+    assert desk.open_best(ANA, MODEL, "production", reason="Weekly.").request.key == VersionKey(MODEL, 2)
+    assert world.registry.logged["loose"].tags == {}
+
+
+def test_candidate__with_other_rows__is_listed_with_its_problem_and_stops_nobody(
+    world: World, desk: CandidateDesk
+) -> None:
+    other = b"row_id,label,score\nx1,0,.2\nx2,1,.7\n"
+    del world.registry.files[(f"run-{MODEL}-5", "evaluation/predictions.parquet")]
+    world.registry.files[(f"run-{MODEL}-5", "evaluation/predictions.csv")] = other
+    _tag(world, 2)
+    alone = desk.rank(MODEL, "production").lines[0].p_adjusted
+    _tag(world, 5)
+    ranking = desk.rank(MODEL, "production")
+    assert ranking.winner == VersionKey(MODEL, 2)
+    assert "no row id in common" in ranking.lines[-1].reason
+    assert alone is not None
+    assert ranking.lines[0].p_adjusted == pytest.approx(min(1.0, 2 * alone))
+
+
 def test_best__nobody_tagged_or_not_allowed__says_so(world: World, desk: CandidateDesk) -> None:
     with pytest.raises(NotFoundError, match="tagged"):
         desk.rank(MODEL, "production")
@@ -105,8 +143,42 @@ def test_command__with_a_winner__exits_0_and_without_3(
     world: World, desk: CandidateDesk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _tag(world, 2, 3)
-    asked = Namespace(model=MODEL, environment="production", earlier_looks=0, json=False, open=None)
+    asked = Namespace(model=MODEL, environment="production", earlier_looks=0, json=False, open=None, person=None)
     assert command(asked, desk) == 0
     assert f"{MODEL} v2" in capsys.readouterr().out
     world.registry.delete_version_tag(VersionKey(MODEL, 2), "candidate")
     assert command(asked, desk) == 3
+
+
+KNOWN = (replace(ANA, known_as=frozenset({"ana@example.com", "ana"})), CHLOE)
+
+
+def test_command__opening_with_an_account_that_is_a_person__asks_as_that_person(
+    world: World, desk: CandidateDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "ana")
+    _tag(world, 2, 3)
+    asked = Namespace(model=MODEL, environment="production", earlier_looks=0, json=False, open="Weekly.", person=None)
+    assert command(asked, desk, lambda: KNOWN) == 0
+    with world.units.read() as unit:
+        request = unit.requests.find(RequestFilter())[0][0]
+    assert request.participants.requester == ANA.person
+    assert "by the account ana" in request.reason
+    assert why_not_decide(replace(CHLOE, person=ANA.person), request.participants) is not None
+
+
+def test_command__opening_as_nobody_known__is_refused_before_anything_is_read(
+    world: World, desk: CandidateDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "root")
+    asked = Namespace(model=MODEL, environment="production", earlier_looks=0, json=False, open="Weekly.", person=None)
+    world.registry.is_down = True
+    with pytest.raises(NotAllowedError, match="Who asks"):
+        command(asked, desk, lambda: KNOWN)
+
+
+def test_who_asks__shared_account__names_a_person_and_a_person_asks_for_nobody_else() -> None:
+    assert who_asks("ana@example.com", "root", KNOWN).person == ANA.person
+    assert who_asks(CHLOE.person.name.upper(), "build", KNOWN).person == CHLOE.person
+    with pytest.raises(NotAllowedError, match="cannot ask as"):
+        who_asks(CHLOE.person.id, "ana", KNOWN)
