@@ -20,6 +20,17 @@ def number(value: float | None, digits: int = 4) -> str:
     return text.replace("-", "−")  # noqa: RUF001 - as above
 
 
+def rounded(value: object) -> str:
+    """An output in short: the numbers in it by `number`, names and order as they are."""
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(rounded(part) for part in value)}]"
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {rounded(part)}" for name, part in value.items())
+    return str(value)
+
+
 def _fixed(value: float, digits: int) -> str:
     whole = max(1, math.floor(math.log10(abs(value))) + 1)
     return f"{value:,.{max(0, digits - whole) if whole > 1 or abs(value) >= 1 else digits}f}"

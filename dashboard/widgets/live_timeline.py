@@ -18,7 +18,6 @@ from services.domain.liveness import Ground, Spell, Timeline
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-PATTERNS = ("", "/", "x", ".", "+", "-")
 SHORTEST = timedelta(minutes=1)
 _WORDS = {Ground.LIVE: "live", Ground.SEEN: "seen there", Ground.ATTEMPT: "release under way or undone"}
 
@@ -110,8 +109,8 @@ def _figure(spells: Sequence[Spell], moment: datetime) -> go.Figure:
     figure.add_vline(x=moment.timestamp() * 1000, line={"dash": "dot", "width": 1.5, "color": "rgba(128,128,128,.9)"})
     rows = len({spell.environment for spell in spells})
     figure.update_layout(
-        height=130 + 55 * rows, margin={"l": 10, "r": 10, "t": 10, "b": 10}, barmode="overlay",
-        legend={"orientation": "h", "y": 1.25, "x": 0}, xaxis={"type": "date", "title": "Time (UTC)"},
+        height=160 + 55 * rows, margin={"l": 10, "r": 10, "t": 10, "b": 10}, barmode="overlay",
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.05, "x": 0}, xaxis={"type": "date", "title": "Time (UTC)"},
         yaxis={"title": "", "automargin": True}, bargap=0.35,
     )  # fmt: skip
     return figure
@@ -148,6 +147,6 @@ def _add(figure: go.Figure, version: int, index: int, bars: Sequence[Bar], *, is
         text=[f"v{version}" if is_sure else "" for _ in bars], textposition="inside", insidetextanchor="middle",
         marker={
             "color": colour, "opacity": 1.0 if is_sure else 0.55,
-            "pattern": {"shape": PATTERNS[index % len(PATTERNS)] if is_sure else "/", "fillmode": "overlay", "size": 6},
+            "pattern": {"shape": "" if is_sure else "/", "fillmode": "overlay", "size": 6},
         },
     )  # fmt: skip

@@ -101,6 +101,7 @@ def _reasons(reasons: Reasons) -> None:
     )  # fmt: skip
     rows = [(i.name, str(i.value), i.moved, i.error) for i in reasons.inputs]
     numbers("What each input moved", ("Input", "Value", "Moved", "Standard error"), rows)
+    show(soft(reasons.sum_check()))
     show(soft(f"Method: {METHODS.get(reasons.method, reasons.method)}. {SAYS}"))
     show(bullets(SAYS_NOT))
     if reasons.why_not_tree:
@@ -120,7 +121,7 @@ def _figure(inputs: Sequence[InputMoved]) -> go.Figure:
         x=[i.moved for i in shown], y=[as_html(f"{i.name} = {shorten(i.value, 24)}") for i in shown], orientation="h",
         marker={"color": ["#c2571a" if i.moved > 0 else "#2563a8" for i in shown]},
         error_x={"type": "data", "array": [2 * i.error for i in shown], "thickness": 1},
-        text=[f"{i.moved:+.3f}" for i in shown], textposition="outside", cliponaxis=False,
+        text=[f"{i.moved:+.3f}" for i in shown], textposition="auto", cliponaxis=False,
         hovertemplate="%{y}<br>moved %{x:+.4f}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(

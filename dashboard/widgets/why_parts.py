@@ -20,7 +20,9 @@ def show_link(record: PredictionRecord) -> None:
         )
         version = f"v{record.version}" if record.version else "version unknown"
         model = f"{shorten(record.model, 40)} {version}" if record.model else "model unknown"
-        output = f"output {shorten(record.output, 40)}" if record.output is not None else "output unknown"
+        output = (
+            f"output {shorten(formats.rounded(record.output), 40)}" if record.output is not None else "output unknown"
+        )
         show(soft(f"{formats.when(record.time)} · {model} · {output}"))
 
 

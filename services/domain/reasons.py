@@ -71,6 +71,14 @@ class Reasons:
     nearest_other: tuple[Neighbour, ...] = ()
     neighbours_problem: str = ""
 
+    def sum_check(self) -> str:
+        """Mean and movers added up, beside the answer itself."""
+        moved = sum(i.moved for i in self.inputs)
+        return (
+            f"Sum check: {self.base:.4f} on average, {moved:+.4f} by all inputs, makes {self.base + moved:.4f}; "
+            f"the model answers {self.prediction:.4f}."
+        )
+
     def in_words(self, limit: int = 4) -> str:
         """The largest movers as one sentence."""
         moved = [i for i in self.inputs if i.moved][:limit]

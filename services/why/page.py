@@ -109,6 +109,7 @@ def _reasons(reasons: Reasons) -> str:
     return (
         f"<p>{_e(reasons.in_words())}</p>"
         + _table(("Input", "Value", "", "Moved"), rows)
+        + f"<p>{_e(reasons.sum_check())}</p>"
         + f"<p>Method: {_e(METHODS.get(reasons.method, reasons.method))}.</p><p>{_e(SAYS)}</p>{_list(SAYS_NOT)}"
         + _near("Nearest training examples", reasons.nearest)
         + _near("Nearest with another outcome", reasons.nearest_other)

@@ -60,7 +60,7 @@ def _tell(writer: _Writer, gathered: Gathered) -> None:
         writer.lines(gathered.problems)
     if gathered.card:
         writer.heading("Model card")
-        writer.text(gathered.card[:CARD_LIMIT])
+        _tell_card(writer, gathered.card[:CARD_LIMIT])
     writer.heading("Proof")
     _tell_proof(writer, gathered)
 
@@ -69,6 +69,7 @@ def _tell_reasons(writer: _Writer, reasons: Reasons) -> None:
     writer.heading("Reasons")
     writer.text(reasons.in_words())
     writer.bars([(f"{i.name} = {i.value}", i.moved) for i in reasons.inputs[:15]])
+    writer.text(reasons.sum_check(), style="soft")
     writer.text(f"Method: {METHODS.get(reasons.method, reasons.method)}. {SAYS}", style="soft")
     writer.lines(SAYS_NOT)
     for title, near in (
@@ -80,6 +81,16 @@ def _tell_reasons(writer: _Writer, reasons: Reasons) -> None:
             writer.lines([_near(n) for n in near])
     if reasons.neighbours_problem:
         writer.text(reasons.neighbours_problem)
+
+
+def _tell_card(writer: _Writer, card: str) -> None:
+    """The Markdown that cards are mostly made of: headings and paragraphs; anything else as it stands."""
+    for block in card.replace("**", "").replace("\r\n", "\n").split("\n\n"):
+        head, _, rest = block.strip().partition("\n")
+        if head.startswith("#"):
+            writer.text(head.lstrip("# "), style="strong")
+            head = ""
+        writer.text(f"{head}\n{rest}".strip())
 
 
 def _near(found: Neighbour) -> str:
@@ -122,7 +133,9 @@ class _Writer:
         self._styles = {
             "text": base,
             "title": ParagraphStyle("title", base, fontName=bold, fontSize=16, leading=20, spaceAfter=8),
-            "heading": ParagraphStyle("heading", base, fontName=bold, fontSize=11.5, leading=15, spaceBefore=10),
+            "heading": ParagraphStyle(
+                "heading", base, fontName=bold, fontSize=11.5, leading=15, spaceBefore=10, keepWithNext=1
+            ),
             "answer": ParagraphStyle("answer", base, fontSize=11, leading=15.5, spaceAfter=8, leftIndent=8),
             "strong": ParagraphStyle("strong", base, fontName=bold),
             "soft": ParagraphStyle("soft", base, fontSize=8, leading=11, textColor=HexColor("#5c6670")),
@@ -177,7 +190,7 @@ class _Writer:
             y, length = height - 14 * (number + 1), abs(moved) / widest * reach
             left = middle if moved > 0 else middle - length
             colour = HexColor("#c2571a" if moved > 0 else "#2563a8")
-            drawing.add(Rect(left, y, length, 9, fillColor=colour, strokeWidth=0))
+            drawing.add(Rect(left, y, length, 9, fillColor=colour, strokeColor=None))
             drawing.add(String(0, y + 1, name[:48], fontName=self._plain, fontSize=8))
             drawing.add(String(self._width - 42, y + 1, f"{moved:+.4f}", fontName=self._plain, fontSize=8))
         self.flow.append(drawing)

@@ -98,7 +98,7 @@ def _caveats(record: PredictionRecord, timeline: Timeline, spells: Sequence[Spel
 def _nothing_live(record: PredictionRecord, timeline: Timeline) -> str:
     known = [s for s in timeline.spells if s.key.model == record.model and record.environment in {None, s.environment}]
     if not known:
-        return f"The ledger has nothing of {record.model}: it was never promoted through the portal."
+        return _nothing_known(record, timeline)
     first = known[0]
     if record.time is not None and record.time < first.may_from:
         return (
@@ -106,3 +106,13 @@ def _nothing_live(record: PredictionRecord, timeline: Timeline) -> str:
             f"{first.key} was there on {first.may_from:%Y-%m-%d %H:%M:%S} UTC."
         )
     return "As far as the ledger knows, nothing of this model was live at that moment."
+
+
+def _nothing_known(record: PredictionRecord, timeline: Timeline) -> str:
+    elsewhere = sorted({s.environment for s in timeline.spells if s.key.model == record.model})
+    if elsewhere:
+        return (
+            f"The ledger knows {record.model} in {', '.join(elsewhere)} and not in {record.environment}: what is live "
+            "there is not decided through the portal."
+        )
+    return f"The ledger has nothing of {record.model}: it was never promoted through the portal."

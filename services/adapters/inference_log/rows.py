@@ -11,6 +11,8 @@ from typing import Any
 from services.adapters.inference_log.ids import EPOCH
 from services.domain.predictions import PredictionRecord
 
+VERSION_DIGITS = 18
+
 
 def record_of(row: Mapping[str, Any], source: str, input_columns: Sequence[str] = ()) -> PredictionRecord:
     """`row` has the keys of `columns.FIELDS`, and those of the input columns; missing ones are None."""
@@ -30,16 +32,20 @@ def record_of(row: Mapping[str, Any], source: str, input_columns: Sequence[str] 
 
 
 def as_time(value: Any) -> datetime | None:
-    """A time from microseconds since 1970, an aware or naive (then UTC) datetime, or ISO text."""
+    """A time from microseconds since 1970, an aware or naive (then UTC) datetime, or ISO text; None for no time."""
+    try:
+        return _as_time(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _as_time(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return EPOCH + timedelta(microseconds=value)
     if isinstance(value, str):
-        try:
-            return as_time(datetime.fromisoformat(value))
-        except ValueError:
-            return None
+        return _as_time(datetime.fromisoformat(value))
     return None
 
 
@@ -48,7 +54,8 @@ def as_version(value: Any) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     text = str(value).strip().removeprefix("v") if value is not None else ""
-    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
+    is_number = text.isascii() and text.isdigit() and len(text) <= VERSION_DIGITS
+    return int(text) if is_number and int(text) > 0 else None
 
 
 def spellings(value: str) -> tuple[str, ...]:
@@ -89,7 +96,7 @@ def _json(value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -21,6 +21,17 @@ def test_number__has_sensible_digits_and_unknown_is_never_zero(value: float | No
     assert formats.number(value) == shown
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ([0.4559613539786031, 0.5440386460213968], "[0.4560, 0.5440]"), ([1.0, 0.0], "[1, 0]"), ("a [0.123456]", "a [0.123456]"),
+        ({"label": "yes", "score": 0.123456}, "label: yes, score: 0.1235"), (7, "7"), (True, "True"),
+    ],
+)  # fmt: skip
+def test_rounded__shortens_the_numbers_of_an_output_and_nothing_else(value: object, shown: str) -> None:
+    assert formats.rounded(value) == shown
+
+
 def test_signed__shows_the_direction() -> None:
     assert [formats.signed(v) for v in (0.01, -0.01, 0.0, None)] == ["+0.0100", "\u22120.0100", "0", "unknown"]
 
