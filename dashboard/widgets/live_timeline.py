@@ -110,7 +110,8 @@ def _figure(spells: Sequence[Spell], moment: datetime) -> go.Figure:
     rows = len({spell.environment for spell in spells})
     figure.update_layout(
         height=160 + 55 * rows, margin={"l": 10, "r": 10, "t": 10, "b": 10}, barmode="overlay",
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.05, "x": 0}, xaxis={"type": "date", "title": "Time (UTC)"},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.05, "x": 0},
+        xaxis={"type": "date", "title": "Time (UTC)"},
         yaxis={"title": "", "automargin": True}, bargap=0.35,
     )  # fmt: skip
     return figure
