@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
 
 def main() -> int:
     """Serve until stopped. The exit status is 2 when a setting is wrong or the portal cannot be opened."""
-    # Browsers send all cookies of a host, of any port: the default line limit hangs the handshake at 8 KB.
-    os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", "65536")
     from dashboard import wiring
     from services.errors import PortalError
     from services.settings import load_settings

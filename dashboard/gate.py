@@ -13,13 +13,15 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard import cookies, wiring
-from dashboard.sign_in import PATH, SIGNED_OUT, demo_people
+from dashboard.sign_in import BACK_CHANNEL, CALLBACK, PATH, SIGNED_OUT, demo_people
 
-OPEN_PATHS = (
-    PATH, "/sign-out", SIGNED_OUT, "/healthz", "/readyz", "/api/", "/static/", "/component/", "/favicon",
-    "/_stcore/health", "/_stcore/host-config",
-)  # fmt: skip
-"""What needs no sign-in: the sign-in itself, health, Streamlit's own files, and the API, which has its own tokens."""
+OPEN_PATHS = frozenset({
+    PATH, CALLBACK, BACK_CHANNEL, "/sign-out", SIGNED_OUT, "/healthz", "/readyz", "/manifest.json", "/favicon.ico",
+    "/favicon.png", "/_stcore/health", "/_stcore/host-config",
+})  # fmt: skip
+OPEN_FOLDERS = ("/api/v1/", "/static/", "/component/")
+"""What needs no sign-in: the sign-in itself, health, Streamlit's own files, and the API, which has its own tokens.
+Exactly these: whatever else is written like them is locked."""
 
 
 class Gate:
@@ -40,12 +42,14 @@ class Gate:
 
 
 def _is_locked(scope: Scope) -> bool:
-    if scope["path"].startswith(OPEN_PATHS) or not wiring.is_open() or wiring.fixed_person():
-        return False
-    return bool(demo_people()) or wiring.provider() is not None
+    path = scope["path"]
+    is_open = path in OPEN_PATHS or (path.startswith(OPEN_FOLDERS) and "/.." not in path)
+    return not is_open and wiring.is_open() and not wiring.fixed_person()
 
 
 async def _is_known(scope: Scope) -> bool:
+    if not demo_people() and wiring.provider() is None:
+        return False
     cookie = cookies.session_of(HTTPConnection(scope).cookies, wiring.settings())
     found = await anyio.to_thread.run_sync(lambda: wiring.sessions().find(cookie, is_at_work=False))
     return found is not None

@@ -2,24 +2,33 @@
 
 - A foreign Origin is turned away before Streamlit sees it: its own check asks an outside host inside the event loop.
 - Streamlit's remote-control and metrics addresses are closed.
-- Bodies are capped; every answer carries a strict content security policy.
+- Bodies are capped in size and time; every answer, errors of the server included, carries a strict content security
+  policy.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
+import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+LOG = logging.getLogger("countersign.dashboard")
+
 BODY_LIMIT = 2 * 1024 * 1024
 """Bytes of a request's body."""
+BODY_SECONDS = 30.0
+"""Within which it must be here: whoever sends a byte a minute holds nothing open."""
 CLOSED = ("/_stcore/agent", "/_stcore/metrics")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DOTALL)
@@ -27,6 +36,10 @@ _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DO
 
 class BodyTooLargeError(Exception):
     """More bytes came than a request may have."""
+
+
+class BodyTooSlowError(Exception):
+    """The body was not complete in time."""
 
 
 def inline_script_hashes(page: str) -> list[str]:
@@ -81,9 +94,12 @@ def security_headers(page: str) -> dict[str, str]:
 class Guard:
     """ASGI middleware. `public_origin` gives the address that people use, where it is not the Host header."""
 
-    def __init__(self, app: ASGIApp, public_origin: Callable[[], str] = str) -> None:
+    def __init__(
+        self, app: ASGIApp, public_origin: Callable[[], str] = str, *, body_seconds: float = BODY_SECONDS
+    ) -> None:
         self._app = app
         self._public_origin = public_origin
+        self._body_seconds = body_seconds
         self._headers = security_headers(streamlit_page())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,15 +119,17 @@ class Guard:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._with_headers(scope, send)
+        begun = _Begun(self._with_headers(scope, send))
         refusal = self._refusal(scope)
         if refusal is not None:
-            await refusal(scope, receive, answer)
+            await refusal(scope, receive, begun)
             return
         try:
-            await self._app(scope, _capped(receive), answer)
-        except BodyTooLargeError:
-            await _too_large()(scope, receive, answer)
+            await self._app(scope, _capped(receive, self._body_seconds), begun)
+        except Exception as error:
+            if begun.is_so:
+                raise
+            await _failure(error)(scope, receive, begun)
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         if scope["path"].startswith(CLOSED):
@@ -129,8 +147,12 @@ class Guard:
         origin = headers.get("origin")
         if origin is None:
             return False
-        public = urlsplit(self._public_origin()).netloc
-        return urlsplit(origin).netloc.lower() not in {headers.get("host", "").lower(), public.lower()} - {""}
+        public = self._public_origin().rstrip("/").lower()
+        if public.startswith("https:"):
+            # whoever can put plain http under our name must not write as us; and the Host header is the sender's word
+            return origin.lower() != public
+        own = {headers.get("host", "").lower(), urlsplit(public).netloc} - {""}
+        return urlsplit(origin).netloc.lower() not in own
 
     def _with_headers(self, scope: Scope, send: Send) -> Send:
         async def answer(message: Message) -> None:
@@ -138,28 +160,63 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers[name] = value
-                if _is_page(scope["path"]):
+                if self._public_origin().startswith("https:"):
+                    headers["strict-transport-security"] = "max-age=31536000"
+                if not _is_kept(scope["path"]):
                     headers["cache-control"] = "no-store"
             await send(message)
 
         return answer
 
 
-def _is_page(path: str) -> bool:
-    return not path.startswith(("/static/", "/media/", "/component/"))
+def _is_kept(path: str) -> bool:
+    """Streamlit's own files only: what people see or download stays in no cache, not even the browser's."""
+    return path.startswith(("/static/", "/component/"))
+
+
+class _Begun:
+    """Sends on, and knows whether the answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.is_so = False
+
+    async def __call__(self, message: Message) -> None:
+        self.is_so = True
+        await self._send(message)
 
 
 def _too_large() -> PlainTextResponse:
     return PlainTextResponse(f"The request is larger than {BODY_LIMIT} bytes.", 413)
 
 
-def _capped(receive: Receive) -> Receive:
-    """The body as it comes; raises as soon as it is more than the limit."""
-    seen = 0
+def _failure(error: Exception) -> PlainTextResponse:
+    """The server's own answer would lie outside of this guard and carry none of its headers."""
+    if isinstance(error, BodyTooLargeError):
+        return _too_large()
+    if isinstance(error, BodyTooSlowError):
+        return PlainTextResponse("The request did not arrive in time.", 408, {"connection": "close"})
+    reference = secrets.token_hex(4)
+    LOG.error("Request failed, reference %s", reference, exc_info=error)
+    return PlainTextResponse(f"Something went wrong here. Give your operator the reference {reference}.", 500)
+
+
+def _capped(receive: Receive, seconds: float) -> Receive:
+    """The body as it comes; raises as soon as it is more than the limit, or not complete in time.
+
+    After the body, an application listens for the end of the connection, for as long as it likes.
+    """
+    seen, is_complete, until = 0, False, time.monotonic() + seconds
 
     async def capped() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, is_complete
+        if is_complete:
+            return await receive()
+        with anyio.move_on_after(max(0.0, until - time.monotonic())) as waiting:
+            message = await receive()
+        if waiting.cancelled_caught:
+            raise BodyTooSlowError
+        is_complete = not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > BODY_LIMIT:
             raise BodyTooLargeError

@@ -26,6 +26,8 @@ def signed_in(*, is_at_work: bool = True) -> Identity | None:
     fixed = wiring.fixed_person()
     if fixed:
         return _demo(fixed)
+    if not demo_people() and wiring.provider() is None:
+        return None  # nobody vouches for a session that an earlier configuration left behind
     cookie = cookies.session_of(st.context.cookies, wiring.settings())
     session = wiring.sessions().find(cookie, is_at_work=is_at_work)
     if session is None:

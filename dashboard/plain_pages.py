@@ -47,6 +47,15 @@ def message(title: str, text: str, *, link: str, label: str, status: int = 200) 
     return HTMLResponse(_PAGE.format(title=escape(title), body=body), status)
 
 
+def question(title: str, text: str, *, action: str, label: str) -> HTMLResponse:
+    """One sentence and one button that changes something."""
+    body = (
+        f'<p role="status">{escape(text)}</p><form method="post" action="{escape(action)}">'
+        f"<button>{escape(label)}</button></form>"
+    )
+    return HTMLResponse(_PAGE.format(title=escape(title), body=body))
+
+
 def _button(person: DemoPerson) -> str:
     title = person.title or ", ".join(role.value.replace("_", " ") for role in person.roles)
     return (

@@ -6,7 +6,6 @@ asked in threads: the event loop serves everybody.
 
 from __future__ import annotations
 
-from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import anyio
@@ -15,6 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard import cookies, plain_pages, wiring
+from services.access.provider import Arrival
 from services.domain.people import Person
 from services.domain.sessions import Identity
 from services.errors import PortalError, UpstreamError
@@ -22,8 +22,10 @@ from services.settings import DemoPerson
 
 PATH = "/sign-in"
 CALLBACK = "/sign-in/callback"
+BACK_CHANNEL = "/sign-in/back-channel"
 SIGNED_OUT = "/signed-out"
 BODY_LIMIT = 10_000
+TOKEN_LIMIT = 100_000
 
 
 def routes() -> list[Route]:
@@ -32,6 +34,7 @@ def routes() -> list[Route]:
         Route(PATH, show, methods=["GET"]),
         Route(PATH, choose, methods=["POST"]),
         Route(CALLBACK, arrive, methods=["GET"]),
+        Route(BACK_CHANNEL, back_channel, methods=["POST"]),
         Route("/sign-out", sign_out, methods=["GET", "POST"]),
         Route(SIGNED_OUT, signed_out, methods=["GET"]),
     ]
@@ -63,7 +66,7 @@ async def choose(request: Request) -> Response:
     person = next((person for person in demo_people() if person.id == fields.get("person")), None)
     if person is None:
         return RedirectResponse(PATH, 303)
-    return await _start(request, _demo_identity(person), target=fields.get("next", "/"))
+    return await _start(request, Arrival(_demo_identity(person), "", fields.get("next", "/")))
 
 
 async def arrive(request: Request) -> Response:
@@ -76,15 +79,31 @@ async def arrive(request: Request) -> Response:
         arrival = await anyio.to_thread.run_sync(provider.finish, answer, kept)
     except PortalError as error:
         return _problem(error, "/")
-    response = await _start(
-        request, arrival.identity, target=arrival.target, sealed=arrival.sealed, authenticated=arrival.authenticated
-    )
+    response = await _start(request, arrival)
     cookies.drop_attempt(response, answer["state"][:8], wiring.settings())
     return response
 
 
+async def back_channel(request: Request) -> Response:
+    """The provider signs somebody out: no browser, no cookie, a signed token instead (Back-Channel Logout 1.0)."""
+    provider = wiring.provider()
+    if provider is None:
+        return _absent()
+    fields = dict(parse_qsl((await request.body())[:TOKEN_LIMIT].decode("utf-8", "replace")))
+    try:
+        ended = await anyio.to_thread.run_sync(provider.ended, fields.get("logout_token", ""))
+        await anyio.to_thread.run_sync(wiring.sessions().end_at_provider, ended)
+    except UpstreamError as error:
+        return PlainTextResponse(error.message, 503)
+    except PortalError as error:
+        return PlainTextResponse(error.message, 400)
+    return Response(status_code=200)
+
+
 async def sign_out(request: Request) -> Response:
-    """End the session here at once, then at the provider."""
+    """End the session here at once, then at the provider. A link on another site only leads to the question."""
+    if request.method == "GET" and request.headers.get("sec-fetch-site", "none") in {"cross-site", "same-site"}:
+        return plain_pages.question("Sign out", "Do you want to sign out?", action="/sign-out", label="Sign out")
     settings = wiring.settings()
     cookie = cookies.session_of(request.cookies, settings)
     session = await anyio.to_thread.run_sync(wiring.sessions().end, cookie)
@@ -125,15 +144,16 @@ def again(target: str) -> str:
     return f"{PATH}?{urlencode({'fresh': 1, 'next': safe_target(target)})}"
 
 
-async def _start(
-    request: Request, identity: Identity, *, target: str, sealed: str = "", authenticated: datetime | None = None
-) -> Response:
+async def _start(request: Request, arrival: Arrival) -> Response:
     settings = wiring.settings()
     before = cookies.session_of(request.cookies, settings)
     cookie = await anyio.to_thread.run_sync(
-        lambda: wiring.sessions().start(identity, sealed=sealed, instead_of=before, authenticated=authenticated)
+        lambda: wiring.sessions().start(
+            arrival.identity, sealed=arrival.sealed, instead_of=before, authenticated=arrival.authenticated,
+            provider_session=arrival.provider_session,
+        )
     )  # fmt: skip
-    answer = RedirectResponse(safe_target(target), 303)
+    answer = RedirectResponse(safe_target(arrival.target), 303)
     cookies.put_session(answer, cookie, settings)
     return answer
 
@@ -149,4 +169,8 @@ def _problem(error: PortalError, target: str) -> Response:
 
 
 def _absent() -> Response:
-    return PlainTextResponse("Nobody can sign in here: no identity provider is set, and this is no demo.", 404)
+    text = (
+        "Nobody can sign in yet: this portal has no identity provider, and it is no demo. "
+        "The documentation, under sign-in, says how to set one up."
+    )
+    return plain_pages.message("Sign in", text, link="/", label="Look again", status=404)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp
 
-from services.access.provider import IdentityProvider
+from services.access.provider import Ended, IdentityProvider
 from services.domain.sessions import Identity, Session
 from services.errors import SettingsError
 from services.portal import Portal
@@ -28,6 +28,7 @@ class SignIns(Protocol):
         sealed: str = "",
         instead_of: str | None = None,
         authenticated: datetime | None = None,
+        provider_session: str = "",
     ) -> str:
         """Begin one; returns its cookie."""
 
@@ -36,6 +37,9 @@ class SignIns(Protocol):
 
     def end(self, cookie: str | None) -> Session | None:
         """Sign out."""
+
+    def end_at_provider(self, ended: Ended) -> int:
+        """The provider signed somebody out; returns how many ended."""
 
 
 class Opened(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from services.access.provider import IdentityProvider
+from services.access.provider import Ended, IdentityProvider
 from services.domain.catalogue import (
     FilterValues,
     MetricPoint,
@@ -628,10 +628,13 @@ class FakeSessions:
         sealed: str = "",
         instead_of: str | None = None,
         authenticated: datetime | None = None,
+        provider_session: str = "",
     ) -> str:
         self.end(instead_of)
         cookie = f"cookie-{len(self.open)}"
-        self.open[cookie] = Session(cookie, identity, self.now, self.now, self.now, sealed, authenticated=authenticated)
+        self.open[cookie] = Session(
+            cookie, identity, self.now, self.now, self.now, sealed, None, authenticated, provider_session
+        )
         return cookie
 
     def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:
@@ -643,6 +646,11 @@ class FakeSessions:
         if session:
             self.open[session.id] = replace(session, ended=self.now)
         return session
+
+    def end_at_provider(self, ended: Ended) -> int:
+        found = [s for s in self.open.values() if s.ended is None and s.identity.person.id == ended.person_id]
+        self.open |= {session.id: replace(session, ended=ended.at) for session in found}
+        return len(found)
 
 
 @dataclass

@@ -33,6 +33,17 @@ class Arrival:
     """Where the person wanted to go."""
     authenticated: datetime | None = None
     """When the provider last asked them who they are (`auth_time`); None where it does not say."""
+    provider_session: str = ""
+    """The provider's id of its own session, where it tells one."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The provider says that somebody is signed out there. One of the two names may be empty."""
+
+    person_id: str
+    provider_session: str
+    at: datetime
 
 
 class IdentityProvider(Protocol):
@@ -52,6 +63,9 @@ class IdentityProvider(Protocol):
 
     def sign_out_url(self, sealed: str) -> str | None:
         """Where the browser signs out at the provider; None when the provider offers nothing."""
+
+    def ended(self, logout_token: str) -> Ended:
+        """What a back-channel logout says. Raises NotAllowedError, UpstreamUnavailableError."""
 
     def caller(self, bearer: str) -> Actor:
         """Whose bearer token this is. Raises NotAllowedError, UpstreamUnavailableError."""

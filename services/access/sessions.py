@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.access.provider import Ended
 from services.domain.people import SYSTEM, Actor, Permission, Role
 from services.domain.sessions import Identity, Session, SessionRules
 from services.errors import NotAllowedError, PortalError, UpstreamRefusedError
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 TOUCH_EVERY = timedelta(seconds=60)
 REREAD_LEASE = timedelta(seconds=60)
 KEEP_ENDED = timedelta(days=7)
+LOGOUT_LEEWAY = timedelta(seconds=60)
+"""How far the provider's clock may be behind ours."""
 
 
 class RoleReader(Protocol):
@@ -54,13 +57,15 @@ class SessionDesk:
         sealed: str = "",
         instead_of: str | None = None,
         authenticated: datetime | None = None,
+        provider_session: str = "",
     ) -> str:
         """Begin a sign-in and return its cookie; an earlier one of the same browser ends."""
         cookie = secrets.token_urlsafe(32)
         now = self._clock.now()
         session = Session(
-            digest(cookie), identity, started=now, seen=now, roles_read=now, sealed=sealed, authenticated=authenticated
-        )
+            digest(cookie), identity, started=now, seen=now, roles_read=now, sealed=sealed,
+            authenticated=authenticated, provider_session=provider_session[:300],
+        )  # fmt: skip
         with self._units.begin() as unit:
             if instead_of:
                 unit.sessions.end(digest(instead_of), now, "signed in again")
@@ -104,6 +109,16 @@ class SessionDesk:
                 subject = Subject("person", person_id)
                 unit.ledger.append(actor, Action.SESSION_SIGNED_OUT, subject, reason=reason)
         return count
+
+    def end_at_provider(self, ended: Ended) -> int:
+        """The provider signed somebody out; returns how many sign-ins ended. Later ones stay: a replay ends nothing."""
+        begun_before = ended.at + LOGOUT_LEEWAY
+        with self._units.begin() as unit:
+            found = unit.sessions.open_of(ended.person_id, ended.provider_session, begun_before)
+            for session in found:
+                unit.sessions.end(session.id, self._clock.now(), "signed out at the provider")
+                _record(unit, SYSTEM, Action.SESSION_SIGNED_OUT, session.identity, reason="Signed out at the provider.")
+        return len(found)
 
     def reread_due(self, reader: RoleReader) -> int:
         """Ask the provider again about everybody whose roles are due; called by the worker."""

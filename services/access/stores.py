@@ -28,6 +28,9 @@ class SessionStore(Protocol):
     def end_all_of(self, person_id: str, at: datetime, reason: str) -> int:
         """End every sign-in of a person; returns how many."""
 
+    def open_of(self, person_id: str, provider_session: str, begun_before: datetime) -> Sequence[Session]:
+        """Open sign-ins of the provider's session, or, where that is empty, of the person."""
+
     def claim_reread(self, now: datetime, *, until: datetime) -> Session | None:
         """One open sign-in whose roles are due; others leave it alone until `until`."""
 

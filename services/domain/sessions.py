@@ -26,7 +26,7 @@ class Identity:
     groups: frozenset[str] = frozenset()
     """Those of the provider's groups that the policy names for disciplines and rights; no others are kept."""
     signed_in: datetime | None = None
-    """When they signed in, where a session tells it."""
+    """When they last proved who they are, where that is known."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Session:
     ended: datetime | None = None
     authenticated: datetime | None = None
     """When the person was last asked who they are; None where the provider does not say, which is never fresh."""
+    provider_session: str = ""
+    """The provider's id of its own session, where it tells one."""
 
     @property
     def actor(self) -> Actor:

@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from services.access.provider import Arrival, Attempt
+from services.access.provider import Arrival, Attempt, Ended
 from services.adapters.oidc.claims import groups_of, identity_of, roles_for
 from services.adapters.oidc.config import SYSTEM, OidcConfig, Sealer
 from services.adapters.oidc.http import Http
 from services.adapters.oidc.metadata import Metadata
-from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_id_token, verified
+from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_id_token, check_logout_token, verified
 from services.domain.people import Actor, Person, Role
 from services.domain.sessions import Identity
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError
@@ -75,7 +75,9 @@ class OidcProvider:
         claims = self._id_claims(got, nonce=kept["nonce"])
         authenticated = _authenticated(claims, kept.get("fresh_from"))
         sealed = self._sealed(got, {"sub": claims["sub"]})
-        return Arrival(self._identity(claims, got), sealed, kept["target"], authenticated)
+        session = claims.get("sid")
+        known = session if isinstance(session, str) else ""
+        return Arrival(self._identity(claims, got), sealed, kept["target"], authenticated, known)
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
         """Refresh, and read who it is now."""
@@ -99,6 +101,20 @@ class OidcProvider:
         parameters = {"client_id": self._config.client_id, "post_logout_redirect_uri": self._config.after_sign_out}
         parameters |= {"id_token_hint": hint} if hint else {}
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(parameters, quote_via=quote)}"
+
+    def ended(self, logout_token: str) -> Ended:
+        """OpenID Connect Back-Channel Logout 1.0, section 2.6."""
+        try:
+            claims = verified(
+                logout_token, self._metadata, issuer=self._metadata.description().issuer,
+                audience=self._config.client_id, require=("iss", "aud", "iat", "jti", "events"),
+            )  # fmt: skip
+            check_logout_token(claims)
+        except BadTokenError as error:
+            raise NotAllowedError(f"The logout token is refused: {error}.", code="bad_logout_token") from None
+        subject = str(claims.get("sub") or "") if self._config.person_claim == "sub" else ""
+        person = f"{self._config.issuer}|{subject}"[:300] if subject else ""
+        return Ended(person, str(claims.get("sid") or "")[:300], datetime.fromtimestamp(int(claims["iat"]), UTC))
 
     def caller(self, bearer: str) -> Actor:
         """A person or an application by its access token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import jwt
@@ -11,18 +12,24 @@ from services.adapters.oidc.metadata import Metadata
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Public-key signatures only: with a shared secret, whoever checks could also sign."""
 LEEWAY_SECONDS = 60
+REQUIRED = ("iss", "sub", "aud", "exp", "iat")
+LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_SECONDS = 300
+"""How old a logout token may be."""
 
 
 class BadTokenError(Exception):
     """The token is not good; the message says why and repeats nothing of it."""
 
 
-def verified(token: str, metadata: Metadata, *, issuer: str, audience: str) -> dict[str, Any]:
+def verified(
+    token: str, metadata: Metadata, *, issuer: str, audience: str, require: tuple[str, ...] = REQUIRED
+) -> dict[str, Any]:
     """The claims of a token whose signature, issuer, audience and times hold. Raises BadTokenError, UpstreamError."""
     key = metadata.key(_key_id(token))
     if key is None:
         raise BadTokenError("it is signed with an unknown key")
-    options: Any = {"require": ["iss", "sub", "aud", "exp", "iat"]}
+    options: Any = {"require": list(require)}
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -47,6 +54,19 @@ def check_id_token(claims: dict[str, Any], *, client_id: str, nonce: str | None)
     has_many = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
     if claims.get("azp", None if has_many else client_id) != client_id:
         raise BadTokenError("it was made for another application (azp)")
+
+
+def check_logout_token(claims: dict[str, Any]) -> None:
+    """OpenID Connect Back-Channel Logout 1.0, 2.6. Raises BadTokenError."""
+    events = claims["events"]
+    if not isinstance(events, dict) or not isinstance(events.get(LOGOUT_EVENT), dict):
+        raise BadTokenError("it is no logout token")
+    if "nonce" in claims:
+        raise BadTokenError("a logout token carries no nonce")
+    if not claims.get("sub") and not claims.get("sid"):
+        raise BadTokenError("it names nobody")
+    if time.time() - float(claims["iat"]) > LOGOUT_SECONDS + LEEWAY_SECONDS:
+        raise BadTokenError("it is too old")
 
 
 def _key_id(token: str) -> str | None:

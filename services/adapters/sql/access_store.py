@@ -31,6 +31,7 @@ class SqlSessionStore:
             "id": session.id, "started": session.started,
             "authenticated": session.authenticated, "seen": session.seen, "roles_read": session.roles_read,
             "reread_from": reread_from, "sealed": session.sealed, "ended": None, "end_reason": "",
+            "provider_session": session.provider_session,
         }  # fmt: skip
         self._connection.execute(insert(sign_in_session).values(values))
 
@@ -55,6 +56,12 @@ class SqlSessionStore:
         """End every sign-in of a person."""
         statement = update(sign_in_session).where(_S.person_id == person_id, _S.ended.is_(None))
         return self._connection.execute(statement.values(ended=at, end_reason=reason, sealed="")).rowcount
+
+    def open_of(self, person_id: str, provider_session: str, begun_before: datetime) -> Sequence[Session]:
+        """Open sign-ins of the provider's session, or of the person."""
+        whose = _S.provider_session == provider_session if provider_session else _S.person_id == person_id
+        query = select(sign_in_session).where(_S.ended.is_(None), _S.started < begun_before, whose)
+        return [_session(row) for row in self._connection.execute(query).mappings()]
 
     def claim_reread(self, now: datetime, *, until: datetime) -> Session | None:
         """One open sign-in whose roles are due."""
@@ -162,6 +169,7 @@ def _session(row: RowMapping) -> Session:
         seen=row["seen"],
         roles_read=row["roles_read"],
         sealed=row["sealed"],
+        provider_session=row["provider_session"],
         ended=row["ended"],
         authenticated=row["authenticated"],
     )

@@ -24,6 +24,7 @@ sign_in_session = Table(
     Column("roles_read", UtcDateTime, nullable=False),
     Column("reread_from", UtcDateTime, nullable=False, doc="a worker leaves the provider alone until then"),
     Column("sealed", Text, nullable=False, doc="the provider's tokens, encrypted"),
+    Column("provider_session", String(300), nullable=False, server_default="", doc="the provider's id of its session"),
     Column("ended", UtcDateTime),
     Column("end_reason", String(60), nullable=False),
     Index("ix_sign_in_session_open", "ended", "reread_from"),

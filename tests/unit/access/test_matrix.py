@@ -328,7 +328,7 @@ READS = {
     "catalogue": {"search", "filter_values", "detail", "versions", "metric_names", "metric_over_versions"},
     "comparisons": {"compare"},
     "candidates": {"tagged", "rank"},
-    "promotions": {"environments", "find"},
+    "promotions": {"environments", "find", "people"},
     "releases": {"find", "view", "log_tail"},
     "ledger": {"find", "actions", "witnesses", "verify", "start_check", "last_check"},
     "why": {"timeline", "live_at"},

@@ -63,6 +63,22 @@ def production() -> Iterator[TestClient]:
     wiring.use(None)
 
 
+@pytest.fixture
+def inside() -> Iterator[TestClient]:
+    """Somebody who is signed in: what is refused then is refused by the guard alone."""
+    wiring.use(fake_opened())
+    yield _signed_in(_client())
+    wiring.use(None)
+
+
+def _signed_in(client: TestClient) -> TestClient:
+    client.post("/sign-in", data={"person": "demo:ben"})
+    cookie = client.cookies[COOKIE]
+    client.cookies.clear()
+    client.headers["cookie"] = f"{COOKIE}={cookie}"
+    return client
+
+
 def test_guard__every_answer__carries_the_policy(production: TestClient) -> None:
     for path in ("/", "/healthz", "/_stcore/agent/mcp", "/sign-in"):
         headers = production.get(path).headers
@@ -82,59 +98,63 @@ def test_guard__policy__allows_only_streamlits_own_inline_script() -> None:
 
 
 @pytest.mark.parametrize("path", ["/_stcore/agent/interact", "/_stcore/agent", "/_stcore/metrics"])
-def test_guard__remote_control_and_metrics__are_closed(production: TestClient, path: str) -> None:
-    assert production.get(path).status_code == 404
-    assert production.post(path).status_code == 404
+def test_guard__remote_control_and_metrics__are_closed(inside: TestClient, path: str) -> None:
+    assert inside.get(path).status_code == 404
+    assert inside.post(path).status_code == 404
 
 
 @pytest.mark.parametrize(
     "origin", ["http://evil.example", "https://portal.example.evil", "null", "http://portal.example:81"]
 )
-def test_guard__foreign_origin__never_reaches_the_socket(production: TestClient, origin: str) -> None:
+def test_guard__foreign_origin__never_reaches_the_socket(inside: TestClient, origin: str) -> None:
     with (
         pytest.raises(WebSocketDisconnect) as refused,
-        production.websocket_connect("/_stcore/stream", headers={"host": "portal.example", "origin": origin}),
+        inside.websocket_connect("/_stcore/stream", headers={"host": "portal.example", "origin": origin}),
     ):
         pass
     assert refused.value.code == 1008
 
 
 @pytest.mark.parametrize("origin", ["http://portal.example", "HTTP://PORTAL.EXAMPLE", None])
-def test_guard__own_origin__reaches_the_socket(production: TestClient, origin: str | None) -> None:
-    with production.websocket_connect(
+def test_guard__own_origin__reaches_the_socket(inside: TestClient, origin: str | None) -> None:
+    with inside.websocket_connect(
         "/_stcore/stream", headers={"host": "portal.example"} | ({"origin": origin} if origin else {})
     ) as socket:
         assert socket.receive_text() == "in"
 
 
 def test_guard__public_address_behind_a_proxy__counts_as_own() -> None:
-    client = _client(public="https://countersign.example/")
+    wiring.use(fake_opened())
+    client = _signed_in(_client(public="https://countersign.example/"))
     with client.websocket_connect("/_stcore/stream", headers={"origin": "https://countersign.example"}) as socket:
         assert socket.receive_text() == "in"
+    wiring.use(None)
 
 
-def test_guard__agent_socket__is_closed(production: TestClient) -> None:
-    with pytest.raises(WebSocketDisconnect), production.websocket_connect("/_stcore/agent/x"):
+def test_guard__agent_socket__is_closed(inside: TestClient) -> None:
+    with pytest.raises(WebSocketDisconnect), inside.websocket_connect("/_stcore/agent/x"):
         pass
 
 
-def test_guard__writing_from_another_site__is_refused(production: TestClient) -> None:
-    assert production.post("/x", headers={"origin": "http://evil.example"}).status_code == 403
-    assert production.post("/x", headers={"origin": "http://portal.example"}).status_code == 200
-    assert production.post("/x").status_code == 200
+def test_guard__writing_from_another_site__is_refused(inside: TestClient) -> None:
+    assert inside.post("/x", headers={"origin": "http://evil.example"}).status_code == 403
+    assert inside.post("/x", headers={"origin": "http://portal.example"}).status_code == 200
+    assert inside.post("/x").status_code == 200
 
 
-def test_guard__body_over_the_limit__is_refused_with_and_without_a_length(production: TestClient) -> None:
+def test_guard__body_over_the_limit__is_refused_with_and_without_a_length(inside: TestClient) -> None:
     big = b"x" * (BODY_LIMIT + 1)
-    assert production.post("/x", content=big).status_code == 413
-    assert production.post("/x", content=iter([big[:1000], big])).status_code == 413
-    assert production.post("/x", content=b"x" * 1000).status_code == 200
+    assert inside.post("/x", content=big).status_code == 413
+    assert inside.post("/x", content=iter([big[:1000], big])).status_code == 413
+    assert inside.post("/x", content=b"x" * 1000).status_code == 200
 
 
-def test_sign_in__outside_the_demo__does_not_exist(production: TestClient) -> None:
-    assert production.get("/sign-in").status_code == 404
+def test_sign_in__outside_the_demo__does_not_exist_and_nothing_is_open(production: TestClient) -> None:
+    answer = production.get("/sign-in")
+    assert (answer.status_code, "Nobody can sign in yet" in answer.text) == (404, True)
     assert production.post("/sign-in", data={"person": "demo:ben"}).status_code == 404
-    assert production.get("/models").status_code == 200
+    assert production.get("/models").status_code == 303
+    assert production.get("/media/a.csv").status_code == 401
 
 
 def test_sign_in__deep_link__survives_it(demo: TestClient) -> None:
