@@ -175,6 +175,7 @@ class ReleaseDesk:
     ) -> None:
         """Approve or reject in Azure DevOps with the portal's account; four eyes hold as they do for requests."""
         word = "approve" if is_approved else "reject"
+        _demand_operator(actor)
         self._demand_four_eyes(actor, self._kept(project, run_id))
         kept = self._permitted(actor, project, run_id, f"{word} approval {approval_id} in Azure DevOps: {reason}")
         comment = f"{actor.person.name} in Countersign: {reason or 'no reason given'}"
@@ -206,8 +207,7 @@ class ReleaseDesk:
             refresh_release(self._pipelines, self._units, kept, now=self._clock.now())
 
     def _permitted(self, actor: Actor, project: str, run_id: int, wish: str) -> ReleaseSnapshot:
-        if not actor.may(Permission.OPERATE_RELEASE):
-            raise NotAllowedError("Your role cannot operate releases.", hint="Ask an operator.")
+        _demand_operator(actor)
         kept = self._kept(project, run_id)
         with self._units.begin() as unit:
             unit.ledger.append(
@@ -228,6 +228,11 @@ class ReleaseDesk:
 
     def _azure(self) -> ReleasePipelines:
         return demand_azure(self._pipelines)
+
+
+def _demand_operator(actor: Actor) -> None:
+    if not actor.may(Permission.OPERATE_RELEASE):
+        raise NotAllowedError("Your role cannot operate releases.", hint="Ask an operator.")
 
 
 def of_version(unit: Unit, key: VersionKey) -> Sequence[ReleaseSnapshot]:

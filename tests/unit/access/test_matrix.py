@@ -159,6 +159,10 @@ ON_ITS_OWN: Mapping[str, Rule] = {
     "ReleaseDesk.retry_stage": Rule(
         holding(P.OPERATE_RELEASE), EVERY, lambda s, a: _releases(s).retry_stage(a, "ml", 1, "Production")
     ),
+    "ReleaseDesk.decide_approval": Rule(
+        holding(P.OPERATE_RELEASE), EVERY,
+        lambda s, a: _releases(s).decide_approval(a, "ml", 1, "approval-1", is_approved=True, reason="x"),
+    ),
     "LedgerDesk.export": Rule({"auditor"}, EVERY, lambda s, a: _ledger(s).export(a)),
     "LedgerExports.make": Rule({"auditor"}, EVERY, lambda s, a: _ledger(s)._exports.make(a)),
     "WhyDesk.answer": Rule(LOOKS, EVERY, lambda s, a: _why(s).answer(a, "pred-1")),
@@ -329,7 +333,7 @@ READS = {
     "comparisons": {"compare"},
     "candidates": {"tagged", "rank"},
     "promotions": {"environments", "find", "people"},
-    "releases": {"find", "view", "log_tail"},
+    "releases": {"find", "view", "log_tail", "deployments"},
     "ledger": {"find", "actions", "witnesses", "verify", "start_check", "last_check"},
     "why": {"timeline", "live_at"},
     "health": {"sources", "incidents"},
