@@ -73,16 +73,18 @@ def parse_text(text: str, *, name: str = "governance.yaml") -> GovernanceText:
         twice = [
             (line, f"{where} stands twice; the first would be lost") for line, where in yaml_lines.duplicates(root)
         ]
-        data = yaml.safe_load(text)
+        data = yaml_lines.data_of(text)
+    except RecursionError:
+        raise SettingsError(f"{name} is nested too deeply to be read.", hint="Write it flatter.") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise SettingsError(f"{name} is not valid YAML: {error}", hint="Mend the line named.") from error
+        told = yaml_lines.problem_of(error)
+        raise SettingsError(f"{name} is not valid YAML: {told}.", hint="Mend the line named.") from error
     if twice:
         raise _wrong(name, twice)
     try:
         parsed = GovernanceFile.model_validate(data)
     except ValidationError as error:
-        found = [_problem(root, item) for item in error.errors(include_url=False, include_input=False)]
-        raise _wrong(name, found) from None
+        raise _wrong(name, _problems(root, error)) from None
     found = [_told(root, path, message) for path, message in complaints(parsed)]
     if found:
         raise _wrong(name, found)
@@ -94,10 +96,24 @@ def _wrong(name: str, found: list[tuple[int, str]]) -> SettingsError:
     return SettingsError(f"{name}: " + "; ".join(lines) + ".", hint="Mend the lines named.")
 
 
-def _problem(root: yaml.Node | None, item: Any) -> tuple[int, str]:
-    return _told(root, item["loc"], item["msg"].removeprefix("Value error, "))
+def _problems(root: yaml.Node | None, error: ValidationError) -> list[tuple[int, str]]:
+    """Each mistake once: a list whose only item is wrong is not empty besides."""
+    items = error.errors(include_url=False, include_input=False)
+    places = [item["loc"] for item in items]
+    inner = [i for i in items if not any(len(p) > len(i["loc"]) and p[: len(i["loc"])] == i["loc"] for p in places)]
+    return [_told(root, item["loc"], _WORDS.get(item["type"]) or item["msg"]) for item in inner]
+
+
+_WORDS = {
+    "extra_forbidden": "there is no such field",
+    "missing": "is missing",
+    "tuple_type": "must be a list, such as [a, b]",
+    "int_type": "must be a whole number, without quotes",
+    "float_type": "must be a number, without quotes",
+}
+"""The commonest mistakes in plain words; others keep the validator's."""
 
 
 def _told(root: yaml.Node | None, path: tuple[Any, ...], message: str) -> tuple[int, str]:
     where = ".".join(str(part) for part in path) or "file"
-    return yaml_lines.line_of(root, path), f"{where}: {message}"
+    return yaml_lines.line_of(root, path), f"{where}: {message.removeprefix('Value error, ')}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +17,7 @@ from services.domain.people import Role
 from services.domain.policy import Meaning, RegistryOrder
 from services.domain.releases import RunKind
 from services.ledger.retention import FLOOR
+from services.policies.check_settings import wrong_settings
 
 CheckKind = Literal[
     "artifact_digest",
@@ -37,14 +39,21 @@ CheckKind = Literal[
 Stage = Literal["Staging", "Production"]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\w.-]+$")]
-Days = Annotated[float, Field(gt=0, le=3650)]
+Whole = Annotated[int, Field(strict=True)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Days = Annotated[Number, Field(gt=0, le=3650)]
+Pattern = Annotated[str, Field(min_length=1, max_length=300, pattern=r"^\S(.*\S)?$")]
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 
 
 def _time(value: Any) -> Any:
-    """YAML 1.1 reads an unquoted 16:00 as the number 960: minutes since midnight."""
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
-        return time(value // 60, value % 60)
-    return value
+    """Hours and minutes; a bare number could mean hours, minutes or seconds."""
+    if isinstance(value, time):
+        return value
+    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        raise ValueError(f"{value!r} is no time of day; write one from 00:00 to 23:59, such as 09:30")
+    return time(int(found[1]), int(found[2]))
 
 
 def _moment(value: Any) -> Any:
@@ -90,9 +99,9 @@ class PipelineFile(_Strict):
     """The pipeline of an environment."""
 
     project: str = Field(min_length=1)
-    id: int = Field(gt=0)
+    id: Whole = Field(gt=0, lt=2**31)
     branch: str = "refs/heads/main"
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = Field(default={}, description="Fixed; the rollout adds its own")
     kind: RunKind = Field(default=RunKind.PIPELINE, description="A YAML pipeline, or a classic release definition")
 
 
@@ -125,6 +134,14 @@ _NEEDED = {
 """Settings without which a check could only ever be unknown: one of them must be there."""
 
 
+_APART = {
+    "metric_floor": ("metric",),
+    "custom": ("name",),
+    "fairness_bound": ("column", "rate"),
+    "slice_floor": ("columns",),
+}
+
+
 class CheckFile(_Strict):
     """One check: block stops the approval, warn only tells, off leaves it out. Unknown counts as failed."""
 
@@ -142,20 +159,22 @@ class CheckFile(_Strict):
         needed = _NEEDED.get(self.kind)
         if needed and not any(name in self.settings for name in needed):
             raise ValueError(f"{self.kind} needs with: {' or '.join(needed)}")
+        found = list(wrong_settings(self.kind, self.settings))
+        if found:
+            raise ValueError(f"with: {'; '.join(found)}")
         return self
 
     @property
-    def key(self) -> tuple[str, str]:
-        """What a policy overrides in its tier: the kind, and for floors the metric."""
-        told_apart_by = {"metric_floor": "metric", "custom": "name", "fairness_bound": "column"}.get(self.kind, "")
-        return self.kind, str(self.settings.get(told_apart_by, ""))
+    def key(self) -> tuple[str, ...]:
+        """What a policy overrides in its tier: the kind, and what tells two checks of one kind apart."""
+        return self.kind, *(str(self.settings.get(name, "")) for name in _APART.get(self.kind, ()))
 
 
 class SlotFile(_Strict):
     """Signatures of one discipline."""
 
     discipline: Name
-    count: int = Field(default=1, ge=1, le=10)
+    count: Whole = Field(default=1, ge=1, le=10)
     meaning: Meaning = Meaning.APPROVED
 
 
@@ -192,18 +211,18 @@ class BreakGlassFile(_Strict):
     """Promotion without signatures in an emergency: a right of its own, short, reviewed afterwards."""
 
     who: CircleFile
-    valid_hours: float = Field(gt=0, le=72)
-    review_within_days: float = Field(gt=0, le=30)
+    valid_hours: Number = Field(gt=0, le=72)
+    review_within_days: Number = Field(gt=0, le=30)
 
 
 class _Route(_Strict):
     """What a tier and a policy can both say."""
 
-    quorum: int | None = Field(default=None, ge=1, le=20, description="Different people who must approve")
+    quorum: Whole | None = Field(default=None, ge=1, le=20, description="Different people who must approve")
     slots: tuple[SlotFile, ...] | None = Field(default=None, description="Disciplines that must sign")
     in_order: bool | None = Field(default=None, description="Slots are signed in the order of the file")
     checks: tuple[CheckFile, ...] = ()
-    card_fields: tuple[str, ...] | None = Field(default=None, description="Headings that the model card must have")
+    card_fields: tuple[Pattern, ...] | None = Field(default=None, description="Headings that the model card must have")
     review_every_days: Days | None = Field(default=None, description="Look again that long after going live")
     reauthenticate: bool | None = Field(default=None, description="Sign only after a fresh sign-in")
 
@@ -215,10 +234,10 @@ class TierFile(_Route):
 class PolicyFile(_Route):
     """The rules for a model pattern and an environment; the first that matches is in force."""
 
-    models: str = Field(min_length=1, description="Name or pattern, such as credit-*")
+    models: Pattern = Field(description="Name or pattern, such as credit-*")
     environment: str
     tier: str | None = None
-    expires_after_days: float = Field(gt=0, le=365)
+    expires_after_days: Number = Field(gt=0, le=365)
     expiry_outcome: Literal["rejected"] = Field(default="rejected", description="An expired request counts as rejected")
     requesters: CircleFile | None = Field(default=None, description="Who may ask; default: whose role may")
     windows: tuple[WindowFile, ...] = ()
@@ -231,7 +250,7 @@ class PolicyFile(_Route):
 class LedgerFile(_Strict):
     """What the ledger keeps. Entries stay for good; the floor is that of `services.ledger.retention`."""
 
-    keep_personal_days: int | None = Field(default=None, ge=FLOOR.days, le=36_500)
+    keep_personal_days: Whole | None = Field(default=None, ge=FLOOR.days, le=36_500)
 
 
 class GovernanceFile(_Strict):

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from services.domain.checks import Enforcement
-from services.domain.people import Actor, Permission
+from services.domain.people import Actor, Permission, Person, Role
 from services.domain.policy import PromotionPolicy
 from services.domain.quorum import can_be_reached
 from services.policy import GovernanceText
+
+ONE = "\ue000"
+"""A letter for private use: it stands in no model's name and in no pattern."""
+SHORT = timedelta(hours=1)
+JOB = Actor(Person("service:job", "a job with a service token"), frozenset({Role.SERVICE}))
 
 
 class Level(StrEnum):
@@ -70,6 +75,9 @@ def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
             yield Remark(line, Level.WARNING, f"environment {name}", "no policy, so nothing can be promoted there")
         if environment.pipeline is None:
             yield Remark(line, Level.WARNING, f"environment {name}", "no pipeline, so only the registry moves")
+    for name in text.file.tiers:
+        if name not in {policy.tier for policy in text.rules.policies}:
+            yield Remark(text.line("tiers", name), Level.WARNING, f"tier {name}", "no policy is of this tier")
     for name in text.file.disciplines:
         used = {slot.discipline for policy in text.rules.policies for slot in policy.slots}
         if name not in used:
@@ -81,15 +89,29 @@ def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
 def _shadowed(text: GovernanceText, number: int) -> Iterator[Found]:
     policy = text.rules.policies[number]
     for earlier in text.rules.policies[:number]:
-        if earlier.environment == policy.environment and fnmatchcase(policy.models, earlier.models):
+        if earlier.environment == policy.environment and covers(earlier.models, policy.models):
             yield Level.ERROR, f"never in force: {earlier.models!r} stands before it and matches first"
             return
+
+
+def covers(earlier: str, later: str) -> bool:
+    """True when every name that the later pattern matches is matched by the earlier one.
+
+    The later pattern is tried with each wildcard as nothing, one and several letters that stand in no pattern; a
+    pattern with ``[`` is compared as it is written, so that nothing is called shadowed that is not.
+    """
+    if "[" in later:
+        return earlier == later or set(earlier) == {"*"}
+    forms = {later.replace("*", some).replace("?", ONE) for some in ("", ONE, ONE * 3)}
+    return all(fnmatchcase(form, earlier) for form in forms)
 
 
 def _people(policy: PromotionPolicy, people: Sequence[Actor]) -> Iterator[Found]:
     if not people:
         return
     askers = [p for p in people if may_ask(policy, p)]
+    if not askers and may_ask(policy, JOB):
+        askers = [JOB]
     if not askers:
         yield Level.ERROR, "nobody may ask for a promotion"
         return
@@ -99,11 +121,19 @@ def _people(policy: PromotionPolicy, people: Sequence[Actor]) -> Iterator[Found]
     else:
         for name, told in sorted(stuck.items()):
             yield Level.WARNING, f"impossible when {name} asks: {told}"
+    yield from _glass(policy, people, askers)
+
+
+def _glass(policy: PromotionPolicy, people: Sequence[Actor], askers: Sequence[Actor]) -> Iterator[Found]:
     glass = policy.break_glass
     if glass is None:
         yield Level.WARNING, "nobody may break glass, so an emergency has no recorded way"
     elif not any(glass.who.has(p) and not p.is_service for p in people):
         yield Level.ERROR, f"break_glass names nobody there is ({glass.who.in_words()})"
+    else:
+        both = sorted(p.person.name for p in askers if glass.who.has(p) and not p.is_service)
+        if both:
+            yield Level.WARNING, f"who asks may also break glass, so nobody else looks before: {', '.join(both)}"
 
 
 def may_ask(policy: PromotionPolicy, actor: Actor) -> bool:
@@ -135,6 +165,8 @@ def _ground(policy: PromotionPolicy) -> Iterator[Found]:
 
 
 def _calendar(policy: PromotionPolicy, now: datetime) -> Iterator[Found]:
+    if policy.expires_after < SHORT:
+        yield Level.WARNING, f"a request lives for {policy.expires_after.total_seconds() / 60:.2g} minutes only"
     opening = policy.calendar.next_opening(now)
     if opening is None:
         yield Level.ERROR, "its windows and freezes never open within 400 days"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from math import inf
 from typing import Any
 
 from services.domain.calendar import Calendar, Freeze, Window
@@ -19,6 +18,7 @@ from services.domain.policy import (
     PromotionPolicy,
     Slot,
 )
+from services.policies.check_settings import weaker_settings
 from services.policies.file import (
     BreakGlassFile,
     CheckFile,
@@ -34,13 +34,15 @@ Complaint = tuple[tuple[Any, ...], str]
 """A path into the file, and what is wrong there."""
 _STRENGTH = {Enforcement.OFF: 0, Enforcement.WARN: 1, Enforcement.BLOCK: 2}
 NO_TIER = TierFile()
+OWN_PARAMETERS = frozenset({"modelName", "modelVersion", "requestId", "planDigest", "artifactDigest"})
 
 
 def complaints(parsed: GovernanceFile) -> list[Complaint]:
     """What the form alone cannot see: names that lead nowhere, values unset, policies below their tier."""
-    found: list[Complaint] = []
+    found: list[Complaint] = list(_environments(parsed))
     for name, tier in parsed.tiers.items():
         found += _unknown_disciplines(parsed, ("tiers", name), tier.slots or ())
+        found += _twice(("tiers", name, "checks"), tier.checks)
     for number, policy in enumerate(parsed.policies):
         found += [(("policies", number, *path), told) for path, told in _of_policy(parsed, policy)]
     return found
@@ -55,10 +57,32 @@ def _of_policy(parsed: GovernanceFile, policy: PolicyFile) -> Iterator[Complaint
         yield ("tier",), f"unknown tier {policy.tier!r}; there are: {', '.join(parsed.tiers) or 'none'}"
         return
     yield from _unknown_disciplines(parsed, (), policy.slots or ())
+    yield from _twice(("checks",), policy.checks)
     tier = _tier(parsed, policy)
     if policy.quorum is None and tier.quorum is None:
         yield (), "quorum is not set, neither here nor by a tier; without one nothing may be promoted"
     yield from _below_tier(policy, tier)
+
+
+def _environments(parsed: GovernanceFile) -> Iterator[Complaint]:
+    """One alias or stage of a model cannot mean two places: a promotion into one would move the other."""
+    holders: dict[tuple[str, str], str] = {}
+    for name, environment in parsed.environments.items():
+        for kind in ("alias", "stage"):
+            value = getattr(environment, kind)
+            if value is not None and holders.setdefault((kind, value), name) != name:
+                yield ("environments", name, kind), f"the {kind} {value} means {holders[kind, value]} already"
+        for parameter in sorted(OWN_PARAMETERS & set(environment.pipeline.parameters if environment.pipeline else ())):
+            told = f"{parameter} is set by the rollout itself, for each release anew"
+            yield ("environments", name, "pipeline", "parameters", parameter), told
+
+
+def _twice(path: tuple[Any, ...], checks: Iterable[CheckFile]) -> Iterator[Complaint]:
+    seen: set[tuple[str, ...]] = set()
+    for number, check in enumerate(checks):
+        if check.key in seen:
+            yield (*path, number), f"{check.kind} stands twice; which of the two holds would be unclear"
+        seen.add(check.key)
 
 
 def _unknown_disciplines(parsed: GovernanceFile, path: tuple[Any, ...], slots: Sequence[SlotFile]) -> list[Complaint]:
@@ -94,15 +118,15 @@ def _weaker_checks(policy: PolicyFile, tier: TierFile) -> Iterator[Complaint]:
             continue
         if _STRENGTH[check.enforcement] < _STRENGTH[theirs.enforcement]:
             yield ("checks", number), f"{check.kind} is weaker than in the tier ({theirs.enforcement.value})"
-        if check.kind == "metric_floor":
-            yield from _weaker_bounds(check.settings, theirs.settings, number)
+        yield from ((("checks", number), f"{check.kind}: {told}") for told in _weaker(check, theirs))
 
 
-def _weaker_bounds(own: Mapping[str, Any], theirs: Mapping[str, Any], number: int) -> Iterator[Complaint]:
-    if "at_least" in theirs and own.get("at_least", -inf) < theirs["at_least"]:
-        yield ("checks", number), f"the floor is below the tier's {theirs['at_least']:g}"
-    if "at_most" in theirs and own.get("at_most", inf) > theirs["at_most"]:
-        yield ("checks", number), f"the roof is above the tier's {theirs['at_most']:g}"
+def _weaker(check: CheckFile, theirs: CheckFile) -> Iterator[str]:
+    """An own check means by its settings what only itself knows: they must be the tier's."""
+    if check.kind != "custom":
+        yield from weaker_settings(check.settings, theirs.settings)
+    elif check.settings != theirs.settings:
+        yield "its settings are not the tier's"
 
 
 def _counts(slots: Sequence[SlotFile]) -> dict[str, int]:

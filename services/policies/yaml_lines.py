@@ -1,19 +1,86 @@
-"""Where something stands in a YAML text, so that every error can name its line."""
+"""Reads YAML with the line of each thing, and without the surprises of YAML 1.1.
+
+A plain ``no``, ``off`` or ``16:00`` stays the text that was written, ``010`` is no octal number; aliases that lead into
+themselves, or expand to more than a file of rules can hold, are errors.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
 Path = tuple[Any, ...]
+LIMIT = 20_000
+"""Values of a file with all its aliases written out."""
+
+
+class Loader(yaml.SafeLoader):
+    """YAML 1.2's core schema for plain words: true, false, null, decimal numbers; dates as in YAML 1.1."""
+
+
+Loader.yaml_implicit_resolvers = {
+    letter: [found for found in resolvers if not found[0].endswith((":bool", ":int", ":float"))]
+    for letter, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), "tTfF")
+Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), [*"-+0123456789"])
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.inf$|^\.nan$"),
+    [*"-+.0123456789"],
+)
 
 
 def compose(text: str) -> yaml.Node | None:
     """The nodes of a text with their marks. Raises yaml.YAMLError."""
-    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(text, Loader=Loader)
+    if node is not None:
+        _demand_size(node)
     return node
+
+
+def data_of(text: str) -> Any:
+    """The values of a text that was composed without an error."""
+    return yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
+
+
+def _demand_size(root: yaml.Node) -> None:
+    """Count with every alias written out, each node once."""
+    known: dict[int, int] = {}
+    above: set[int] = set()
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in known:
+            return known[id(node)]
+        if id(node) in above:
+            raise yaml.MarkedYAMLError(problem="an alias leads into itself", problem_mark=node.start_mark)
+        above.add(id(node))
+        known[id(node)] = 1 + sum(size(child) for child in _children(node))
+        above.discard(id(node))
+        if known[id(node)] > LIMIT:
+            told = f"with its aliases written out it holds more than {LIMIT} values"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=node.start_mark)
+        return known[id(node)]
+
+    size(root)
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from (key, value)
+    elif isinstance(node, yaml.SequenceNode):
+        yield from node.value
+
+
+def problem_of(error: yaml.YAMLError | ValueError) -> str:
+    """What is wrong, on one line, with its line in the file."""
+    mark = getattr(error, "problem_mark", None)
+    told = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}, {told}" if mark is not None else str(told)
 
 
 def line_of(node: yaml.Node | None, path: Path) -> int:
