@@ -32,6 +32,7 @@ from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.reasons import InputMoved, Neighbour, Reasons
 from services.domain.registry import VersionKey
+from services.domain.releases import DeploymentRecord
 from services.domain.replay import Mismatch, Replay, ReplayVerdict
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState, standing_signatures
 from services.domain.rights import ActionState, RequestFacts, UserAction, actions
@@ -460,6 +461,21 @@ class FakeReleases:
     def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
         self._demand(actor)
         self.commands.append(("retry", run_id, stage))
+
+    def decide_approval(
+        self, actor: Actor, project: str, run_id: int, approval_id: str, *, is_approved: bool, reason: str
+    ) -> None:
+        self._demand(actor)
+        self.commands.append(("approve" if is_approved else "reject", run_id, f"{approval_id}: {reason}"))
+
+    def deployments(self, project: str, run_id: int) -> tuple[DeploymentRecord, ...]:
+        if self.is_down:
+            raise UpstreamUnavailableError("Azure DevOps does not answer.", system="azure_devops", hint="Wait.")
+        moment = world.ago(seconds=90)
+        return (
+            DeploymentRecord(2, 3, run_id, "release-model", "Production", "Deploy", None, moment, moment, None),
+            DeploymentRecord(1, 3, 9, "release-<b>model</b>", "Production", "Deploy", "failed", moment, moment, moment),
+        )
 
     def _demand(self, actor: Actor) -> None:
         if not actor.may(Permission.OPERATE_RELEASE):

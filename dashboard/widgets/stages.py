@@ -19,6 +19,7 @@ _TONE = {
     "abandoned": "warn",
 }
 _SIGN = {"succeeded": "✓", "failed": "✕", "canceled": "■", "skipped": "–", "succeededWithIssues": "!"}  # noqa: RUF001
+_CHORES = {"Initialize job", "Finalize Job", "Checkout self", "Download artifacts of this run"}
 _STEPS = {"Task", "Checkpoint.Approval", "Checkpoint.TaskCheck", "Checkpoint.Authorization"}
 
 
@@ -45,10 +46,12 @@ def steps(stage: TimelineItem, timeline: Sequence[TimelineItem]) -> list[Timelin
 
 
 def with_logs(timeline: Sequence[TimelineItem]) -> list[TimelineItem]:
-    """What has a log: failed ones first, then running ones, then the latest."""
-    rank = {"failed": 0}
+    """What has a log: failed ones first, then running ones, then the latest; the agent's own chores last."""
     items = [item for item in timeline if item.log_id is not None]
-    return sorted(items, key=lambda i: (rank.get(i.result or "", 1), i.state != "inProgress", -(i.log_id or 0)))
+    return sorted(
+        items,
+        key=lambda i: (i.result != "failed", i.state != "inProgress", i.name in _CHORES, -(i.log_id or 0)),
+    )
 
 
 def _stage(stage: TimelineItem, timeline: Sequence[TimelineItem], now: datetime) -> str:

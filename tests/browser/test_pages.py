@@ -243,6 +243,22 @@ def test_release__while_it_runs__moves_by_itself_and_an_operator_can_stop_it(ser
     expect(tab.page.get_by_test_id("stCode").first).to_contain_text("<b>scored</b> 20 records")
 
 
+def test_release__pending_approval__is_decided_by_an_operator_in_place(server: str, join: Join) -> None:
+    tab = join(server, OPE)
+    tab.open("/release?project=census&run=13")
+    tab.page.get_by_role("tab", name="Approvals").click()
+    tab.page.get_by_role("button", name="Approve the stage").click()
+    dialog = tab.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("naming you in the comment")
+    dialog.get_by_role("textbox").fill("The window is open.")
+    dialog.get_by_role("textbox").press("Tab")
+    dialog.get_by_role("button", name="Approve", exact=True).click()
+    toast(tab.page, "Azure DevOps has the decision")
+    tab.page.get_by_role("tab", name="Deployments").click()
+    expect(tab.page.get_by_text("this release").first).to_be_visible()
+    assert tab.wrong == []
+
+
 def test_ledger__verified_and_filtered__shows_raw_entries_as_text(reading: str, join: Join) -> None:
     tab = join(reading, DEE)
     tab.open("/ledger")

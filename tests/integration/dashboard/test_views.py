@@ -235,6 +235,25 @@ def test_release__for_a_reader__has_no_button_and_says_why(visit: Visit) -> None
     assert "Only operators" in texts(app)
 
 
+def test_release__pending_approval_for_a_reader__says_who_decides(visit: Visit) -> None:
+    app = visit("release", person="demo:dee", state={"release_tabs": "Approvals"}, project="census", run="13")
+    assert not [b for b in app.button if b.label.startswith("Approve")]
+    assert "an approver can decide in Azure DevOps" in texts(app)
+
+
+def test_release__deployments__are_asked_for_when_their_tab_is_open_and_escaped(
+    visit: Visit, opened: FakeOpened
+) -> None:
+    said = texts(visit("release", state={"release_tabs": "Deployments"}, project="census", run="13"))
+    assert "this release" in said
+    assert "release-&lt;b&gt;model" in said
+    opened.portal.releases.is_down = True  # type: ignore[attr-defined]
+    assert "does not answer" in texts(
+        visit("release", state={"release_tabs": "Deployments"}, project="census", run="13")
+    )
+    assert "this release" not in texts(visit("release", project="census", run="13"))
+
+
 def test_why__contradicted_fact__shows_all_claims_with_their_sources(visit: Visit) -> None:
     said = texts(visit("why", person="demo:dee", prediction="3f1c-0001"))
     assert "was live in production" in said
