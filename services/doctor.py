@@ -27,6 +27,7 @@ from services.policies.lint import Level, lint
 from services.policy import load_governance, parse_text, read_text
 from services.ports import ReleasePipelines
 from services.settings import Settings
+from services.settings_names import unread_names
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class Diagnosis:
 def examine(settings: Settings) -> list[Diagnosis]:
     """All checks; each is made even when another fails."""
     checks: list[tuple[str, Callable[[Settings], str]]] = [
+        ("Settings", _settings),
         ("Policy", _policy),
         ("Database", _database),
         ("Data folder", _folder),
@@ -66,6 +68,13 @@ def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> D
     except Exception as error:
         log.debug("%s could not be looked at", name, exc_info=error)
         return Diagnosis(name, False, f"An unforeseen error ({type(error).__name__}) while looking; report it.")
+
+
+def _settings(_: Settings) -> str:
+    unread = unread_names(Settings.model_fields)
+    if unread:
+        raise SettingsError(" ".join(unread), hint="Correct the name, or take it away.")
+    return "every name with COUNTERSIGN_ is one of ours."
 
 
 def _policy(settings: Settings) -> str:

@@ -6,6 +6,7 @@ show in a repr, a log, a page or the ledger.
 
 from __future__ import annotations
 
+import logging
 import re
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,6 +21,9 @@ from pydantic_settings import SettingsError as UnreadableSettingError
 from services.domain.notices import Rhythm, Topic
 from services.domain.people import Role
 from services.errors import SettingsError
+from services.settings_names import unread_names
+
+log = logging.getLogger(__name__)
 
 SECRET_LENGTH = 32
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -276,7 +280,9 @@ def _show(value: Any) -> str:
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Read the settings. Raises SettingsError that names each wrong one."""
+    """Read the settings, and warn of names that nobody reads. Raises SettingsError that names each wrong one."""
+    for sentence in unread_names(Settings.model_fields):
+        log.warning("%s", sentence)
     try:
         return Settings(**overrides)
     except UnreadableSettingError as error:
