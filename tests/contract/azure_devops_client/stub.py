@@ -16,12 +16,16 @@ from demo.azure_devops.web.locations import locations
 
 @dataclass
 class Reply:
-    """What to send back; `body` is bytes, or anything that JSON can say; `drip` is seconds between bytes."""
+    """What to send back; `body` is bytes, or anything that JSON can say; `drip` is seconds between bytes.
+
+    `chunk` bytes at a time are sent in chunked encoding; 0 sends the length instead.
+    """
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     drip: float = 0
+    chunk: int = 0
 
     def encoded(self) -> bytes:
         return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -45,6 +49,11 @@ class Stub:
         return Reply({"count": len(rows), "value": rows})
 
 
+def _chunked(body: bytes, size: int) -> bytes:
+    parts = [body[start : start + size] for start in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
 @contextmanager
 def stubbed() -> Iterator[Stub]:
     """A stub on a free port."""
@@ -58,11 +67,12 @@ def stubbed() -> Iterator[Stub]:
             reply = stub.reply(self.command, self.path)
             body = reply.encoded()
             self.send_response(reply.status)
-            headers = {"Content-Type": "application/json", **reply.headers, "Content-Length": str(len(body))}
+            size = {"Transfer-Encoding": "chunked"} if reply.chunk else {"Content-Length": str(len(body))}
+            headers = {"Content-Type": "application/json", **reply.headers, **size}
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
-            self._write(body, reply.drip)
+            self._write(_chunked(body, reply.chunk) if reply.chunk else body, reply.drip)
 
         def _write(self, body: bytes, drip: float) -> None:
             try:

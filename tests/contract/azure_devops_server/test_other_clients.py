@@ -87,6 +87,24 @@ def test_node__tags_of_all_builds_queues_and_pools__are_listed(site: Site) -> No
     assert (queue["id"], pools["count"]) == (1, 0)
 
 
+def test_node__tag_with_the_body_null__is_put(site: Site) -> None:
+    run = site.start("quick", requestId="null-body")
+    path = f"build/builds/{run['id']}/tags/by-node?api-version=7.2-preview.3"
+    headers = {**NODE, "Content-Type": "application/json"}
+    assert site.ok("PUT", path, data=b"null", headers=headers)["value"] == ["by-node"]
+
+
+def test_az__old_versions_and_python_spelling__are_served_or_told(site: Site) -> None:
+    assert site.ok("GET", "build/builds?api-version=5.0")["count"] >= 0
+    assert site.ok("GET", "pipelines?api-version=6.0-preview.1")["count"] >= 1
+    rows = site.session.options(f"{site.url}/_apis?allHostTypes=True", timeout=10).json()
+    assert rows["count"] > 30
+    order = {"definition": {"id": site.pipeline("quick")}, "parameters": "{'greeting': 'b'}"}
+    answer = site.send("POST", "build/builds?api-version=5.0", json=order)
+    assert answer.status_code == 400
+    assert "must be a JSON object as text" in answer.json()["message"]
+
+
 def test_release_tags__patch_post_delete(site: Site) -> None:
     task = {"taskId": "d9bafed4-0b18-4f58-968d-86655b4d2ce9", "name": "say", "inputs": {"script": "true"}}
     body = {"name": "tags", "environments": [{"name": "one", "deployPhases": [{"workflowTasks": [task]}]}]}

@@ -55,6 +55,7 @@ def test_training_to_production__serves_what_was_signed(world: ReleaseWorld, rel
     assert world.artifacts(run) == {"smoke-test-1", "verification-1"}
     assert TOKEN not in world.log(run)
     assert "Countersign: allowed in production" in world.log(run)
+    assert world.issues(run) == []
     results = world.call("GET", f"test/runs?buildUri=vstfs:///Build/Build/{run}")["value"]
     assert sorted(row["name"] for row in results) == [
         f"Smoke test of {MODEL} v{version}", f"Verification in production of {MODEL} v{version}",
