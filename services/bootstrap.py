@@ -18,6 +18,7 @@ from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
 from services.access.tokens import Callers
 from services.adapters.file_origin import origin_of
+from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
 from services.adapters.mlflow.registry import build_registry
@@ -52,6 +53,7 @@ from services.health import HealthDesk
 from services.held_out import HeldOutPredictions
 from services.ledger_check import WitnessDesk
 from services.ledger_watch import WatchedWitness, demand_continuation
+from services.live_inputs import LiveInputs
 from services.policies.in_force import note_policy
 from services.policy import load_governance
 from services.portal import Portal
@@ -169,8 +171,14 @@ def build_portal(settings: Settings) -> OpenedPortal:
     held_out = open_held_out(settings, registry, runner)
     reader = MaterialReader(registry, held_out)
     links = Links(settings.mlflow_public_url or settings.mlflow_url)
+    live = LiveInputs(build_inference_log(settings), clock, masked=settings.predictions_masked)
     sealer = Sealer(
-        reader, governance, compare_files, drift=drift_files, addresses=partial(_addresses, MlflowLinks(links))
+        reader,
+        governance,
+        compare_files,
+        drift=drift_files,
+        live=live,
+        addresses=partial(_addresses, MlflowLinks(links)),
     )
     people = partial(_people_seen, units, settings)
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids, people=people)
@@ -184,7 +192,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     findings = FindingDesk(units, people, clock=clock, ids=ids)
     portal = Portal(
         catalogue=browser,
-        comparisons=ComparisonDesk(units, held_out, governance),
+        comparisons=ComparisonDesk(units, held_out, governance, live=live),
         candidates=CandidateDesk(registry, registry, held_out, sealer=sealer, desk=desk),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),

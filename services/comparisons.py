@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from fnmatch import fnmatchcase
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -15,12 +17,15 @@ from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.held_out import HeldOutPredictions, PredictionsFile
+from services.live_inputs import LiveDrift, LiveInputs
 from services.portal import CellRow, Curve, ScoreShares, VersionComparison, VersionCurves
 from services.runner.process import Progress
 from services.stores import Units
 
 FEWEST, MOST = 2, 8
 KEPT = 32
+LIVE_FOR = 300
+"""Seconds for which a page takes the live inputs at hand."""
 OPTION_NAMES = (
     "metric", "slice_margin", "resamples", "seed", "bar", "accept_not_worse", "fairness", "stratified",
     "replay_reference",
@@ -144,8 +149,16 @@ def _drift_of(reference: PredictionsFile, now: PredictionsFile) -> Callable[[], 
 class ComparisonDesk:
     """Implements `services.portal.Comparisons`."""
 
-    def __init__(self, units: Units, held_out: HeldOutPredictions, governance: Governance | None = None) -> None:
+    def __init__(
+        self,
+        units: Units,
+        held_out: HeldOutPredictions,
+        governance: Governance | None = None,
+        *,
+        live: LiveInputs | None = None,
+    ) -> None:
         self._governance = governance
+        self._live = live
         self._units = units
         self._held_out = held_out
         self._memo = Memo(KEPT)
@@ -157,6 +170,7 @@ class ComparisonDesk:
             raise InvalidInputError(f"Choose {FEWEST} to {MOST} different versions.", hint="Select them on Models.")
         rows, runs, tags = self._read(wanted)
         files, problems = self._files(wanted, runs, progress)
+        live, live_problem = self._live_drift(wanted, runs)
         evidence, more = _evidence(wanted, files, self._memo, policy_settings(self._governance, wanted[0].model))
         return VersionComparison(
             details=tuple(rows),
@@ -169,6 +183,8 @@ class ComparisonDesk:
             problems=tuple([f"{key}: {problem}" for key, problem in problems.items()] + more),
             drift=self._drift(wanted, runs),
             notes=tuple(f"{key}: {file.note}" for key, file in files.items() if file.note),
+            live=live,
+            live_problem=live_problem,
         )
 
     def _read(self, keys: list[VersionKey]) -> tuple[list[VersionRow], list[Run | None], list[Mapping[str, str]]]:
@@ -189,11 +205,7 @@ class ComparisonDesk:
 
     def _drift(self, keys: list[VersionKey], runs: list[Run | None]) -> dict[VersionKey, tuple[Mapping[str, Any], ...]]:
         """Training data of each version against the baseline's, for those that kept a sample."""
-        samples = {}
-        for key, run in zip(keys, runs, strict=True):
-            with suppress(PortalError):
-                if run is not None:
-                    samples[key] = self._held_out.training_sample(run.run_id, fresh=False)
+        samples = self._samples(keys, runs)
         found = {}
         for key in keys[1:]:
             with suppress(PortalError):
@@ -203,6 +215,27 @@ class ComparisonDesk:
                         _drift_of(samples[keys[0]], samples[key]),
                     )
         return found
+
+    def _samples(self, keys: list[VersionKey], runs: list[Run | None]) -> dict[VersionKey, PredictionsFile]:
+        samples = {}
+        for key, run in zip(keys, runs, strict=True):
+            with suppress(PortalError):
+                if run is not None:
+                    samples[key] = self._held_out.training_sample(run.run_id, fresh=False)
+        return samples
+
+    def _live_drift(self, keys: list[VersionKey], runs: list[Run | None]) -> tuple[dict[VersionKey, LiveDrift], str]:
+        """The model's live inputs against each version's training sample, and why there are none."""
+        found: dict[VersionKey, LiveDrift] = {}
+        if self._live is None:
+            return found, ""
+        for key, sample in self._samples(keys, runs).items():
+            name = ("live", key.model, sample.digest, f"{time.time() // LIVE_FOR:.0f}")
+            try:
+                found[key] = self._memo.get(name, partial(self._live.against, key.model, sample))
+            except PortalError as error:
+                return found, error.sentence()
+        return found, "" if found else "No version kept a sample of its training data."
 
     def _files(
         self, keys: list[VersionKey], runs: list[Run | None], progress: Progress | None

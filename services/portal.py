@@ -38,6 +38,7 @@ from services.portal_why import Why
 
 if TYPE_CHECKING:
     from services.candidates import CandidateRanking, Picked
+    from services.live_inputs import LiveDrift
 
 
 class Catalogue(Protocol):
@@ -117,6 +118,9 @@ class VersionComparison:
     """Drift of the training data against the baseline's (`services.evidence.drift.DriftLine` as JSON)."""
     notes: tuple[str, ...] = ()
     """How predictions came to be that no run kept."""
+    live: Mapping[VersionKey, LiveDrift] = field(default_factory=dict)
+    """Live inputs of the model against each version's training data."""
+    live_problem: str = ""
 
 
 class Comparisons(Protocol):

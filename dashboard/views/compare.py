@@ -15,7 +15,7 @@ from dashboard.widgets.text import as_text
 from services.domain.registry import VersionKey
 
 MOST = 8
-MODEL, VERSIONS = "compare_model", "compare_versions"
+MODEL, VERSIONS, UNKNOWN = "compare_model", "compare_versions", "compare_unknown"
 
 
 def main() -> None:
@@ -29,9 +29,15 @@ def main() -> None:
     if len(chosen) < 2:
         empty("Choose two to eight versions.", "The first one chosen is the baseline; the others are compared with it.")
         return
+    keys = [VersionKey(model, number) for number in chosen]
+    busy = st.empty()
+    busy.caption(
+        f"Comparing {', '.join(f'v{n}' for n in chosen[1:])} with v{chosen[0]} on the same held-out rows: "
+        "predictions are read, then every metric and slice is measured. The first time takes some seconds …"
+    )
     with st.skeleton(height=400):
-        keys = [VersionKey(model, number) for number in chosen]
         compared = wiring.portal().comparisons.compare(keys, progress=_scoring())
+    busy.empty()
     if compared.problems:
         st.warning("**Some things could not be compared.**", icon=":material/help:")
         show(bullets(compared.problems))
@@ -41,7 +47,7 @@ def main() -> None:
     parts.show_versions(compared)
     st.subheader("Curves")
     parts.show_curves(compared)
-    st.subheader("Drift of the training data")
+    st.subheader("Drift of the data")
     parts.show_drift(compared)
     st.subheader("Over the versions")
     _metric(model, chosen, compared.details[0].metric_name)
@@ -68,16 +74,30 @@ def _choice() -> tuple[str, list[int]]:
             "Model", models, key=MODEL, index=None, on_change=_other_model, width=360, placeholder="Choose a model"
         )
         numbers = [row.key.version for row in wiring.portal().catalogue.versions(model)] if model else []
-        st.session_state[VERSIONS] = [n for n in st.session_state.get(VERSIONS, []) if n in numbers]
+        _keep_known(model, numbers)
         chosen = st.multiselect(
             "Versions, the baseline first", numbers, key=VERSIONS, format_func=lambda n: f"v{n}", max_selections=MOST,
             on_change=_to_address, width=460, disabled=not model, placeholder="Choose two to eight",
         )  # fmt: skip
     if not models:
         return "", []
+    if st.session_state.get(UNKNOWN):
+        st.info(as_text(st.session_state[UNKNOWN]), icon=":material/search_off:")
     if model and len(chosen) == 1:
         lists.version_link(VersionKey(model, chosen[0]))
     return model or models[0], list(chosen) if model else []
+
+
+def _keep_known(model: str | None, numbers: list[int]) -> None:
+    """Keep the versions that exist; what the address named beyond them is said until the choice changes."""
+    asked = st.session_state.get(VERSIONS, [])
+    st.session_state[VERSIONS] = [n for n in asked if n in numbers][:MOST]
+    unknown = [f"v{n}" for n in asked if n not in numbers]
+    if not model or not asked or len(st.session_state[VERSIONS]) == len(asked):
+        return
+    what = f"{model} has no {', '.join(unknown)} in the catalogue." if unknown else ""
+    more = f" At most {MOST} versions are compared; the first {MOST} are." if len(asked) - len(unknown) > MOST else ""
+    st.session_state[UNKNOWN] = (what + more).strip()
 
 
 def _from_address(models: list[str]) -> None:
@@ -86,6 +106,7 @@ def _from_address(models: list[str]) -> None:
     if (model, text) == st.session_state.get("compare_seen"):
         return
     st.session_state["compare_seen"] = (model, text)
+    st.session_state[UNKNOWN] = ""
     with boundary():
         if model and model not in models:
             st.info(f"{as_text(model)} is not in the catalogue.", icon=":material/search_off:")
@@ -93,7 +114,7 @@ def _from_address(models: list[str]) -> None:
         if model:
             st.session_state[MODEL] = model
         if text:
-            st.session_state[VERSIONS] = links.version_numbers(text)[:MOST]
+            st.session_state[VERSIONS] = links.version_numbers(text)
 
 
 def _other_model() -> None:
@@ -106,6 +127,7 @@ def _to_address() -> None:
     params = links.compare_params(model, versions) if model else {}
     st.query_params.from_dict(params)
     st.session_state["compare_seen"] = (params.get("model", ""), params.get("versions", ""))
+    st.session_state[UNKNOWN] = ""
 
 
 def _metric(model: str, chosen: list[int], headline: str | None) -> None:

@@ -67,10 +67,14 @@ def show_drift(compared: VersionComparison) -> None:
     baseline = compared.details[0].key
     if not compared.drift:
         st.caption("No version but the baseline, or not the baseline, kept a sample of its training data.")
-        return
     for key, lines in compared.drift.items():
-        st.markdown(f"**v{key.version} against v{baseline.version}**")
+        st.markdown(f"**Training data of v{key.version} against v{baseline.version}**")
         drift.show_lines(lines, key=f"compare-{key.version}")
+    for key, found in compared.live.items():
+        document = {"lines": found.lines, "sentence": found.sentence}
+        drift.show_live(document, of=f"v{key.version}", key=str(key.version))
+    if compared.live_problem:
+        st.caption(as_text(f"Live inputs were not compared: {compared.live_problem}"))
 
 
 def show_differences(compared: VersionComparison) -> None:

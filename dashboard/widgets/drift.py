@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.widgets import formats, tables
 from dashboard.widgets.evidence import figure
 from dashboard.widgets.markup import badge, show, soft, table
-from dashboard.widgets.text import as_html, shorten
+from dashboard.widgets.text import as_html, as_text, shorten
 
 _TONES = {"little": "good", "some": "warn", "much": "bad"}
 _NAMES = ("column", "kind", "psi", "wasserstein", "ks", "missing_reference", "missing_now", "verdict")
@@ -30,6 +30,17 @@ def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
     tables.download(
         "Download drift", _NAMES, [[line.get(name) for name in _NAMES] for line in lines], key=f"drift-{key}"
     )
+
+
+def show_live(document: Mapping[str, Any], *, of: str, key: str) -> None:
+    """Live inputs against the training data of a version; nothing when there are none."""
+    lines = [line for line in document.get("lines") or () if isinstance(line, Mapping)]
+    st.markdown(f"**Live inputs against the training data of {of}**")
+    moved = [str(line.get("column")) for line in lines if line.get("verdict") in {"some", "much"}]
+    said = f"Moved: {', '.join(moved[:FIRST])}." if moved else "No column has moved."
+    st.caption(as_text(f"{document.get('sentence', '')} {said}"))
+    if lines:
+        show_lines(lines, key=f"live-{key}")
 
 
 def _cells(line: Mapping[str, Any]) -> tuple[str, ...]:

@@ -69,9 +69,20 @@ def headline(document: Document, *, against: str) -> tuple[str, str]:
     if harmed:
         more = f" and {len(harmed) - 1} more" if len(harmed) > 1 else ""
         return "bad", f"Harm: worse for {shorten(harmed[0], 60)}{more} than {against}"
-    tone, title = _VERDICTS.get(str(document.get("verdict", "")), ("mute", "No verdict against {}"))
+    verdict = str(document.get("verdict", ""))
+    tone, title = _VERDICTS.get(verdict, ("mute", "No verdict against {}"))
+    if verdict == "not_worse" and _holds_zero(document.get("difference")):
+        title = "No difference to {} is shown: not worse, and not better"
     advice = str(document.get("recommendation", ""))
     return _ADVICE.get(advice, tone) if tone != "bad" else tone, title.format(against)
+
+
+def _holds_zero(difference: Any) -> bool:
+    """True when the interval leaves open which of the two is better."""
+    if not isinstance(difference, Mapping):
+        return False
+    low, high = figure(difference.get("low")), figure(difference.get("high"))
+    return low is not None and high is not None and low <= 0 <= high
 
 
 def _is_harm(finding: Document) -> bool:
@@ -83,8 +94,10 @@ def _numbers(document: Document) -> list[Pair]:
     pairs = [("Recommendation of the engine", badge(advice or formats.UNKNOWN, _ADVICE.get(advice, "mute")))]
     worst = worst_slice(document)
     if worst:
-        pairs.append(("Worst slice", as_html(f"{slice_name(worst)}: {interval(worst.get('difference'))}")))
+        title = "Worst slice" if worst.get("harmed") else "Worst slice, no harm shown"
+        pairs.append((title, as_html(f"{slice_name(worst)}: {interval(worst.get('difference'))}")))
     pairs.append((f"All rows together, {metric}", as_html(interval(document.get("difference")))))
+    pairs.append(("Margin", as_html(margins(document))))
     pairs.append(("Wins on resamples", as_html(_wins(document))))
     p_value = figure(document.get("p_value"))
     pairs.append(
@@ -96,6 +109,13 @@ def _numbers(document: Document) -> list[Pair]:
     if needed is not None:
         pairs.append(("Smallest difference that these rows can show", as_html(formats.number(needed, 3))))
     return pairs
+
+
+def margins(document: Document) -> str:
+    """Which difference does not matter, for all rows and for a slice."""
+    whole, part = figure(document.get("margin")), figure(document.get("slice_margin"))
+    said = "no margin" if not whole else formats.number(whole)
+    return said if part is None else f"{said} for all rows, {formats.number(part)} for a slice"
 
 
 def _wins(document: Document) -> str:
@@ -120,9 +140,15 @@ def interval(difference: Any) -> str:
 
 
 def slices_by_harm(document: Document) -> list[Document]:
-    """Slices, harmed ones first, then by how much worse they are."""
+    """Slices, harmed ones first, then by the loss that is certain: the interval's good end."""
     sign = 1 if is_better_higher(document) else -1
-    return sorted(listed(document, "slices"), key=lambda s: (not s.get("harmed"), sign * _value(s)))
+    return sorted(listed(document, "slices"), key=lambda s: (not s.get("harmed"), _good_end(s, sign), sign * _value(s)))
+
+
+def _good_end(entry: Document, sign: int) -> float:
+    difference = entry.get("difference")
+    found = figure(difference.get("high" if sign > 0 else "low")) if isinstance(difference, Mapping) else None
+    return math.inf if found is None else sign * found
 
 
 def worst_slice(document: Document) -> Document | None:

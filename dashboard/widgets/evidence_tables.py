@@ -39,6 +39,12 @@ def show_slices(document: Document, *, key: str) -> None:
     if len(slices) > FIRST:
         with st.expander(f"{len(slices) - FIRST} more slices"):
             show(table(head, [_slice(s, document) for s in slices[FIRST:]], caption="More slices", classes="cs-stack"))
+    margin = figure(document.get("slice_margin"))
+    if margin is not None:
+        st.caption(
+            f"Harmed: the loss is beyond chance, corrected for all {len(slices)} slices, "
+            f"and larger than the slices' margin of {formats.number(margin)}."
+        )
     names = ("column", "value", "rows", "current", "candidate", "p_adjusted", "harmed")
     rows = [[*(s.get(name) for name in names), *_gap(s.get("difference"))] for s in slices]
     tables.download("Download slices", (*names, "difference", "low", "high"), rows, key=f"slices-{key}")

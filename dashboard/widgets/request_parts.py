@@ -20,7 +20,7 @@ from dashboard.widgets.markup import (
     table,
     verdict_badge,
 )
-from dashboard.widgets.text import as_html, shorten
+from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
 from services.portal import RequestDetail
@@ -89,6 +89,11 @@ def _show_drift(detail: RequestDetail) -> None:
     if lines:
         st.markdown("**Drift of the training data**")
         drift.show_lines(lines, key="sealed")
+    live, of = detail.evidence.get("live"), f"v{detail.plan.version}"
+    if live:
+        drift.show_live(live, of=of, key="sealed")
+    elif detail.evidence.get("live_problem"):
+        st.caption(as_text(f"Live inputs were not compared: {detail.evidence['live_problem']}"))
 
 
 def show_since(detail: RequestDetail) -> None:

@@ -132,6 +132,8 @@ def _checks(
         str(evidence.get("comparison_problem", "")),
         drift=None if evidence.get("drift") is None else tuple(evidence["drift"]),
         drift_problem=str(evidence.get("drift_problem", "")),
+        live=evidence.get("live"),
+        live_problem=str(evidence.get("live_problem", "")),
         model=facts_of_json(evidence.get("model")),
     )
     notes = []

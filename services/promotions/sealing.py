@@ -16,6 +16,7 @@ from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import PortalError, RefusedError, UpstreamError
 from services.held_out import PredictionsFile
 from services.ledger.canonical import canonical_text, digest
+from services.live_inputs import LiveInputs, live_document
 from services.promotions.checks import Compared, evaluate
 from services.promotions.checks.facts import COMPARE
 from services.promotions.material import Material, MaterialReader, build_plan, finite_metrics
@@ -87,12 +88,14 @@ class Sealer:
         compare: Comparer,
         *,
         drift: Drifter | None = None,
+        live: LiveInputs | None = None,
         addresses: Addresses = no_addresses,
     ) -> None:
         self._reader = reader
         self.governance = governance
         self._compare = compare
         self._drift = drift
+        self._live = live
         self._addresses = addresses
 
     def rules(self, model: str, environment: str) -> tuple[PromotionPolicy, Environment]:
@@ -164,7 +167,17 @@ class Sealer:
             compared = replace(compared, model=read_model_facts(self._reader.registry, key, current))
         if kinds & DRIFT_KINDS or self._drift is not None:
             compared = self._with_drift(material, current, compared)
-        return compared
+        return self._with_live(key.model, material, compared) if self._live is not None else compared
+
+    def _with_live(self, model: str, material: Material, compared: Compared) -> Compared:
+        """Live inputs against the candidate's training data; a log that is away keeps nobody from asking."""
+        sample, problem = self._reader.training_sample(material.run)
+        if self._live is None or sample is None:
+            return replace(compared, live_problem=problem)
+        try:
+            return replace(compared, live=live_document(self._live.against(model, sample)))
+        except PortalError as error:
+            return replace(compared, live_problem=error.sentence())
 
     def _with_drift(self, material: Material, current: VersionKey | None, compared: Compared) -> Compared:
         if self._drift is None or current is None:
@@ -232,6 +245,8 @@ def _evidence(
         "comparison_problem": compared.problem,
         "drift": None if compared.drift is None else [dict(line) for line in compared.drift],
         "drift_problem": compared.drift_problem,
+        "live": None if compared.live is None else dict(compared.live),
+        "live_problem": compared.live_problem,
         "inputs": dict(compared.inputs),
         "model": None if compared.model is None else asdict(compared.model),
         "tests": [_test(report) for report in material.tests],

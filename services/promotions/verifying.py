@@ -52,6 +52,9 @@ class EvidenceVerifier:
         if evidence["comparison"] is None and evidence.get("drift") is None:
             why = evidence["comparison_problem"] or "nothing was compared"
             return Verified(request_id, None, ("Not computed again: the request holds no comparison.", why))
+        other = _other_engine(evidence["comparison"])
+        if other:
+            return Verified(request_id, None, (other, "The sealed documents have their digests."))
         return self._again(request_id, evidence, comparison_settings(policy_of(policy["policy"])))
 
     def _again(self, request_id: str, evidence: Mapping[str, Any], settings: Mapping[str, Any]) -> Verified:
@@ -101,6 +104,15 @@ class EvidenceVerifier:
 
 
 _DOCUMENTS = ("plan", "evidence", "policy")
+
+
+def _other_engine(comparison: Mapping[str, Any] | None) -> str:
+    """Why a comparison that an engine with other rules made is not computed again; empty for one of this engine."""
+    from services.evidence.record import SCHEMA
+
+    if comparison is None or comparison.get("schema", SCHEMA) == SCHEMA:
+        return ""
+    return f"Not computed again: it was sealed as {comparison['schema']}, and this engine makes {SCHEMA}."
 
 
 def _fresh(held_out: HeldOutPredictions) -> Any:

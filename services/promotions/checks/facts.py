@@ -38,6 +38,9 @@ class Compared:
     drift: tuple[Mapping[str, Any], ...] | None = None
     """Drift of the training data against what the current version was trained on, a line a column."""
     drift_problem: str = ""
+    live: Mapping[str, Any] | None = None
+    """Drift of live inputs against the candidate's training sample (`services.live_inputs.LiveDrift` as JSON)."""
+    live_problem: str = ""
     model: ModelFacts | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """Which tables were compared, by digest."""

@@ -99,8 +99,13 @@ def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
     return line.judged(is_good, sentence, f"ECE {now:.3f}")
 
 
-def drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
-    """Training data has not moved far from the current version's: `max_psi` (fails), `warn_psi`, `columns`."""
+def drift(rule: CheckRule, material: Material, compared: Compared) -> Check:
+    """Data have not moved far: `max_psi` (fails), `warn_psi`, `columns`, `against` training (default) or live.
+
+    Training: the candidate's against the current version's. Live: the prediction log's inputs against the candidate's.
+    """
+    if rule.settings.get("against") == "live":
+        return _live_drift(rule, material, compared)
     most, some = number(rule.settings, "max_psi"), number(rule.settings, "warn_psi")
     line = Line(rule, "Drift of the training data", "training samples", RUN, f"PSI at most {most:g}" if most else "")
     if most is None:
@@ -109,12 +114,48 @@ def drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
         return line.unknown(f"Drift could not be measured. {compared.drift_problem}".strip())
     columns = texts(rule.settings, "columns")
     lines = [entry for entry in compared.drift if not columns or entry["column"] in columns]
+    return _moved(line, lines, columns, (most, some), words=_TRAINING)
+
+
+def _live_drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
+    most, some = number(rule.settings, "max_psi"), number(rule.settings, "warn_psi")
+    line = Line(rule, "Drift of live inputs", "prediction log", COMPARE, f"PSI at most {most:g}" if most else "")
+    if most is None:
+        return line.unknown("The policy asks for drift and gives no max_psi (0.1 is some, 0.25 is much).")
+    if compared.live is None:
+        return line.unknown(f"Drift of live inputs could not be measured. {compared.live_problem}".strip())
+    columns = texts(rule.settings, "columns")
+    lines = [entry for entry in objects(compared.live, "lines") if not columns or entry["column"] in columns]
+    return _moved(line, lines, columns, (most, some), words=_LIVE)
+
+
+_TRAINING = (
+    "{} has moved somewhat from what the current version learnt.",
+    "{} looks quite different from what the current version was trained on.",
+    "The training data looks as before.",
+)
+_LIVE = (
+    "Live, {} has moved somewhat from what the candidate was trained on.",
+    "Live, {} looks quite different from what the candidate was trained on.",
+    "Live inputs look as the candidate's training data.",
+)
+
+
+def _moved(
+    line: Line,
+    lines: list[Mapping[str, Any]],
+    columns: tuple[str, ...],
+    bounds: tuple[float, float | None],
+    *,
+    words: tuple[str, str, str],
+) -> Check:
+    """The column that moved most, against the bounds: fails above the first, warns above the second."""
     missing = sorted(set(columns) - {str(entry["column"]) for entry in lines})
     if missing or not lines:
         return line.unknown(f"The samples have no column {', '.join(missing) or 'in common'}.")
+    most, some = bounds
     worst = max(lines, key=lambda entry: float(entry["psi"]))
     value, moved = f"PSI {worst['psi']:.2f} for {worst['column']}", float(worst["psi"])
     if moved <= most and some is not None and moved > some:
-        return line.warned(f"{worst['column']} has moved somewhat from what the current version learnt.", value)
-    far = f"{worst['column']} looks quite different from what the current version was trained on."
-    return line.judged(moved <= most, far if moved > most else "The training data looks as before.", value)
+        return line.warned(words[0].format(worst["column"]), value)
+    return line.judged(moved <= most, words[1].format(worst["column"]) if moved > most else words[2], value)

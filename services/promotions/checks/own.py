@@ -2,7 +2,7 @@
 
 An entry point is a function `check(settings, evidence)` that gives a mapping with `verdict` (pass, warn, fail,
 unknown), `sentence`, and optionally `name`, `value`, `threshold`, `source`, `link`. `evidence` is plain JSON: version,
-run, tests, comparison, drift, model. It runs inside the portal: install only what you would install there.
+run, tests, comparison, drift, live, model. It runs inside the portal: install only what you would install there.
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
         "tests": [asdict(report) for report in material.tests],
         "comparison": compared.result,
         "drift": compared.drift,
+        "live": compared.live,
         "model": asdict(compared.model) if compared.model else None,
     }
 

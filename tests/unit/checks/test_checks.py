@@ -53,7 +53,7 @@ MODEL = ModelFacts(
     signature=BEFORE,
     current_signature=BEFORE,
 )
-FULL = Compared(RESULT, drift=DRIFT, model=MODEL)
+FULL = Compared(RESULT, drift=DRIFT, model=MODEL, live={"lines": DRIFT})
 NOTHING = Compared(None, problem="MLflow has no table.")
 
 
@@ -92,6 +92,7 @@ def test_check__without_settings_and_evidence__is_unknown_and_blocks(kind: str) 
         ("fairness_bound", {"column": "sex", "max_difference": 0.5}),
         ("calibration", {"max_ece": 0.05}),
         ("drift", {"max_psi": 0.25}),
+        ("drift", {"max_psi": 0.25, "against": "live"}),
         ("signature", {"change": "compatible"}),
         ("dependencies", {}),
         ("safe_format", {}),
@@ -120,6 +121,8 @@ def test_check__with_settings_and_no_evidence__is_unknown(kind: str, settings: d
         ("drift", {"max_psi": 0.25}, Verdict.FAIL, "sex looks quite different"),
         ("drift", {"max_psi": 0.25, "columns": ["age"]}, Verdict.PASS, "as before"),
         ("drift", {"max_psi": 0.25, "warn_psi": 0.1, "columns": ["age"]}, Verdict.WARN, "somewhat"),
+        ("drift", {"max_psi": 0.25, "against": "live"}, Verdict.FAIL, "Live, sex looks quite different"),
+        ("drift", {"max_psi": 0.25, "against": "live", "columns": ["age"]}, Verdict.PASS, "Live inputs look"),
         ("drift", {"max_psi": 0.25, "columns": ["city"]}, Verdict.UNKNOWN, "no column city"),
         ("metric_floor", {"metric": "auc", "at_least": 0.85}, Verdict.PASS, "0.9000"),
         ("metric_floor", {"metric": "rmse", "at_most": 3.5}, Verdict.FAIL, "at most 3.5"),

@@ -1,0 +1,82 @@
+"""Live inputs are measured against the training data and forgotten; what is missing is said."""
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from services.domain.predictions import PredictionRecord
+from services.errors import PortalError, RefusedError, UpstreamUnavailableError
+from services.held_out import PredictionsFile
+from services.live_inputs import LiveInputs, live_document
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+class Fixed:
+    def now(self):
+        return NOW
+
+
+class Log:
+    """A log with `records`; `refuses` windows longer than that."""
+
+    def __init__(self, records, *, refuses=None):
+        self.records, self.refuses, self.asked = records, refuses, []
+
+    def search(self, wanted):
+        self.asked.append(wanted.until - wanted.since)
+        if self.refuses and self.asked[-1] > self.refuses:
+            raise UpstreamUnavailableError("Too much to read.", system="log")
+        return self.records
+
+
+def records(ages, *, job="clerk"):
+    return [
+        PredictionRecord(str(i), NOW - timedelta(minutes=i), inputs={"age": age, "job": job, "secret": i, "parts": [1]})
+        for i, age in enumerate(ages)
+    ]
+
+
+@pytest.fixture
+def sample(tmp_path):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"age": rng.normal(40, 10, 2000), "job": rng.choice(["clerk", "cook"], 2000), "secret": 1})
+    table.to_parquet(tmp_path / "sample.parquet")
+    return PredictionsFile(tmp_path / "sample.parquet", "sha256:x", "training/sample.parquet")
+
+
+def test_live_inputs__moved__are_named_with_the_size_of_the_move_and_nothing_else_is_kept(sample):
+    ages = np.random.default_rng(1).normal(60, 10, 500)
+    found = LiveInputs(Log(records(ages)), Fixed(), masked=("secret",)).against("m", sample)
+    assert {line["column"]: line["verdict"] for line in found.lines}["age"] == "much"
+    assert {line["column"] for line in found.lines} == {"age", "job"}
+    document = live_document(found)
+    assert document["sentence"] == "500 live inputs from 2026-11-20 to 2026-11-21."
+    assert "inputs" not in document
+
+
+def test_live_inputs__as_in_training__have_not_moved(sample):
+    rng = np.random.default_rng(2)
+    rows = [
+        PredictionRecord(str(i), NOW, inputs={"age": age, "job": job})
+        for i, (age, job) in enumerate(zip(rng.normal(40, 10, 2000), rng.choice(["clerk", "cook"], 2000), strict=True))
+    ]
+    found = LiveInputs(Log(rows), Fixed()).against("m", sample)
+    assert {line["verdict"] for line in found.lines} == {"little"}
+
+
+def test_live_inputs__log_too_large_for_a_month__takes_the_window_that_fits(sample):
+    log = Log(records([40.0] * 200), refuses=timedelta(days=10))
+    assert LiveInputs(log, Fixed()).against("m", sample).rows == 200
+    assert [window.days for window in log.asked] == [30, 7]
+
+
+def test_live_inputs__none_few_or_away__is_said(sample):
+    with pytest.raises(RefusedError, match="no prediction log"):
+        LiveInputs(None, Fixed()).against("m", sample)
+    with pytest.raises(RefusedError, match="3 inputs"):
+        LiveInputs(Log(records([1.0, 2.0, 3.0])), Fixed()).against("m", sample)
+    with pytest.raises(PortalError, match="Too much"):
+        LiveInputs(Log([], refuses=timedelta(seconds=1)), Fixed()).against("m", sample)
