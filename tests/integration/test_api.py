@@ -14,7 +14,9 @@ from services.access.tokens import Callers, TokenDesk
 from services.api import build_api
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
+from services.domain.people import Actor, Person, Role
 from services.domain.registry import VersionKey
+from services.domain.rights import UserAction
 from services.domain.tokens import Scope, ServiceToken
 from services.gate import Gate, GateAnswer, GateQuestion
 from services.portal import Portal
@@ -141,6 +143,22 @@ def test_request__that_makes_no_sense__is_refused_and_leaves_nothing(
     answer = client.post("/requests", json=wanted)
     assert answer.status_code in (status if isinstance(status, tuple) else (status,)), answer.text
     assert world.actions() == []
+
+
+def test_actions__over_the_api__are_those_of_the_page_and_closed_ones_say_why(world: World, client: AsgiClient) -> None:
+    request = world.open()
+    told = client.get(f"/requests/{request.id}").json()["actions"]
+    service = Actor(Person("service:pipelines", "pipelines"), frozenset({Role.SERVICE}))
+    page = {state.action.value: state for state in world.desk.detail(service, request.id).actions}
+    assert {action["action"] for action in told} == {action.value for action in UserAction} == set(page)
+    for action in told:
+        state = page[action["action"]]
+        assert (action["is_open"], action["why_not"]) == (state.is_open, state.reason or ""), action
+        assert action["is_open"] or action["why_not"].endswith(".")
+    why_not = {action["action"]: action["why_not"] for action in told}
+    assert why_not["approve"] == "A service token can open requests and read; only people decide."
+    assert why_not["withdraw"] == "Only the requester can do this."
+    assert why_not["comment"] == "Your role reads and does not comment."
 
 
 def test_request__while_mlflow_is_away__is_a_503_with_a_hint(world: World, client: AsgiClient) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from services.adapters.sql.engine import open_engine
 from services.domain.people import Actor
@@ -29,11 +30,16 @@ from tests.world import MODEL
 
 PEOPLE = st.sampled_from([ANA, BEN, CHLOE, DEV, EVE, OLU, PIPELINE])
 KINDS = st.sampled_from(DecisionKind)
+REACHED: Counter[str] = Counter()
+"""In which state, and by which way, requests stood at the end of each run of the machine."""
 THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED}
 
 
 class People(RuleBasedStateMachine):
     """Rules are clicks; a refusal is a fine answer, a wrong state is not."""
+
+    way = ""
+    """How the first request ends; whatever comes then begins from there."""
 
     @initialize()
     def begin(self) -> None:
@@ -44,15 +50,31 @@ class People(RuleBasedStateMachine):
         )
         self.clicks = 0
         self.ask(ANA, 2)
+        ends = {
+            "signed": lambda: self.sign_well(0),
+            "broken": lambda: self.break_glass(OLU, 0),
+            "refused": lambda: self.decide(CHLOE, DecisionKind.REJECT, 0),
+            "withdrawn": lambda: self.take_back(ANA, 0, again=False),
+            "expired": lambda: self.time_passes(24 * 15),
+        }
+        ends.get(self.way, lambda: None)()
+        self.work()
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
+            with self.world.units.read() as unit:
+                for request in unit.requests.find(RequestFilter(page_size=50))[0]:
+                    broken = glass_broken(unit.requests.decisions(request.id), request.plan_digest)
+                    way = " by broken glass" if broken else ""
+                    REACHED[f"{request.state.value}{way}"] += 1
             self.world.engine.dispose()
             self.folder.cleanup()
 
     def _requests(self) -> list[str]:
+        """The undecided ones first: clicks on what is over do nothing, and some of them are enough."""
         with self.world.units.read() as unit:
-            return sorted(r.id for r in unit.requests.find(RequestFilter(page_size=50))[0])
+            found = unit.requests.find(RequestFilter(page_size=50))[0]
+        return sorted((r.id for r in found), key=lambda i: (i not in {r.id for r in found if not r.is_final}, i))
 
     def _pick(self, number: int) -> str:
         known = self._requests()
@@ -79,7 +101,7 @@ class People(RuleBasedStateMachine):
         except PortalError:
             return
 
-    @rule(number=st.integers(0, 5))
+    @rule(number=st.integers(0, 1))
     def sign_well(self, number: int) -> None:
         """The right people in the right order, so that the machine gets far often enough."""
         for who in (CHLOE, BEN):
@@ -95,7 +117,7 @@ class People(RuleBasedStateMachine):
         except PortalError:
             return
 
-    @rule(who=st.sampled_from([OLU, ANA, BEN]), number=st.integers(0, 5))
+    @rule(who=st.sampled_from([OLU, OLU, ANA, BEN]), number=st.integers(0, 2))
     def break_glass(self, who: Actor, number: int) -> None:
         try:
             seen = self.world.desk.detail(who, self._pick(number)).request.plan_digest
@@ -153,8 +175,18 @@ class People(RuleBasedStateMachine):
             assert len(unit.deployments.of(model=MODEL, live_only=True)) <= 1
 
 
-People.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=16, deadline=None, derandomize=True,
+SETTINGS = settings(
+    max_examples=2, stateful_step_count=10, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )  # fmt: skip
-test_people__any_order__nothing_is_promoted_without_a_valid_quorum = People.TestCase
+
+
+def test_people__any_order__nothing_is_promoted_without_a_valid_quorum() -> None:
+    """Worth something only while the machine gets there: by signatures and by broken glass, and to the other ends."""
+    REACHED.clear()
+    for way in ("", "signed", "broken", "refused", "withdrawn", "expired"):
+        run_state_machine_as_test(type("People", (People,), {"way": way}), settings=SETTINGS)
+    print(f"states reached: {dict(REACHED)}")
+    wanted = {"promoted", "promoted by broken glass", "rejected", "withdrawn", "expired"}
+    assert wanted <= set(REACHED), REACHED
+    assert REACHED["promoted"] >= 2, REACHED
