@@ -38,6 +38,7 @@ def pages() -> dict[str, list[st.Page]]:
             _page("version", "Version", "deployed_code", is_hidden=True),
             _page("request", "Request", "approval", is_hidden=True),
             _page("release", "Release", "rocket_launch", is_hidden=True),
+            _page("you", "You", "person", is_hidden=True),
         ],
     }
 
@@ -80,7 +81,7 @@ def _sidebar(name: str, title: str) -> None:
     st.logo(str(ICON), size="large")
     with st.sidebar:
         st.space("small")
-        st.markdown(f"**{as_text(name)}**")
+        st.page_link("views/you.py", label=f"**{as_text(name)}**", icon=":material/person:")
         if title:
             st.caption(as_text(title))
         show(f'<a href="/sign-out">{"Switch person" if identity.demo_people() else "Sign out"}</a>')

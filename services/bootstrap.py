@@ -37,7 +37,7 @@ from services.bootstrap_ledger import (
     open_witnesses,
     retention_jobs,
 )
-from services.bootstrap_notices import open_notices
+from services.bootstrap_notices import open_notices, open_preferences
 from services.bootstrap_why import why_room
 from services.candidates import CandidateDesk
 from services.catalogue.browse import CatalogueBrowser
@@ -203,6 +203,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         emergency=EmergencyDesk(units, desk, clock=clock, ids=ids),
         findings=findings,
         coverage=CoverageDesk(units, governance, clock),
+        notices=open_preferences(settings, units),
     )
     tools = Tools(
         units=units,

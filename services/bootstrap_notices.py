@@ -10,6 +10,7 @@ from services.adapters.sql.unit_of_work import SqlUnits
 from services.clock import SystemClock
 from services.domain.notices import Schedule
 from services.notices.desk import NoticeDesk, Subscription
+from services.notices.preferences import PreferenceDesk
 from services.notices.stores import Channel
 from services.settings import NotifyChannel, Settings
 
@@ -17,6 +18,11 @@ from services.settings import NotifyChannel, Settings
 def open_notices(settings: Settings, units: SqlUnits) -> NoticeDesk:
     """The outbox with the channels of the settings."""
     return NoticeDesk(units, SystemClock(), [subscription(item, settings.address) for item in settings.notify])
+
+
+def open_preferences(settings: Settings, units: SqlUnits) -> PreferenceDesk:
+    """What people want to be told."""
+    return PreferenceDesk(units, SystemClock(), is_mailed=any(item.kind == "people" for item in settings.notify))
 
 
 def subscription(item: NotifyChannel, address: str) -> Subscription:

@@ -51,6 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_why(commands)
     _add_policy(commands)
     _add_access(commands)
+    _add_notices(commands)
     return parser
 
 
@@ -152,6 +153,21 @@ def _access(args: argparse.Namespace) -> int:
 
     with open_access(load_settings()) as access:
         return command.run(args, access)
+
+
+def _add_notices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.notices import command
+
+    command.add_parser(commands).set_defaults(run=_notices)
+
+
+def _notices(args: argparse.Namespace) -> int:
+    from services.bootstrap import open_units
+    from services.clock import SystemClock
+    from services.notices import command
+    from services.settings import load_settings
+
+    return command.run(args, open_units(load_settings()), SystemClock())
 
 
 def serve(_: argparse.Namespace) -> int:

@@ -33,6 +33,7 @@ from services.domain.releases import DeploymentRecord, ReleaseDetail
 from services.domain.requests import Comment, Decision, DecisionKind, RequestState
 from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
+from services.portal_notices import Notices
 from services.portal_oversight import Assigning, Coverage, Emergency, Findings
 from services.portal_why import Why
 
@@ -463,3 +464,4 @@ class Portal:
     emergency: Emergency
     findings: Findings
     coverage: Coverage
+    notices: Notices

@@ -25,6 +25,7 @@ from services.domain.catalogue import (
 from services.domain.coverage import CoverageRow, Gap
 from services.domain.liveness import Ground, Spell, Timeline
 from services.domain.mentions import Mentioned, mentioned
+from services.domain.notices import Preferences
 from services.domain.oversight import Finding, FindingKind, NewFinding, ReviewDue
 from services.domain.people import Actor, Permission, Person
 from services.domain.policy import Environment
@@ -46,6 +47,7 @@ from services.errors import (
     UpstreamUnavailableError,
 )
 from services.ledger.actions import Action
+from services.notices.preferences import OwnNotices
 from services.portal import (
     CellRow,
     Curve,
@@ -629,6 +631,19 @@ class FakeHealth:
         return self.open
 
 
+class FakeNotices:
+    def __init__(self) -> None:
+        self.kept: dict[str, Preferences] = {}
+        self.is_mailed = True
+
+    def own(self, actor: Actor) -> OwnNotices:
+        email = f"{actor.person.id.removeprefix('demo:')}@example.com"
+        return OwnNotices(email, self.is_mailed, self.kept.get(actor.person.id, Preferences()))
+
+    def choose(self, actor: Actor, wanted: Preferences) -> None:
+        self.kept[actor.person.id] = wanted
+
+
 class FakeSessions:
     """Sign-ins in memory, under the real rules."""
 
@@ -689,6 +704,6 @@ def fake_opened(*, rows: Sequence[VersionRow] = world.ROWS, **settings: Any) -> 
     portal = Portal(
         catalogue=catalogue, comparisons=FakeComparisons(catalogue), candidates=FakeCandidates(), promotions=FakePromotions(health),
         releases=FakeReleases(), ledger=FakeLedger(), why=FakeWhy(), health=health,
-        assigning=FakeAssigning(), emergency=FakeEmergency(), findings=FakeFindings(), coverage=FakeCoverage(catalogue),
+        assigning=FakeAssigning(), emergency=FakeEmergency(), findings=FakeFindings(), coverage=FakeCoverage(catalogue), notices=FakeNotices(),
     )  # fmt: skip
     return FakeOpened(portal, load_settings(**({"demo_people": world.PEOPLE} | settings)))

@@ -40,7 +40,7 @@ class SessionStore(Protocol):
     def put_person(self, identity: Identity, now: datetime) -> None:
         """Keep how somebody was last seen."""
 
-    def people(self) -> Sequence[Identity]:
+    def people(self, *, seen_since: datetime | None = None) -> Sequence[Identity]:
         """Everybody who ever signed in, as last seen."""
 
     def drop_ended(self, before: datetime) -> int:

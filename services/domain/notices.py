@@ -138,6 +138,23 @@ class Schedule:
         return day.replace(hour=end.hour, minute=end.minute, second=0, microsecond=0)
 
 
+OPTIONAL_TOPICS = frozenset({Topic.REQUESTS, Topic.DECISIONS, Topic.RELEASES, Topic.REVIEWS})
+"""What somebody may do without. Incidents come always, and so does whatever names them."""
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """What one person wants of the mail that concerns them, and when."""
+
+    schedule: Schedule | None = None
+    """None: as the channel says."""
+    muted: frozenset[Topic] = frozenset()
+
+    def wants(self, event: Event, person_id: str) -> bool:
+        """False for what they do without; never for what names them."""
+        return event.topic not in self.muted or person_id in event.named
+
+
 def recipients(event: Event, people: Sequence[Identity], requester_id: str | None) -> list[Identity]:
     """Whom an event is told to by name: reviewers of new work, those whom it is about, the requester of everything."""
     told = [

@@ -12,9 +12,9 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from services.domain.notices import Event, Schedule, Topic, recipients
+from services.domain.notices import Event, Preferences, Schedule, Topic, recipients
 from services.errors import NotFoundError, PortalError, UpstreamUnavailableError
 from services.notices.stores import Channel, Delivery
 from services.ports import Clock
@@ -26,6 +26,8 @@ BATCH = 200
 LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
+MAILED_FOR = timedelta(days=90)
+"""Since somebody was last seen: who has left the company stays known here, and gets no mail."""
 MAX_ATTEMPTS = 20
 """With the pauses between them, most of a day."""
 
@@ -81,9 +83,8 @@ class NoticeDesk:
         for wanted in self._subscriptions.values():
             if event.topic not in wanted.topics:
                 continue
-            not_before = wanted.schedule.next_after(now)
-            for channel in _addresses(unit, event, wanted):
-                unit.notices.add(event, channel, not_before)
+            for channel, schedule in _addresses(unit, event, wanted, now):
+                unit.notices.add(event, channel, schedule.next_after(now))
 
     def _claim(self) -> Sequence[Delivery]:
         now = self._clock.now()
@@ -146,11 +147,19 @@ class NoticeDesk:
                     unit.notices.settle([delivery.id], "unknown", now, error="The sender died in the middle.")
 
 
-def _addresses(unit: Unit, event: Event, wanted: Subscription) -> list[str]:
+def _addresses(unit: Unit, event: Event, wanted: Subscription, now: datetime) -> list[tuple[str, Schedule]]:
+    """Where an event goes by this channel, and when it may: people choose their own times."""
     if not wanted.is_personal:
-        return [wanted.name]
-    told = recipients(event, unit.sessions.people(), _requester_id(unit, event))
-    return [f"{wanted.name}:{person.email}" for person in told]
+        return [(wanted.name, wanted.schedule)]
+    known = unit.sessions.people(seen_since=now - MAILED_FOR)
+    told = recipients(event, known, _requester_id(unit, event))
+    wishes = unit.notices.preferences([one.person.id for one in told])
+    chosen = [(one, wishes.get(one.person.id, Preferences())) for one in told]
+    return [
+        (f"{wanted.name}:{one.email}", wish.schedule or wanted.schedule)
+        for one, wish in chosen
+        if wish.wants(event, one.person.id)
+    ]
 
 
 def _requester_id(unit: Unit, event: Event) -> str | None:

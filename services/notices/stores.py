@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.domain.notices import Event
+from services.domain.notices import Event, Preferences
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,8 @@ class Delivery:
     channel: str
     event: Event
     attempts: int
+    error: str = ""
+    """What was wrong the last time."""
 
 
 class NoticeStore(Protocol):
@@ -43,6 +45,18 @@ class NoticeStore(Protocol):
 
     def abandoned(self, now: datetime) -> Sequence[Delivery]:
         """Deliveries whose sender died in the middle: nobody knows whether they arrived."""
+
+    def unsettled(self, state: str, *, limit: int) -> Sequence[Delivery]:
+        """Deliveries that ended in ``failed`` or ``unknown``, newest first, each with what was wrong."""
+
+    def send_again(self, delivery_id: int | None, at: datetime) -> int:
+        """Put one that failed (None: all of them) back into the outbox; returns how many."""
+
+    def preferences(self, person_ids: Collection[str]) -> dict[str, Preferences]:
+        """What these people want; those who never chose are absent."""
+
+    def put_preferences(self, person_id: str, wanted: Preferences, at: datetime) -> None:
+        """Keep what somebody wants, in place of what they wanted."""
 
     def counts(self) -> dict[str, int]:
         """Number of deliveries by state."""

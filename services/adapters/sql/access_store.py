@@ -91,9 +91,11 @@ class SqlSessionStore:
         added = kind(known_person).values(row | {"first_seen": now})
         self._connection.execute(added.on_conflict_do_update(index_elements=["id"], set_=row))
 
-    def people(self) -> Sequence[Identity]:
-        """Everybody who ever signed in."""
-        rows = self._connection.execute(select(known_person).order_by(known_person.c.name)).mappings()
+    def people(self, *, seen_since: datetime | None = None) -> Sequence[Identity]:
+        """Everybody who ever signed in, or was seen since then."""
+        query = select(known_person).order_by(known_person.c.name)
+        query = query if seen_since is None else query.where(known_person.c.last_seen >= seen_since)
+        rows = self._connection.execute(query).mappings()
         return [_identity({**row, "person_id": row["id"], "person_name": row["name"]}) for row in rows]
 
     def drop_ended(self, before: datetime) -> int:

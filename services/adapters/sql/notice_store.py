@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, time
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from services.adapters.sql.notice_tables import notice, notice_cursor
-from services.domain.notices import Event
+from services.adapters.sql.notice_tables import notice, notice_cursor, notice_preference
+from services.domain.notices import Event, Preferences, Rhythm, Schedule, Topic
 from services.notices.stores import Delivery
 
 _N = notice.c
@@ -75,6 +76,29 @@ class SqlNoticeStore:
         query = select(notice).where(_N.state == "sending", _N.not_before <= now)
         return [_delivery(row) for row in self._connection.execute(query).mappings()]
 
+    def unsettled(self, state: str, *, limit: int) -> Sequence[Delivery]:
+        """Deliveries that ended badly, newest first."""
+        query = select(notice).where(_N.state == state).order_by(_N.settled.desc(), _N.id.desc()).limit(limit)
+        return [_delivery(row) for row in self._connection.execute(query).mappings()]
+
+    def send_again(self, delivery_id: int | None, at: datetime) -> int:
+        """Back into the outbox, with its attempts counted anew."""
+        which = _N.id == delivery_id if delivery_id is not None else true()
+        again = update(notice).where(_N.state == "failed", which)
+        return self._connection.execute(again.values(state="waiting", attempts=0, not_before=at, settled=None)).rowcount
+
+    def preferences(self, person_ids: Collection[str]) -> dict[str, Preferences]:
+        """What these people want."""
+        query = select(notice_preference).where(notice_preference.c.person_id.in_(list(person_ids)))
+        return {row["person_id"]: _preferences(row) for row in self._connection.execute(query).mappings()}
+
+    def put_preferences(self, person_id: str, wanted: Preferences, at: datetime) -> None:
+        """Keep what somebody wants."""
+        kind = postgresql.insert if self._is_postgres else sqlite.insert
+        row = {"schedule": _schedule_form(wanted.schedule), "muted": sorted(wanted.muted), "changed": at}
+        added = kind(notice_preference).values(person_id=person_id, **row)
+        self._connection.execute(added.on_conflict_do_update(index_elements=["person_id"], set_=row))
+
     def counts(self) -> dict[str, int]:
         """Number of deliveries by state."""
         rows = self._connection.execute(select(_N.state, func.count()).group_by(_N.state))
@@ -89,5 +113,20 @@ class SqlNoticeStore:
         return kind(table).on_conflict_do_nothing()  # type: ignore[arg-type]  # any table
 
 
+def _schedule_form(schedule: Schedule | None) -> dict[str, Any] | None:
+    if schedule is None:
+        return None
+    quiet = [moment.isoformat("minutes") for moment in schedule.quiet] if schedule.quiet else None
+    return {"rhythm": schedule.rhythm.value, "quiet": quiet, "zone": schedule.zone}
+
+
+def _preferences(row: RowMapping) -> Preferences:
+    muted, kept = frozenset(Topic(topic) for topic in row["muted"]), row["schedule"]
+    if kept is None:
+        return Preferences(muted=muted)
+    quiet = (time.fromisoformat(kept["quiet"][0]), time.fromisoformat(kept["quiet"][1])) if kept["quiet"] else None
+    return Preferences(Schedule(Rhythm(kept["rhythm"]), quiet, kept["zone"]), muted)
+
+
 def _delivery(row: RowMapping) -> Delivery:
-    return Delivery(row["id"], row["channel"], Event(**row["event"]), row["attempts"])
+    return Delivery(row["id"], row["channel"], Event(**row["event"]), row["attempts"], row["error"])

@@ -29,3 +29,12 @@ notice = Table(
     UniqueConstraint("seq", "channel"),
     Index("ix_notice_due", "state", "not_before"),
 )
+
+notice_preference = Table(
+    "notice_preference",
+    metadata,
+    Column("person_id", String(300), primary_key=True),
+    Column("schedule", JSON, doc="rhythm, quiet hours and zone; null: as the channel says"),
+    Column("muted", JSON, nullable=False),
+    Column("changed", UtcDateTime, nullable=False),
+)

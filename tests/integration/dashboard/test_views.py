@@ -30,6 +30,7 @@ PAGES = (
     "ledger",
     "why",
     "coverage",
+    "you",
 )
 DEEP = {
     "version": {"model": world.CENSUS, "version": "5"},

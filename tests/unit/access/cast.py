@@ -9,6 +9,7 @@ from services.access.tokens import TokenDesk
 from services.domain.people import SYSTEM, Actor, Permission, Person, Role
 from services.domain.sessions import SessionRules
 from services.domain.tokens import Scope, ServiceToken
+from services.notices.preferences import PreferenceDesk
 from services.policy import parse_governance
 from tests.oversight_world import OversightWorld
 from tests.simulators.basics import START
@@ -96,6 +97,7 @@ class Stage(OversightWorld):
         self.registry.add_version(MODEL, 4, user="author")
         self.tag_registrar()
         self.tokens = TokenDesk(self.units, clock=self.clock, ids=self.ids)
+        self.preferences = PreferenceDesk(self.units, self.clock, is_mailed=True)
         self.sessions = SessionDesk(self.units, self.clock, rules=SessionRules())
 
     def tag_registrar(self) -> None:

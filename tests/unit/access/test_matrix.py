@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 import services
 from services.candidates import CandidateDesk
+from services.domain.notices import Preferences
 from services.domain.oversight import NewFinding, Severity
 from services.domain.people import Actor, Permission, Role
 from services.domain.predictions import PredictionQuery
@@ -163,6 +164,10 @@ ON_ITS_OWN: Mapping[str, Rule] = {
         holding(P.OPERATE_RELEASE), EVERY,
         lambda s, a: _releases(s).decide_approval(a, "ml", 1, "approval-1", is_approved=True, reason="x"),
     ),
+    "PreferenceDesk.own": Rule(holding(P.BROWSE), EVERY, lambda s, a: s.preferences.own(a)),
+    "PreferenceDesk.choose": Rule(
+        people_only(holding(P.BROWSE)), EVERY, lambda s, a: s.preferences.choose(a, Preferences())
+    ),
     "LedgerDesk.export": Rule({"auditor"}, EVERY, lambda s, a: _ledger(s).export(a)),
     "LedgerExports.make": Rule({"auditor"}, EVERY, lambda s, a: _ledger(s)._exports.make(a)),
     "WhyDesk.answer": Rule(LOOKS, EVERY, lambda s, a: _why(s).answer(a, "pred-1")),
@@ -293,14 +298,16 @@ def test_matrix__what_waits_for_somebody__is_what_they_could_decide(stage: Stage
 def test_services__of_any_scope_or_group__never_decide_operate_or_manage() -> None:
     services_of_any_kind = {name for name in CAST if Role.SERVICE in CAST[name].roles}
     allowed = {name for name, rule in {**ON_A_REQUEST, **ON_ITS_OWN}.items() if services_of_any_kind & rule.who}
-    assert allowed == {"PromotionDesk.detail", "PromotionDesk.open", "CandidateDesk.open_best"}
+    asks = {"PromotionDesk.open", "CandidateDesk.open_best"}
+    assert allowed == {"PromotionDesk.detail", "PreferenceDesk.own"} | asks
 
 
 def test_auditor__reads_everything_and_changes_nothing() -> None:
     allowed = {name for name, rule in {**ON_A_REQUEST, **ON_ITS_OWN}.items() if "auditor" in rule.who}
     exports = {"LedgerDesk.export", "LedgerExports.make", "DossierDesk.make"}
     looks = {"WhyDesk.answer", "WhyDesk.search", "ScoringDesk.replay", "ScoringDesk.reasons"}
-    assert allowed == {"PromotionDesk.detail"} | exports | looks
+    own_mail = {"PreferenceDesk.own", "PreferenceDesk.choose"}
+    assert allowed == {"PromotionDesk.detail"} | exports | looks | own_mail
 
 
 def _classes() -> Iterator[type]:
