@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 
+from demo import check_why
 from demo.history import score
 from demo.layout import Layout
 from demo.people import ANA, CHLOE, DEV, DemoPerson
@@ -79,8 +80,11 @@ class Walk:
             self._follow(page, request)
         with self._as(DEV) as page:
             self._read_ledger(page)
-            self._ask_why(page)
-        self._registry_moved()
+            prediction, sentence = self._ask_why(page)
+            self._ask_the_model(page)
+            self._take_dossier(page)
+            self._registry_moved()
+            self._forget_in_mlflow(page, prediction, sentence)
 
     def _browse(self, page: Any) -> None:
         with self._progress.step("Ana searches the models"):
@@ -142,12 +146,37 @@ class Walk:
             self._see(page, re.compile("entries stand as written"))
             self._picture(page, "ledger")
 
-    def _ask_why(self, page: Any) -> None:
+    def _ask_why(self, page: Any) -> tuple[str, str]:
         with self._progress.step("Dev asks why the model predicted something"):
             prediction = score(self._layout, range(500, 501))[0]
             page.goto(f"{self._layout.portal_url}/why?prediction={prediction}")
             self._see(page, re.compile(rf"{MODEL} v{CANDIDATE} answered this.*approved by Chloé Martin"))
             self._picture(page, "why")
+            return prediction, page.locator(check_why.ANSWER).inner_text()
+
+    def _ask_the_model(self, page: Any) -> None:
+        with self._progress.step("the same version scores it again, and says what moved the answer"):
+            check_why.score_again(page)
+            check_why.show_reasons(page)
+            self._picture(page, "reasons")
+
+    def _take_dossier(self, page: Any) -> None:
+        with self._progress.step("Dev takes the dossier, and a script alone verifies it"):
+            check_why.verify_offline(check_why.download_dossier(page), self._layout)
+
+    def _forget_in_mlflow(self, page: Any, prediction: str, sentence: str) -> None:
+        with self._progress.step("version and run are deleted in MLflow, and the answer stays the same"):
+            check_why.delete_in_mlflow(self._layout, CANDIDATE)
+            page.goto(f"{self._layout.portal_url}/models?q=census")
+            self._see(page, re.compile(r"7 versions"))
+            page.goto(f"{self._layout.portal_url}/why?prediction={prediction}")
+            page.locator(check_why.ANSWER).wait_for()
+            answers = [
+                page.locator(check_why.ANSWER).inner_text(),
+                check_why.answer_of_command(self._layout, prediction),
+            ]
+            assert answers == [sentence, sentence], answers
+            self._picture(page, "why-without-mlflow")
 
     def _registry_moved(self) -> None:
         with self._progress.step("MLflow and the endpoint agree"):
