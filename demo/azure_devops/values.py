@@ -51,7 +51,10 @@ def parse_time(text: str) -> datetime:
     """
     plain = text.strip()
     moment = parsedate_to_datetime(plain) if "," in plain else datetime.fromisoformat(_FRACTION.sub(r"\1", plain))
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{plain} is outside of the calendar in UTC") from error
 
 
 def choose(value: Any, names: Sequence[str], numbers: dict[int, str] | None = None) -> str:

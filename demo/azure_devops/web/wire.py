@@ -65,11 +65,14 @@ class Call:
         return self.headers.get("accept", "").split(";")[0].split(",")[0].strip().casefold()
 
     def json(self) -> Any:
-        """The body as JSON; 400 where it is none. A byte order mark is skipped."""
+        """The body as JSON; 400 where it is none, or holds half of a character. A byte order mark is skipped."""
         try:
-            return json.loads(self.body.decode("utf-8-sig")) if self.body.strip() else None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            document = json.loads(self.body.decode("utf-8-sig")) if self.body.strip() else None
+            if b"\\u" in self.body:
+                json.dumps(document, ensure_ascii=False).encode()
+        except (UnicodeError, json.JSONDecodeError, RecursionError) as error:
             raise bad_request(f"The request body is not valid JSON: {error}") from error
+        return document
 
     def document(self) -> Fields:
         """The body as a JSON object whose keys are read in any case."""
@@ -112,6 +115,10 @@ class Fields:
     """A JSON object read by keys in any case: clients write `definitionId` and `DefinitionId`."""
 
     raw: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.raw, Mapping):
+            raise bad_request(f"A JSON object is expected instead of {json.dumps(self.raw)[:80]}.")
 
     def get(self, name: str, default: Any = None) -> Any:
         """A value; the default where the key is missing or null."""

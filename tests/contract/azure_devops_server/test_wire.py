@@ -198,3 +198,24 @@ def test_names__with_spaces_and_umlauts__work(tmp_path: Path) -> None:
             timeout=10,
         )
         assert made.json()["name"] == "Prüfung ä"
+
+
+@pytest.mark.parametrize("body", ["[" * 5000, '{"name": "\\ud800"}', "[1]", '{"name": 1e400', "1", '"x"', "null"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "pipelines/1/runs"),
+        ("POST", "git/repositories"),
+        ("PATCH", "pipelines/approvals"),
+        ("POST", "pipelines/checks/queryconfigurations"),
+        ("POST", "test/Runs"),
+    ],
+)
+def test_body__of_an_unusable_kind__400_and_never_500(site: Site, method: str, path: str, body: str) -> None:
+    answer = site.send(method, path, data=body.encode(), headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    assert "message" in answer.json()
+
+
+def test_time__outside_of_the_calendar__400(site: Site) -> None:
+    assert site.send("GET", "build/builds?minTime=9999-12-31T23:59:59-12:00").status_code == 400
