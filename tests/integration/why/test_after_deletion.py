@@ -23,6 +23,8 @@ from tests.simulators.basics import ANA, CHLOE, DEV
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 MODEL = "credit"
+ADMINISTRATOR = ("root", "correct horse battery staple")
+MIRA = ("mira", "a password of mira's own")
 GOVERNANCE = """
 version: 1
 environments:
@@ -34,16 +36,18 @@ policies:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as running:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow"), administrator=ADMINISTRATOR) as running:
         yield running
 
 
 @pytest.fixture
 def portal(server: MlflowServer, tmp_path: Path) -> Iterator[OpenedPortal]:
     (tmp_path / "governance.yaml").write_text(GOVERNANCE)
+    user, password = server.account or ("", "")
     settings = load_settings(
         _env_file=None, database_url=f"sqlite:///{tmp_path / 'portal.db'}", data_dir=tmp_path / "data",
         governance_file=tmp_path / "governance.yaml", mlflow_url=server.url, predictions_path=tmp_path / "log",
+        mlflow_username=user, mlflow_password=password,
     )  # fmt: skip
     opened = build_portal(settings)
     yield opened
@@ -75,10 +79,11 @@ def promote(portal: OpenedPortal) -> None:
     raise AssertionError(desk.detail(ANA, request.id).rollout)
 
 
-def test_why__version_run_and_model_deleted_in_mlflow__gives_the_same_sentence(
+def test_why__version_run_model_and_user_deleted_in_mlflow__gives_the_same_sentence(
     server: MlflowServer, portal: OpenedPortal, tmp_path: Path
 ) -> None:
-    run_id = make_version(server)
+    server.api("POST", "users/create", {"username": MIRA[0], "password": MIRA[1]})
+    run_id = make_version(server.acting_as(*MIRA))
     promote(portal)
     log_prediction(tmp_path / "log", "pred-1")
     before = portal.portal.why.answer(DEV, "pred-1")
@@ -89,6 +94,9 @@ def test_why__version_run_and_model_deleted_in_mlflow__gives_the_same_sentence(
     server.api("DELETE", "model-versions/delete", {"name": MODEL, "version": "1"})
     server.api("DELETE", "registered-models/delete", {"name": MODEL})
     server.api("POST", "runs/delete", {"run_id": run_id})
+    server.api("DELETE", "users/delete", {"username": MIRA[0]})
+    with pytest.raises(AssertionError, match="401"):
+        server.acting_as(*MIRA).api("POST", "runs/search", {"experiment_ids": ["0"]})
     assert portal.sync.beat()
     after = portal.portal.why.answer(DEV, "pred-1")
     assert after.sentence == before.sentence
