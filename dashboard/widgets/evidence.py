@@ -72,7 +72,7 @@ def headline(document: Document, *, against: str) -> tuple[str, str]:
     verdict = str(document.get("verdict", ""))
     tone, title = _VERDICTS.get(verdict, ("mute", "No verdict against {}"))
     if verdict == "not_worse" and _holds_zero(document.get("difference")):
-        title = "No difference to {} is shown: not worse, and not better"
+        title = "No difference to {} is shown"
     advice = str(document.get("recommendation", ""))
     return _ADVICE.get(advice, tone) if tone != "bad" else tone, title.format(against)
 
@@ -114,8 +114,8 @@ def _numbers(document: Document) -> list[Pair]:
 def margins(document: Document) -> str:
     """Which difference does not matter, for all rows and for a slice."""
     whole, part = figure(document.get("margin")), figure(document.get("slice_margin"))
-    said = "no margin" if not whole else formats.number(whole)
-    return said if part is None else f"{said} for all rows, {formats.number(part)} for a slice"
+    said = "none" if not whole else f"{whole:g}"
+    return said if part is None else f"{said} for all rows, {part:.3g} for a slice"
 
 
 def _wins(document: Document) -> str:

@@ -14,6 +14,7 @@ from dashboard.widgets.text import as_html, sentence, shorten, words
 from services.domain.registry import VersionKey
 from services.portal import Curve, ScoreShares, VersionCurves
 
+SURE = 0.05
 FIRST = 6
 """Slices shown at once; the rest is one press away."""
 _AXES = {"roc": ("false_positive_rate", "true_positive_rate"), "precision_recall": ("recall", "precision")}
@@ -43,7 +44,7 @@ def show_slices(document: Document, *, key: str) -> None:
     if margin is not None:
         st.caption(
             f"Harmed: the loss is beyond chance, corrected for all {len(slices)} slices, "
-            f"and larger than the slices' margin of {formats.number(margin)}."
+            f"and larger than the slices' margin of {margin:.3g}."
         )
     names = ("column", "value", "rows", "current", "candidate", "p_adjusted", "harmed")
     rows = [[*(s.get(name) for name in names), *_gap(s.get("difference"))] for s in slices]
@@ -63,7 +64,8 @@ def _slice(entry: Document, document: Document) -> tuple[str, ...]:
 
 def _finding(entry: Document, document: Document) -> str:
     if entry.get("harmed"):
-        return badge("harmed", "bad")
+        shares = entry.get("loses") and not _is_sure(entry.get("p_beyond"))
+        return badge("loses as all rows do", "warn") if shares else badge("harmed", "bad")
     if entry.get("note"):
         return soft(shorten(entry["note"], 80))
     _, low, high = _gap(entry.get("difference"))
@@ -72,7 +74,14 @@ def _finding(entry: Document, document: Document) -> str:
     sign = 1 if evidence.is_better_higher(document) else -1
     if min(sign * low, sign * high) > 0:
         return badge("better", "good")
-    return soft("no harm shown") if max(sign * low, sign * high) > 0 else badge("lower", "warn")
+    if max(sign * low, sign * high) > 0:
+        return soft("no harm shown")
+    return soft("worse, within the margin" if _is_sure(entry.get("p_adjusted")) else "worse, but could be chance")
+
+
+def _is_sure(p_value: Any) -> bool:
+    found = figure(p_value)
+    return found is not None and found < SURE
 
 
 def _gap(difference: Any) -> tuple[float | None, float | None, float | None]:
@@ -94,7 +103,7 @@ def show_fairness(document: Document) -> None:
             as_html(sentence(words(str(gap.get("rate", ""))))),
             as_html(formats.percent(figure(gap.get("current_difference")))),
             as_html(formats.percent(figure(gap.get("candidate_difference")))),
-            _wider(_widening(gap)),
+            _wider(_widening(gap), is_found=_is_found(document, entry, gap)),
         )
         for entry, gap in rows
     ]
@@ -111,13 +120,23 @@ def _widening(gap: Document) -> float | None:
     return None if now is None or candidate is None else candidate - now
 
 
-def _wider(widening: float | None) -> str:
+def _is_found(document: Document, entry: Document, gap: Document) -> bool:
+    """True when the engine found this gap to grow beyond chance."""
+    found = [f for f in listed(document, "findings") if f.get("kind") == "fairness_gap"]
+    return any(
+        f.get("subject") == entry.get("column") and str(gap.get("rate")) in str(f.get("sentence")) for f in found
+    )
+
+
+def _wider(widening: float | None, *, is_found: bool) -> str:
     if widening is None:
         return soft(formats.UNKNOWN)
     if abs(widening) < 0.0005:
         return soft("the same")
     text = f"{formats.change(widening * 100, 1)} points, {'wider' if widening > 0 else 'narrower'}"
-    return f"<strong>{as_html(text)}</strong>" if widening > 0.05 else as_html(text)
+    if is_found:
+        return f"<strong>{as_html(text)}</strong>"
+    return as_html(text) + (" " + soft("could be chance") if widening > 0.02 else "")
 
 
 def show_metrics(document: Document) -> None:

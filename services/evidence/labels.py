@@ -48,12 +48,17 @@ def numbers(values: Column) -> tuple[FloatArray, int]:
 
 def _numbers_one_by_one(values: Column) -> tuple[FloatArray, int]:
     out = np.full(len(values), np.nan)
+    words: set[str] = set()
     bad = 0
     for place, value in enumerate(values.tolist()):
+        if type(value) is str and value in words:
+            bad += 1
+            continue
         try:
             out[place] = np.nan if value is None else float(value)
         except (TypeError, ValueError):
             bad += 1
+            words.add(str(value))
     return out, bad
 
 

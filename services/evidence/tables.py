@@ -264,6 +264,8 @@ def _plain(values: Column) -> Column:
 
 
 def _is_missing(value: object) -> bool:
+    if type(value) is str:
+        return False
     if isinstance(value, list | tuple | dict | set | np.ndarray):
         return False
     return value is None or value != value or type(value).__name__ in {"NAType", "NaTType"}  # noqa: PLR0124 - NaN
@@ -275,8 +277,17 @@ def canonical_texts(values: Column) -> Column:
     if values.dtype.kind in "iu":
         out[:] = list(map(str, values.tolist()))
         return out
-    out[:] = [canonical_text(value) for value in values.tolist()]
+    known: dict[str, str | None] = {}
+    out[:] = [_known_text(value, known) if type(value) is str else canonical_text(value) for value in values.tolist()]
     return out
+
+
+def _known_text(text: str, known: dict[str, str | None]) -> str | None:
+    """Most columns repeat a few words millions of times."""
+    found = known.get(text)
+    if found is None:
+        found = known[text] = canonical_text(text)
+    return found
 
 
 def canonical_text(value: object) -> str | None:
