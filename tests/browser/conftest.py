@@ -15,7 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
@@ -23,6 +23,9 @@ FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+SLOW = 60_000
+"""Milliseconds that anything may take on a machine that is busy with other tests."""
+expect.set_options(timeout=SLOW)
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's page looks for its server below deep links too; these two answers of 404 are its way."""
@@ -99,8 +102,8 @@ class Tab:
 
     def settle(self) -> None:
         """Wait until the page is there and no run is going on. (No script that polls: the page's policy forbids eval.)"""
-        self.page.locator("h1").first.wait_for(timeout=30_000)
-        self.page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=30_000)
+        self.page.locator("h1").first.wait_for(timeout=SLOW)
+        self.page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=SLOW)
 
     def fits(self, path: str) -> None:
         """Holds that nothing scrolls sideways, once plots have taken up their room."""

@@ -44,14 +44,14 @@ def test_deep_link__of_a_stranger__leads_through_sign_in_and_back(reading: str, 
     expect(tab.page).to_have_url(re.compile("/sign-in"))
     tab.page.get_by_role("button", name=BEN).click()
     expect(tab.page).to_have_url(re.compile(r"/request\?id=req-7$"))
-    expect(tab.page.locator("h1")).to_contain_text("census-income v7 to production", timeout=20_000)
+    expect(tab.page.locator("h1")).to_contain_text("census-income v7 to production")
 
 
 def test_menu__every_entry__opens_its_page(reading: str, join: Join) -> None:
     tab = join(reading, BEN)
     for name in ("Requests", "Models", "Compare", "Releases", "Why", "Ledger"):
         tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-        expect(tab.page.locator("h1")).to_have_text(name, timeout=20_000)
+        expect(tab.page.locator("h1")).to_have_text(name)
         expect(tab.page).to_have_url(re.compile(f"/{name.lower()}"))
 
 
@@ -142,7 +142,7 @@ def test_promotion__asked_for_on_the_version_page__opens_the_request(server: str
     expect(dialog).to_contain_text("moves the alias champion to v2")
     dialog.get_by_role("textbox", name="Why should this").fill("It is the simplest one.")
     dialog.get_by_role("button", name="Collect evidence and ask").click()
-    expect(tab.page).to_have_url(re.compile(r"/request\?id=req-"), timeout=20_000)
+    expect(tab.page).to_have_url(re.compile(r"/request\?id=req-"))
     expect(tab.page.locator("h1")).to_contain_text("census-income v2 to production")
     expect(tab.page.get_by_text("It is the simplest one.")).to_be_visible()
 
@@ -186,7 +186,7 @@ def test_models__button_in_a_row__opens_that_version(reading: str, join: Join) -
     grid = tab.page.get_by_test_id("stDataFrame").bounding_box()
     assert grid is not None
     tab.page.mouse.click(grid["x"] + 66, grid["y"] + 35 + 38 * 1.5)
-    expect(tab.page).to_have_url(re.compile(r"/version\?model=census-income&version=7"), timeout=20_000)
+    expect(tab.page).to_have_url(re.compile(r"/version\?model=census-income&version=7"))
 
 
 def test_models__two_rows_selected__are_compared(reading: str, join: Join) -> None:
@@ -197,7 +197,7 @@ def test_models__two_rows_selected__are_compared(reading: str, join: Join) -> No
     for row in (1, 3):
         tab.page.mouse.click(grid["x"] + 18, grid["y"] + 35 + 38 * (row + 0.5))
     tab.page.get_by_role("button", name="Compare 2 versions").click()
-    expect(tab.page).to_have_url(re.compile(r"/compare\?model=census-income&versions=5(,|%2C)7"), timeout=20_000)
+    expect(tab.page).to_have_url(re.compile(r"/compare\?model=census-income&versions=5(,|%2C)7"))
     expect(tab.page.get_by_text("Harm: worse for sex=Female than v5")).to_be_visible(timeout=20_000)
     expect(tab.page.locator(".js-plotly-plot").first).to_be_visible(timeout=20_000)
     assert tab.wrong == []
@@ -236,7 +236,7 @@ def test_release__while_it_runs__moves_by_itself_and_an_operator_can_stop_it(ser
     first = tab.page.locator(".cs-stages > li").nth(1)
     expect(first).to_contain_text("running")
     before = first.inner_text()
-    expect(first).not_to_have_text(before, timeout=15_000, use_inner_text=True)
+    expect(first).not_to_have_text(before, use_inner_text=True)
     tab.page.get_by_role("button", name="Cancel the run").click()
     tab.page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
     toast(tab.page, "Asked Azure DevOps to stop the run")
@@ -283,7 +283,7 @@ def test_sign_out__in_one_tab__ends_the_other_at_its_next_step(server: str, join
     tab = join(server, BEN)
     other = tab.page.context.new_page()
     other.goto(server + "/requests")
-    expect(other.locator("h1")).to_have_text("Requests", timeout=20_000)
+    expect(other.locator("h1")).to_have_text("Requests")
     tab.page.get_by_role("link", name="Switch person").click()
     expect(tab.page).to_have_url(re.compile("/sign-in"))
     other.get_by_role("radio", name="all").or_(other.get_by_role("button", name="all", exact=True)).first.click()
@@ -295,7 +295,7 @@ def test_keyboard__alone__reaches_a_request_and_its_dialog(server: str, join: Jo
     link = tab.page.get_by_role("link", name="census-income v6 to production")
     link.focus()
     tab.page.keyboard.press("Enter")
-    expect(tab.page.locator("h1")).to_contain_text("census-income v6", timeout=20_000)
+    expect(tab.page.locator("h1")).to_contain_text("census-income v6")
     tab.page.get_by_role("button", name="Request changes").focus()
     tab.page.keyboard.press("Enter")
     expect(tab.page.get_by_role("dialog")).to_be_visible(timeout=20_000)

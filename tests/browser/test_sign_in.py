@@ -17,11 +17,9 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import DESKTOP, ROOT, _wait_for, free_port
+from tests.browser.conftest import DESKTOP, ROOT, SLOW, _wait_for, free_port
 
 pytestmark = pytest.mark.browser
-
-SLOW = 20_000
 
 
 @dataclass
