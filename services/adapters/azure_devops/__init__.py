@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.adapters.azure_devops.config import AzureDevOpsConfig
+from services.errors import SettingsError
 
 if TYPE_CHECKING:
     from requests.auth import AuthBase
 
+    from services.adapters.azure_devops.auth import Credential
     from services.hooks.checks import CheckCallbacks
     from services.ports import ReleasePipelines
     from services.settings import Settings
@@ -50,16 +52,35 @@ def _auth(settings: Settings) -> AuthBase:
 
     if settings.azure_devops_auth == "pat":
         return PersonalAccessToken(settings.azure_devops_token)
+    try:
+        return EntraToken(_credential(settings))
+    except ValueError as error:
+        raise SettingsError(
+            f"The sign-in {settings.azure_devops_auth} to Azure DevOps is not set up: {str(error).split('. ')[0]}.",
+            hint=_HINTS[settings.azure_devops_auth],
+        ) from None
+
+
+_HINTS = {
+    "service_principal": "Set COUNTERSIGN_AZURE_DEVOPS_TENANT_ID, …_CLIENT_ID and …_CLIENT_SECRET.",
+    "managed_identity": "Set COUNTERSIGN_AZURE_DEVOPS_CLIENT_ID for a user-assigned identity, or leave it empty.",
+    "workload_identity": "Set COUNTERSIGN_AZURE_DEVOPS_TENANT_ID and …_CLIENT_ID; the platform gives "
+    "AZURE_FEDERATED_TOKEN_FILE.",
+}
+
+
+def _credential(settings: Settings) -> Credential:
+    """Raises ValueError, in azure-identity's words, where something is missing."""
     from azure import identity
 
     client = settings.azure_devops_client_id or None
     if settings.azure_devops_auth == "managed_identity":
-        return EntraToken(identity.ManagedIdentityCredential(client_id=client))
+        return identity.ManagedIdentityCredential(client_id=client)
     if settings.azure_devops_auth == "workload_identity":
         tenant = settings.azure_devops_tenant_id or None
-        return EntraToken(identity.WorkloadIdentityCredential(tenant_id=tenant, client_id=client))
+        return identity.WorkloadIdentityCredential(tenant_id=tenant, client_id=client)
     secret = settings.azure_devops_client_secret.get_secret_value()
-    return EntraToken(identity.ClientSecretCredential(settings.azure_devops_tenant_id, client or "", secret))
+    return identity.ClientSecretCredential(settings.azure_devops_tenant_id, client or "", secret)
 
 
 __all__ = ["AzureDevOpsConfig", "build_callbacks", "build_from_settings", "build_pipelines"]
