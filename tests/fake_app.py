@@ -17,6 +17,8 @@ def main() -> None:
     if "outage" in sys.argv[2:]:
         opened.portal.health.now = world.OUTAGE  # type: ignore[attr-defined]
         opened.portal.releases.is_down = True  # type: ignore[attr-defined]
+    if "silent" in sys.argv[2:]:
+        opened.portal.health.open = (world.SILENT,)  # type: ignore[attr-defined]
     wiring.use(opened)
     app.run(config=server_options(host="127.0.0.1", port=int(sys.argv[1])))
 

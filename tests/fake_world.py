@@ -371,3 +371,8 @@ INCIDENTS = (
     Incident("inc-1", "registry_moved", CENSUS, f"{CENSUS} alias champion", "v5", "v2",
              "The alias champion was moved from v5 to v2 outside Countersign <b>.", ago(hours=1)),
 )  # fmt: skip
+SILENT = Incident(
+    "inc-2", "witness_silent", "", "witness git", "", "witness_silent",
+    "Witness git has confirmed nothing for more than 2 hours; what was written since stands on the portal's signature alone.",
+    ago(hours=3),
+)  # fmt: skip

@@ -19,6 +19,7 @@ from services.ledger_check import LedgerVerdicts, WitnessDesk
 from services.ledger_watch import HEALTH_PREFIX, Heartbeat, WitnessWatch, writing
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
+from tests.fake_world import SILENT
 from tests.world import World, governance
 
 HOUR = timedelta(hours=1)
@@ -129,6 +130,9 @@ def test_watch__silent_for_two_intervals__is_an_incident_until_it_answers(world:
     watching.beat()
     watching.beat()
     assert open_incidents(world) == ["witness_silent"]
+    with world.units.read() as unit:
+        (silent,) = unit.deployments.incidents()
+    assert silent.sentence == SILENT.sentence.replace("git", "file")  # what the browser tests show
     with world.units.read() as unit:
         assert [s.is_reachable for s in unit.catalogue.health() if s.system == HEALTH_PREFIX + "file"] == [False]
     witness.is_down = False

@@ -24,8 +24,11 @@ from services.runner.inside.task_predict import frame_of
 from services.runner.inside.tasks import Context
 
 EXACT_INPUTS = 8
-PERMUTATIONS = 12
-"""Each is walked in both directions."""
+MOST_ORDERS, FEWEST_ORDERS = 32, 6
+"""Random orders, each walked in both directions. With few, an input may by chance never meet a partner half-way."""
+ROWS_ASKED = 400_000
+CELLS_AT_ONCE = 5_000_000
+"""40 MB of numbers: a wide row must not fill the memory that the model may use."""
 TOLERANCE = 1e-4
 Score = Callable[[pd.DataFrame], Any]
 
@@ -135,7 +138,7 @@ def _unwrapped(model: Any, native: Any, row: pd.DataFrame, background: pd.DataFr
 
 
 def _exact(score: Score, row: pd.DataFrame, background: pd.DataFrame) -> Found:
-    """All 2^d coalitions in one call of the model."""
+    """All 2^d coalitions."""
     size = row.shape[1]
     coalitions = np.array(list(product([False, True], repeat=size)))
     means = _means(score, row, background, coalitions)
@@ -152,19 +155,20 @@ def _exact(score: Score, row: pd.DataFrame, background: pd.DataFrame) -> Found:
 
 
 def _permuted(score: Score, row: pd.DataFrame, background: pd.DataFrame, *, seed: int) -> Found:
-    """Random orders and their reverses; each distinct coalition is asked once, all in one call of the model."""
+    """Random orders and their reverses; each distinct coalition is asked once, many in one call of the model."""
     size, chance = row.shape[1], np.random.default_rng(seed)
-    orders = [chance.permutation(size) for _ in range(PERMUTATIONS)]
+    count = max(FEWEST_ORDERS, min(MOST_ORDERS, ROWS_ASKED // (2 * (size + 1) * len(background))))
+    orders = [chance.permutation(size) for _ in range(count)]
     walks = [[*_walk(order), *_walk(order[::-1])] for order in orders]
     distinct = sorted({coalition for walk in walks for coalition in walk})
     means = dict(zip(distinct, _means(score, row, background, np.array(distinct)), strict=True))
-    each = np.zeros((PERMUTATIONS, size))
+    each = np.zeros((count, size))
     for number, order in enumerate(orders):
         for direction in (order, order[::-1]):
             steps = _walk(direction)
             for place, (early, late) in zip(direction, pairwise(steps), strict=True):
                 each[number, place] += (means[late] - means[early]) / 2
-    errors = each.std(axis=0, ddof=1) / np.sqrt(PERMUTATIONS)
+    errors = each.std(axis=0, ddof=1) / np.sqrt(count)
     return Found("permutation", float(means[(False,) * size]), each.mean(axis=0), errors)
 
 
@@ -180,6 +184,12 @@ def _walk(order: Any) -> list[tuple[bool, ...]]:
 
 def _means(score: Score, row: pd.DataFrame, background: pd.DataFrame, coalitions: Any) -> list[float]:
     """Mean answer of each coalition ``[c, d]`` over the background."""
+    step = max(1, CELLS_AT_ONCE // (len(background) * row.shape[1]))
+    pieces = [coalitions[first : first + step] for first in range(0, len(coalitions), step)]
+    return [mean for piece in pieces for mean in _means_at_once(score, row, background, piece)]
+
+
+def _means_at_once(score: Score, row: pd.DataFrame, background: pd.DataFrame, coalitions: Any) -> list[float]:
     count, rows = len(coalitions), len(background)
     asked = pd.concat([background] * count, ignore_index=True)
     for place, name in enumerate(row.columns):
