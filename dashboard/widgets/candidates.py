@@ -89,6 +89,10 @@ def _cells(line: CandidateLine) -> tuple[str, ...]:
         as_html(line.name),
         badge(verdict, _TONES[line.verdict]) + (" " + badge("may win", "good") if line.may_win else ""),
         as_html(interval(gap)) if line.difference is not None else soft(formats.UNKNOWN),
-        as_html(formats.percent(line.p_adjusted)),
+        as_html(_chance(line.p_adjusted)),
         as_html(shorten(line.reason, 160)),
     )
+
+
+def _chance(p_value: float | None) -> str:
+    return "below 0.01 %" if p_value is not None and p_value < 1e-4 else formats.percent(p_value, 2)

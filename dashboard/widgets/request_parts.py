@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.widgets import card, drift, evidence_tables, formats
+from dashboard.widgets import card, drift, evidence_tables, formats, request_beside
 from dashboard.widgets.markup import (
     badge,
     bullets,
@@ -75,6 +75,7 @@ def show_evidence(detail: RequestDetail) -> None:
         now = VersionKey(detail.plan.model, current) if current else None
         evidence_tables.show_curves(document, detail.request.key, now)
         _show_drift(detail)
+        request_beside.show_beside(detail)
         show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
         st.code(f"countersign evidence verify {detail.request.id}", language="bash")
     elif current is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -175,6 +176,38 @@ def test_table__scored_in_the_runner__becomes_held_out_predictions(models: Path,
 def listener() -> Iterator[socket.socket]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server
+
+
+FORBIDS = """#!{python}
+# A system that forbids namespaces: a seccomp filter answers unshare(2) with EPERM. Classic BPF, x86-64: number 272.
+import ctypes, os, struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, 272), (0x06, 0, 0, 0x00050001), (0x06, 0, 0, 0x7FFF0000)]
+program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in code))
+class Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(Filter(len(code), ctypes.addressof(program))), 0, 0) == 0
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the filter names system calls of x86-64")
+def test_isolation__required_where_the_system_forbids_it__runs_nothing_and_says_what_to_do(
+    models: Path, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(FORBIDS.format(python=sys.executable))
+    python.chmod(0o700)
+    rows = {"records": [{"age": 3, "hours": 1}]}
+    with pytest.raises(ModelRunError, match="was not run") as raised:
+        run_model(models / "honest", "predict", rows, LIMITS, host=Host(str(python), demand_isolation=True))
+    assert raised.value.code == "model_isolation"
+    assert "COUNTERSIGN_RUNNER_ISOLATION" in raised.value.sentence()
+    found = run_model(models / "honest", "predict", rows, LIMITS, host=Host(str(python)))
+    assert not found.isolation.network
+    assert "it could reach the network" in found.isolation.sentence()
+    assert "Operation not permitted" in found.isolation.sentence()
 
 
 def _all_end() -> bool:
