@@ -1,4 +1,4 @@
-"""Agent pools and queues: the one that stands for this machine."""
+"""Agent pools and queues, the one that stands for this machine, and variable groups."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def list_pools(_: Organization, call: Call) -> Answer:
     """The pool, unless `poolName` is another's."""
     row = {**show_queue()["pool"], "poolType": "automation", "size": 1}
     return collection([row] if _is_named(row, call.query.get("poolname")) else [])
+
+
+@route("GET", "{project}/_apis/distributedtask/variablegroups")
+def list_variable_groups(org: Organization, call: Call) -> Answer:
+    """Variable groups: the local server has none."""
+    project_of(org, call)
+    return collection([])
 
 
 def _is_named(row: dict[str, Any], name: str | None) -> bool:

@@ -89,6 +89,7 @@ _MAIN = (
     Location("d5b216de-d8d5-4d32-ae76-51df755b16d3", "git", "branchStats", f"{_P}/{{area}}/repositories/{{repositoryId}}/stats/branches/{{*name}}", 2),
     Location("d84ac5c6-edc7-43d5-adc9-1b34be5dea09", "build", "tags", f"{_P}/{{area}}/{{resource}}/{{*tag}}", 3, "2.0"),
     Location("900fa995-c559-4923-aae7-f8424fe4fbea", "distributedtask", "queues", f"{_P}/{{area}}/{{resource}}/{{queueId}}", 1, "2.0"),
+    Location("f5b09dd5-9d54-45a1-8b5a-1c8287d634cc", "distributedtask", "variablegroups", f"{_P}/{{area}}/{{resource}}/{{groupId}}", 2, "3.0"),
     Location("a8c47e17-4d56-4a56-92bb-de7ea7dc65be", "distributedtask", "pools", "_apis/{area}/{resource}/{poolId}", 1, "2.0"),
     Location("2d874a60-a811-4f62-9c9f-963a6ea0a55b", "git", "refs", f"{_P}/{{area}}/repositories/{{repositoryId}}/{{resource}}/{{*filter}}", 1),
 )  # fmt: skip

@@ -85,6 +85,7 @@ def test_node__tags_of_all_builds_queues_and_pools__are_listed(site: Site) -> No
     (queue,) = node(site, "GET", "distributedtask/queues?queueName=azure pipelines")["value"]
     pools = site.session.get(f"{site.url}/_apis/distributedtask/pools?poolName=none", timeout=10).json()
     assert (queue["id"], pools["count"]) == (1, 0)
+    assert node(site, "GET", "distributedtask/variablegroups")["value"] == []
 
 
 def test_node__tag_with_the_body_null__is_put(site: Site) -> None:
