@@ -51,7 +51,7 @@ def _who(actor: Actor) -> None:
     st.markdown(f"**{as_text(actor.person.name)}**")
     st.caption(f"In the ledger: {as_text(actor.person.id)}")
     roles = ", ".join(sorted(role.value.replace("_", " ") for role in actor.roles))
-    st.markdown(f"Your groups make you: {as_text(roles)}. So you can")
+    st.markdown(f"Your groups make you: {as_text(roles)}. So you can:")
     show(bullets(text for permission, text in CAN.items() if actor.may(permission)))
     st.caption("Requests that you asked for, whose run you started or whose version you registered, others decide.")
 

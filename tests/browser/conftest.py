@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
@@ -10,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
+from typing import Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -27,6 +31,8 @@ SLOW = 60_000
 """Milliseconds that anything may take on a machine that is busy with other tests."""
 expect.set_options(timeout=SLOW)
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+QUICK = {"COUNTERSIGN_NO_NUMBA": "1"}
+"""The small portal compares nothing by itself: compiling for it would cost as much as starting the server."""
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 """Streamlit's page looks for its server below deep links too; these two answers of 404 are its way."""
 
@@ -37,16 +43,29 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Serving(str):
+    """The address of a server, and its process."""
+
+    __slots__ = ("process",)
+
+    def __new__(cls, address: str, process: subprocess.Popen[bytes]) -> Self:
+        made = super().__new__(cls, address)
+        made.process = process
+        return made
+
+
 @contextmanager
-def serving(*options: str) -> Iterator[str]:
+def serving(*options: str) -> Iterator[Serving]:
     """The server as a process of its own; gone afterwards."""
     port = free_port()
     command = [sys.executable, "-m", "tests.fake_app", str(port), *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | QUICK, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/readyz", process)
-        yield address
+        yield Serving(address, process)
     finally:
         process.terminate()
         process.wait(20)
@@ -74,11 +93,24 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
+@pytest.fixture(scope="module")
+def renewable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Serving, Path]]:
+    told = tmp_path_factory.mktemp("renewable") / "anew"
+    with serving(f"anew={told}") as address:
+        yield address, told
+
+
 @pytest.fixture
-def server() -> Iterator[str]:
-    """A fresh world for one test that changes it."""
-    with serving() as address:
-        yield address
+def server(renewable: tuple[Serving, Path]) -> str:
+    """A fresh world for one test that changes it; the process stays."""
+    address, told = renewable
+    told.unlink(missing_ok=True)
+    address.process.send_signal(signal.SIGUSR1)
+    deadline = time.monotonic() + 30
+    while not told.exists():
+        assert time.monotonic() < deadline, "The server did not begin anew."
+        time.sleep(0.02)
+    return address
 
 
 @pytest.fixture(scope="module")
@@ -92,12 +124,21 @@ def reading() -> Iterator[str]:
 class Tab:
     """A tab of somebody's browser, with everything that went wrong in it."""
 
-    page: Page
+    blank: Page
     address: str
     wrong: list[str] = field(default_factory=list)
+    is_open: bool = False
+
+    @property
+    def page(self) -> Page:
+        """What the tab shows: the start page, unless something was opened. A page costs seconds, so none is for nothing."""
+        if not self.is_open:
+            self.open("/")
+        return self.blank
 
     def open(self, path: str) -> None:
-        self.page.goto(self.address + path)
+        self.is_open = True
+        self.blank.goto(self.address + path)
         self.settle()
 
     def settle(self) -> None:
@@ -132,12 +173,10 @@ def join(browser: Browser) -> Iterator[Join]:
     def go(address: str, person: str = "", *, size: dict[str, int] = DESKTOP, dark: bool = False) -> Tab:
         context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
         contexts.append(context)
-        tab = Tab(context.new_page(), address)
+        tab = Tab(context.new_page(), address, is_open=not person)
         _listen(tab)
         if person:
-            tab.page.goto(address + "/sign-in")
-            tab.page.get_by_role("button", name=person).click()
-            tab.settle()
+            _choose(context, address, person)
         return tab
 
     yield go
@@ -145,13 +184,21 @@ def join(browser: Browser) -> Iterator[Join]:
         context.close()
 
 
+def _choose(context: BrowserContext, address: str, person: str) -> None:
+    """Sign in without drawing a page: the picker itself has its own test."""
+    form = context.request.get(f"{address}/sign-in").text()
+    found = re.search(rf'value="([^"]+)">{re.escape(person)}', form)
+    assert found, f"{person} is not in the picker"
+    context.request.post(f"{address}/sign-in", form={"person": unescape(found[1])}, max_redirects=0)
+
+
 def _listen(tab: Tab) -> None:
-    tab.page.on(
+    tab.blank.on(
         "request", lambda r: None if r.url.startswith((tab.address, "data:", "blob:")) else tab.wrong.append(r.url)
     )
-    tab.page.on("pageerror", lambda error: tab.wrong.append(str(error)))
-    tab.page.on("dialog", lambda dialog: tab.wrong.append(f"script ran: {dialog.message}"))
-    tab.page.on(
+    tab.blank.on("pageerror", lambda error: tab.wrong.append(str(error)))
+    tab.blank.on("dialog", lambda dialog: tab.wrong.append(f"script ran: {dialog.message}"))
+    tab.blank.on(
         "response", lambda r: tab.wrong.append(r.url) if r.status >= 400 and not r.url.endswith(PROBES) else None
     )
-    tab.page.on("console", lambda m: tab.wrong.append(m.text) if "Content Security Policy" in m.text else None)
+    tab.blank.on("console", lambda m: tab.wrong.append(m.text) if "Content Security Policy" in m.text else None)

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import DESKTOP, ROOT, SLOW, _wait_for, free_port
+from tests.browser.conftest import DESKTOP, QUICK, ROOT, SLOW, _wait_for, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -52,7 +52,7 @@ def office(folder: Path, provider: str, *settings: str) -> Iterator[Office]:
     port = free_port()
     command = [sys.executable, "-m", "tests.oidc_app", str(port), str(folder), provider, *settings]
     with (folder / "portal.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | QUICK, stdout=log, stderr=log)
     found = Office(f"http://127.0.0.1:{port}", provider, folder)
     try:
         _wait_for(f"{found.portal}/readyz", process)
