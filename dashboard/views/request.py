@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import decide, formats, links, lists, oversight
+from dashboard.widgets import decide, formats, links, lists, oversight, request_summary
 from dashboard.widgets import request_parts as parts
 from dashboard.widgets import request_talk as talk
 from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
@@ -37,6 +37,9 @@ def main() -> None:
         show(bullets(detail.request.stale))
     main_part, side = st.columns([5, 3], gap="large")
     with main_part:
+        with st.container(border=True):
+            st.subheader("In short")
+            show(bullets(request_summary.sentences(detail)))
         if detail.findings:
             st.subheader("Open findings")
             oversight.show_findings(detail.findings, actor, where="request")
@@ -45,22 +48,29 @@ def main() -> None:
         st.subheader("Compared with what is live")
         parts.show_evidence(detail)
         parts.show_since(detail)
-        tabs = st.tabs(["Tests", "Documentation", "What is signed"])
-        with tabs[0]:
-            parts.show_failed_tests(detail.evidence)
-        with tabs[1]:
-            parts.show_documentation(detail)
-        with tabs[2]:
-            parts.show_plan(detail)
+        _papers(detail)
+        st.subheader("Discussion")
+        talk.show_discussion(detail, actor)
     with side:
         _decision(detail)
         if detail.request.state in _MOVING:
             st.fragment(run_every=FOLLOW_SECONDS)(_follow)(request_id)
         else:
             show_rollout(detail)
-        st.subheader("Discussion")
-        talk.show_discussion(detail, actor)
         _ledger_link(detail)
+
+
+def _papers(detail: RequestDetail) -> None:
+    st.subheader("Documentation")
+    tabs = st.tabs(["Model card", "Tests", "Policy", "What is signed"])
+    with tabs[0]:
+        parts.show_card(detail)
+    with tabs[1]:
+        parts.show_failed_tests(detail.evidence)
+    with tabs[2]:
+        parts.show_policy(detail)
+    with tabs[3]:
+        parts.show_plan(detail)
 
 
 def _header(detail: RequestDetail) -> None:

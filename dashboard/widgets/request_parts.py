@@ -134,18 +134,23 @@ def show_failed_tests(sealed: Mapping[str, Any]) -> None:
         empty("No test results are part of the evidence.")
 
 
-def show_documentation(detail: RequestDetail) -> None:
-    """The model card as sealed, and the policy in words."""
+def show_card(detail: RequestDetail) -> None:
+    """The model card as sealed."""
     text = detail.evidence.get("card")
     if text:
         with st.container(border=True):
             st.markdown(card.safe_markdown(str(text)))
     else:
         empty("No model card is part of the evidence.", "Log model_card.md with the run, then seal the request again.")
+
+
+def show_policy(detail: RequestDetail) -> None:
+    """The policy that was frozen into the request, in words."""
     lines = [str(line) for line in detail.evidence.get("policy_in_words") or ()]
     if lines:
-        st.markdown("**The policy that was frozen into this request**")
         show(bullets(lines))
+    else:
+        empty("The evidence holds no policy in words.", "The request was sealed before that was kept.")
 
 
 def show_plan(detail: RequestDetail) -> None:

@@ -173,9 +173,19 @@ def test_models__versions_of_two_models_selected__say_why_not(visit: Visit) -> N
 
 def test_request__harm__is_said_first_and_the_worst_slice_stands_before_the_average(visit: Visit) -> None:
     said = texts(visit("request", id="req-7"))
-    assert said.index("blocks the approval") < said.index("Harm: worse for sex=Female")
+    assert said.index("Harm: worse for sex=Female") < said.index("blocks the approval") < said.index('"cs-verdict')
     assert said.index("Worst slice") < said.index("All rows together")
     assert said.index("sex=Female</td>") < said.index("sex=Male</td>")
+
+
+def test_request__read_from_the_top__says_the_worst_first_and_decides_last(visit: Visit) -> None:
+    said = texts(visit("request", id="req-7"))
+    order = ["In short", "Checks", "Compared with what is live", "Documentation", "Discussion", "Decide"]
+    found = [said.index(f"{name}") for name in order]
+    assert found == sorted(found), list(zip(order, found, strict=True))
+    summary = said.index("is to take the place of v")
+    assert summary < said.index("blocks the approval")
+    assert summary < said.index("All rows together")
 
 
 def test_request__of_the_requester__closed_actions_say_why(visit: Visit) -> None:
