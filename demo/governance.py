@@ -1,8 +1,13 @@
-"""The policy of the demo: one environment, one reviewer's signature, checks that mean something."""
+"""The policy of the demo: one environment, checks that mean something, and two routes.
+
+The income model needs one reviewer's signature. The bike model is of the higher risk tier: model risk signs first, then
+the business, each after a fresh sign-in.
+"""
 
 from __future__ import annotations
 
 from demo.layout import ENVIRONMENT, PROJECT, Layout
+from demo.people import BEN, CHLOE
 
 TEMPLATE = """# The policy of the demo. A real one lives in Git; see docs/governance.md.
 version: 1
@@ -19,11 +24,23 @@ environments:
         portalUrl: {portal}
         mlflowUrl: {mlflow}
         servingUrl: {serving}
+disciplines:
+  model-risk: {{people: [{risk}]}}
+  business: {{people: [{business}]}}
+tiers:
+  high:
+    quorum: 2
+    in_order: true
+    slots: [{{discipline: model-risk}}, {{discipline: business}}]
+    review_every_days: 30
+    reauthenticate: true
 policies:
   - models: census-income
     environment: {environment}
     quorum: 1
     expires_after_days: 14
+    review_every_days: 90
+    break_glass: {{who: {{people: [{risk}]}}, valid_hours: 4, review_within_days: 2}}
     witness_before_release: true
     checks:
       - {{kind: tests_passed}}
@@ -38,6 +55,19 @@ policies:
       - {{kind: fairness_bound, with: {{column: sex, rate: true positive rate, max_widening: 0.05}}, enforcement: warn}}
       - {{kind: dependencies, enforcement: warn}}
       - {{kind: safe_format, enforcement: warn}}
+      - {{kind: model_card, enforcement: warn}}
+  - models: bike-*
+    environment: {environment}
+    tier: high
+    expires_after_days: 7
+    break_glass: {{who: {{people: [{risk}]}}, valid_hours: 2, review_within_days: 1}}
+    witness_before_release: true
+    checks:
+      - {{kind: artifact_digest}}
+      - {{kind: signature, with: {{change: compatible}}}}
+      - {{kind: metric_floor, with: {{metric: rmse, at_most: 200}}, enforcement: warn}}
+      - {{kind: tests_passed, enforcement: warn}}
+      - {{kind: lineage_complete, enforcement: warn}}
       - {{kind: model_card, enforcement: warn}}
   - models: "*"
     environment: {environment}
@@ -62,5 +92,7 @@ def write_governance(layout: Layout, *, pipeline: int) -> None:
         portal=layout.portal_url,
         mlflow=layout.mlflow_url,
         serving=layout.serving_url,
+        risk=BEN.id,
+        business=CHLOE.id,
     )
     layout.governance_file.write_text(text, encoding="utf-8")

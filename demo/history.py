@@ -22,6 +22,7 @@ from demo.layout import ENVIRONMENT, Layout
 from demo.people import ANA, BEN, DemoPerson
 from demo.show import Progress
 from demo.world.adult import load_adult
+from demo.world.gaps import BIKES, SOUND
 from demo.world.registry import MODEL
 from services.access.command import administrator
 from services.bootstrap import OpenedPortal, build_portal, open_access
@@ -59,6 +60,7 @@ def make_history(layout: Layout, progress: Progress) -> None:
             score(layout, range(ROWS))
         with progress.step(f"{MODEL} v{WAITING} is asked for and waits for a decision"):
             _ask_for(opened, WAITING, "Trained on fewer rows, so it is quicker to train; the AUC is about the same.")
+            _ask_for_bikes(opened)
     marker.write_text(json.dumps({"request": request_id}))
 
 
@@ -96,13 +98,28 @@ def _promote(opened: OpenedPortal, version: int) -> str:
     return request.id
 
 
-def _ask_for(opened: OpenedPortal, version: int, reason: str) -> PromotionRequest:
+def _ask_for(opened: OpenedPortal, version: int, reason: str, model: str = MODEL) -> PromotionRequest:
     """The request for a version: an earlier one (the start may have been cut off), or a new one of Ana's."""
-    opened.sync.refresh([MODEL])
+    opened.sync.refresh([model])
     desk = opened.portal.promotions
-    earlier = desk.find(model=MODEL, states=[RequestState.OPEN, RequestState.ROLLING_OUT, RequestState.PROMOTED]).rows
+    earlier = desk.find(model=model, states=[RequestState.OPEN, RequestState.ROLLING_OUT, RequestState.PROMOTED]).rows
     found = next((row for row in earlier if row.key.version == version), None)
-    return found or desk.open(actor_of(ANA), VersionKey(MODEL, version), ENVIRONMENT, reason=reason)
+    return found or desk.open(actor_of(ANA), VersionKey(model, version), ENVIRONMENT, reason=reason)
+
+
+def _ask_for_bikes(opened: OpenedPortal) -> None:
+    """The higher tier: two disciplines sign one after the other; the first of them has a question."""
+    request = _ask_for(
+        opened,
+        SOUND,
+        "A plain start: nothing answers for the bikes yet, and a linear model is easy to explain.",
+        BIKES,
+    )
+    if request.state is RequestState.OPEN and not opened.portal.promotions.detail(actor_of(BEN), request.id).comments:
+        text = (
+            f"@{ANA.id}, there are no tests and no model card with the run. Is the data set of last year still right?"
+        )
+        opened.portal.promotions.comment(actor_of(BEN), request.id, text, idempotency_key=f"bikes-{request.id}")
 
 
 def _await_end(opened: OpenedPortal, request_id: str, layout: Layout) -> None:

@@ -251,6 +251,9 @@ class Promotions(Protocol):
     ) -> Mentioned:
         """Add to the discussion, or answer a comment; people named by ``@name``, or by id in `tell`, are told."""
 
+    def mentions(self, actor: Actor) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments in undecided requests that name this person and that they have not answered, newest first."""
+
     def people(self) -> Sequence[Person]:
         """Who can be told: everybody whom the portal knows."""
 

@@ -116,6 +116,9 @@ class RequestStore(Protocol):
     def add_comment(self, request_id: str, said: Comment, *, idempotency_key: str) -> bool:
         """Add to the discussion; False when this key has been written before."""
 
+    def naming(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments that name this person, in requests in these states, newest first; at most a hundred."""
+
     def put_document(self, digest: str, kind: str, body: str, created: datetime) -> None:
         """Keep a document by its digest; the same document again changes nothing."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.access.provider import Ended, IdentityProvider
@@ -27,8 +27,8 @@ from services.domain.liveness import Ground, Spell, Timeline
 from services.domain.mentions import Mentioned, mentioned
 from services.domain.notices import Preferences
 from services.domain.oversight import Finding, FindingKind, NewFinding, ReviewDue
-from services.domain.people import Actor, Permission, Person
-from services.domain.policy import Environment
+from services.domain.people import Actor, Circle, Permission, Person
+from services.domain.policy import BreakGlass, Environment, PromotionPolicy
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, Incident, PromotionRequest
 from services.domain.reasons import InputMoved, Neighbour, Reasons
@@ -321,6 +321,10 @@ class FakePromotions:
         self.comments.setdefault(request_id, []).append(comment)
         return found
 
+    def mentions(self, actor: Actor) -> Sequence[tuple[PromotionRequest, Comment]]:
+        named = [(r, c) for r, said in self.comments.items() for c in said if actor.person.id in c.mentions]
+        return [(self.requests[r], c) for r, c in named]
+
     def people(self) -> Sequence[Person]:
         return [world.person(p) for p in world.PEOPLE]
 
@@ -332,8 +336,9 @@ class FakePromotions:
     def _facts(self, request: PromotionRequest) -> RequestFacts:
         decisions = tuple(self.decisions.get(request.id, ()))
         return RequestFacts(
-            request.state, request.participants, decisions, world.checks_of(request), request.plan_digest, request.stale
-        )
+            request.state, request.participants, decisions, world.checks_of(request), request.plan_digest, request.stale,
+            policy=GLASS, now=world.NOW,
+        )  # fmt: skip
 
     def _state(self, actor: Actor, request: PromotionRequest, action: UserAction) -> ActionState:
         return next(state for state in actions(actor, self._facts(request)) if state.action is action)
@@ -342,6 +347,13 @@ class FakePromotions:
         reason = self._state(actor, self._get(request_id), action).reason
         if reason:
             raise RefusedError(reason)
+
+
+GLASS = PromotionPolicy(
+    "*", "production", 2, timedelta(days=14),
+    break_glass=BreakGlass(Circle(people=("demo:ope",)), timedelta(hours=4), timedelta(days=2)),
+)  # fmt: skip
+"""Two signatures of anybody who may, and one person who may break glass."""
 
 
 class FakeAssigning:

@@ -9,12 +9,12 @@ import streamlit as st
 from dashboard import identity, wiring
 from dashboard.widgets import formats, links, lists, oversight
 from dashboard.widgets.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
-from dashboard.widgets.text import as_text, shorten
+from dashboard.widgets.text import as_html, as_text, shorten
 from services.clock import SystemClock
 from services.domain.catalogue import VersionQuery, VersionRow
 from services.domain.people import Actor, Permission
 from services.domain.promotion import Incident, PromotionRequest
-from services.domain.requests import FINAL, RequestState
+from services.domain.requests import FINAL, Comment, RequestState
 from services.portal import Portal
 
 SHOWN = 8
@@ -41,6 +41,7 @@ def main() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         _waiting(waiting, actor)
+        _mentions(portal.promotions.mentions(actor))
         _mine(mine, actor)
     with right:
         _incidents(incidents)
@@ -75,6 +76,16 @@ def _waiting(rows: list[PromotionRequest], actor: Actor) -> None:
     lists.requests(rows[:SHOWN])
     if len(rows) > SHOWN:
         st.page_link(links.REQUESTS, label=f"All {len(rows)} that wait for you", query_params={"requests_view": "me"})
+
+
+def _mentions(found: Sequence[tuple[PromotionRequest, Comment]]) -> None:
+    if found:
+        st.subheader("Asks you")
+    for request, said in found[:SHOWN]:
+        with st.container(border=True, gap="xxsmall"):
+            label = f"**{as_text(lists.version_label(request.key))}** to **{as_text(request.environment)}**"
+            st.page_link(links.REQUEST, label=label, query_params=links.request_params(request.id))
+            show(row([f"<span>{as_html(said.person.name)} {time(said.at)}</span>", soft(shorten(said.text, 160))]))
 
 
 def _mine(rows: list[PromotionRequest], actor: Actor) -> None:

@@ -8,10 +8,10 @@ import streamlit as st
 
 from dashboard import wiring
 from dashboard.sign_in import again
-from dashboard.widgets import decide_more, lists
+from dashboard.widgets import decide_more, formats, lists
 from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import bullets, show
-from dashboard.widgets.text import as_html, as_text, sentence
+from dashboard.widgets.text import as_html, as_text
 from services.domain.people import Actor
 from services.domain.requests import DecisionKind
 from services.domain.rights import NOT_FRESH, ActionState, UserAction
@@ -166,8 +166,9 @@ def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str,
     if kind is DecisionKind.REVIEW:
         lead = "Your signature means: I have reviewed the evidence on this page. It is not an approval."
         return lead, (), "Sign as reviewed", "Signed as reviewed"
-    plan = f"plan `{detail.request.plan_digest[:12]}`"
-    lead = f"Your signature means: I have looked at the evidence on this page ({plan}) and approve what follows. It is "
+    plan = f"plan `{formats.digest(detail.request.plan_digest)}`"
+    lead = f"Your signature means: I have looked at the evidence on this page ({plan}) and approve what follows. "
+    lead += f"You sign for **{as_text(detail.slots[0])}**. It is " if len(detail.slots) == 1 else "It is "
     if detail.quorum - detail.signatures > 1:
         lead += f"signature {detail.signatures + 1} of {detail.quorum}; once all are there, Countersign"
     else:
@@ -176,6 +177,5 @@ def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str,
 
 
 def quorum_line(detail: RequestDetail) -> str:
-    """How many signatures there are."""
-    told = f"{detail.signatures} of {detail.quorum} {'signature' if detail.quorum == 1 else 'signatures'}"
-    return sentence(f"{told}, missing {detail.missing}" if detail.missing and not detail.request.is_final else told)
+    """How many signatures there are; which ones are missing, the summary says."""
+    return f"{detail.signatures} of {detail.quorum} {'signature' if detail.quorum == 1 else 'signatures'}"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Unpack
 
 from services.access.admission import admit
-from services.domain.mentions import Mentioned, mentioned
+from services.domain.mentions import Mentioned
 from services.domain.people import SYSTEM, Actor, Permission, Person
 from services.domain.plan import Change, Plan, differences
 from services.domain.policy import Environment, PromotionPolicy
@@ -37,6 +37,7 @@ from services.portal import RequestDetail, RequestPage
 from services.ports import Clock, Ids
 from services.promotions.forms import (
     SIGNS,
+    answered,
     comment_form,
     participants_of,
     reason_of,
@@ -45,6 +46,7 @@ from services.promotions.forms import (
     same_click,
     sealed_form,
     slot_of,
+    told_people,
     version_subject,
     waits,
 )
@@ -276,7 +278,7 @@ class PromotionDesk:
         text = reason_of(text, "Write something first.")
         if not actor.may(Permission.COMMENT):
             raise NotAllowedError("Your role reads and does not comment.")
-        named = self._named(text, tell)
+        named = told_people(text, tell, self._people())
         with self._units.begin() as unit:
             request = unit.requests.get(request_id)
             if reply_to and reply_to not in {c.id for c in unit.requests.comments(request_id)}:
@@ -288,18 +290,16 @@ class PromotionDesk:
                 self.record(unit, actor, Action.COMMENT_ADDED, request, after=comment_form(said))
         return named
 
+    def mentions(self, actor: Actor) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments in undecided requests that name this person; one is answered by any comment of theirs after it."""
+        undecided = [state for state in RequestState if state not in FINAL]
+        with self._units.read() as unit:
+            found = unit.requests.naming(actor.person.id, undecided)
+            return [(request, said) for request, said in found if not answered(unit, actor, request, said)]
+
     def people(self) -> Sequence[Person]:
         """Who can be told: everybody whom the portal knows."""
         return sorted((known.person for known in self._people()), key=lambda person: person.name)
-
-    def _named(self, text: str, tell: Sequence[str]) -> Mentioned:
-        known = self._people()
-        found, by_id = mentioned(text, known), {actor.person.id: actor.person for actor in known}
-        strange = [name for name in tell if name not in by_id]
-        if strange:
-            raise InvalidInputError(f"The portal does not know {strange[0]}.", hint="They must have signed in once.")
-        people = {person.id: person for person in [*(by_id[name] for name in tell), *found.people]}
-        return replace(found, people=tuple(people.values()))
 
     def expire_due(self) -> int:
         """Close requests whose time is over; called by the worker."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from services.domain.mentions import Mentioned, mentioned
 from services.domain.oversight import waits_for
 from services.domain.people import Actor
 from services.domain.plan import Plan
@@ -96,6 +98,22 @@ def comment_form(said: Comment) -> dict[str, Json]:
     if said.reply_to:
         form["reply_to"] = said.reply_to
     return form | ({"mentions": list(said.mentions)} if said.mentions else {})
+
+
+def told_people(text: str, tell: Sequence[str], known: Sequence[Actor]) -> Mentioned:
+    """People whom a comment names, and those chosen besides by id. Raises InvalidInputError for an unknown id."""
+    found, by_id = mentioned(text, known), {actor.person.id: actor.person for actor in known}
+    strange = [name for name in tell if name not in by_id]
+    if strange:
+        raise InvalidInputError(f"The portal does not know {strange[0]}.", hint="They must have signed in once.")
+    people = {person.id: person for person in [*(by_id[name] for name in tell), *found.people]}
+    return replace(found, people=tuple(people.values()))
+
+
+def answered(unit: Unit, actor: Actor, request: PromotionRequest, said: Comment) -> bool:
+    """True when this person said it themselves, or has said something there since."""
+    own = [c.at for c in unit.requests.comments(request.id) if c.person.id == actor.person.id]
+    return said.person.id == actor.person.id or any(at > said.at for at in own)
 
 
 def reason_of(text: str, hint: str) -> str:

@@ -134,6 +134,57 @@ def test_comment__with_markup__is_shown_as_text(server: str, join: Join) -> None
     assert tab.wrong == []
 
 
+def test_rare_actions__of_a_reviewer__each_has_its_dialog_and_asks_why(server: str, join: Join) -> None:
+    tab = join(server, BEN)
+    tab.open("/request?id=req-6")
+    steps = (
+        ("Ask somebody else", "Reassign", "Chiara knows it.", "Reassigned"),
+        ("Look at it later", "Put it off", "After the audit.", "Put off"),
+        ("Raise a finding", "Raise it", "Calibration is off above 0.8.", "Finding raised"),
+    )
+    for button, go, why, done in steps:
+        tab.page.get_by_text("More", exact=True).click()
+        tab.page.get_by_role("button", name=button).click()
+        dialog = tab.page.get_by_role("dialog")
+        dialog.get_by_role("textbox").last.fill(why)
+        dialog.get_by_role("button", name=go).click()
+        toast(tab.page, done)
+        expect(dialog).to_have_count(0)
+        tab.settle()
+    tab.open("/")
+    expect(tab.page.get_by_text("Calibration is off above 0.8.")).to_be_visible()
+    assert tab.wrong == []
+
+
+def test_break_glass__by_who_may__says_what_it_does_and_asks_for_the_emergency(server: str, join: Join) -> None:
+    ben, ope = join(server, BEN), join(server, OPE)
+    for tab in (ben, ope):
+        tab.open("/request?id=req-6")
+    ben.page.get_by_text("More", exact=True).click()
+    expect(ben.page.get_by_role("button", name="Raise a finding")).to_be_visible()
+    expect(ben.page.get_by_role("button", name="Break glass")).to_have_count(0)
+    ope.page.get_by_text("More", exact=True).click()
+    ope.page.get_by_role("button", name="Break glass").click()
+    dialog = ope.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("goes past signatures and checks")
+    expect(dialog).to_contain_text("moves the alias champion from v5")
+    dialog.get_by_role("textbox").fill("The live model refuses every request.")
+    dialog.get_by_role("button", name="Promote without signatures").click()
+    toast(ope.page, "Glass broken")
+
+
+def test_comment__that_names_people__says_who_was_told_and_who_was_not(server: str, join: Join) -> None:
+    tab = join(server, BEN)
+    tab.open("/request?id=req-6")
+    tab.page.get_by_role("textbox", name="Comment").fill("@ana.novak and @nobody.here, why?")
+    tab.page.get_by_role("combobox", name="Tell").fill("Dee")
+    tab.page.get_by_role("option", name="Dee Larsen").click()
+    tab.page.keyboard.press("Escape")
+    tab.page.get_by_role("button", name="Add comment").click()
+    toast(tab.page, "nobody was told by @nobody.here")
+    expect(tab.page.locator(".cs-time").get_by_text("for Dee Larsen, Ana Novak")).to_be_visible()
+
+
 def test_promotion__asked_for_on_the_version_page__opens_the_request(server: str, join: Join) -> None:
     tab = join(server, ANA)
     tab.open("/version?model=census-income&version=2")

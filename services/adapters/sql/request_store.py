@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, select, update
+from sqlalchemy import Connection, RowMapping, Select, String, cast, func, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from services.adapters.sql.governance_tables import comment, decision, document, promotion_request
@@ -136,6 +137,19 @@ class SqlRequestStore:
                 "idempotency_key": idempotency_key,
             },
         )
+
+    def naming(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments that name this person; the text of the list is only a first sieve."""
+        listed = cast(comment.c.mentions, String).contains(json.dumps(person_id), autoescape=True)
+        joined = comment.join(promotion_request, promotion_request.c.id == comment.c.request_id)
+        rows = self._connection.execute(
+            select(comment)
+            .select_from(joined)
+            .where(promotion_request.c.state.in_([state.value for state in states]), listed)
+            .order_by(comment.c.at.desc(), comment.c.id)
+            .limit(100)
+        ).mappings()
+        return [(self.get(row["request_id"]), _comment(row)) for row in rows.all() if person_id in row["mentions"]]
 
     def put_document(self, digest: str, kind: str, body: str, created: datetime) -> None:
         """Keep a document by its digest; the same document again changes nothing."""

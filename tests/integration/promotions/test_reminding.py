@@ -16,7 +16,7 @@ from services.domain.people import Actor
 from services.domain.sessions import Identity
 from services.errors import InvalidInputError, NotAllowedError
 from services.notices.desk import NoticeDesk, Subscription
-from tests.oversight_world import EVERYBODY, OversightWorld
+from tests.oversight_world import EVE, EVERYBODY, OversightWorld
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV
 
 DAY = 24 * 3600
@@ -132,6 +132,20 @@ def test_comment__that_names_people__tells_them(strict: OversightWorld, notices:
     assert told(mailbox, "promotion:comment:added") == {"ana.ruiz", "eve", "olu"}
     (said,) = strict.desk.detail(CHLOE, request.id).comments
     assert said.mentions == ("eve", "olu")
+
+
+def test_mention__until_it_is_answered_or_decided__stands_on_their_home(strict: OversightWorld) -> None:
+    request, other = strict.open(2), strict.open(3)
+    for number, target in enumerate((request, other)):
+        strict.desk.comment(CHLOE, target.id, "@eve, what of the drift?", idempotency_key=f"q{number}")
+    assert {r.id for r, _ in strict.desk.mentions(EVE)} == {request.id, other.id}
+    assert not strict.desk.mentions(CHLOE)
+    assert not strict.desk.mentions(BEN)
+    strict.clock.advance(60)
+    strict.desk.comment(EVE, request.id, "Below a tenth.", idempotency_key="a")
+    assert [r.id for r, _ in strict.desk.mentions(EVE)] == [other.id]
+    strict.desk.withdraw(ANA, other.id, reason="Not now.")
+    assert not strict.desk.mentions(EVE)
 
 
 def test_comment__for_somebody_unknown__is_refused_and_nothing_is_written(strict: OversightWorld) -> None:

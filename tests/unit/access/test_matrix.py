@@ -185,7 +185,7 @@ ON_ITS_OWN: Mapping[str, Rule] = {
 }  # fmt: skip
 """Commands without a request. Who is let in may find that there is nothing to do; nobody else gets that far."""
 
-LISTS = {"PromotionDesk.waiting_for", "AssigningDesk.colleagues", "WhyDesk.recent"}
+LISTS = {"PromotionDesk.mentions", "PromotionDesk.waiting_for", "AssigningDesk.colleagues", "WhyDesk.recent"}
 """They answer with what this person may see, which is nothing for some."""
 INNER = {
     "PromotionDesk.close", "PromotionDesk.demand", "PromotionDesk.demand_asking", "PromotionDesk.record",
