@@ -12,7 +12,7 @@ from services.domain.checks import Verdict
 from services.domain.requests import RequestState
 from services.portal import RequestDetail
 
-NAMED = 3
+NAMED = 4
 """Names in a sentence; more are counted."""
 
 
@@ -65,7 +65,9 @@ def _since(detail: RequestDetail) -> Iterator[str]:
     since = detail.since
     if since is None:
         return
-    names = _named([change.what.replace("_", " ") for change in since.changes])
+    metrics = sum(change.what.startswith("metrics.") for change in since.changes)
+    others = [change.what.replace("_", " ") for change in since.changes if not change.what.startswith("metrics.")]
+    names = _named([*others[:NAMED], *([count(metrics, "metric")] if metrics else []), *others[NAMED:]])
     yield (
         f"Against the approval before ({since.request_id}, v{since.version}) these differ: {names}."
         if since.changes

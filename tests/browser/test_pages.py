@@ -136,13 +136,13 @@ def test_comment__with_markup__is_shown_as_text(server: str, join: Join) -> None
 
 def test_rare_actions__of_a_reviewer__each_has_its_dialog_and_asks_why(server: str, join: Join) -> None:
     tab = join(server, BEN)
-    tab.open("/request?id=req-6")
     steps = (
         ("Ask somebody else", "Reassign", "Chiara knows it.", "Reassigned"),
         ("Look at it later", "Put it off", "After the audit.", "Put off"),
         ("Raise a finding", "Raise it", "Calibration is off above 0.8.", "Finding raised"),
     )
     for button, go, why, done in steps:
+        tab.open("/request?id=req-6")
         tab.page.get_by_text("More", exact=True).click()
         tab.page.get_by_role("button", name=button).click()
         dialog = tab.page.get_by_role("dialog")
@@ -150,7 +150,6 @@ def test_rare_actions__of_a_reviewer__each_has_its_dialog_and_asks_why(server: s
         dialog.get_by_role("button", name=go).click()
         toast(tab.page, done)
         expect(dialog).to_have_count(0)
-        tab.settle()
     tab.open("/")
     expect(tab.page.get_by_text("Calibration is off above 0.8.")).to_be_visible()
     assert tab.wrong == []
@@ -181,7 +180,7 @@ def test_comment__that_names_people__says_who_was_told_and_who_was_not(server: s
     tab.page.get_by_role("option", name="Dee Larsen").click()
     tab.page.keyboard.press("Escape")
     tab.page.get_by_role("button", name="Add comment").click()
-    toast(tab.page, "nobody was told by @nobody.here")
+    toast(tab.page, "nobody was told by")
     expect(tab.page.locator(".cs-time").get_by_text("for Dee Larsen, Ana Novak")).to_be_visible()
 
 
