@@ -13,8 +13,10 @@ from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, as_text, shorten
 
 _TONES = {"little": "good", "some": "warn", "much": "bad"}
-_NAMES = ("column", "kind", "psi", "wasserstein", "ks", "missing_reference", "missing_now", "verdict")
+_NAMES = ("column", "kind", "psi", "noise", "wasserstein", "ks", "missing_reference", "missing_now", "verdict")
 FIRST = 6
+CHANCE = 0.01
+"""A PSI that small samples have by chance is shown from here on."""
 
 
 def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
@@ -25,7 +27,8 @@ def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
         with st.expander(f"{len(lines) - FIRST} more columns"):
             show(table(head, [_cells(line) for line in lines[FIRST:]], caption="More drift", classes="cs-stack"))
     st.caption(
-        "PSI below 0.1 is little, above 0.25 much. Sizes of effect, not p-values: with many rows those are tiny."
+        "PSI below 0.1 is little, above 0.25 much, beyond what samples of this size have by chance. "
+        "Sizes of effect, not p-values: with many rows those are tiny."
     )
     tables.download(
         "Download drift", _NAMES, [[line.get(name) for name in _NAMES] for line in lines], key=f"drift-{key}"
@@ -49,7 +52,12 @@ def _cells(line: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         as_html(shorten(line.get("column", ""), 40)),
         badge(verdict, _TONES.get(verdict, "mute")),
-        as_html(formats.number(figure(line.get("psi")))),
+        as_html(formats.number(figure(line.get("psi"))))
+        + (
+            " " + soft(f"({formats.number(noise)} by chance)")
+            if (noise := figure(line.get("noise")) or 0) > CHANCE
+            else ""
+        ),
         as_html(formats.number(distance)) if distance is not None else soft("a category"),
         as_html(formats.percent(figure(line.get("ks")))),
         as_html(formats.percent(figure(line.get("missing_reference")))),

@@ -24,7 +24,7 @@ _CATEGORIES = 50
 
 @dataclass(frozen=True)
 class DriftLine:
-    """One column's drift. `verdict` is `little`, `some` or `much` by PSI; missing shares from 0 to 1."""
+    """One column's drift. `verdict` is `little`, `some` or `much` by PSI beyond `noise`; missing shares from 0 to 1."""
 
     column: str
     kind: str
@@ -34,13 +34,15 @@ class DriftLine:
     missing_reference: float
     missing_now: float
     verdict: str
+    noise: float = 0.0
+    """The PSI that two samples of this size have on average without any drift: (cells - 1) (1/n + 1/m)."""
 
 
 def drift_lines(reference: Table, now: Table, *, skip: frozenset[str] = frozenset()) -> tuple[DriftLine, ...]:
     """Columns that both tables have, largest effect first."""
     shared = [name for name in reference.columns if name in now.columns and name not in skip]
     lines = [column_drift(name, reference.columns[name], now.columns[name]) for name in shared]
-    return tuple(sorted((line for line in lines if line is not None), key=lambda line: -line.psi))
+    return tuple(sorted((line for line in lines if line is not None), key=lambda line: line.noise - line.psi))
 
 
 def column_drift(name: str, reference: Column, now: Column) -> DriftLine | None:
@@ -57,6 +59,11 @@ def column_drift(name: str, reference: Column, now: Column) -> DriftLine | None:
     if len(kinds) > _CATEGORIES and len(kinds) > 0.5 * len(known[0]):
         return None
     return _categorical(name, known[0], known[1], missing)
+
+
+def _noise(cells: int, *rows: int) -> float:
+    """Expected PSI of samples from one distribution: rows differ by chance, the more so in many cells."""
+    return (cells - 1) * sum(1 / max(count, 1) for count in rows)
 
 
 def _verdict(psi_value: float) -> str:
@@ -78,9 +85,9 @@ def _numeric(name: str, first: FloatArray, second: FloatArray, *, missing: list[
     index = psi(_with_missing(shares[0], missing[0]), _with_missing(shares[1], missing[1]))
     spread = float(first.std())
     distance = wasserstein(first, second) / spread if spread > 0 else None
-    return DriftLine(
-        name, "numeric", index, distance, ks_distance(first, second), missing[0], missing[1], _verdict(index)
-    )
+    noise = _noise(len(shares[0]), len(first), len(second))
+    largest = ks_distance(first, second)
+    return DriftLine(name, "numeric", index, distance, largest, missing[0], missing[1], _verdict(index - noise), noise)
 
 
 def _with_missing(counts: FloatArray, missing: float) -> FloatArray:
@@ -113,4 +120,7 @@ def _categorical(name: str, first: list[str], second: list[str], missing: list[f
     shares = [_with_missing(part.astype(np.float64), gone) for part, gone in zip(counts, missing, strict=True)]
     index = psi(shares[0], shares[1])
     variation = float(np.abs(shares[0] - shares[1]).sum() / 2)
-    return DriftLine(name, "categorical", index, None, variation, missing[0], missing[1], _verdict(index))
+    noise = _noise(len(kinds), len(first), len(second))
+    return DriftLine(
+        name, "categorical", index, None, variation, missing[0], missing[1], _verdict(index - noise), noise
+    )

@@ -141,6 +141,11 @@ _LIVE = (
 )
 
 
+def _beyond_noise(entry: Mapping[str, Any]) -> float:
+    """The PSI beyond what samples of this size have by chance."""
+    return float(entry["psi"]) - float(entry.get("noise") or 0.0)
+
+
 def _moved(
     line: Line,
     lines: list[Mapping[str, Any]],
@@ -154,8 +159,8 @@ def _moved(
     if missing or not lines:
         return line.unknown(f"The samples have no column {', '.join(missing) or 'in common'}.")
     most, some = bounds
-    worst = max(lines, key=lambda entry: float(entry["psi"]))
-    value, moved = f"PSI {worst['psi']:.2f} for {worst['column']}", float(worst["psi"])
+    worst = max(lines, key=_beyond_noise)
+    value, moved = f"PSI {worst['psi']:.2f} for {worst['column']}", _beyond_noise(worst)
     if moved <= most and some is not None and moved > some:
         return line.warned(words[0].format(worst["column"]), value)
     return line.judged(moved <= most, words[1].format(worst["column"]) if moved > most else words[2], value)

@@ -245,3 +245,15 @@ def test_slices__everybody_loses_alike__the_verdict_speaks_and_no_group_is_blame
     assert all(line.harmed for line in found.slices)
     assert "slice_harm" not in kinds(found)
     assert found.reason.startswith("The candidate is worse: auc")
+
+
+def test_drift__small_sample_with_many_categories__chance_is_not_called_drift():
+    rng = np.random.default_rng(3)
+    kinds = np.array([f"country {place}" for place in range(40)])
+    shares = np.arange(40, 0, -1) / np.arange(40, 0, -1).sum()
+    reference, now = (table_from_mapping({"country": rng.choice(kinds, n, p=shares)}, name="x") for n in (5000, 300))
+    line = drift_lines(reference, now)[0]
+    assert line.psi > 0.1
+    assert (line.verdict, round(line.noise, 3)) == ("little", 0.138)
+    moved = table_from_mapping({"country": rng.choice(kinds[::-1], 300, p=shares)}, name="x")
+    assert drift_lines(reference, moved)[0].verdict == "much"

@@ -1,0 +1,70 @@
+"""The words of a comparison: harm first, no difference called that, and chance told from harm."""
+
+import pytest
+
+from dashboard.widgets.evidence import headline, margins, slices_by_harm
+from dashboard.widgets.evidence_tables import _finding, _wider
+
+
+def document(verdict="cannot_tell", low=-0.001, high=0.001, **more):
+    return {"verdict": verdict, "recommendation": "hold", "difference": {"value": 0, "low": low, "high": high}, **more}
+
+
+@pytest.mark.parametrize(
+    ("found", "title"),
+    [
+        (document(), "Cannot tell whether it is better than v5"),
+        (document("not_worse"), "No difference to v5 is shown"),
+        (document("not_worse", low=-0.0015, high=-0.0005), "Not worse than v5"),
+        (document("better", low=0.001, high=0.002), "Better than v5"),
+        (
+            document(
+                "better", findings=[{"kind": "slice_harm", "severity": "blocking", "subject": "sex=Female"}]
+            ),
+            "Harm: worse for sex=Female than v5",
+        ),
+    ],
+)  # fmt: skip
+def test_headline__of_each_outcome__says_it_in_words(found, title):
+    assert headline(found, against="v5")[1] == title
+
+
+def test_margins__of_all_rows_and_of_slices__are_both_told():
+    assert margins({"margin": 0.002, "slice_margin": 0.01}) == "0.002 for all rows, 0.01 for a slice"
+    assert margins({"margin": 0.0}) == "none"
+
+
+def part(low, high, **more):
+    return {
+        "column": "a",
+        "value": str(low),
+        "difference": {"value": (low + high) / 2, "low": low, "high": high},
+        **more,
+    }
+
+
+def test_slices__small_one_with_a_wide_interval__stands_behind_a_certain_loss():
+    rows = [part(-0.3, 0.1), part(-0.06, -0.04), part(-0.02, -0.01, harmed=True), part(0.01, 0.02)]
+    found = slices_by_harm({"slices": rows})
+    assert [entry["difference"]["low"] for entry in found] == [-0.02, -0.06, 0.01, -0.3]
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        (part(-0.06, -0.04, harmed=True, loses=True, p_beyond=0.001), "harmed"),
+        (part(-0.06, -0.04, harmed=True, loses=True, p_beyond=0.4), "loses as all rows do"),
+        (part(-0.06, -0.04, harmed=True), "harmed"),
+        (part(-0.006, -0.004, p_adjusted=0.001), "worse, within the margin"),
+        (part(-0.06, -0.04, p_adjusted=0.3), "worse, but could be chance"),
+        (part(-0.06, 0.04, p_adjusted=0.3), "no harm shown"),
+        (part(0.02, 0.04), "better"),
+    ],
+)
+def test_slice__of_each_kind__is_called_what_it_is(entry, words):
+    assert words in _finding(entry, {})
+
+
+def test_fairness__wider_gap_that_the_engine_did_not_find__could_be_chance():
+    assert "could be chance" in _wider(0.08, is_found=False)
+    assert "<strong>" in _wider(0.08, is_found=True)
