@@ -57,6 +57,8 @@ class GateReply(BaseModel):
     approvers: list[str]
     plan_digest: str
     artifact_digest: str | None
+    glass_broken_by: str = ""
+    """Who promoted it in an emergency, past the signatures."""
 
 
 class NewRequest(BaseModel):

@@ -1,7 +1,8 @@
 """The gate: may this version be deployed there, now? Asked by a pipeline before each deployment.
 
-Allowed only while a rollout of an approved request for exactly this version, target and plan is under way (or has
-succeeded and the version is still live), and the model's files are what was signed. Everything else is refused.
+Allowed only while a rollout of an approved request (or of one let through by breaking glass) for exactly this version,
+target and plan is under way, or has succeeded and the version is still live, and the model's files are what was signed.
+Everything else is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from services.domain.plan import Plan
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.requests import RequestState, standing_signatures
+from services.domain.requests import RequestState, glass_broken, standing_signatures
 from services.errors import NotFoundError
 from services.ports import RegistryReader
 from services.promotions.views import plan_of
@@ -39,6 +40,8 @@ class GateAnswer:
     approvers: tuple[str, ...] = ()
     plan_digest: str = ""
     artifact_digest: str | None = None
+    glass_broken_by: str = ""
+    """Who promoted it in an emergency, past the signatures; empty for everything that was approved."""
 
 
 class Gate:
@@ -56,16 +59,18 @@ class Gate:
             except NotFoundError:
                 return GateAnswer(False, f"There is no request {question.request_id}.", question.request_id)
             plan, approvers = plan_of(unit, request), _approvers(unit, request)
+            broken = glass_broken(unit.requests.decisions(request.id), request.plan_digest)
             reason = _why_not(question, request) or _why_not_live(unit, request)
         if reason is None and question.check_files:
             reason = self._why_not_files(question.key, plan)
         return GateAnswer(
             allowed=reason is None,
-            why=reason or "Approved, sealed, and under way.",
+            why=reason or ("Glass broken, sealed, and under way." if broken else "Approved, sealed, and under way."),
             request_id=request.id,
             approvers=approvers,
             plan_digest=request.plan_digest,
             artifact_digest=plan.artifact_digest,
+            glass_broken_by=broken.person.name if broken else "",
         )
 
     def _why_not_files(self, key: VersionKey, plan: Plan) -> str | None:

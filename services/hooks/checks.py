@@ -246,6 +246,7 @@ def _lines(answer: GateAnswer, environment: str) -> str:
         f"Why: {answer.why}",
         f"Request: {answer.request_id or 'none'}",
         f"Approved by: {', '.join(answer.approvers) or 'nobody'}",
+        *([f"Glass broken by: {answer.glass_broken_by}"] if answer.glass_broken_by else []),
         f"Plan digest: {answer.plan_digest or 'none'}",
         f"Artifact digest: {answer.artifact_digest or 'none'}",
     ]

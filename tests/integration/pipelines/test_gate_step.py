@@ -50,6 +50,13 @@ def test_gate__clear_yes__passes_and_tells_who_approved() -> None:
     assert "model=Fraud+%22EU%22&version=7&environment=production&plan_digest=sha256%3Aplan" in one.path
 
 
+def test_gate__by_broken_glass__passes_with_a_warning_that_names_who_did_it() -> None:
+    done, _ = ask(YES | {"approvers": [], "glass_broken_by": "Olu Adeyemi", "why": "Glass broken."})
+    assert done.returncode == 0, done.stdout
+    assert "##vso[task.logissue type=warning]Olu Adeyemi broke the glass" in done.stdout
+    assert "Approved by nobody." in done.stdout
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -59,6 +66,8 @@ def test_gate__clear_yes__passes_and_tells_who_approved() -> None:
         ({"allowed": None}, "Approved, sealed"),
         ({"request_id": "R-2"}, "about request R-2, not R-1"),
         ({"approvers": []}, "nobody has approved"),
+        ({"approvers": [], "glass_broken_by": ""}, "nobody has approved"),
+        ({"approvers": [], "glass_broken_by": "Olu", "allowed": False}, "Approved, sealed"),
         ({"plan_digest": "sha256:other"}, "plan digest is sha256:other, this run was started with sha256:plan"),
         ({"plan_digest": ""}, "plan digest is , this run"),
         ({"artifact_digest": "sha256:changed"}, "artifact digest is sha256:changed"),

@@ -17,6 +17,7 @@ from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind, RequestState
 from services.domain.rights import UserAction
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, PortalError, RefusedError
+from services.gate import Gate, GateQuestion
 from services.policy import parse_governance
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import EVE, OLU, OversightWorld
@@ -149,6 +150,18 @@ def test_break_glass__is_loud_and_owes_a_review_that_blocks(strict: OversightWor
     assert reason_closed(strict, CHLOE, following, UserAction.APPROVE) is None
     with strict.units.read() as unit:
         assert not unit.deployments.incidents()
+
+
+def test_break_glass__at_the_gate__is_allowed_and_says_who_did_it(strict: OversightWorld) -> None:
+    strict.pipelines.ends_with = None
+    request, gate = strict.open(), Gate(strict.units, strict.registry)
+    question = GateQuestion(request.id, request.key, "production")
+    assert not gate.ask(question).allowed
+    break_it(strict, request)
+    strict.run(rounds=4)
+    answer = gate.ask(question)
+    assert (answer.allowed, answer.approvers, answer.glass_broken_by) == (True, (), "Olu Adeyemi")
+    assert answer.why == "Glass broken, sealed, and under way."
 
 
 def test_break_glass__after_its_time__promotes_nothing(strict: OversightWorld) -> None:
