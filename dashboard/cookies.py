@@ -15,6 +15,8 @@ SESSION = "countersign_session"
 ATTEMPT = "countersign_attempt_"
 ATTEMPT_PATH = "/sign-in"
 ATTEMPT_AGE = 600
+ATTEMPTS = 5
+"""Sign-ins under way in one browser; more would fill the header of the sign-in until it is refused."""
 
 
 def session_name(settings: Settings) -> str:

@@ -55,6 +55,8 @@ async def show(request: Request) -> Response:
         return _problem(error, target)
     answer = RedirectResponse(attempt.url, 303)
     cookies.put_attempt(answer, attempt.name, attempt.secret, wiring.settings())
+    for forgotten in list(cookies.attempts_of(request.cookies))[: -cookies.ATTEMPTS]:
+        cookies.drop_attempt(answer, forgotten, wiring.settings())
     return answer
 
 

@@ -16,9 +16,10 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from dashboard import sign_in, wiring
-from dashboard.cookies import SESSION
+from dashboard.cookies import ATTEMPTS, SESSION
 from dashboard.gate import Gate
 from dashboard.guard import Guard
+from services.access.provider import Attempt
 from tests.fake_portal import fake_opened
 
 with warnings.catch_warnings():
@@ -279,6 +280,27 @@ def test_session__left_by_a_demo__opens_nothing_once_nobody_vouches_for_it(porta
     assert portal.get("/models", headers={"cookie": cookie}).status_code == 303
     with pytest.raises(WebSocketDisconnect), portal.websocket_connect("/_stcore/stream", headers={"cookie": cookie}):
         pass
+
+
+class Begins:
+    """A provider that sends the browser away, and has nobody come back."""
+
+    count = 0
+
+    def begin(self, target: str, *, fresh: bool = False) -> Attempt:
+        self.count += 1
+        return Attempt(f"https://id.example/?{fresh}", f"attempt{self.count}", "s" * 600)
+
+
+def test_sign_in__begun_again_and_again__never_fills_the_header(portal: TestClient) -> None:
+    opened = fake_opened(demo_people=())
+    opened.provider = Begins()  # type: ignore[assignment]  # nobody comes back
+    wiring.use(opened)
+    for _ in range(40):
+        assert portal.get("/sign-in", params={"next": "/models"}).status_code == 303
+    kept = {cookie.name for cookie in portal.cookies.jar}
+    assert "countersign_attempt_attempt40" in kept
+    assert len(kept) <= ATTEMPTS + 1
 
 
 def test_back_channel__without_a_provider_or_token__does_nothing(portal: TestClient) -> None:
