@@ -1,0 +1,96 @@
+"""The compare page's use case: every version that can be compared is, and each that cannot says why."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from services.catalogue.sync import CatalogueSync
+from services.comparisons import ComparisonDesk
+from services.domain.predictions import PredictionRecord
+from services.domain.registry import VersionKey
+from services.errors import InvalidInputError, ModelRunError, NotFoundError
+from services.held_out import HeldOutPredictions
+from services.live_inputs import LiveInputs
+from tests.integration.promotions.test_sealed_evidence import _table
+from tests.world import MODEL, World
+
+ONE, TWO, THREE = (VersionKey(MODEL, number) for number in (1, 2, 3))
+
+
+class Hostile:
+    """A runner whose model ends as it is told to."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def run(self, *_: Any, **__: Any) -> Any:
+        raise ModelRunError(f"The model was stopped: {self.code}.", hint="Look at it.", code=self.code)
+
+
+@pytest.fixture
+def predictions(world: World) -> None:
+    CatalogueSync(world.registry, world.units, clock=world.clock, sweep_every=timedelta(hours=1)).beat()
+    for version, noise in ((1, 2.0), (2, 0.5)):
+        world.registry.files[(f"run-{MODEL}-{version}", "evaluation/predictions.parquet")] = _table(noise)
+    world.registry.files.pop((f"run-{MODEL}-3", "evaluation/predictions.parquet"), None)
+
+
+def _desk(world: World, *, runner: Any = None, live: LiveInputs | None = None) -> ComparisonDesk:
+    folder = world.folder / "evaluation"
+    if runner is not None:
+        folder.mkdir()
+        pd.DataFrame({"row_id": [1, 2], "label": [0, 1], "x": [1.0, 2.0]}).to_parquet(folder / f"{MODEL}.parquet")
+    held_out = HeldOutPredictions(
+        world.registry, world.folder / "tables", world.clock, runner=runner, evaluation=folder if runner else None
+    )
+    return ComparisonDesk(world.units, held_out, live=live)
+
+
+@pytest.mark.usefixtures("predictions")
+@pytest.mark.parametrize("code", ["model_time", "model_crashed", "model_memory", "model_output", "model_isolation"])
+def test_compare__one_model_misbehaves__says_so_and_compares_the_others(world: World, code: str) -> None:
+    found = _desk(world, runner=Hostile(code)).compare([ONE, TWO, THREE])
+    assert found.evidence[TWO].verdict.value == "better"
+    assert THREE not in found.evidence
+    assert [problem for problem in found.problems if str(THREE) in problem and code in problem]
+    assert "Look at it." in next(curves.problem for curves in found.curves if curves.key == THREE)
+
+
+@pytest.mark.usefixtures("predictions")
+def test_compare__version_without_predictions__says_what_to_log(world: World) -> None:
+    found = _desk(world).compare([ONE, TWO, THREE])
+    assert "evaluation/predictions.parquet" in found.problems[0]
+    assert set(found.evidence) == {TWO}
+
+
+@pytest.mark.usefixtures("predictions")
+def test_compare__version_that_is_unknown_or_alone__is_refused(world: World) -> None:
+    with pytest.raises(NotFoundError, match="not in the catalogue"):
+        _desk(world).compare([ONE, VersionKey(MODEL, 99)])
+    with pytest.raises(InvalidInputError, match="2 to 8"):
+        _desk(world).compare([ONE, ONE])
+
+
+class Log:
+    def __init__(self, world: World) -> None:
+        self.now = world.clock.now()
+
+    def search(self, _: Any) -> list[PredictionRecord]:
+        return [PredictionRecord(str(i), self.now, inputs={"age": 60.0 + i % 20}) for i in range(300)]
+
+
+@pytest.mark.usefixtures("predictions")
+def test_compare__with_a_prediction_log__tells_live_inputs_from_training_data(world: World, tmp_path: Path) -> None:
+    pd.DataFrame({"age": [20.0 + i % 40 for i in range(2000)]}).to_parquet(tmp_path / "sample.parquet")
+    sample = (tmp_path / "sample.parquet").read_bytes()
+    world.registry.files[(f"run-{MODEL}-2", "training/sample.parquet")] = sample
+    found = _desk(world, live=LiveInputs(Log(world), world.clock)).compare([ONE, TWO])  # type: ignore[arg-type]
+    assert set(found.live) == {TWO}
+    assert (found.live[TWO].lines[0]["column"], found.live[TWO].lines[0]["verdict"]) == ("age", "much")
+    without = _desk(world, live=LiveInputs(None, world.clock)).compare([ONE, TWO])
+    assert "no prediction log" in without.live_problem
