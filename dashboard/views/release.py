@@ -43,16 +43,16 @@ def main() -> None:
     _actions(view)
     is_running = not view.detail.run.is_finished
     st.fragment(run_every=FOLLOW_SECONDS if is_running else None)(_progress)(project, run_id, was_running=is_running)
-    st.fragment(_tabs)(view)
+    st.fragment(_tabs)(project, run_id)
 
 
-def _tabs(view: ReleaseView) -> None:
-    """What Azure DevOps has to be asked for is fetched when its tab is opened."""
+def _tabs(project: str, run_id: int) -> None:
+    """Opening a tab looks again: what a tab needs of Azure DevOps is fetched then, and not for the others."""
     tabs = st.tabs(list(_TABS), on_change="rerun", key="release_tabs")
     for tab, draw in zip(tabs, _TABS.values(), strict=True):
         if tab.open:
-            with tab:
-                draw(view)
+            with tab, boundary():
+                draw(wiring.portal().releases.view(project, run_id))
 
 
 def _header(view: ReleaseView) -> None:
