@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,6 +14,7 @@ from services.domain.catalogue import VersionQuery
 from services.domain.registry import VersionKey
 from services.errors import ConflictError
 from services.portal import LedgerCheck
+from tests import fake_portal
 from tests import fake_world as world
 from tests.fake_portal import FakeOpened, fake_opened
 from tests.integration.dashboard.conftest import SCRIPT, texts
@@ -194,6 +196,16 @@ def test_request__of_the_requester__closed_actions_say_why(visit: Visit) -> None
     assert buttons["Approve"].disabled
     assert not buttons["Withdraw"].disabled
     assert "another person decides" in texts(app) or "Only reviewers decide" in texts(app)
+
+
+def test_request__policy_wants_a_fresh_sign_in__leads_there_and_back(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake_portal, "GLASS", replace(fake_portal.GLASS, reauthenticate=True))
+    app = visit("request", id="req-6")
+    assert next(b for b in app.button if b.label == "Approve").disabled
+    assert "The policy asks for a fresh sign-in" in texts(app)
+    assert 'href="/sign-in?fresh=1&amp;next=%2Frequest%3Fid%3Dreq-6"' in texts(app)
 
 
 def test_request__stale__shows_before_and_after(visit: Visit) -> None:
