@@ -17,11 +17,13 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #d0d7de}
 .answer{font-size:1.1rem;border-left:4px solid #3b5bdb;padding-left:.8rem}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .5rem;border-bottom:1px solid #e4e8ec}
-td{overflow-wrap:anywhere;vertical-align:top}.unknown{color:#5c6670}.contradicted{color:#b42318;font-weight:600}
-.bar{display:inline-block;height:.8rem;vertical-align:middle}.up{background:#c2571a}.down{background:#2563a8}
+.wide{overflow-x:auto}td{overflow-wrap:anywhere;vertical-align:top}td:first-child{min-width:6.5em}.unknown{color:#5c6670}.contradicted{color:#b42318;font-weight:600}
+.bar{display:inline-block;height:.8rem;vertical-align:middle;print-color-adjust:exact}.up{background:#c2571a}.down{background:#2563a8}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f7f9;padding:.6rem;font-size:.8rem}
 @media(prefers-color-scheme:dark){body{color:#e6e9ec;background:#14171a}pre{background:#1f2429}th,td{border-color:#30363d}
-.unknown{color:#9aa5b1}.contradicted{color:#ff8a80}}@media print{body{margin:0;max-width:none}}
+.unknown{color:#9aa5b1}.contradicted{color:#ff8a80}}@media print{body{margin:0;max-width:none}
+.wide{overflow:visible}tr{break-inside:avoid}h2,h3{break-after:avoid}}.many{font-size:.8rem}.many td{min-width:3.5rem}
+@media print{.many{font-size:.55rem}.many td{min-width:0;overflow-wrap:break-word}.many th,.many td{padding:.15rem}}
 """
 
 
@@ -127,7 +129,7 @@ def _near(title: str, found: Sequence[Neighbour]) -> str:
         return ""
     names = list(found[0].inputs)
     rows = [(_e(n.outcome), f"{n.distance:.3f}", *(_e(n.inputs.get(name)) for name in names)) for n in found]
-    return f"<h3>{_e(title)}</h3>{_table(('Outcome', 'Distance', *names), rows)}"
+    return f"<h3>{_e(title)}</h3><div class=many>{_table(('Outcome', 'Distance', *names), rows)}</div>"
 
 
 def _proof(gathered: Gathered) -> str:
@@ -144,7 +146,7 @@ def _proof(gathered: Gathered) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f'<th scope="col">{_e(name)}</th>' for name in head)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def _list(lines: Sequence[str]) -> str:
