@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 BEN, ANA, CHI, OPE, DEE = "Ben Okafor", "Ana Novak", "Chiara", "Ope Adeyemi", "Dee Larsen"
 PATHS = (
     "/", "/models", "/version?model=census-income&version=5", "/compare?model=census-income&versions=5,7,6", "/requests",
-    "/request?id=req-7", "/releases", "/release?project=census&run=11", "/ledger", "/why?prediction=3f1c-0001",
+    "/request?id=req-7", "/releases", "/release?project=census&run=11", "/ledger", "/why?prediction=3f1c-0001", "/you",
 )  # fmt: skip
 
 
