@@ -15,9 +15,9 @@ from services.domain.sessions import Identity, SessionRules
 from services.domain.tokens import Scope
 from services.notices.desk import NoticeDesk, Subscription
 from tests.contract.test_storage import any_engine, any_world  # noqa: F401 - fixtures
+from tests.integration.access.test_sessions import BEN, RULES, Reader
+from tests.integration.notices.test_desk import Recorder
 from tests.simulators.basics import DEV
-from tests.unit.access.test_sessions import BEN, RULES, Reader
-from tests.unit.notices.test_desk import Recorder
 from tests.world import World
 
 

@@ -40,7 +40,7 @@ from services.releases import ReleaseDesk
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk
 from services.why.scoring import ScoringDesk
-from tests.unit.access.cast import CAST, GLASS, JUDGES, TURN, Stage, holding, people_only
+from tests.integration.access.cast import CAST, GLASS, JUDGES, TURN, Stage, holding, people_only
 from tests.world import MODEL
 
 S, P = RequestState, Permission

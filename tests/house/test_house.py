@@ -192,7 +192,7 @@ def test_text__any__holds_no_note_of_work_left_over() -> None:
 
 
 def test_text__any__names_no_place_of_one_machine() -> None:
-    assert lines_with(MACHINE, but=("tests/unit/test_house.py",)) == []
+    assert lines_with(MACHINE, but=("tests/house/test_house.py",)) == []
 
 
 @pytest.mark.parametrize("kind", SECRETS)

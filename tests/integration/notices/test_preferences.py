@@ -13,8 +13,8 @@ from services.domain.sessions import Identity
 from services.errors import InvalidInputError, NotAllowedError, UpstreamRefusedError
 from services.notices import command
 from services.notices.preferences import PreferenceDesk
+from tests.integration.notices.test_desk import Recorder, desk_of
 from tests.simulators.basics import ANA, CHLOE, DEV, PIPELINE
-from tests.unit.notices.test_desk import Recorder, desk_of
 from tests.world import World
 
 QUIET = Schedule(Rhythm.AT_ONCE, (time(20), time(7)), "Europe/Berlin")

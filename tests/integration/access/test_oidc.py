@@ -14,8 +14,8 @@ from services.access.provider import Arrival
 from services.adapters.oidc.provider import OidcProvider
 from services.domain.people import Role
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from tests.integration.access.conftest import Client
 from tests.simulators.identity_provider import Provider
-from tests.unit.access.conftest import Client
 
 
 def arrive(client: OidcProvider, other_side: Provider, sub: str = "ben", *, target: str = "/request?id=1") -> Arrival:

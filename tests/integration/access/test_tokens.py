@@ -19,9 +19,9 @@ from services.domain.tokens import PERMISSIONS_OF, Scope
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
 from services.gate import Gate
 from tests.fake_portal import fake_opened
+from tests.integration.access.conftest import Client
 from tests.simulators.basics import ANA, BEN, DEV
 from tests.simulators.identity_provider import Provider
-from tests.unit.access.conftest import Client
 from tests.world import MODEL, World
 
 with warnings.catch_warnings():

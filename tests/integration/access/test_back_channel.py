@@ -14,8 +14,8 @@ from services.access.sessions import SessionDesk
 from services.domain.people import Person, Role
 from services.domain.sessions import Identity, SessionRules
 from services.errors import NotAllowedError
+from tests.integration.access.conftest import Client
 from tests.simulators.identity_provider import CLIENT, Provider
-from tests.unit.access.conftest import Client
 from tests.world import World
 
 ISSUER = "https://id.example"
