@@ -10,7 +10,7 @@ from typing import Any
 
 from services.domain.liveness import Spell
 from services.domain.promotion import PromotionRequest
-from services.domain.requests import standing_signatures
+from services.domain.requests import glass_broken, standing_signatures
 from services.errors import NotFoundError
 from services.ledger.actions import Action
 from services.ledger.entry import LedgerEntry
@@ -20,11 +20,15 @@ from services.stores import Unit
 
 ENTRIES = 1000
 SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)
+GLASS = "by broken glass"
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """One promotion: signed by whom on which plan and evidence. Documents are used only when their digest holds."""
+    """One promotion: signed by whom on which plan and evidence. Documents are used only when their digest holds.
+
+    Whoever broke the glass for it stands last among the approvers, marked with `GLASS`: what they did is no signature.
+    """
 
     request_id: str
     plan_digest: str
@@ -49,6 +53,7 @@ def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
     seal = next((e for e in reversed(entries) if e.action in SEALS and e.plan_digest == digest), None)
     named = seal.after if seal and isinstance(seal.after, dict) else {}
     approvals = _approvals(entries, digest)
+    glass = _glass(entries, digest)
     problems: list[str] = []
     evidence_digest = str(named.get("evidence") or "")
     request = _request(unit, spell.request_id, problems)
@@ -57,9 +62,9 @@ def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
         plan_digest=digest,
         evidence_digest=evidence_digest,
         seal_seq=seal.seq if seal else 0,
-        approvers=tuple(e.actor.name for e in approvals),
-        approver_ids=tuple(e.actor.id for e in approvals),
-        approval_seqs=tuple(e.seq for e in approvals),
+        approvers=(*(e.actor.name for e in approvals), *(f"{e.actor.name} {GLASS}" for e in glass)),
+        approver_ids=tuple(e.actor.id for e in (*approvals, *glass)),
+        approval_seqs=tuple(e.seq for e in (*approvals, *glass)),
         approvers_in_table=_table_approvers(unit, spell.request_id, digest),
         plan=_document(unit, digest, "plan", problems),
         evidence=_document(unit, evidence_digest, "evidence", problems),
@@ -87,6 +92,11 @@ def _approvals(entries: Sequence[LedgerEntry], digest: str) -> list[LedgerEntry]
     return list(signed.values())
 
 
+def _glass(entries: Sequence[LedgerEntry], digest: str) -> list[LedgerEntry]:
+    """The last use of the emergency way for this very plan, if there is one."""
+    return [e for e in entries if e.action is Action.BREAK_GLASS_USED and e.plan_digest == digest][-1:]
+
+
 def _request(unit: Unit, request_id: str, problems: list[str]) -> PromotionRequest | None:
     try:
         return unit.requests.get(request_id)
@@ -96,7 +106,10 @@ def _request(unit: Unit, request_id: str, problems: list[str]) -> PromotionReque
 
 
 def _table_approvers(unit: Unit, request_id: str, digest: str) -> tuple[str, ...]:
-    return tuple(d.person.name for d in standing_signatures(unit.requests.decisions(request_id), digest).values())
+    decisions = unit.requests.decisions(request_id)
+    names = [d.person.name for d in standing_signatures(decisions, digest).values()]
+    broken = glass_broken(decisions, digest)
+    return (*names, *([f"{broken.person.name} {GLASS}"] if broken else ()))
 
 
 def _document(unit: Unit, digest: str, kind: str, problems: list[str]) -> Mapping[str, Any]:

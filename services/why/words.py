@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from services.domain.lineage import Certainty, Fact
 from services.domain.predictions import PredictionRecord
+from services.why.promotions import GLASS
 
 PARAMETERS_TOLD = 5
 
@@ -17,8 +18,8 @@ def sentence(facts: Sequence[Fact], record: PredictionRecord) -> str:
         f"{_subject(said['Version'])} answered this on {said['Time'].value}; it was trained on "
         f"{said['Training data'].value} with {_method(said['Algorithm'], said['Parameters'])} by "
         f"{said['Author'].value} at commit {_short(said['Git commit'].value)}, was live "
-        f"{_place(said['Live'], record)} through release {said['Release'].value}, and was approved by "
-        f"{_approvers(said['Approved by'])}{_evidence(said['Evidence'])}."
+        f"{_place(said['Live'], record)} through release {said['Release'].value}, and was "
+        f"{_approved(said['Approved by'])}{_evidence(said['Evidence'])}."
     )
 
 
@@ -51,10 +52,12 @@ def _place(live: Fact, record: PredictionRecord) -> str:
     return live.value
 
 
-def _approvers(fact: Fact) -> str:
+def _approved(fact: Fact) -> str:
+    """Breaking the glass is no approval, and is not told as one."""
+    verb = "let through in an emergency by" if GLASS in fact.value else "approved by"
     if fact.certainty is Certainty.CONTRADICTED:
-        return f"{fact.value} (the sources contradict each other)"
-    return fact.value if fact.certainty is Certainty.KNOWN else "nobody on record"
+        return f"{verb} {fact.value} (the sources contradict each other)"
+    return f"{verb} {fact.value}" if fact.certainty is Certainty.KNOWN else "approved by nobody on record"
 
 
 def _evidence(fact: Fact) -> str:

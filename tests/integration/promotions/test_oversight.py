@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from services.domain.lineage import Certainty
 from services.domain.oversight import FindingKind, NewFinding, Severity
 from services.domain.people import Actor
 from services.domain.policy import Governance
@@ -20,6 +21,7 @@ from services.errors import ConflictError, InvalidInputError, NotAllowedError, P
 from services.gate import Gate, GateQuestion
 from services.policy import parse_governance
 from tests.integration.promotions.conftest import RULES
+from tests.integration.why.scene import Scene, part
 from tests.oversight_world import EVE, OLU, OversightWorld
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, START
 from tests.world import MODEL
@@ -162,6 +164,19 @@ def test_break_glass__at_the_gate__is_allowed_and_says_who_did_it(strict: Oversi
     answer = gate.ask(question)
     assert (answer.allowed, answer.approvers, answer.glass_broken_by) == (True, (), "Olu Adeyemi")
     assert answer.why == "Glass broken, sealed, and under way."
+
+
+def test_break_glass__asked_why__is_not_told_as_an_approval(strict: OversightWorld) -> None:
+    scene = Scene(strict)
+    request = strict.open(2)
+    decide(strict, CHLOE, request, DecisionKind.APPROVE, slot="risk")
+    break_it(strict, request)
+    strict.run()
+    answer = scene.ask(time=scene.spell(2).sure_from + timedelta(seconds=1), version=2)
+    approved = part(answer, "Approved by")
+    assert (approved.value, approved.certainty) == ("Chloé Martin, Olu Adeyemi by broken glass", Certainty.KNOWN)
+    assert "was let through in an emergency by Chloé Martin, Olu Adeyemi by broken glass" in answer.sentence
+    assert "approved by" not in answer.sentence
 
 
 def test_break_glass__after_its_time__promotes_nothing(strict: OversightWorld) -> None:
