@@ -106,7 +106,7 @@ def server(renewable: tuple[Serving, Path]) -> str:
     address, told = renewable
     told.unlink(missing_ok=True)
     address.process.send_signal(signal.SIGUSR1)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while not told.exists():
         assert time.monotonic() < deadline, "The server did not begin anew."
         time.sleep(0.02)

@@ -21,7 +21,7 @@ PATHS = (
 
 
 def toast(page: Page, text: str) -> None:
-    expect(page.get_by_test_id("stToast").filter(has_text=text)).to_be_visible(timeout=20_000)
+    expect(page.get_by_test_id("stToast").filter(has_text=text)).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_approval__by_two_reviewers__is_signed_with_reasons_and_starts_the_rollo
 
     chi = join(server, CHI)
     chi.page.get_by_role("link", name="census-income v6 to production").click()
-    expect(chi.page.get_by_text("No difference, and the cleaner data set.")).to_be_visible(timeout=20_000)
+    expect(chi.page.get_by_text("No difference, and the cleaner data set.")).to_be_visible()
     chi.page.get_by_role("button", name="Approve").click()
     chi.page.get_by_role("dialog").get_by_role("textbox").fill("Agreed.")
     chi.page.get_by_role("dialog").get_by_role("button", name="Sign and approve").click()
@@ -217,9 +217,9 @@ def test_models__searched_paged_and_shared__the_address_keeps_it_all(reading: st
     tab = join(reading, BEN)
     tab.open("/models")
     tab.page.get_by_role("searchbox", name="Search").fill("credit")
-    expect(tab.page.get_by_text("60 versions of credit-risk")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("60 versions of credit-risk")).to_be_visible()
     tab.page.get_by_test_id("stPagination").get_by_role("button", name="Page 2", exact=True).click()
-    expect(tab.page.get_by_text("26 to 50 shown")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("26 to 50 shown")).to_be_visible()
     expect(tab.page).to_have_url(re.compile("models_page=2"))
     other = join(reading, DEE)
     other.open(tab.page.url.removeprefix(reading))
@@ -227,7 +227,7 @@ def test_models__searched_paged_and_shared__the_address_keeps_it_all(reading: st
     tab.page.get_by_role("button", name="Filters").click()
     tab.page.get_by_test_id("stPopoverBody").get_by_label("Tests").click()
     tab.page.get_by_role("option", name="failed").click()
-    expect(tab.page.get_by_text("8 versions of credit-risk · 1 to 8 shown")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("8 versions of credit-risk · 1 to 8 shown")).to_be_visible()
 
 
 def test_models__button_in_a_row__opens_that_version(reading: str, join: Join) -> None:
@@ -248,8 +248,8 @@ def test_models__two_rows_selected__are_compared(reading: str, join: Join) -> No
         tab.page.mouse.click(grid["x"] + 18, grid["y"] + 35 + 38 * (row + 0.5))
     tab.page.get_by_role("button", name="Compare 2 versions").click()
     expect(tab.page).to_have_url(re.compile(r"/compare\?model=census-income&versions=5(,|%2C)7"))
-    expect(tab.page.get_by_text("Harm: worse for sex=Female than v5")).to_be_visible(timeout=20_000)
-    expect(tab.page.locator(".js-plotly-plot").first).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("Harm: worse for sex=Female than v5")).to_be_visible()
+    expect(tab.page.locator(".js-plotly-plot").first).to_be_visible()
     assert tab.wrong == []
 
 
@@ -259,7 +259,7 @@ def test_awkward_name__on_a_phone__its_link_leads_to_it_and_it_is_text(reading: 
     tab.open("/models?" + urlencode({"q": name[:12]}))
     tab.page.locator(".st-key-cs-narrow [data-testid=stPageLink] a:visible").first.click()
     heading = tab.page.locator("h1.cs-name")
-    expect(heading).to_be_visible(timeout=20_000)
+    expect(heading).to_be_visible()
     assert (heading.get_attribute("title") or "").startswith(f"{name} v")
     assert tab.page.locator("[data-testid=stMain] script, [data-testid=stMain] b:has-text('detector')").count() <= 1
     assert tab.sideways() <= 0
@@ -313,9 +313,9 @@ def test_ledger__verified_and_filtered__shows_raw_entries_as_text(reading: str, 
     tab = join(reading, DEE)
     tab.open("/ledger")
     tab.page.get_by_role("button", name="Verify the whole ledger").click()
-    expect(tab.page.get_by_text("All 120 entries are intact").first).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("All 120 entries are intact").first).to_be_visible()
     tab.page.get_by_role("searchbox", name="Who").fill("chiara")
-    expect(tab.page.get_by_text("40 entries, newest first")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("40 entries, newest first")).to_be_visible()
     tab.page.get_by_text("Raw entry").first.click()
     expect(tab.page.locator(".cs-time details pre").first).to_contain_text('"text":"<script>"')
 
@@ -324,7 +324,7 @@ def test_why__picked_from_the_list__answers_with_sources(reading: str, join: Joi
     tab = join(reading, DEE)
     tab.open("/why")
     tab.page.get_by_role("link", name="3f1c-0001").click()
-    expect(tab.page.get_by_text("was live in production since")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("was live in production since")).to_be_visible()
     expect(tab.page).to_have_url(re.compile("prediction=3f1c-0001"))
     expect(tab.page.get_by_text("contradicted").first).to_be_visible()
 
@@ -337,7 +337,7 @@ def test_sign_out__in_one_tab__ends_the_other_at_its_next_step(server: str, join
     tab.page.get_by_role("link", name="Switch person").click()
     expect(tab.page).to_have_url(re.compile("/sign-in"))
     other.get_by_role("radio", name="all").or_(other.get_by_role("button", name="all", exact=True)).first.click()
-    expect(other.get_by_text("You are signed out")).to_be_visible(timeout=20_000)
+    expect(other.get_by_text("You are signed out")).to_be_visible()
 
 
 def test_keyboard__alone__reaches_a_request_and_its_dialog(server: str, join: Join) -> None:
@@ -348,6 +348,6 @@ def test_keyboard__alone__reaches_a_request_and_its_dialog(server: str, join: Jo
     expect(tab.page.locator("h1")).to_contain_text("census-income v6")
     tab.page.get_by_role("button", name="Request changes").focus()
     tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_role("dialog")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_role("dialog")).to_be_visible()
     tab.page.keyboard.press("Escape")
     expect(tab.page.get_by_role("dialog")).to_have_count(0)

@@ -22,11 +22,11 @@ def test_again__each_button__shows_what_it_gave_and_the_dossier_is_a_file(
     tab.open(PREDICTION)
     page = tab.page
     page.get_by_role("button", name="Score again").click()
-    expect(page.get_by_text("gave exactly the logged answer")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("gave exactly the logged answer")).to_be_visible()
     expect(page.get_by_text("scikit-learn", exact=False).first).to_be_visible()
     page.get_by_role("button", name="Show the reasons").click()
-    expect(page.get_by_text("The largest movers: capital-gain = 7688 raised it by 0.310")).to_be_visible(timeout=20_000)
-    expect(page.locator(".js-plotly-plot").first).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The largest movers: capital-gain = 7688 raised it by 0.310")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
     expect(page.get_by_text("Sum check: 0.2400 on average, +0.2300 by all inputs, makes 0.4700")).to_be_visible()
     expect(page.get_by_text("not what is true in the world")).to_be_visible()
     expect(page.get_by_text("Nearest examples with another outcome").first).to_be_visible()
@@ -44,17 +44,17 @@ def test_again__another_prediction__does_not_show_the_answers_of_the_one_before(
     tab = join(reading, DEE)
     tab.open(PREDICTION)
     tab.page.get_by_role("button", name="Score again").click()
-    expect(tab.page.get_by_text("gave exactly the logged answer")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_text("gave exactly the logged answer")).to_be_visible()
     tab.page.get_by_role("link", name="Another prediction").click()
     tab.page.get_by_role("link", name="odd id").click()
-    expect(tab.page.get_by_role("button", name="Score again")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_role("button", name="Score again")).to_be_visible()
     expect(tab.page.get_by_text("gave exactly the logged answer")).to_have_count(0)
 
 
 def test_again__reviewer_who_may_not_export__has_no_dossier_button(reading: str, join: Join) -> None:
     tab = join(reading, BEN)
     tab.open(PREDICTION)
-    expect(tab.page.get_by_role("button", name="Score again")).to_be_visible(timeout=20_000)
+    expect(tab.page.get_by_role("button", name="Score again")).to_be_visible()
     expect(tab.page.get_by_role("button", name="Make the dossier")).to_have_count(0)
 
 
@@ -63,7 +63,7 @@ def test_witness__silent_for_two_intervals__is_a_banner_and_stands_on_the_ledger
         tab = join(address, DEE)
         for path in ("/", "/ledger"):
             tab.open(path)
-            expect(tab.page.get_by_text("1 open incident.")).to_be_visible(timeout=20_000)
+            expect(tab.page.get_by_text("1 open incident.")).to_be_visible()
             said = "Witness git has confirmed nothing for more than 2 hours"
             expect(tab.page.get_by_text(said).first).to_be_visible()
         expect(tab.page.get_by_text("silent", exact=True).first).to_be_visible()
