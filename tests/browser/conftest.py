@@ -67,8 +67,18 @@ def serving(*options: str) -> Iterator[Serving]:
         _wait_for(f"{address}/readyz", process)
         yield Serving(address, process)
     finally:
-        process.terminate()
-        process.wait(20)
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a server that was started here; one that does not go is killed, and that fails the test."""
+    process.terminate()
+    try:
+        process.wait(SLOW / 1000)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:

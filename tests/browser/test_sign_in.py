@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.browser.conftest import DESKTOP, QUICK, ROOT, SLOW, _wait_for, free_port
+from tests.browser.conftest import DESKTOP, QUICK, ROOT, SLOW, _wait_for, end, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -61,8 +61,7 @@ def office(folder: Path, provider: str, *settings: str) -> Iterator[Office]:
         found.person("nobody", "Nora Body", ["canteen"])
         yield found
     finally:
-        process.terminate()
-        process.wait(20)
+        end(process)
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +75,7 @@ def provider() -> Iterator[str]:
         _wait_for(f"{address}/.well-known/openid-configuration", process)
         yield address
     finally:
-        process.terminate()
-        process.wait(20)
+        end(process)
 
 
 @pytest.fixture(scope="module")
