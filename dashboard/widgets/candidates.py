@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import commands, formats, links
+from dashboard.widgets import asking, formats
 from dashboard.widgets.evidence import interval
 from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, as_text, shorten
@@ -33,12 +33,12 @@ def show_candidates(model: str, actor: Actor) -> None:
         what = "version is tagged as a candidate" if len(tagged) == 1 else "versions are tagged as candidates"
         st.markdown(f"**{len(tagged)} {what}:** {as_text(names)}")
         if st.button("Pick the best", key=f"candidates:{model}", icon=":material/emoji_events:"):
-            st.session_state.pop(_opened(model), None)
+            asking.forget(_name(model))
             st.dialog("Pick the best candidate", width="large")(_body)(model, actor)
 
 
-def _opened(model: str) -> str:
-    return f"picked:{model}"
+def _name(model: str) -> str:
+    return f"best:{model}"
 
 
 def _body(model: str, actor: Actor) -> None:
@@ -56,24 +56,14 @@ def _body(model: str, actor: Actor) -> None:
     _show(ranking)
     if ranking.winner is None or not actor.may(Permission.OPEN_REQUEST):
         return
-    command = commands.Command(
-        name=f"best:{model}",
-        title="Pick the best candidate",
-        label=f"Ask for v{ranking.winner.version}",
-        run=lambda reason, _: _open(actor, model, place, reason),
-        done=f"Request opened for v{ranking.winner.version}; the other candidates' tags are cleared.",
+    version = ranking.winner.version
+    asking.ask(
+        _name(model),
+        lambda reason: wiring.portal().candidates.open_best(actor, model, place, reason=reason).request,
+        label=f"Ask for v{version}",
+        done=f"Request opened for v{version}; the other candidates' tags are cleared.",
         reason_label="Why should it be promoted?",
     )
-    commands.form(command, busy="Reading the registry, comparing with what is live, sealing the plan …")
-    request_id = st.session_state.get(_opened(model))
-    if request_id:
-        commands.flash(command.done)
-        st.switch_page(links.REQUEST, query_params=links.request_params(request_id))
-
-
-def _open(actor: Actor, model: str, place: str, reason: str) -> None:
-    picked = wiring.portal().candidates.open_best(actor, model, place, reason=reason)
-    st.session_state[_opened(model)] = picked.request.id
 
 
 def _show(ranking: CandidateRanking) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import commands, links, lists
+from dashboard.widgets import asking, lists
 from dashboard.widgets.markup import bullets, empty, show
 from dashboard.widgets.text import as_text
 from services.domain.people import Actor
@@ -15,12 +15,12 @@ from services.domain.registry import VersionKey
 
 def launch_request(key: VersionKey, actor: Actor) -> None:
     """Open the dialog."""
-    st.session_state.pop(_opened_key(key), None)
+    asking.forget(_name(key))
     st.dialog("Request promotion", width="medium")(_body)(key, actor)
 
 
-def _opened_key(key: VersionKey) -> str:
-    return f"opened:{key.model}:{key.version}"
+def _name(key: VersionKey) -> str:
+    return f"open:{key}"
 
 
 def _body(key: VersionKey, actor: Actor) -> None:
@@ -36,24 +36,13 @@ def _body(key: VersionKey, actor: Actor) -> None:
     name = st.selectbox("Environment", names, key=f"env:{key}", help="Where the version should go live.")
     place = places[names.index(name)] if name in names else places[0]
     show("Once enough reviewers have signed, Countersign", bullets(what_happens(place, key.version), ordered=True))
-    command = commands.Command(
-        name=f"open:{key}",
-        title="Request promotion",
+    asking.ask(
+        _name(key),
+        lambda reason: wiring.portal().promotions.open(actor, key, place.name, reason=reason),
         label="Collect evidence and ask",
-        run=lambda reason, _: _open(key, place, actor, reason),
         done=f"Request opened: {as_text(lists.version_label(key, limit=40))} to {as_text(place.name)}",
         reason_label="Why should this version be promoted?",
     )
-    commands.form(command, busy="Reading the registry, comparing with what is live, sealing the plan …")
-    request_id = st.session_state.get(_opened_key(key))
-    if request_id:
-        commands.flash(command.done)
-        st.switch_page(links.REQUEST, query_params=links.request_params(request_id))
-
-
-def _open(key: VersionKey, place: Environment, actor: Actor, reason: str) -> None:
-    request = wiring.portal().promotions.open(actor, key, place.name, reason=reason)
-    st.session_state[_opened_key(key)] = request.id
 
 
 def what_happens(place: Environment, version: int) -> list[str]:
