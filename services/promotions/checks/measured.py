@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.domain.checks import Check
@@ -99,34 +99,34 @@ def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
     return line.judged(is_good, sentence, f"ECE {now:.3f}")
 
 
-def drift(rule: CheckRule, material: Material, compared: Compared) -> Check:
+def drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
     """Data have not moved far: `max_psi` (fails), `warn_psi`, `columns`, `against` training (default) or live.
 
     Training: the candidate's against the current version's. Live: the prediction log's inputs against the candidate's.
     """
+    most = number(rule.settings, "max_psi")
+    wanted = f"PSI at most {most:g}" if most else ""
     if rule.settings.get("against") == "live":
-        return _live_drift(rule, material, compared)
-    most, some = number(rule.settings, "max_psi"), number(rule.settings, "warn_psi")
-    line = Line(rule, "Drift of the training data", "training samples", RUN, f"PSI at most {most:g}" if most else "")
-    if most is None:
-        return line.unknown("The policy asks for drift and gives no max_psi (0.1 is some, 0.25 is much).")
-    if compared.drift is None:
-        return line.unknown(f"Drift could not be measured. {compared.drift_problem}".strip())
-    columns = texts(rule.settings, "columns")
-    lines = [entry for entry in compared.drift if not columns or entry["column"] in columns]
-    return _moved(line, lines, columns, (most, some), words=_TRAINING)
+        line = Line(rule, "Drift of live inputs", "prediction log", COMPARE, wanted)
+        lines = None if compared.live is None else objects(compared.live, "lines")
+        return _drifted(
+            line, lines, f"Drift of live inputs could not be measured. {compared.live_problem}", words=_LIVE
+        )
+    line = Line(rule, "Drift of the training data", "training samples", RUN, wanted)
+    return _drifted(line, compared.drift, f"Drift could not be measured. {compared.drift_problem}", words=_TRAINING)
 
 
-def _live_drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
-    most, some = number(rule.settings, "max_psi"), number(rule.settings, "warn_psi")
-    line = Line(rule, "Drift of live inputs", "prediction log", COMPARE, f"PSI at most {most:g}" if most else "")
+def _drifted(
+    line: Line, measured: Sequence[Mapping[str, Any]] | None, problem: str, *, words: tuple[str, str, str]
+) -> Check:
+    most, some = number(line.rule.settings, "max_psi"), number(line.rule.settings, "warn_psi")
     if most is None:
         return line.unknown("The policy asks for drift and gives no max_psi (0.1 is some, 0.25 is much).")
-    if compared.live is None:
-        return line.unknown(f"Drift of live inputs could not be measured. {compared.live_problem}".strip())
-    columns = texts(rule.settings, "columns")
-    lines = [entry for entry in objects(compared.live, "lines") if not columns or entry["column"] in columns]
-    return _moved(line, lines, columns, (most, some), words=_LIVE)
+    if measured is None:
+        return line.unknown(problem.strip())
+    columns = texts(line.rule.settings, "columns")
+    lines = [entry for entry in measured if not columns or entry["column"] in columns]
+    return _moved(line, lines, columns, (most, some), words=words)
 
 
 _TRAINING = (
