@@ -192,7 +192,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     findings = FindingDesk(units, people, clock=clock, ids=ids)
     portal = Portal(
         catalogue=browser,
-        comparisons=ComparisonDesk(units, held_out, governance, live=live),
+        comparisons=ComparisonDesk(units, held_out, governance, clock=clock, live=live),
         candidates=CandidateDesk(registry, registry, held_out, sealer=sealer, desk=desk),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),

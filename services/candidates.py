@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from services.access.admission import admit
 from services.comparisons import options_of, predictions_of
 from services.domain.people import Actor
 from services.domain.policy import PromotionPolicy
@@ -124,12 +125,19 @@ class CandidateDesk:
             self._known[model] = known
         return known[1]
 
-    def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
-        """Compare all candidates with what is live.
+    def rank(self, actor: Actor, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
+        """Compare all candidates with what is live; that they were is recorded, once a person and day.
 
-        `earlier_looks` counts earlier comparisons on the same rows; they enter the correction. Raises NotFoundError (no
-        candidate), RefusedError (no policy, nothing live), UpstreamError.
+        `earlier_looks` counts earlier comparisons on the same rows; they enter the correction. Raises NotAllowedError,
+        NotFoundError (no candidate), RefusedError (no policy, nothing live), UpstreamError.
         """
+        admit(actor)
+        ranking = self._rank(model, environment, earlier_looks)
+        current = VersionKey(model, ranking.current)
+        self._desk.reads.note_ranking(actor, current, environment, [line.name for line in ranking.lines])
+        return ranking
+
+    def _rank(self, model: str, environment: str, earlier_looks: int) -> CandidateRanking:
         policy, place = self._sealer.rules(model, environment)
         holders = self._reader.holders(model, stage=place.stage, alias=place.alias)
         current = holders.alias_version or max(holders.in_stage, default=None)
@@ -151,7 +159,7 @@ class CandidateDesk:
         Raises NotAllowedError, RefusedError (none is better beyond chance) and what `rank` and opening raise.
         """
         self._desk.demand_asking(actor, model, environment)
-        ranking = self.rank(model, environment, earlier_looks=earlier_looks)
+        ranking = self._rank(model, environment, earlier_looks)
         if ranking.winner is None:
             raise RefusedError(ranking.sentence, hint="No request was opened and no tag was changed.")
         said = f"{reason.strip()}\n\n{ranking.sentence}" if reason.strip() else reason

@@ -12,13 +12,17 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
+from services.access.admission import admit
 from services.domain.catalogue import VersionRow
+from services.domain.people import Actor
 from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.held_out import HeldOutPredictions, PredictionsFile
 from services.live_inputs import LiveDrift, LiveInputs
-from services.portal import CellRow, Curve, ScoreShares, VersionComparison, VersionCurves
+from services.portal import CellRow, Curve, ErrorShares, ScoreShares, VersionComparison, VersionCurves
+from services.ports import Clock
+from services.promotions.reading import EvidenceReads
 from services.runner.process import Progress
 from services.stores import Units
 
@@ -155,21 +159,30 @@ class ComparisonDesk:
         held_out: HeldOutPredictions,
         governance: Governance | None = None,
         *,
+        clock: Clock,
         live: LiveInputs | None = None,
     ) -> None:
+        self._reads = EvidenceReads(units, clock)
         self._governance = governance
         self._live = live
         self._units = units
         self._held_out = held_out
         self._memo = Memo(KEPT)
 
-    def compare(self, keys: Sequence[VersionKey], *, progress: Progress | None = None) -> VersionComparison:
-        """Two to eight versions; the first is the baseline. `progress` hears of a version that is being scored."""
+    def compare(
+        self, actor: Actor, keys: Sequence[VersionKey], *, progress: Progress | None = None
+    ) -> VersionComparison:
+        """Two to eight versions; the first is the baseline. `progress` hears of a version that is being scored.
+
+        That they were compared is recorded, once a person and day. Raises NotAllowedError, InvalidInputError.
+        """
+        admit(actor)
         wanted = list(dict.fromkeys(keys))
         if not FEWEST <= len(wanted) <= MOST:
             raise InvalidInputError(f"Choose {FEWEST} to {MOST} different versions.", hint="Select them on Models.")
         rows, runs, tags = self._read(wanted)
         files, problems = self._files(wanted, runs, progress)
+        self._reads.note_comparison(actor, wanted, sorted(file.digest for file in files.values()))
         live, live_problem = self._live_drift(wanted, runs)
         evidence, more = _evidence(wanted, files, self._memo, policy_settings(self._governance, wanted[0].model))
         return VersionComparison(
@@ -296,6 +309,7 @@ def _curves(
         precision_recall=_curve(curves.get("precision_recall", {}).get(side), "recall", "precision"),
         calibration=_reliability(found.calibration, side),
         scores=_scores(curves.get("scores", {}).get(side)),
+        errors=_errors(curves.get("errors", {}).get(side)),
     )
 
 
@@ -303,6 +317,10 @@ def _scores(found: Mapping[str, Any] | None) -> ScoreShares | None:
     if not found:
         return None
     return ScoreShares(tuple(found["edges"]), tuple(found["positive"]), tuple(found["negative"]))
+
+
+def _errors(found: Mapping[str, Any] | None) -> ErrorShares | None:
+    return ErrorShares(tuple(found["edges"]), tuple(found["rows"])) if found else None
 
 
 def _curve(points: Mapping[str, Any] | None, x: str, y: str) -> Curve | None:

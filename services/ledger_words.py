@@ -64,6 +64,8 @@ SENTENCES: Mapping[Action, str] = {
     Action.POLICY_CHANGED: "put another policy in force",
     Action.EVIDENCE_SEALED: "sealed the evidence for {subject}",
     Action.EVIDENCE_VIEWED: "looked at the evidence for {subject}",
+    Action.VERSIONS_COMPARED: "compared other versions with {subject}",
+    Action.CANDIDATES_RANKED: "ranked the candidates against {subject}",
     Action.PREDICTION_LOOKED_UP: "looked up prediction {subject}",
     Action.PREDICTION_REPLAYED: "had prediction {subject} scored again",
     Action.PREDICTION_EXPLAINED: "asked for the reasons of prediction {subject}",

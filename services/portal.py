@@ -82,6 +82,14 @@ class ScoreShares:
 
 
 @dataclass(frozen=True)
+class ErrorShares:
+    """How many rows were missed by how much (prediction less truth): `edges` has one entry more than `rows`."""
+
+    edges: tuple[float, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class VersionCurves:
     """Curves of one version on the held-out rows; `problem` says why there are none."""
 
@@ -90,6 +98,8 @@ class VersionCurves:
     precision_recall: Curve | None = None
     calibration: Curve | None = None
     scores: ScoreShares | None = None
+    errors: ErrorShares | None = None
+    """Of a regression, which has none of the others."""
     problem: str = ""
 
 
@@ -128,9 +138,9 @@ class Comparisons(Protocol):
     """Compares versions; predictions are fetched with a time limit and kept by digest."""
 
     def compare(
-        self, keys: Sequence[VersionKey], *, progress: Callable[[int, int, str], None] | None = None
+        self, actor: Actor, keys: Sequence[VersionKey], *, progress: Callable[[int, int, str], None] | None = None
     ) -> VersionComparison:
-        """Two to eight versions. Raises InvalidInputError."""
+        """Two to eight versions; the look is recorded. Raises NotAllowedError, InvalidInputError."""
 
 
 class Candidates(Protocol):
@@ -139,8 +149,11 @@ class Candidates(Protocol):
     def tagged(self, model: str) -> Sequence[VersionKey]:
         """Versions tagged as candidates, oldest first. Raises UpstreamError."""
 
-    def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
-        """All of them against what is live, best first. Raises NotFoundError, RefusedError, UpstreamError."""
+    def rank(self, actor: Actor, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
+        """All of them against what is live, best first; the look is recorded.
+
+        Raises NotAllowedError, NotFoundError, RefusedError, UpstreamError.
+        """
 
     def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Picked:
         """Open the request for the best one and clear the others' tags. Raises NotAllowedError, RefusedError."""

@@ -148,21 +148,21 @@ class FakeCandidates:
         del model
         return []
 
-    def rank(self, model: str, environment: str, *, earlier_looks: int = 0) -> Any:
-        del environment, earlier_looks
+    def rank(self, actor: Actor, model: str, environment: str, *, earlier_looks: int = 0) -> Any:
+        del actor, environment, earlier_looks
         raise NotFoundError(f"No version of {model} is tagged as a candidate.")
 
     def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Any:
-        del actor, reason
-        return self.rank(model, environment, earlier_looks=earlier_looks)
+        del reason
+        return self.rank(actor, model, environment, earlier_looks=earlier_looks)
 
 
 class FakeComparisons:
     def __init__(self, catalogue: FakeCatalogue) -> None:
         self.catalogue = catalogue
 
-    def compare(self, keys: Sequence[VersionKey], *, progress: object = None) -> VersionComparison:
-        del progress
+    def compare(self, actor: Actor, keys: Sequence[VersionKey], *, progress: object = None) -> VersionComparison:
+        del actor, progress
         if not 2 <= len(keys) <= 8:
             raise InvalidInputError("Choose two to eight versions.", hint="Pick them above.")
         details = [self.catalogue.detail(key) for key in keys]

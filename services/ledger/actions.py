@@ -79,6 +79,8 @@ class Action(StrEnum):
     POLICY_CHANGED = "policy:file:changed"
     EVIDENCE_SEALED = "evidence:bundle:sealed"
     EVIDENCE_VIEWED = "evidence:bundle:viewed"
+    VERSIONS_COMPARED = "evidence:versions:compared"
+    CANDIDATES_RANKED = "evidence:candidates:ranked"
     PREDICTION_LOOKED_UP = "why:prediction:looked_up"
     PREDICTION_REPLAYED = "why:prediction:replayed"
     PREDICTION_EXPLAINED = "why:prediction:explained"

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from services.domain.people import Actor
+from services.domain.people import Actor, Person, Role
 from services.errors import NotAllowedError, PortalError
 from services.portal import Candidates
 from services.promotions.verifying import EvidenceVerifier, Verified
@@ -41,8 +41,8 @@ def candidates(args: argparse.Namespace, desk: Candidates, people: Callable[[], 
     `people` are those who have signed in. Raises NotAllowedError when it is not clear who asks.
     """
     account = getpass.getuser()
-    actor = who_asks(args.person, account, people()) if args.open else None
-    ranking = desk.rank(args.model, args.environment, earlier_looks=args.earlier_looks)
+    actor = who_asks(args.person, account, people()) if args.open else _looks_only(account)
+    ranking = desk.rank(actor, args.model, args.environment, earlier_looks=args.earlier_looks)
     if args.json:
         sys.stdout.write(json.dumps(asdict(ranking), indent=2, ensure_ascii=False) + "\n")
     else:
@@ -53,11 +53,16 @@ def candidates(args: argparse.Namespace, desk: Candidates, people: Callable[[], 
         sys.stdout.write("\n".join([ranking.sentence, *lines]) + "\n")
     if ranking.winner is None:
         return CODES[False]
-    if actor is not None:
+    if args.open:
         reason = f"{args.open}\n\nAsked for on the command line by the account {account}."
         picked = desk.open_best(actor, args.model, args.environment, reason=reason, earlier_looks=args.earlier_looks)
         sys.stderr.write("\n".join([f"Request {picked.request.id} is open.", *picked.problems]) + "\n")
     return 0
+
+
+def _looks_only(account: str) -> Actor:
+    """Whoever sits at the terminal and asks for nothing."""
+    return Actor(Person(f"cli:{account}", f"{account} (command line)"), frozenset({Role.READER}))
 
 
 def who_asks(named: str | None, account: str, people: Sequence[Actor]) -> Actor:

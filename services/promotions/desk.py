@@ -91,7 +91,7 @@ class PromotionDesk:
         self._clock = clock
         self._ids = ids
         self._people = people
-        self._reads = EvidenceReads(units, clock)
+        self.reads = EvidenceReads(units, clock)
 
     def environments(self, model: str) -> Sequence[Environment]:
         """Where the model may be promoted to."""
@@ -118,7 +118,7 @@ class PromotionDesk:
         admit(actor)
         with self._units.read() as unit:
             found = detail_of(unit, actor, unit.requests.get(request_id), self._clock.now())
-        self._reads.note(actor, found.request)
+        self.reads.note(actor, found.request)
         return found
 
     def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:

@@ -1,13 +1,30 @@
-"""Reads of sealed evidence are part of the record: who looked at what a decision rests on, once a person and day."""
+"""Reads of evidence are part of the record: who looked at what a decision rests on, once a person and day."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from services.domain.people import Actor
 from services.domain.promotion import PromotionRequest
+from services.domain.registry import VersionKey
 from services.ledger.actions import Action
+from services.ledger.canonical import Json, digest
 from services.ledger.entry import Subject
 from services.ports import Clock
+from services.promotions.forms import version_subject
 from services.stores import Units
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What was read. Other content has another `digest`, and so an entry of its own."""
+
+    action: Action
+    subject: Subject
+    digest: str
+    request_id: str | None = None
+    after: Json = None
 
 
 class EvidenceReads:
@@ -19,11 +36,31 @@ class EvidenceReads:
 
     def note(self, actor: Actor, request: PromotionRequest) -> None:
         """The evidence of this request is shown to this person now."""
-        read = (actor.person.id, request.evidence_digest, self._clock.now().date())
+        sealed = request.evidence_digest
+        self._once(actor, _Read(Action.EVIDENCE_VIEWED, Subject("evidence", sealed), sealed, request.id))
+
+    def note_comparison(self, actor: Actor, keys: Sequence[VersionKey], tables: Sequence[str]) -> None:
+        """These versions, the baseline first, are compared for this person now; `tables`: their digests."""
+        what = digest(["comparison", *map(str, keys), *tables])
+        after: Json = {"detail": _named(keys[0], keys[1:]), "tables": list(tables)}
+        self._once(actor, _Read(Action.VERSIONS_COMPARED, version_subject(keys[0]), what, after=after))
+
+    def note_ranking(self, actor: Actor, current: VersionKey, environment: str, candidates: Sequence[str]) -> None:
+        """These candidates are ranked against what is live for this person now."""
+        what = digest(["ranking", str(current), environment, *candidates])
+        after: Json = {"detail": f"{', '.join(candidates)} for {environment}"}
+        self._once(actor, _Read(Action.CANDIDATES_RANKED, version_subject(current), what, after=after))
+
+    def _once(self, actor: Actor, read: _Read) -> None:
+        noted = (actor.person.id, read.digest, self._clock.now().date())
         with self._units.read() as unit:
-            if unit.evidence_reads.is_noted(*read):
+            if unit.evidence_reads.is_noted(*noted):
                 return
         with self._units.begin() as unit:
-            if unit.evidence_reads.note(*read):
-                subject = Subject("evidence", request.evidence_digest)
-                unit.ledger.append(actor, Action.EVIDENCE_VIEWED, subject, request_id=request.id)
+            if unit.evidence_reads.note(*noted):
+                unit.ledger.append(actor, read.action, read.subject, request_id=read.request_id, after=read.after)
+
+
+def _named(baseline: VersionKey, others: Sequence[VersionKey]) -> str:
+    """``v6, v7``; of another model with its name."""
+    return ", ".join(f"v{key.version}" if key.model == baseline.model else str(key) for key in others)

@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 
 import services
 from services.candidates import CandidateDesk
+from services.comparisons import ComparisonDesk
 from services.domain.notices import Preferences
 from services.domain.oversight import NewFinding, Severity
 from services.domain.people import Actor, Permission, Role
@@ -118,6 +119,11 @@ def _candidates(stage: Stage) -> CandidateDesk:
     return CandidateDesk(stage.registry, stage.registry, held_out, sealer=stage.sealer, desk=stage.desk)
 
 
+def _comparisons(stage: Stage) -> ComparisonDesk:
+    held_out = HeldOutPredictions(stage.registry, stage.folder / "tables", stage.clock)
+    return ComparisonDesk(stage.units, held_out, clock=stage.clock)
+
+
 def _ledger(stage: Stage) -> LedgerDesk:
     exports = LedgerExports(stage.units, lambda: [stage.signer.active.verifier], (), stage.clock)
     checks = LedgerChecks(LedgerVerdicts(stage.units, lambda: [stage.signer.active.verifier], ()), stage.clock)
@@ -149,6 +155,10 @@ ON_ITS_OWN: Mapping[str, Rule] = {
     "PromotionDesk.open": Rule(ASKS, EVERY, lambda s, a: s.desk.open(a, KEY, "production", reason="x")),
     "CandidateDesk.open_best": Rule(
         ASKS, EVERY, lambda s, a: _candidates(s).open_best(a, MODEL, "production", reason="x")
+    ),
+    "CandidateDesk.rank": Rule(holding(P.BROWSE), EVERY, lambda s, a: _candidates(s).rank(a, MODEL, "production")),
+    "ComparisonDesk.compare": Rule(
+        holding(P.BROWSE), EVERY, lambda s, a: _comparisons(s).compare(a, [KEY, VersionKey(MODEL, 1)])
     ),
     "FindingDesk.close_finding": Rule(
         people_only(holding(P.DECIDE)) - {"author"}, EVERY, lambda s, a: s.findings.close_finding(a, "fnd-1", resolution="x")
@@ -189,7 +199,8 @@ LISTS = {"PromotionDesk.mentions", "PromotionDesk.waiting_for", "AssigningDesk.c
 """They answer with what this person may see, which is nothing for some."""
 INNER = {
     "PromotionDesk.close", "PromotionDesk.demand", "PromotionDesk.demand_asking", "PromotionDesk.record",
-    "PromotionDesk.tell", "EvidenceReads.note", "WhyDesk.answer_of", "WhyDesk.shown_to", "SqlLedgerWriter.append",
+    "PromotionDesk.tell", "EvidenceReads.note", "EvidenceReads.note_comparison",
+    "EvidenceReads.note_ranking", "WhyDesk.answer_of", "WhyDesk.shown_to", "SqlLedgerWriter.append",
     "LedgerWriter.append", "Circle.has",
 }  # fmt: skip
 """Steps of the commands above, in reach of no page: they write or look for an actor who was let in."""
@@ -299,7 +310,9 @@ def test_services__of_any_scope_or_group__never_decide_operate_or_manage() -> No
     services_of_any_kind = {name for name in CAST if Role.SERVICE in CAST[name].roles}
     allowed = {name for name, rule in {**ON_A_REQUEST, **ON_ITS_OWN}.items() if services_of_any_kind & rule.who}
     asks = {"PromotionDesk.open", "CandidateDesk.open_best"}
-    assert allowed == {"PromotionDesk.detail", "PreferenceDesk.own"} | asks
+    assert (
+        allowed == {"PromotionDesk.detail", "PreferenceDesk.own", "ComparisonDesk.compare", "CandidateDesk.rank"} | asks
+    )
 
 
 def test_auditor__reads_everything_and_changes_nothing() -> None:
@@ -307,7 +320,8 @@ def test_auditor__reads_everything_and_changes_nothing() -> None:
     exports = {"LedgerDesk.export", "LedgerExports.make", "DossierDesk.make"}
     looks = {"WhyDesk.answer", "WhyDesk.search", "ScoringDesk.replay", "ScoringDesk.reasons"}
     own_mail = {"PreferenceDesk.own", "PreferenceDesk.choose"}
-    assert allowed == {"PromotionDesk.detail"} | exports | looks | own_mail
+    evidence = {"PromotionDesk.detail", "ComparisonDesk.compare", "CandidateDesk.rank"}
+    assert allowed == evidence | exports | looks | own_mail
 
 
 def _classes() -> Iterator[type]:
@@ -337,8 +351,7 @@ def test_commands__of_all_services__stand_in_the_matrix() -> None:
 
 READS = {
     "catalogue": {"search", "filter_values", "detail", "versions", "metric_names", "metric_over_versions"},
-    "comparisons": {"compare"},
-    "candidates": {"tagged", "rank"},
+    "candidates": {"tagged"},
     "promotions": {"environments", "find", "people"},
     "releases": {"find", "view", "log_tail", "deployments"},
     "ledger": {"find", "actions", "witnesses", "verify", "start_check", "last_check"},

@@ -79,8 +79,8 @@ def test_best__none_is_better__opens_nothing_and_changes_no_tag(world: World, de
 
 def test_correction__with_more_candidates__asks_for_more(world: World, desk: CandidateDesk) -> None:
     _tag(world, 2)
-    alone = desk.rank(MODEL, "production").lines[0].p_adjusted
-    among = desk.rank(MODEL, "production", earlier_looks=9).lines[0].p_adjusted
+    alone = desk.rank(ANA, MODEL, "production").lines[0].p_adjusted
+    among = desk.rank(ANA, MODEL, "production", earlier_looks=9).lines[0].p_adjusted
     assert alone is not None
     assert among == pytest.approx(min(1.0, 10 * alone))
 
@@ -90,9 +90,9 @@ def test_candidate__without_predictions__is_listed_with_its_problem_and_counts(
 ) -> None:
     _tag(world, 2, 5)
     del world.registry.files[(f"run-{MODEL}-5", "evaluation/predictions.parquet")]
-    ranking = desk.rank(MODEL, "production")
+    ranking = desk.rank(ANA, MODEL, "production")
     assert "no held-out predictions" in ranking.lines[-1].reason
-    _tag_free = desk.rank(MODEL, "production", earlier_looks=0).lines[0].p_adjusted
+    _tag_free = desk.rank(ANA, MODEL, "production", earlier_looks=0).lines[0].p_adjusted
     assert _tag_free is not None
     assert np.isfinite(_tag_free)
 
@@ -105,7 +105,7 @@ def test_run__tagged_and_not_registered__is_ranked_and_asked_for_only_once_it_is
     world.registry.logged["not"] = replace(like, run_id="not", tags={"candidate": "no"})
     world.registry.files[("loose", "evaluation/predictions.parquet")] = _table(0.4)
     _tag(world, 2)
-    ranking = desk.rank(MODEL, "production")
+    ranking = desk.rank(ANA, MODEL, "production")
     assert [line.name for line in ranking.lines] == ["run loose, not registered", "v2"]
     assert ranking.lines[0].may_win
     assert ranking.winner is None
@@ -123,9 +123,9 @@ def test_candidate__with_other_rows__is_listed_with_its_problem_and_stops_nobody
     del world.registry.files[(f"run-{MODEL}-5", "evaluation/predictions.parquet")]
     world.registry.files[(f"run-{MODEL}-5", "evaluation/predictions.csv")] = other
     _tag(world, 2)
-    alone = desk.rank(MODEL, "production").lines[0].p_adjusted
+    alone = desk.rank(ANA, MODEL, "production").lines[0].p_adjusted
     _tag(world, 5)
-    ranking = desk.rank(MODEL, "production")
+    ranking = desk.rank(ANA, MODEL, "production")
     assert ranking.winner == VersionKey(MODEL, 2)
     assert "no row id in common" in ranking.lines[-1].reason
     assert alone is not None
@@ -134,9 +134,21 @@ def test_candidate__with_other_rows__is_listed_with_its_problem_and_stops_nobody
 
 def test_best__nobody_tagged_or_not_allowed__says_so(world: World, desk: CandidateDesk) -> None:
     with pytest.raises(NotFoundError, match="tagged"):
-        desk.rank(MODEL, "production")
+        desk.rank(ANA, MODEL, "production")
     with pytest.raises(NotAllowedError):
         desk.open_best(CHLOE, MODEL, "production", reason="x")
+
+
+def test_rank__looked_at_again_and_again__is_recorded_once_and_a_stranger_sees_nothing(
+    world: World, desk: CandidateDesk
+) -> None:
+    _tag(world, 2, 3)
+    for _ in range(3):
+        desk.rank(CHLOE, MODEL, "production")
+    assert world.actions().count("evidence:candidates:ranked") == 1
+    with pytest.raises(NotAllowedError):
+        desk.rank(replace(CHLOE, roles=frozenset()), MODEL, "production")
+    assert world.actions().count("evidence:candidates:ranked") == 1
 
 
 def test_command__with_a_winner__exits_0_and_without_3(

@@ -11,12 +11,16 @@ import pytest
 
 from services.catalogue.sync import CatalogueSync
 from services.comparisons import ComparisonDesk
+from services.domain.people import Actor, Person
 from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
-from services.errors import InvalidInputError, ModelRunError, NotFoundError
+from services.errors import InvalidInputError, ModelRunError, NotAllowedError, NotFoundError
 from services.held_out import HeldOutPredictions
+from services.ledger.entry import LedgerEntry
+from services.ledger_words import words_of
 from services.live_inputs import LiveInputs
 from tests.integration.promotions.test_sealed_evidence import _table
+from tests.simulators.basics import ANA, DEV
 from tests.world import MODEL, World
 
 ONE, TWO, THREE = (VersionKey(MODEL, number) for number in (1, 2, 3))
@@ -48,13 +52,13 @@ def _desk(world: World, *, runner: Any = None, live: LiveInputs | None = None) -
     held_out = HeldOutPredictions(
         world.registry, world.folder / "tables", world.clock, runner=runner, evaluation=folder if runner else None
     )
-    return ComparisonDesk(world.units, held_out, live=live)
+    return ComparisonDesk(world.units, held_out, clock=world.clock, live=live)
 
 
 @pytest.mark.usefixtures("predictions")
 @pytest.mark.parametrize("code", ["model_time", "model_crashed", "model_memory", "model_output", "model_isolation"])
 def test_compare__one_model_misbehaves__says_so_and_compares_the_others(world: World, code: str) -> None:
-    found = _desk(world, runner=Hostile(code)).compare([ONE, TWO, THREE])
+    found = _desk(world, runner=Hostile(code)).compare(DEV, [ONE, TWO, THREE])
     assert found.evidence[TWO].verdict.value == "better"
     assert THREE not in found.evidence
     assert [problem for problem in found.problems if str(THREE) in problem and code in problem]
@@ -63,7 +67,7 @@ def test_compare__one_model_misbehaves__says_so_and_compares_the_others(world: W
 
 @pytest.mark.usefixtures("predictions")
 def test_compare__version_without_predictions__says_what_to_log(world: World) -> None:
-    found = _desk(world).compare([ONE, TWO, THREE])
+    found = _desk(world).compare(DEV, [ONE, TWO, THREE])
     assert "evaluation/predictions.parquet" in found.problems[0]
     assert set(found.evidence) == {TWO}
 
@@ -71,9 +75,9 @@ def test_compare__version_without_predictions__says_what_to_log(world: World) ->
 @pytest.mark.usefixtures("predictions")
 def test_compare__version_that_is_unknown_or_alone__is_refused(world: World) -> None:
     with pytest.raises(NotFoundError, match="not in the catalogue"):
-        _desk(world).compare([ONE, VersionKey(MODEL, 99)])
+        _desk(world).compare(DEV, [ONE, VersionKey(MODEL, 99)])
     with pytest.raises(InvalidInputError, match="2 to 8"):
-        _desk(world).compare([ONE, ONE])
+        _desk(world).compare(DEV, [ONE, ONE])
 
 
 class Log:
@@ -89,8 +93,33 @@ def test_compare__with_a_prediction_log__tells_live_inputs_from_training_data(wo
     pd.DataFrame({"age": [20.0 + i % 40 for i in range(2000)]}).to_parquet(tmp_path / "sample.parquet")
     sample = (tmp_path / "sample.parquet").read_bytes()
     world.registry.files[(f"run-{MODEL}-2", "training/sample.parquet")] = sample
-    found = _desk(world, live=LiveInputs(Log(world), world.clock)).compare([ONE, TWO])  # type: ignore[arg-type]
+    found = _desk(world, live=LiveInputs(Log(world), world.clock)).compare(DEV, [ONE, TWO])  # type: ignore[arg-type]
     assert set(found.live) == {TWO}
     assert (found.live[TWO].lines[0]["column"], found.live[TWO].lines[0]["verdict"]) == ("age", "much")
-    without = _desk(world, live=LiveInputs(None, world.clock)).compare([ONE, TWO])
+    without = _desk(world, live=LiveInputs(None, world.clock)).compare(DEV, [ONE, TWO])
     assert "no prediction log" in without.live_problem
+
+
+@pytest.mark.usefixtures("predictions")
+def test_compare__page_drawn_again_and_again__is_recorded_once_a_person_day_and_content(world: World) -> None:
+    desk = _desk(world)
+    for keys in ([ONE, TWO], [ONE, TWO], [TWO, ONE]):
+        desk.compare(DEV, keys)
+    assert world.actions().count("evidence:versions:compared") == 2
+    desk.compare(ANA, [ONE, TWO])
+    world.clock.advance(24 * 3600)
+    desk.compare(DEV, [ONE, TWO])
+    assert world.actions().count("evidence:versions:compared") == 4
+    world.registry.files[(f"run-{MODEL}-2", "evaluation/predictions.parquet")] = _table(0.6)
+    _desk(world).compare(DEV, [ONE, TWO])
+    with world.units.read() as unit:
+        told = list(unit.archive.stream(1, unit.archive.head().size))[-1]
+    assert words_of(LedgerEntry.parse(told.body)) == f"compared other versions with {MODEL} v1: v2"
+
+
+@pytest.mark.usefixtures("predictions")
+def test_compare__somebody_without_a_role__is_refused_before_anything_is_read_or_recorded(world: World) -> None:
+    world.registry.is_down = True
+    with pytest.raises(NotAllowedError):
+        _desk(world).compare(Actor(Person("x", "X"), frozenset()), [ONE, TWO])
+    assert not [action for action in world.actions() if action.startswith("evidence:")]
