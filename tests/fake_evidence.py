@@ -20,6 +20,15 @@ def _slice(
     }  # fmt: skip
 
 
+def _rates(group: str, rows: int, selected: float | None) -> dict[str, Any]:
+    rates = {
+        f"{side}_{rate}": 0.2
+        for side in ("candidate", "current")
+        for rate in ("selected", "true_positive", "false_positive")
+    }
+    return {"group": group, "rows": rows, **rates, "candidate_selected": selected}
+
+
 def _bins(shift: float) -> list[dict[str, Any]]:
     return [
         {"rows": 1628, "mean_score": x / 10, "observed": min(1.0, max(0.0, x / 10 + shift)), "low": 0.0, "high": 1.0}
@@ -72,7 +81,7 @@ EVIDENCE_HARM = _comparison(
         *(_slice("age", f"{n}0 to {n}9", 900 + n, (0.90 + n / 500, 0.90)) for n in range(1, 15)),
     ],
     fairness=[
-        {"column": "sex", "threshold": 0.5, "groups": [], "gaps": [
+        {"column": "sex", "threshold": 0.5, "groups": [_rates("Female", 5421, 0.11), _rates("<i>Male</i>", 10860, None)], "gaps": [
             {"rate": "selection_rate", "candidate_difference": 0.21, "current_difference": 0.17, "candidate_ratio": 0.4, "current_ratio": 0.5},
             {"rate": "true_positive_rate", "candidate_difference": None, "current_difference": 0.05, "candidate_ratio": None, "current_ratio": 0.9},
         ]},

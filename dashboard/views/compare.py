@@ -1,4 +1,4 @@
-"""Compare: two or more versions of a model. The verdict first, in words; then curves and differences."""
+"""Compare: two or more versions of a model. Which ones, and then the verdict first, in words."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import candidates, links, lists, plots
-from dashboard.widgets import compare_parts as parts
-from dashboard.widgets.markup import bullets, empty, show
+from dashboard.widgets import candidates, compare_parts, links, lists
+from dashboard.widgets.markup import empty
 from dashboard.widgets.text import as_text
 from services.domain.registry import VersionKey
 
@@ -36,23 +35,9 @@ def main() -> None:
         "predictions are read, then every metric and slice is measured. The first time takes some seconds …"
     )
     with st.skeleton(height=400):
-        compared = wiring.portal().comparisons.compare(keys, progress=_scoring())
+        compared = wiring.portal().comparisons.compare(identity.actor(), keys, progress=_scoring())
     busy.empty()
-    if compared.problems:
-        st.warning("**Some things could not be compared.**", icon=":material/help:")
-        show(bullets(compared.problems))
-    for note in compared.notes:
-        st.caption(as_text(note))
-    parts.show_verdicts(compared)
-    parts.show_versions(compared)
-    st.subheader("Curves")
-    parts.show_curves(compared)
-    st.subheader("Drift of the data")
-    parts.show_drift(compared)
-    st.subheader("Over the versions")
-    _metric(model, chosen, compared.details[0].metric_name)
-    st.subheader("Differences")
-    parts.show_differences(compared)
+    compare_parts.show_all(compared)
 
 
 def _scoring() -> Callable[[int, int, str], None]:
@@ -128,20 +113,6 @@ def _to_address() -> None:
     st.query_params.from_dict(params)
     st.session_state["compare_seen"] = (params.get("model", ""), params.get("versions", ""))
     st.session_state[UNKNOWN] = ""
-
-
-def _metric(model: str, chosen: list[int], headline: str | None) -> None:
-    names = list(wiring.portal().catalogue.metric_names(model))
-    if not names:
-        empty("No version of this model has metrics.", "Log metrics with the run.")
-        return
-    first = names.index(headline) if headline in names else 0
-    metric = st.selectbox("Metric", names, index=first, key=f"compare_metric:{model}", width=280)
-    points = wiring.portal().catalogue.metric_over_versions(model, str(metric))
-    if points:
-        plots.show_metric(points, str(metric), chosen)
-    else:
-        empty("No version has this metric.")
 
 
 main()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import asking, formats
+from dashboard.widgets import asking, formats, tables
 from dashboard.widgets.evidence import interval
 from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, as_text, shorten
@@ -49,7 +49,7 @@ def _body(model: str, actor: Actor) -> None:
     place = str(st.selectbox("Environment", places, key=f"candidates_env:{model}"))
     try:
         with st.spinner("Comparing every candidate with what is live …"):
-            ranking = wiring.portal().candidates.rank(model, place)
+            ranking = wiring.portal().candidates.rank(actor, model, place)
     except PortalError as error:
         st.warning(as_text(error.sentence()), icon=":material/help:")
         return
@@ -70,6 +70,9 @@ def _show(ranking: CandidateRanking) -> None:
     st.markdown(f"**{as_text(ranking.sentence)}**")
     head = ("Version", "Verdict", f"{ranking.metric} against v{ranking.current}", "Chance of luck, corrected", "Why")
     show(table(head, [_cells(line) for line in ranking.lines], caption="Candidates", classes="cs-stack"))
+    names = ("candidate", "verdict", "difference", "low", "high", "p_adjusted", "may_win", "reason")
+    rows = [[line.name, *(getattr(line, name) for name in names[1:])] for line in ranking.lines]
+    tables.download("Download ranking", names, rows, key=f"ranking-{ranking.environment}")
 
 
 def _cells(line: CandidateLine) -> tuple[str, ...]:

@@ -1,69 +1,77 @@
-"""The parts of the compare page."""
+"""The sections of the compare page, in the order in which it is read: the verdict, for whom, how sure, what else."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from dashboard.widgets import drift, evidence, evidence_tables, formats, links, lists, plots, tables
-from dashboard.widgets.markup import alias_badges, empty, live_badges, show, soft, stage_badge, table
-from dashboard.widgets.text import as_html, as_text, shorten
-from services.domain.catalogue import VersionRow
-from services.portal import CellRow, VersionComparison
+from dashboard import wiring
+from dashboard.widgets import compare_verdicts, drift, evidence, evidence_tables, fairness, plots
+from dashboard.widgets.compare_versions import show_differences
+from dashboard.widgets.evidence import Document
+from dashboard.widgets.markup import bullets, empty, show
+from dashboard.widgets.text import as_html, as_text
+from services.portal import VersionComparison
 
 
-def show_verdicts(compared: VersionComparison) -> None:
-    """For each candidate: is it better than the baseline, for whom, and how sure are we."""
-    baseline, candidates = compared.details[0], compared.details[1:]
-    found = [c for c in candidates if evidence.as_document(compared.evidence.get(c.key))]
-    if not found:
-        empty(
-            "There is no paired comparison of these versions.",
-            "Both need held-out predictions on the same rows. The metrics below were measured by each run by itself.",
-        )
-        return
-    for candidate in found:
-        document = evidence.as_document(compared.evidence[candidate.key])
-        with st.container(border=True):
-            st.markdown(f"**v{candidate.key.version} against v{baseline.key.version}**")
-            evidence_tables.show_all(document, against=f"v{baseline.key.version}", key=str(candidate.key.version))
+def show_all(compared: VersionComparison) -> None:
+    """Every section under a heading of its own, and the way to each from the top."""
+    _show_problems(compared)
+    links = " ".join(f'<a href="#{anchor}">{as_html(title)}</a>' for anchor, title, _ in SECTIONS)
+    show(f'<nav class="cs-toc" aria-label="On this page">{links}</nav>')
+    for anchor, title, section in SECTIONS:
+        st.subheader(title, anchor=anchor)
+        section(compared)
 
 
-def show_versions(compared: VersionComparison) -> None:
-    """The versions side by side."""
-    rows = [_version_cells(row, is_baseline=i == 0) for i, row in enumerate(compared.details)]
-    head = ("Version", "Standing", "Headline metric", "Tests", "Owner", "Data", "Created")
-    show(table(head, rows, caption="The versions", classes="cs-stack"))
+def _show_problems(compared: VersionComparison) -> None:
+    if compared.problems:
+        st.warning("**Some things could not be compared.**", icon=":material/help:")
+        show(bullets(compared.problems))
+    for note in compared.notes:
+        st.caption(as_text(note))
 
 
-def _version_cells(row: VersionRow, *, is_baseline: bool) -> tuple[str, ...]:
-    target = links.address(links.VERSION, links.version_params(row.key))
-    name = (
-        f'<a href="{as_html(target)}" title="{as_html(row.key)}">{as_html(lists.version_label(row.key, limit=30))}</a>'
-    )
-    standing = " ".join(
-        part for part in (stage_badge(row.stage), alias_badges(row.aliases), live_badges(row.live_in)) if part
-    )
-    return (
-        f"{name} {soft('baseline') if is_baseline else ''}",
-        standing or soft("none"),
-        as_html(tables.metric(row)),
-        as_html(tables.tests(row)),
-        as_html(row.owner or formats.UNKNOWN),
-        as_html(shorten(row.dataset or formats.UNKNOWN, 40)),
-        as_html(formats.moment(row.created)),
-    )
-
-
-def show_curves(compared: VersionComparison) -> None:
+def _show_curves(compared: VersionComparison) -> None:
     """ROC, precision and recall, calibration, scores; and why a version has none."""
-    missing = [f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem]
-    for line in missing:
+    for line in (f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem):
         st.caption(as_text(line))
     plots.show_all(compared.curves)
 
 
-def show_drift(compared: VersionComparison) -> None:
-    """How far each candidate's training data moved from the baseline's."""
+def _each(compared: VersionComparison, part: Callable[[Document, str], None]) -> None:
+    """The part for every candidate, a tab each; the tab of the one that is harmed most is open."""
+    found = compare_verdicts.documents(compared)
+    if not found:
+        empty("There is no paired comparison of these versions.", "See above why, and what to do.")
+        return
+    if len(found) == 1:
+        part(found[0][1], str(found[0][0].key.version))
+        return
+    labels = [_label(row.key.version, document) for row, document in found]
+    worst = max(range(len(found)), key=lambda place: (evidence.harmed_slices(found[place][1]), -place))
+    for tab, (row, document) in zip(st.tabs(labels, default=labels[worst]), found, strict=True):
+        with tab:
+            part(document, str(row.key.version))
+
+
+def _label(version: int, document: Document) -> str:
+    harmed = evidence.harmed_slices(document)
+    return f"v{version}: {harmed} harmed" if harmed else f"v{version}"
+
+
+def _show_slices(compared: VersionComparison) -> None:
+    against = f"v{compared.details[0].key.version}"
+    _each(compared, lambda document, key: evidence_tables.show_slices(document, against=against, key=key))
+
+
+def _show_fairness(compared: VersionComparison) -> None:
+    _each(compared, lambda document, key: fairness.show_fairness(document, key=key))
+
+
+def _show_drift(compared: VersionComparison) -> None:
+    """How far each candidate's training data moved from the baseline's, and live inputs from each."""
     baseline = compared.details[0].key
     if not compared.drift:
         st.caption("No version but the baseline, or not the baseline, kept a sample of its training data.")
@@ -77,39 +85,38 @@ def show_drift(compared: VersionComparison) -> None:
         st.caption(as_text(f"Live inputs were not compared: {compared.live_problem}"))
 
 
-def show_differences(compared: VersionComparison) -> None:
-    """Metrics, parameters, data sets and tags; those that differ first."""
-    only = st.toggle("Only what differs", value=True, key="compare_only")
-    groups = (
-        ("Metrics", compared.metrics),
-        ("Parameters", compared.parameters),
-        ("Data sets", compared.datasets),
-        ("Tags", compared.tags),
-    )
-    for title, cells in groups:
-        _group(title, [row for row in cells if row.differs or not only], compared, only=only)
+def _show_differences(compared: VersionComparison) -> None:
+    if compare_verdicts.documents(compared):
+        st.markdown("**Metrics on the same rows**")
+        _each(compared, lambda document, key: evidence_tables.show_metrics(document, key=key))
+    show_differences(compared)
 
 
-def _group(title: str, cells: list[CellRow], compared: VersionComparison, *, only: bool) -> None:
-    st.markdown(f"**{title}**")
-    if not cells:
-        st.caption("No differences." if only else "Nothing is known.")
+def _show_metric(compared: VersionComparison) -> None:
+    """One metric over all versions of the model; those compared stand out."""
+    first = compared.details[0]
+    model, headline = first.key.model, first.metric_name
+    names = list(wiring.portal().catalogue.metric_names(model))
+    if not names:
+        empty("No version of this model has metrics.", "Log metrics with the run.")
         return
-    head = (title, *(f"v{row.key.version}" for row in compared.details))
-    rows = [(as_html(shorten(row.name, 60)), *(_cell(row, i) for i in range(len(row.values)))) for row in cells]
-    show(table(head, rows, caption=title))
-    plain_rows = [(row.name, *(formats.UNKNOWN if v is None else v for v in row.values)) for row in cells]
-    tables.download(f"Download {title.lower()}", head, plain_rows, key=title)
+    place = names.index(headline) if headline in names else 0
+    metric = str(st.selectbox("Metric", names, index=place, key=f"compare_metric:{model}", width=280))
+    points = wiring.portal().catalogue.metric_over_versions(model, metric)
+    if points:
+        plots.show_metric(points, metric, [row.key.version for row in compared.details])
+    else:
+        empty("No version has this metric.")
 
 
-def _cell(row: CellRow, place: int) -> str:
-    value, base = row.values[place], row.values[0]
-    if value is None:
-        return soft(formats.UNKNOWN)
-    if isinstance(value, str):
-        text = f'<span title="{as_html(value)}">{as_html(shorten(value, 60))}</span>'
-        return f"<strong>{text}</strong>" if place and value != base else text
-    delta = ""
-    if place and isinstance(base, int | float) and value != base:
-        delta = " " + soft(f"({formats.signed(value - base)})")
-    return as_html(formats.number(value)) + delta
+Section = Callable[[VersionComparison], None]
+SECTIONS: tuple[tuple[str, str, Section], ...] = (
+    ("verdict", "Verdict", compare_verdicts.show_verdicts),
+    ("curves", "Curves", _show_curves),
+    ("slices", "Slices, worst first", _show_slices),
+    ("fairness", "Fairness: distance between the groups", _show_fairness),
+    ("drift", "Drift of the data", _show_drift),
+    ("differences", "Metrics, parameters and data", _show_differences),
+    ("over-versions", "A metric over the versions", _show_metric),
+)
+"""Anchor, heading and what stands below it."""

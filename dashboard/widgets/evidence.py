@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.widgets import formats
+from dashboard.widgets import formats, tables
 from dashboard.widgets.markup import Pair, badge, facts, show, table
 from dashboard.widgets.text import as_html, sentence, shorten, words
 
@@ -24,7 +24,7 @@ _VERDICTS = {
     "worse": ("bad", "Worse than {}"),
     "cannot_tell": ("warn", "Cannot tell whether it is better than {}"),
 }
-_ADVICE = {"promote": "good", "hold": "warn", "reject": "bad"}
+ADVICE = {"promote": "good", "hold": "warn", "reject": "bad"}
 _SEVERITY = {"blocking": "bad", "warning": "warn", "info": "mute"}
 _RANK = {"blocking": 0, "warning": 1, "info": 2}
 
@@ -74,14 +74,12 @@ def headline(document: Document, *, against: str) -> tuple[str, str]:
     if verdict == "not_worse" and _holds_zero(document.get("difference")):
         title = "No difference to {} is shown"
     advice = str(document.get("recommendation", ""))
-    return _ADVICE.get(advice, tone) if tone != "bad" else tone, title.format(against)
+    return ADVICE.get(advice, tone) if tone != "bad" else tone, title.format(against)
 
 
 def _holds_zero(difference: Any) -> bool:
     """True when the interval leaves open which of the two is better."""
-    if not isinstance(difference, Mapping):
-        return False
-    low, high = figure(difference.get("low")), figure(difference.get("high"))
+    _, low, high = gap_of(difference)
     return low is not None and high is not None and low <= 0 <= high
 
 
@@ -89,9 +87,19 @@ def _is_harm(finding: Document) -> bool:
     return finding.get("kind") == "slice_harm" and finding.get("severity") == "blocking"
 
 
+def has_blocking(document: Document) -> bool:
+    """Whether something was noticed that blocks."""
+    return any(finding.get("severity") == "blocking" for finding in listed(document, "findings"))
+
+
+def harmed_slices(document: Document) -> int:
+    """How many slices lose beyond chance and margin, and more than all rows do."""
+    return sum(_is_harm(finding) for finding in listed(document, "findings"))
+
+
 def _numbers(document: Document) -> list[Pair]:
     advice, metric = str(document.get("recommendation", "")), str(document.get("metric") or "metric")
-    pairs = [("Recommendation of the engine", badge(advice or formats.UNKNOWN, _ADVICE.get(advice, "mute")))]
+    pairs = [("Recommendation of the engine", badge(advice or formats.UNKNOWN, ADVICE.get(advice, "mute")))]
     worst = worst_slice(document)
     if worst:
         title = "Worst slice" if worst.get("harmed") else "Worst slice, no harm shown"
@@ -131,7 +139,7 @@ def interval(difference: Any) -> str:
     """The difference with its interval: value (95 % interval low to high)."""
     if not isinstance(difference, Mapping):
         return formats.UNKNOWN
-    value, low, high = (figure(difference.get(name)) for name in ("value", "low", "high"))
+    value, low, high = gap_of(difference)
     show_number = formats.change if all(abs(x or 0) < 1 for x in (value, low, high)) else formats.signed
     if value is None or low is None or high is None:
         return show_number(value)
@@ -159,9 +167,15 @@ def worst_slice(document: Document) -> Document | None:
 
 
 def _value(entry: Document) -> float:
-    difference = entry.get("difference")
-    value = figure(difference.get("value")) if isinstance(difference, Mapping) else None
+    value, _, _ = gap_of(entry.get("difference"))
     return value if value is not None else math.inf
+
+
+def gap_of(difference: Any) -> tuple[float | None, float | None, float | None]:
+    """Value, low and high of a difference; None where it has none."""
+    if not isinstance(difference, Mapping):
+        return None, None, None
+    return figure(difference.get("value")), figure(difference.get("low")), figure(difference.get("high"))
 
 
 def slice_name(entry: Document) -> str:
@@ -169,7 +183,7 @@ def slice_name(entry: Document) -> str:
     return shorten(f"{entry.get('column')}={entry.get('value')}", 60)
 
 
-def show_findings(document: Document) -> None:
+def show_findings(document: Document, *, key: str) -> None:
     """What the engine noticed, worst first."""
     found = sorted(listed(document, "findings"), key=lambda f: _RANK.get(str(f.get("severity")), 3))
     if not found:
@@ -185,3 +199,5 @@ def show_findings(document: Document) -> None:
         for f in found
     ]
     show(table(("Severity", "Kind", "About", "In words"), rows, caption="Findings", classes="cs-stack"))
+    names = ("severity", "kind", "subject", "sentence")
+    tables.download("Download findings", names, [[f.get(name) for name in names] for f in found], key=f"findings-{key}")

@@ -13,13 +13,14 @@ import streamlit as st
 from dashboard.widgets import formats, tables
 from dashboard.widgets.text import as_html, plain, shorten
 from services.domain.catalogue import MetricPoint
-from services.portal import Curve, ScoreShares, VersionCurves
+from services.portal import Curve, VersionCurves
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "2px,6px", "12px,3px,2px,3px,2px,3px")
+MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down")
+"""One a version: as many as are compared at most."""
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d", "autoScale2d"], "responsive": True}
 _KINDS = {
     "roc": ("ROC", "False positive rate", "True positive rate"),
@@ -37,12 +38,7 @@ def show_curves(curves: Sequence[VersionCurves], kind: str) -> None:
     title, x_name, y_name = _KINDS[kind]
     found = [(f"v{c.key.version}", curve) for c in curves if (curve := getattr(c, kind)) is not None]
     if not found:
-        from dashboard.widgets.markup import empty
-
-        empty(
-            f"No {title} curve can be drawn.",
-            "Held-out predictions with labels and scores are needed; log them as a table artifact.",
-        )
+        nothing(f"No {title} curve can be drawn.")
         return
     figure = _curves(found, kind, x_name, y_name)
     names = ", ".join(name for name, _ in found)
@@ -71,61 +67,29 @@ def _curves(found: Sequence[tuple[str, Curve]], kind: str, x_name: str, y_name: 
     return _laid_out(figure, x_name, y_name, unit=True)
 
 
-def show_scores(curves: Sequence[VersionCurves]) -> None:
-    """How the scores are spread among rows that were positive and rows that were not, a panel a version."""
-    found = [(f"v{c.key.version}", c.scores) for c in curves if c.scores is not None]
-    if not found:
-        from dashboard.widgets.markup import empty
-
-        empty("No score distribution can be drawn.", "Held-out predictions with labels and scores are needed.")
-        return
-    names = ", ".join(name for name, _ in found)
-    st.plotly_chart(
-        _score_panels(found), key="plot_scores", config=CONFIG,
-        alt=f"Score distributions of {names}; the numbers stand in the table below",
-    )  # fmt: skip
-    rows = [
-        (name, low, high, positive, negative)
-        for name, shares in found
-        for low, high, positive, negative in zip(
-            shares.edges, shares.edges[1:], shares.positive, shares.negative, strict=False
-        )
-    ]
-    numbers("Score distributions", ("Version", "Score from", "to", "Positive rows", "Negative rows"), rows)
-
-
 def show_all(curves: Sequence[VersionCurves]) -> None:
-    """Every kind of curve, a tab each."""
+    """Every kind of curve, a tab each; of a regression the errors."""
+    from dashboard.widgets import distributions
+
+    if any(c.errors for c in curves):
+        distributions.show_errors(curves)
+        return
+    if not any(c.roc or c.precision_recall or c.calibration or c.scores for c in curves):
+        nothing("No curves can be drawn.")
+        return
     tabs = st.tabs([*TITLES.values(), SCORES])
     for tab, kind in zip(tabs[:-1], TITLES, strict=True):
         with tab:
             show_curves(curves, kind)
     with tabs[-1]:
-        show_scores(curves)
+        distributions.show_scores(curves)
 
 
-def _score_panels(found: Sequence[tuple[str, ScoreShares]]) -> go.Figure:
-    """Shares within the class, so that a rare class can be seen; the classes differ by fill pattern and dash too."""
-    from plotly.subplots import make_subplots
+def nothing(title: str) -> None:
+    """Why there is no plot, and what to log."""
+    from dashboard.widgets.markup import empty
 
-    figure = make_subplots(rows=len(found), cols=1, shared_xaxes=True, subplot_titles=[name for name, _ in found])
-    looks = (("negative", "solid", "", "#0072b2"), ("positive", "dash", "/", "#d55e00"))
-    for place, (name, shares) in enumerate(found, start=1):
-        for what, dash, pattern, colour in looks:
-            counts = getattr(shares, what)
-            total = sum(counts) or 1
-            figure.add_scatter(
-                x=shares.edges[:-1], y=[100 * n / total for n in counts], name=what, legendgroup=what,
-                showlegend=place == 1, fill="tozeroy", line={"shape": "hv", "dash": dash, "color": colour, "width": 2},
-                fillpattern={"shape": pattern} if pattern else None, row=place, col=1,
-                hovertemplate=f"{name}, {what}<br>score from %{{x:.3f}}<br>%{{y:.1f}} % of its rows<extra></extra>",
-            )  # fmt: skip
-        figure.update_yaxes(title_text="% of class", rangemode="tozero", row=place, col=1)
-    laid_out = _laid_out(figure, "", "")
-    laid_out.update_xaxes(title_text="Score", row=len(found), col=1)
-    laid_out.update_yaxes(title_text="% of class")
-    laid_out.update_layout(height=140 + 170 * len(found), margin={"l": 10, "r": 10, "t": 50, "b": 10})
-    return laid_out
+    empty(title, "They need held-out rows with a label of two kinds and a score, or with numbers; log them as a table.")
 
 
 def show_metric(points: Sequence[MetricPoint], metric: str, chosen: Sequence[int]) -> None:

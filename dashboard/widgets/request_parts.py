@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.widgets import card, drift, evidence_tables, formats, request_beside
+from dashboard.widgets import card, drift, evidence, evidence_tables, fairness, formats, request_beside
 from dashboard.widgets.markup import (
     badge,
     bullets,
@@ -25,6 +25,7 @@ from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
 from services.portal import RequestDetail
 
+_NOTHING_LIVE = "a baseline, as nothing is live yet"
 _TONE = {Verdict.PASS: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad", Verdict.UNKNOWN: "mute"}
 
 
@@ -70,12 +71,7 @@ def show_evidence(detail: RequestDetail) -> None:
     document = detail.evidence.get("comparison")
     current = detail.plan.current_version
     if document:
-        against = f"v{current}, which is live" if current else "a baseline, as nothing is live yet"
-        evidence_tables.show_all(document, against=against, key="sealed")
-        now = VersionKey(detail.plan.model, current) if current else None
-        evidence_tables.show_curves(document, detail.request.key, now)
-        _show_drift(detail)
-        request_beside.show_beside(detail)
+        _show_comparison(detail, document)
         show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
         st.code(f"countersign evidence verify {detail.request.id}", language="bash")
     elif current is None:
@@ -85,16 +81,41 @@ def show_evidence(detail: RequestDetail) -> None:
         empty(f"It could not be compared with v{current}, which is live.", problem)
 
 
+def _show_comparison(detail: RequestDetail, document: Mapping[str, Any]) -> None:
+    """In the order of the compare page; the worst slice stands before the average in the verdict's own figures."""
+    current = detail.plan.current_version
+    evidence.show_verdict(document, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
+    evidence.show_findings(document, key="sealed")
+    now = VersionKey(detail.plan.model, current) if current else None
+    if evidence_tables.has_curves(document):
+        st.markdown("#### Curves")
+        evidence_tables.show_curves(document, detail.request.key, now)
+    st.markdown("#### Slices, worst first")
+    against = f"v{current}" if current else "the baseline"
+    evidence_tables.show_slices(document, against=against, key="sealed")
+    st.markdown("#### Fairness: distance between the groups")
+    fairness.show_fairness(document, key="sealed")
+    _show_drift(detail)
+    st.markdown("#### Metrics and parameters")
+    with st.expander("All metrics on the same rows"):
+        evidence_tables.show_metrics(document, key="sealed")
+    request_beside.show_beside(detail)
+
+
 def _show_drift(detail: RequestDetail) -> None:
-    lines = detail.evidence.get("drift")
+    lines, live = detail.evidence.get("drift"), detail.evidence.get("live")
+    problem, training = detail.evidence.get("live_problem"), detail.evidence.get("drift_problem")
+    if lines or live or problem or training:
+        st.markdown("#### Drift of the data")
     if lines:
-        st.markdown("**Drift of the training data**")
+        st.markdown(f"**Training data against that of v{detail.plan.current_version}**")
         drift.show_lines(lines, key="sealed")
-    live, of = detail.evidence.get("live"), f"v{detail.plan.version}"
+    elif training:
+        st.caption(as_text(f"Training data was not compared: {training}"))
     if live:
-        drift.show_live(live, of=of, key="sealed")
-    elif detail.evidence.get("live_problem"):
-        st.caption(as_text(f"Live inputs were not compared: {detail.evidence['live_problem']}"))
+        drift.show_live(live, of=f"v{detail.plan.version}", key="sealed")
+    elif problem:
+        st.caption(as_text(f"Live inputs were not compared: {problem}"))
 
 
 def show_since(detail: RequestDetail) -> None:

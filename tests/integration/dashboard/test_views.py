@@ -180,6 +180,29 @@ def test_request__harm__is_said_first_and_the_worst_slice_stands_before_the_aver
     assert said.index("sex=Female</td>") < said.index("sex=Male</td>")
 
 
+def test_compare__several_versions__sections_stand_in_the_order_of_reading_under_headings(visit: Visit) -> None:
+    app = visit("compare", model=world.CENSUS, versions="5,7,6")
+    headings = [str(heading.value) for heading in app.subheader]
+    beginnings = ["Verdict", "Curves", "Slices", "Fairness", "Drift", "Metrics", "A metric over"]
+    assert [
+        beginning for beginning in beginnings for heading in headings if heading.startswith(beginning)
+    ] == beginnings
+    assert [h.split(",")[0].split(":")[0].split()[0] for h in headings] == [b.split()[0] for b in beginnings]
+    pieces = [str(element.proto.body) for element in app.get("html")]
+    order = [
+        "cs-toc", "Harm: worse for", 'class="cs-verdict', "<dt>All rows together", "<caption>Findings",
+        "<caption>Slices, worst first", "<caption>Fairness", "<caption>Metrics<", "<caption>The versions",
+    ]  # fmt: skip
+    found = [next(place for place, piece in enumerate(pieces) if part in piece) for part in order]
+    assert found == sorted(found)
+
+
+def test_compare__every_table_and_plot__has_its_download(visit: Visit) -> None:
+    labels = {button.label for button in visit("compare", model=world.CENSUS, versions="5,7").get("download_button")}
+    wanted = {"findings", "slices", "fairness", "groups", "metrics on the same rows", "metrics"}
+    assert {f"Download {name}" for name in wanted} | {"Download as CSV"} <= labels
+
+
 def test_request__read_from_the_top__says_the_worst_first_and_decides_last(visit: Visit) -> None:
     said = texts(visit("request", id="req-7"))
     order = ["In short", "Checks", "Compared with what is live", "Documentation", "Discussion", "Decide"]

@@ -3,7 +3,8 @@
 import pytest
 
 from dashboard.widgets.evidence import headline, margins, slices_by_harm
-from dashboard.widgets.evidence_tables import _finding, _wider
+from dashboard.widgets.evidence_tables import _finding
+from dashboard.widgets.fairness import _wider
 
 
 def document(verdict="cannot_tell", low=-0.001, high=0.001, **more):

@@ -1,0 +1,75 @@
+"""The versions side by side, and what their runs logged differently."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.widgets import formats, links, lists, tables
+from dashboard.widgets.markup import alias_badges, live_badges, show, soft, stage_badge, table
+from dashboard.widgets.text import as_html, shorten
+from services.domain.catalogue import VersionRow
+from services.portal import CellRow, VersionComparison
+
+
+def show_differences(compared: VersionComparison) -> None:
+    """The versions, then metrics, parameters, data sets and tags; those that differ first."""
+    st.markdown("**The versions**")
+    rows = [_version_cells(row, is_baseline=i == 0) for i, row in enumerate(compared.details)]
+    head = ("Version", "Standing", "Headline metric", "Tests", "Owner", "Data", "Created")
+    show(table(head, rows, caption="The versions", classes="cs-stack"))
+    only = st.toggle("Only what differs", value=True, key="compare_only")
+    groups = (
+        ("Metrics as each run logged them", compared.metrics),
+        ("Parameters", compared.parameters),
+        ("Data sets", compared.datasets),
+        ("Tags", compared.tags),
+    )
+    for title, cells in groups:
+        _group(title, [row for row in cells if row.differs or not only], compared, only=only)
+
+
+def version_link(row: VersionRow) -> str:
+    """The version's name, leading to its page."""
+    target = links.address(links.VERSION, links.version_params(row.key))
+    label = lists.version_label(row.key, limit=30)
+    return f'<a href="{as_html(target)}" title="{as_html(row.key)}">{as_html(label)}</a>'
+
+
+def _version_cells(row: VersionRow, *, is_baseline: bool) -> tuple[str, ...]:
+    standing = " ".join(
+        part for part in (stage_badge(row.stage), alias_badges(row.aliases), live_badges(row.live_in)) if part
+    )
+    return (
+        f"{version_link(row)} {soft('baseline') if is_baseline else ''}",
+        standing or soft("none"),
+        as_html(tables.metric(row)),
+        as_html(tables.tests(row)),
+        as_html(row.owner or formats.UNKNOWN),
+        as_html(shorten(row.dataset or formats.UNKNOWN, 40)),
+        as_html(formats.moment(row.created)),
+    )
+
+
+def _group(title: str, cells: list[CellRow], compared: VersionComparison, *, only: bool) -> None:
+    st.markdown(f"**{title}**")
+    if not cells:
+        st.caption("No differences." if only else "Nothing is known.")
+        return
+    head = (title.split(maxsplit=1)[0], *(f"v{row.key.version}" for row in compared.details))
+    rows = [(as_html(shorten(row.name, 60)), *(_cell(row, i) for i in range(len(row.values)))) for row in cells]
+    show(table(head, rows, caption=title))
+    plain_rows = [(row.name, *(formats.UNKNOWN if v is None else v for v in row.values)) for row in cells]
+    tables.download(f"Download {title.split(maxsplit=1)[0].lower()}", head, plain_rows, key=title)
+
+
+def _cell(row: CellRow, place: int) -> str:
+    value, base = row.values[place], row.values[0]
+    if value is None:
+        return soft(formats.UNKNOWN)
+    if isinstance(value, str):
+        text = f'<span title="{as_html(value)}">{as_html(shorten(value, 60))}</span>'
+        return f"<strong>{text}</strong>" if place and value != base else text
+    delta = ""
+    if place and isinstance(base, int | float) and value != base:
+        delta = " " + soft(f"({formats.signed(value - base)})")
+    return as_html(formats.number(value)) + delta
