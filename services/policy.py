@@ -73,7 +73,7 @@ def parse_text(text: str, *, name: str = "governance.yaml") -> GovernanceText:
         twice = [
             (line, f"{where} stands twice; the first would be lost") for line, where in yaml_lines.duplicates(root)
         ]
-        data = yaml_lines.data_of(text)
+        data = yaml_lines.data_of(root)
     except RecursionError:
         raise SettingsError(f"{name} is nested too deeply to be read.", hint="Write it flatter.") from None
     except (yaml.YAMLError, ValueError) as error:

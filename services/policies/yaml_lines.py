@@ -42,9 +42,9 @@ def compose(text: str) -> yaml.Node | None:
     return node
 
 
-def data_of(text: str) -> Any:
-    """The values of a text that was composed without an error."""
-    return yaml.load(text, Loader=Loader)  # noqa: S506 - a SafeLoader
+def data_of(root: yaml.Node | None) -> Any:
+    """The values of what was composed. Keys taken over by ``<<`` stand in the nodes afterwards, before the own ones."""
+    return None if root is None else Loader("").construct_document(root)
 
 
 def _demand_size(root: yaml.Node) -> None:
@@ -112,7 +112,8 @@ def duplicates(node: yaml.Node | None, path: Path = ()) -> Iterator[tuple[int, s
 
 def _child(node: yaml.Node | None, part: Any) -> tuple[yaml.Node | None, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        return next(((key, value) for key, value in node.value if key.value == str(part)), None)
+        # the last one: a mapping's own key stands behind the one that it took over
+        return next(((key, value) for key, value in reversed(node.value) if key.value == str(part)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return None, node.value[part]
     return None

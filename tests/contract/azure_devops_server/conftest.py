@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import tempfile
 import time
 import warnings
@@ -16,13 +17,14 @@ from typing import Any
 import pytest
 import requests
 
-os.environ.setdefault("AZURE_DEVOPS_CACHE_DIR", tempfile.mkdtemp(prefix="azure-devops-cache-"))
+os.environ["AZURE_DEVOPS_CACHE_DIR"] = tempfile.mkdtemp(prefix="azure-devops-cache-")  # two processes would tear one
 
 from demo.azure_devops import seed
 from demo.azure_devops.config import ServerConfig
 from demo.azure_devops.server import AzureDevOpsServer
 from tests.contract.azure_devops_server import operations
 
+CACHE = os.environ["AZURE_DEVOPS_CACHE_DIR"]
 PROJECT = "ml-platform"
 LIMIT = 120.0
 
@@ -230,6 +232,13 @@ def open_site(folder: Path, **settings: Any) -> AzureDevOpsServer:
     server = AzureDevOpsServer(ServerConfig(folder / "root", **settings))
     fill(server, folder / "source")
     return server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder() -> Iterator[None]:
+    """The SDK's cache of routes does not outlive the tests."""
+    yield
+    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from services.comparisons import OPTION_NAMES, TABLE_NAMES
 from services.domain.people import Actor, Person, Role
 from services.errors import SettingsError
 from services.evidence.inputs import Task
+from services.policies import yaml_lines
 from services.policies.check_settings import KNOWN, TASKS
 from services.policies.file import CheckKind
 from services.policies.lint import Level, covers, lint
@@ -211,3 +212,10 @@ def test_settings__listed__are_those_that_the_code_reads() -> None:
     assert set(KNOWN) == set(CheckKind.__args__) - {"custom"}  # type: ignore[attr-defined]  # a Literal
     assert set(KNOWN["comparison"]) == {*OPTION_NAMES, *TABLE_NAMES}
     assert set(TASKS) == {task.value for task in Task}
+
+
+def test_merged_keys__own_value_wins__and_its_line_is_the_one_told() -> None:
+    root = yaml_lines.compose("base: &base\n  quorum: 1\n  expiry: 7d\nown:\n  <<: *base\n  quorum: 2\n")
+    assert yaml_lines.data_of(root)["own"] == {"quorum": 2, "expiry": "7d"}
+    assert yaml_lines.line_of(root, ("own", "quorum")) == 6
+    assert yaml_lines.line_of(root, ("own", "expiry")) == 3
