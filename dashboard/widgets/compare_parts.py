@@ -12,6 +12,7 @@ from dashboard.widgets.compare_versions import show_differences
 from dashboard.widgets.evidence import Document
 from dashboard.widgets.markup import bullets, empty, show
 from dashboard.widgets.text import as_html, as_text
+from services.domain.registry import VersionKey
 from services.portal import VersionComparison
 
 
@@ -35,21 +36,22 @@ def _show_problems(compared: VersionComparison) -> None:
 
 def _show_curves(compared: VersionComparison) -> None:
     """ROC, precision and recall, calibration, scores; and why a version has none."""
-    for line in (f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem):
+    said = {problem.partition(": ")[2] for problem in compared.problems}
+    for line in (f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem and c.problem not in said):
         st.caption(as_text(line))
     plots.show_all(compared.curves)
 
 
-def _each(compared: VersionComparison, part: Callable[[Document, str], None]) -> None:
-    """The part for every candidate, a tab each; the tab of the one that is harmed most is open."""
+def _each(compared: VersionComparison, part: Callable[[Document, str], None], *, counts: bool = False) -> None:
+    """The part for every candidate, a tab each; the tab of the one that harms most is open, `counts` says how many."""
     found = compare_verdicts.documents(compared)
     if not found:
-        empty("There is no paired comparison of these versions.", "See above why, and what to do.")
+        st.caption("There is no paired comparison of these versions; the verdict says what it needs.")
         return
     if len(found) == 1:
         part(found[0][1], str(found[0][0].key.version))
         return
-    labels = [_label(row.key.version, document) for row, document in found]
+    labels = [_label(row.key.version, document if counts else {}) for row, document in found]
     worst = max(range(len(found)), key=lambda place: (evidence.harmed_slices(found[place][1]), -place))
     for tab, (row, document) in zip(st.tabs(labels, default=labels[worst]), found, strict=True):
         with tab:
@@ -63,7 +65,7 @@ def _label(version: int, document: Document) -> str:
 
 def _show_slices(compared: VersionComparison) -> None:
     against = f"v{compared.details[0].key.version}"
-    _each(compared, lambda document, key: evidence_tables.show_slices(document, against=against, key=key))
+    _each(compared, lambda document, key: evidence_tables.show_slices(document, against=against, key=key), counts=True)
 
 
 def _show_fairness(compared: VersionComparison) -> None:
@@ -72,17 +74,37 @@ def _show_fairness(compared: VersionComparison) -> None:
 
 def _show_drift(compared: VersionComparison) -> None:
     """How far each candidate's training data moved from the baseline's, and live inputs from each."""
-    baseline = compared.details[0].key
     if not compared.drift:
-        st.caption("No version but the baseline, or not the baseline, kept a sample of its training data.")
-    for key, lines in compared.drift.items():
-        st.markdown(f"**Training data of v{key.version} against v{baseline.version}**")
-        drift.show_lines(lines, key=f"compare-{key.version}")
-    for key, found in compared.live.items():
-        document = {"lines": found.lines, "sentence": found.sentence}
-        drift.show_live(document, of=f"v{key.version}", key=str(key.version))
+        st.caption(
+            "Training data cannot be compared: the baseline and a candidate must both keep training/sample.parquet."
+        )
+    keys = [row.key for row in compared.details if row.key in compared.drift or row.key in compared.live]
+    if len(compared.details) == 2:
+        for key in keys:
+            _drift_of(key, compared)
+    elif keys:
+        labels = [_drift_label(key, compared) for key in keys]
+        most = max(range(len(keys)), key=lambda place: (len(drift.moved(compared.drift.get(keys[place], ()))), -place))
+        for tab, key in zip(st.tabs(labels, default=labels[most]), keys, strict=True):
+            with tab:
+                _drift_of(key, compared)
     if compared.live_problem:
         st.caption(as_text(f"Live inputs were not compared: {compared.live_problem}"))
+
+
+def _drift_label(key: VersionKey, compared: VersionComparison) -> str:
+    moved = drift.moved(compared.drift.get(key, ()))
+    return f"v{key.version}: {len(moved)} moved" if moved else f"v{key.version}"
+
+
+def _drift_of(key: VersionKey, compared: VersionComparison) -> None:
+    if key in compared.drift:
+        st.markdown(f"**Training data of v{key.version} against v{compared.details[0].key.version}**")
+        drift.show_lines(compared.drift[key], key=f"compare-{key.version}")
+    if key in compared.live:
+        found = compared.live[key]
+        document = {"lines": found.lines, "sentence": found.sentence}
+        drift.show_live(document, of=f"v{key.version}", key=str(key.version))
 
 
 def _show_differences(compared: VersionComparison) -> None:
@@ -113,10 +135,10 @@ Section = Callable[[VersionComparison], None]
 SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("verdict", "Verdict", compare_verdicts.show_verdicts),
     ("curves", "Curves", _show_curves),
-    ("slices", "Slices, worst first", _show_slices),
-    ("fairness", "Fairness: distance between the groups", _show_fairness),
-    ("drift", "Drift of the data", _show_drift),
-    ("differences", "Metrics, parameters and data", _show_differences),
-    ("over-versions", "A metric over the versions", _show_metric),
+    ("slices", "Slices", _show_slices),
+    ("fairness", "Fairness", _show_fairness),
+    ("drift", "Drift", _show_drift),
+    ("differences", "Metrics and parameters", _show_differences),
+    ("over-versions", "Over the versions", _show_metric),
 )
 """Anchor, heading and what stands below it."""

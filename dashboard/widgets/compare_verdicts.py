@@ -68,7 +68,7 @@ def _glance(row: VersionRow, document: Document, against: str) -> tuple[str, ...
     advice = str(document.get("recommendation") or "nothing")
     worst = evidence.worst_slice(document)
     return (
-        compare_versions.version_link(row),
+        compare_versions.version_link(row, f"v{row.key.version}"),
         badge(title, tone, limit=70),
         badge(advice, evidence.ADVICE.get(advice, "mute")),
         as_html(f"{evidence.slice_name(worst)}: {evidence.interval(worst.get('difference'))}")

@@ -10,6 +10,9 @@ from dashboard.widgets.text import as_html, shorten
 from services.domain.catalogue import VersionRow
 from services.portal import CellRow, VersionComparison
 
+_ABSENT = {"Tag": "not set"}
+"""What is said where a value is missing: a tag is known to be absent, the rest is what a run may not have kept."""
+
 
 def show_differences(compared: VersionComparison) -> None:
     """The versions, then metrics, parameters, data sets and tags; those that differ first."""
@@ -19,19 +22,20 @@ def show_differences(compared: VersionComparison) -> None:
     show(table(head, rows, caption="The versions", classes="cs-stack"))
     only = st.toggle("Only what differs", value=True, key="compare_only")
     groups = (
-        ("Metrics as each run logged them", compared.metrics),
-        ("Parameters", compared.parameters),
-        ("Data sets", compared.datasets),
-        ("Tags", compared.tags),
+        ("Metrics as each run logged them", "Metric", compared.metrics),
+        ("Parameters", "Parameter", compared.parameters),
+        ("Data sets", "Data set", compared.datasets),
+        ("Tags", "Tag", compared.tags),
     )
-    for title, cells in groups:
-        _group(title, [row for row in cells if row.differs or not only], compared, only=only)
+    for title, name, cells in groups:
+        st.markdown(f"**{title}**")
+        _group(name, [row for row in cells if row.differs or not only], compared, only=only)
 
 
-def version_link(row: VersionRow) -> str:
+def version_link(row: VersionRow, label: str = "") -> str:
     """The version's name, leading to its page."""
     target = links.address(links.VERSION, links.version_params(row.key))
-    label = lists.version_label(row.key, limit=30)
+    label = label or lists.version_label(row.key, limit=30)
     return f'<a href="{as_html(target)}" title="{as_html(row.key)}">{as_html(label)}</a>'
 
 
@@ -50,22 +54,25 @@ def _version_cells(row: VersionRow, *, is_baseline: bool) -> tuple[str, ...]:
     )
 
 
-def _group(title: str, cells: list[CellRow], compared: VersionComparison, *, only: bool) -> None:
-    st.markdown(f"**{title}**")
+def _group(name: str, cells: list[CellRow], compared: VersionComparison, *, only: bool) -> None:
     if not cells:
         st.caption("No differences." if only else "Nothing is known.")
         return
-    head = (title.split(maxsplit=1)[0], *(f"v{row.key.version}" for row in compared.details))
-    rows = [(as_html(shorten(row.name, 60)), *(_cell(row, i) for i in range(len(row.values)))) for row in cells]
-    show(table(head, rows, caption=title))
-    plain_rows = [(row.name, *(formats.UNKNOWN if v is None else v for v in row.values)) for row in cells]
-    tables.download(f"Download {title.split(maxsplit=1)[0].lower()}", head, plain_rows, key=title)
+    head = (name, *(f"v{row.key.version}" for row in compared.details))
+    absent = _ABSENT.get(name, formats.UNKNOWN)
+    rows = [
+        (as_html(shorten(row.name, 60)), *(_cell(row, i, absent=absent) for i in range(len(row.values))))
+        for row in cells
+    ]
+    show(table(head, rows, caption=f"{name}s"))
+    plain_rows = [(row.name, *(absent if v is None else v for v in row.values)) for row in cells]
+    tables.download(f"Download {name.lower()}s", head, plain_rows, key=f"{name}s")
 
 
-def _cell(row: CellRow, place: int) -> str:
+def _cell(row: CellRow, place: int, *, absent: str) -> str:
     value, base = row.values[place], row.values[0]
     if value is None:
-        return soft(formats.UNKNOWN)
+        return soft(absent)
     if isinstance(value, str):
         text = f'<span title="{as_html(value)}">{as_html(shorten(value, 60))}</span>'
         return f"<strong>{text}</strong>" if place and value != base else text

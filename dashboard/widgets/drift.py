@@ -1,4 +1,4 @@
-"""Drift of training data as a table: how far each column moved, largest first."""
+"""Drift of data as a table: how far each column moved, largest first."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from dashboard.widgets.text import as_html, as_text, shorten
 
 _TONES = {"little": "good", "some": "warn", "much": "bad"}
 _NAMES = ("column", "kind", "psi", "noise", "wasserstein", "ks", "missing_reference", "missing_now", "verdict")
-FIRST = 6
+FIRST = 8
 CHANCE = 0.01
 """A PSI that small samples have by chance is shown from here on."""
 
 
 def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
-    """The columns, the one that moved most first; what hardly moved is one press away."""
+    """The columns that moved, most first; what hardly moved is one press away."""
     head = ("Column", "Moved", "PSI", "Shift in deviations", "Largest gap of shares", "Missing before", "Missing now")
-    show(table(head, [_cells(line) for line in lines[:FIRST]], caption="Drift", classes="cs-stack"))
-    if len(lines) > FIRST:
-        with st.expander(f"{len(lines) - FIRST} more columns"):
-            show(table(head, [_cells(line) for line in lines[FIRST:]], caption="More drift", classes="cs-stack"))
+    first = moved(lines)[:FIRST]
+    rest = [line for line in lines if line not in first]
+    if first:
+        show(table(head, [_cells(line) for line in first], caption="Drift", classes="cs-stack"))
+    else:
+        st.caption("No column has moved.")
+    if rest:
+        kind = "more columns" if moved(rest) else "columns that hardly moved"
+        with st.expander(f"{len(rest)} {kind}"):
+            show(table(head, [_cells(line) for line in rest], caption="More drift", classes="cs-stack"))
     st.caption(
         "PSI below 0.1 is little, above 0.25 much, beyond what samples of this size have by chance. "
         "Sizes of effect, not p-values: with many rows those are tiny."
@@ -35,13 +41,16 @@ def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
     )
 
 
+def moved(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The columns that moved some or much."""
+    return [line for line in lines if line.get("verdict") in {"some", "much"}]
+
+
 def show_live(document: Mapping[str, Any], *, of: str, key: str) -> None:
     """Live inputs against the training data of a version; nothing when there are none."""
     lines = [line for line in document.get("lines") or () if isinstance(line, Mapping)]
     st.markdown(f"**Live inputs against the training data of {of}**")
-    moved = [str(line.get("column")) for line in lines if line.get("verdict") in {"some", "much"}]
-    said = f"Moved: {', '.join(moved[:FIRST])}." if moved else "No column has moved."
-    st.caption(as_text(f"{document.get('sentence', '')} {said}"))
+    st.caption(as_text(document.get("sentence", "")))
     if lines:
         show_lines(lines, key=f"live-{key}")
 

@@ -26,6 +26,7 @@ _VERDICTS = {
 }
 ADVICE = {"promote": "good", "hold": "warn", "reject": "bad"}
 _SEVERITY = {"blocking": "bad", "warning": "warn", "info": "mute"}
+SURE = 0.05
 _RANK = {"blocking": 0, "warning": 1, "info": 2}
 
 
@@ -176,6 +177,22 @@ def gap_of(difference: Any) -> tuple[float | None, float | None, float | None]:
     if not isinstance(difference, Mapping):
         return None, None, None
     return figure(difference.get("value")), figure(difference.get("low")), figure(difference.get("high"))
+
+
+def is_harmed(entry: Document) -> bool:
+    """Whether a slice loses more than chance, margin and all rows together explain."""
+    return bool(entry.get("harmed")) and not shares_the_loss(entry)
+
+
+def shares_the_loss(entry: Document) -> bool:
+    """Whether a slice loses as all rows do: the verdict speaks of that loss."""
+    return bool(entry.get("harmed") and entry.get("loses")) and not is_sure(entry.get("p_beyond"))
+
+
+def is_sure(p_value: Any) -> bool:
+    """Whether a corrected p-value is beyond chance."""
+    found = figure(p_value)
+    return found is not None and found < SURE
 
 
 def slice_name(entry: Document) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -14,7 +13,6 @@ from dashboard.widgets.text import as_html, shorten, words
 from services.domain.registry import VersionKey
 from services.portal import Curve, ErrorShares, ScoreShares, VersionCurves
 
-SURE = 0.05
 FIRST = 6
 """Slices shown at once; the rest is one press away."""
 _AXES = {"roc": ("false_positive_rate", "true_positive_rate"), "precision_recall": ("recall", "precision")}
@@ -56,7 +54,7 @@ def _slice(entry: Document, document: Document) -> tuple[str, ...]:
 
 def _finding(entry: Document, document: Document) -> str:
     if entry.get("harmed"):
-        shares = entry.get("loses") and not _is_sure(entry.get("p_beyond"))
+        shares = evidence.shares_the_loss(entry)
         return badge("loses as all rows do", "warn") if shares else badge("harmed", "bad")
     if entry.get("note"):
         return soft(shorten(entry["note"], 80))
@@ -68,12 +66,9 @@ def _finding(entry: Document, document: Document) -> str:
         return badge("better", "good")
     if max(sign * low, sign * high) > 0:
         return soft("no harm shown")
-    return soft("worse, within the margin" if _is_sure(entry.get("p_adjusted")) else "worse, but could be chance")
-
-
-def _is_sure(p_value: Any) -> bool:
-    found = figure(p_value)
-    return found is not None and found < SURE
+    return soft(
+        "worse, within the margin" if evidence.is_sure(entry.get("p_adjusted")) else "worse, but could be chance"
+    )
 
 
 def show_metrics(document: Document, *, key: str) -> None:

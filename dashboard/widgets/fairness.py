@@ -27,7 +27,7 @@ def show_fairness(document: Document, *, key: str) -> None:
         return
     rows.sort(key=lambda row: -(_widening(row[1]) or 0.0))
     cells = [_gap_cells(document, entry, gap) for entry, gap in rows]
-    head = ("Column", "Rate", "Apart now", "With the candidate", "Change")
+    head = ("Column", "Rate", "Apart now", "Candidate", "Change")
     show(table(head, cells[:FIRST], caption="Fairness", classes="cs-stack"))
     if len(cells) > FIRST:
         with st.expander(f"{len(cells) - FIRST} more rates"):
@@ -74,7 +74,7 @@ def _wider(widening: float | None, *, is_found: bool) -> str:
     text = f"{formats.change(widening * 100, 1)} points, {'wider' if widening > 0 else 'narrower'}"
     if is_found:
         return f"<strong>{as_html(text)}</strong>"
-    return as_html(text) + (" " + soft("could be chance") if widening > 0.02 else "")
+    return as_html(text) + (" " + soft("(could be chance)") if widening > 0.02 else "")
 
 
 def _show_groups(document: Document, *, key: str) -> None:

@@ -53,10 +53,6 @@ def _curves(found: Sequence[tuple[str, Curve]], kind: str, x_name: str, y_name: 
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    if kind in {"roc", "calibration"}:
-        name = "chance" if kind == "roc" else "perfect"
-        line = {"color": "rgba(128,128,128,.7)", "dash": "dot", "width": 1}
-        figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name=name, line=line, hoverinfo="skip")
     for i, (name, curve) in enumerate(found):
         mode = "lines+markers" if kind == "calibration" else "lines"
         look: dict[str, Any] = {"line": {"dash": DASHES[i % len(DASHES)], "width": 2.5}}
@@ -64,6 +60,10 @@ def _curves(found: Sequence[tuple[str, Curve]], kind: str, x_name: str, y_name: 
             x=curve.x, y=curve.y, mode=mode, name=name, marker={"symbol": MARKERS[i % len(MARKERS)], "size": 8}, **look,
             hovertemplate=f"{name}<br>{x_name} %{{x:.3f}}<br>{y_name} %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
+    if kind in {"roc", "calibration"}:
+        name = "chance" if kind == "roc" else "perfect"
+        line = {"color": "rgba(128,128,128,.9)", "dash": "dot", "width": 1}
+        figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name=name, line=line, hoverinfo="skip")
     return _laid_out(figure, x_name, y_name, unit=True)
 
 

@@ -20,6 +20,7 @@ Mark = tuple[str, str, str, str]
 """Name in the legend, symbol, colour on light, colour on dark."""
 _ALL: Mark = ("All rows together", "diamond", "#4D4D4D", "#BFC7D1")
 _HARMED: Mark = ("Harmed slice", "x", "#B34700", "#E69F00")
+_ALIKE: Mark = ("Slice that loses as all rows do", "square", "#7A5B00", "#E0C45C")
 _OTHER: Mark = ("Other slice", "circle", "#0072B2", "#56B4E9")
 Point = tuple[str, Mark, float, float, float]
 """Name, mark, difference, low, high."""
@@ -39,8 +40,14 @@ def show_differences(document: Document, *, against: str, key: str) -> None:
 def _points(document: Document) -> list[Point]:
     slices = evidence.slices_by_harm(document)[:MOST]
     found = [_point("All rows together", _ALL, document)]
-    found += [_point(_name(entry), _HARMED if entry.get("harmed") else _OTHER, entry) for entry in slices]
+    found += [_point(_name(entry), _mark(entry), entry) for entry in slices]
     return [point for point in found if point is not None]
+
+
+def _mark(entry: Document) -> Mark:
+    if evidence.is_harmed(entry):
+        return _HARMED
+    return _ALIKE if evidence.shares_the_loss(entry) else _OTHER
 
 
 def _name(entry: Document) -> str:
@@ -58,7 +65,7 @@ def _figure(points: Sequence[Point], document: Document, title: str) -> go.Figur
     from dashboard.widgets.style import is_dark
 
     drawn = go.Figure()
-    for mark in (_ALL, _HARMED, _OTHER):
+    for mark in (_ALL, _HARMED, _ALIKE, _OTHER):
         of_kind = [point for point in points if point[1] is mark]
         if of_kind:
             _add(drawn, mark, of_kind, colour=mark[3] if is_dark() else mark[2])

@@ -182,12 +182,8 @@ def test_request__harm__is_said_first_and_the_worst_slice_stands_before_the_aver
 
 def test_compare__several_versions__sections_stand_in_the_order_of_reading_under_headings(visit: Visit) -> None:
     app = visit("compare", model=world.CENSUS, versions="5,7,6")
-    headings = [str(heading.value) for heading in app.subheader]
-    beginnings = ["Verdict", "Curves", "Slices", "Fairness", "Drift", "Metrics", "A metric over"]
-    assert [
-        beginning for beginning in beginnings for heading in headings if heading.startswith(beginning)
-    ] == beginnings
-    assert [h.split(",")[0].split(":")[0].split()[0] for h in headings] == [b.split()[0] for b in beginnings]
+    wanted = ["Verdict", "Curves", "Slices", "Fairness", "Drift", "Metrics and parameters", "Over the versions"]
+    assert [str(heading.value) for heading in app.subheader] == wanted
     pieces = [str(element.proto.body) for element in app.get("html")]
     order = [
         "cs-toc", "Harm: worse for", 'class="cs-verdict', "<dt>All rows together", "<caption>Findings",
