@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from starlette.responses import HTMLResponse
@@ -41,9 +41,10 @@ def picker(people: Sequence[DemoPerson], target: str) -> HTMLResponse:
     return HTMLResponse(_PAGE.format(title="Sign in", body=body))
 
 
-def message(title: str, text: str, *, link: str, label: str, status: int = 200) -> HTMLResponse:
-    """One sentence and one way on."""
-    body = f'<p role="status">{escape(text)}</p><a class="button" href="{escape(link)}">{escape(label)}</a>'
+def message(title: str, text: str, *, ways: Mapping[str, str], status: int = 200) -> HTMLResponse:
+    """What is the matter, and the ways on: label to address."""
+    links = "".join(f'<a class="button" href="{escape(link)}">{escape(label)}</a>' for label, link in ways.items())
+    body = f'<p role="status">{escape(text)}</p>{links}'
     return HTMLResponse(_PAGE.format(title=escape(title), body=body), status)
 
 

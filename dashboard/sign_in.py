@@ -6,7 +6,7 @@ asked in threads: the event loop serves everybody.
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import anyio
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard import cookies, plain_pages, wiring
-from services.access.provider import Arrival
+from services.access.provider import Arrival, Wish
 from services.domain.people import Person
 from services.domain.sessions import Identity
 from services.errors import PortalError, UpstreamError
@@ -52,7 +52,7 @@ async def show(request: Request) -> Response:
     try:
         attempt = await anyio.to_thread.run_sync(lambda: provider.begin(target, fresh=fresh))
     except PortalError as error:
-        return _problem(error, target)
+        return _problem(error, Wish(target, fresh))
     answer = RedirectResponse(attempt.url, 303)
     cookies.put_attempt(answer, attempt.name, attempt.secret, wiring.settings())
     for forgotten in list(cookies.attempts_of(request.cookies))[: -cookies.ATTEMPTS]:
@@ -80,7 +80,7 @@ async def arrive(request: Request) -> Response:
     try:
         arrival = await anyio.to_thread.run_sync(provider.finish, answer, kept)
     except PortalError as error:
-        return _problem(error, "/")
+        return _problem(error, provider.wish(answer, kept))
     response = await _start(request, arrival)
     cookies.drop_attempt(response, answer["state"][:8], wiring.settings())
     return response
@@ -126,7 +126,7 @@ def _sign_out_url(sealed: str) -> str | None:
 
 async def signed_out(_: Request) -> Response:
     """Where the provider sends the browser after sign-out. Signing in again takes a click: it may need no password."""
-    return plain_pages.message("Signed out", "You are signed out.", link="/", label="Sign in again")
+    return plain_pages.message("Signed out", "You are signed out.", ways={"Sign in again": "/"})
 
 
 def safe_target(target: str) -> str:
@@ -143,7 +143,12 @@ def demo_people() -> tuple[DemoPerson, ...]:
 
 def again(target: str) -> str:
     """Where somebody proves anew who they are, and comes back from to `target`."""
-    return f"{PATH}?{urlencode({'fresh': 1, 'next': safe_target(target)})}"
+    return _way_in(Wish(target, fresh=True))
+
+
+def _way_in(wish: Wish) -> str:
+    fresh = {"fresh": "1"} if wish.fresh else {}
+    return f"{PATH}?{urlencode({**fresh, 'next': safe_target(wish.target)})}"
 
 
 async def _start(request: Request, arrival: Arrival) -> Response:
@@ -164,10 +169,12 @@ def _demo_identity(person: DemoPerson) -> Identity:
     return Identity(Person(person.id, person.name), frozenset(person.roles), title=person.title)
 
 
-def _problem(error: PortalError, target: str) -> Response:
+def _problem(error: PortalError, wish: Wish) -> Response:
+    """Says what is wrong; the page that somebody wanted is kept. Who is signed in already may also just go back."""
     status = 503 if isinstance(error, UpstreamError) else 403
-    link = f"{PATH}?next={quote(safe_target(target), safe='')}"
-    return plain_pages.message("Sign in", error.sentence(), link=link, label="Try again", status=status)
+    back = {"Go back without": safe_target(wish.target)} if wish.fresh else {}
+    ways = {"Try again": _way_in(wish), **back}
+    return plain_pages.message("Sign in", error.sentence(), ways=ways, status=status)
 
 
 def _absent() -> Response:
@@ -175,4 +182,4 @@ def _absent() -> Response:
         "Nobody can sign in yet: this portal has no identity provider, and it is no demo. "
         "The documentation, under sign-in, says how to set one up."
     )
-    return plain_pages.message("Sign in", text, link="/", label="Look again", status=404)
+    return plain_pages.message("Sign in", text, ways={"Look again": "/"}, status=404)

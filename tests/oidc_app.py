@@ -1,6 +1,7 @@
 """The real server with real sign-in over the small portal: `python -m tests.oidc_app PORT FOLDER ISSUER [NAME=VALUE]`.
 
-Sessions stand in a real database, the provider is asked over HTTP, and the worker's job reads roles again.
+Sessions stand in a real database, the provider is asked over HTTP, and the worker's job reads roles again. With
+`reauthenticate=1` the policy of every request asks for a fresh sign-in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from services.background import BackgroundLoop, Job
 from services.bootstrap_access import open_provider, open_sessions
 from services.clock import SystemClock
 from services.ledger.keys import KeyRing, SigningKey
+from tests import fake_portal
 from tests.fake_portal import fake_opened
 from tests.world import governance
 
@@ -28,6 +30,8 @@ def main() -> None:
     """Serve until stopped."""
     port, folder, issuer, *more = sys.argv[1:]
     settings = dict(item.split("=", 1) for item in more)
+    if settings.pop("reauthenticate", ""):
+        fake_portal.GLASS = replace(fake_portal.GLASS, reauthenticate=True)
     opened = fake_opened(
         demo_people=(), oidc_issuer=issuer, oidc_client_id="countersign", oidc_client_secret="secret",
         session_secret="k" * 32, public_url=f"http://127.0.0.1:{port}", **settings,

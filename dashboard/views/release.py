@@ -83,12 +83,12 @@ def _actions(view: ReleaseView) -> None:
     with st.container(horizontal=True):
         if not run.is_finished:
             if st.button("Cancel the run", icon=":material/stop_circle:"):
-                launch(parts.cancel_command(view, actor))
+                launch(parts.cancel_command(view))
             return
         for stage in failed:
             label = f"Repeat {as_text(shorten(stage.name, 40))}"
             if st.button(label, icon=":material/replay:", key=f"retry:{stage.id}"):
-                launch(parts.retry_command(view, stage, actor))
+                launch(parts.retry_command(view, stage))
 
 
 def _progress(project: str, run_id: int, *, was_running: bool) -> None:

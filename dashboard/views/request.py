@@ -102,7 +102,7 @@ def _decision(detail: RequestDetail) -> None:
         st.subheader("Decide" if is_open else "Decisions", anchor="decide")
         if is_open:
             show("Approving, once all signatures are there,", bullets(detail.consequences, ordered=True))
-            decide.show_actions(detail, identity.actor())
+            decide.show_actions(detail)
         talk.show_decisions(detail)
         oversight.show_assignments(detail.assignments)
 

@@ -72,7 +72,7 @@ def _actions(detail: VersionDetail) -> None:
     key, actor = detail.row.key, identity.actor()
     may_ask = actor.may(Permission.OPEN_REQUEST)
     if st.button("Request promotion", type="primary", disabled=not may_ask, icon=":material/approval:"):
-        launch_request(key, actor)
+        launch_request(key)
     if not may_ask:
         st.caption("Your role does not ask for promotions.", width="content")
     others = [v.key.version for v in wiring.portal().catalogue.versions(key.model) if v.key != key]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.widgets import commands, links
+from services.domain.people import Actor
 from services.domain.promotion import PromotionRequest
 
 
@@ -16,15 +17,15 @@ def forget(name: str) -> None:
 
 
 def ask(
-    name: str, open_request: Callable[[str], PromotionRequest], *, label: str, done: str, reason_label: str
+    name: str, open_request: Callable[[Actor, str], PromotionRequest], *, label: str, done: str, reason_label: str
 ) -> None:
     """Ask for the reason, open the request with it, and show its page. `name` is the command's, unique on the page.
 
     The id is kept in the session: the page may be run anew between the call and the next step.
     """
 
-    def run(reason: str, _: str) -> None:
-        st.session_state[_opened(name)] = open_request(reason).id
+    def run(actor: Actor, reason: str, _: str) -> None:
+        st.session_state[_opened(name)] = open_request(actor, reason).id
 
     command = commands.Command(
         name=name, title="Request promotion", label=label, run=run, done=done, reason_label=reason_label

@@ -59,7 +59,7 @@ def _body(model: str, actor: Actor) -> None:
     version = ranking.winner.version
     asking.ask(
         _name(model),
-        lambda reason: wiring.portal().candidates.open_best(actor, model, place, reason=reason).request,
+        lambda actor, reason: wiring.portal().candidates.open_best(actor, model, place, reason=reason).request,
         label=f"Ask for v{version}",
         done=f"Request opened for v{version}; the other candidates' tags are cleared.",
         reason_label="Why should it be promoted?",

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from dashboard import identity
 from dashboard.errors import show_expected, show_unexpected
 from dashboard.widgets.markup import bullets, show
+from services.domain.people import Actor
 from services.errors import PortalError
 
 _FLASH = "cs_flash"
@@ -30,8 +32,11 @@ class Command:
     title: str
     label: str
     """Text of the button that does it."""
-    run: Callable[[str, str], object]
-    """Takes the reason and the idempotency key."""
+    run: Callable[[Actor, str, str], object]
+    """Takes who is at work when the button is pressed, the reason and the idempotency key.
+
+    A dialog may stay open for long: whoever opened it may have lost a role, or have signed out, since.
+    """
     done: str
     """What the toast says."""
     explanation: tuple[str, ...] = ()
@@ -90,7 +95,7 @@ def perform(command: Command, reason: str) -> bool:
     """Make the call; on an error show it and keep the dialog as it is."""
     key = st.session_state.setdefault(f"key:{command.name}", uuid.uuid4().hex)
     try:
-        command.run(reason, key)
+        command.run(identity.actor(), reason, key)
     except PortalError as error:
         show_expected(error)
         return False

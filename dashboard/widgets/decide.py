@@ -27,7 +27,7 @@ _LABELS = {
 }
 
 
-def show_actions(detail: RequestDetail, actor: Actor) -> None:
+def show_actions(detail: RequestDetail) -> None:
     """All buttons; closed ones say why."""
     states = {state.action: state for state in detail.actions}
     pressed = None
@@ -43,7 +43,7 @@ def show_actions(detail: RequestDetail, actor: Actor) -> None:
         show(f'<a class="cs-again" href="{as_html(where)}" target="_self">Sign in again, then come back here</a>')
     pressed = pressed or rare
     if pressed is not None:
-        launch(command_for(pressed, detail, actor))
+        launch(command_for(pressed, detail))
 
 
 def _rare(states: dict[UserAction, ActionState]) -> UserAction | None:
@@ -85,16 +85,16 @@ def _say_why(states: list[ActionState]) -> None:
         )
 
 
-def command_for(action: UserAction, detail: RequestDetail, actor: Actor) -> Command:
+def command_for(action: UserAction, detail: RequestDetail) -> Command:
     """The dialog of an action."""
     subject = f"**{as_text(lists.version_label(detail.request.key))}** to **{as_text(detail.request.environment)}**"
     if action is UserAction.RESEAL:
-        return _reseal(detail, actor, subject)
+        return _reseal(detail, subject)
     if action is UserAction.WITHDRAW:
-        return _withdraw(detail, actor, subject)
+        return _withdraw(detail, subject)
     if action in decide_more.LABELS:
-        return decide_more.command_for(action, detail, actor, _name(action.value, detail), subject)
-    return _decide(DecisionKind(action.value), detail, actor, subject)
+        return decide_more.command_for(action, detail, _name(action.value, detail), subject)
+    return _decide(DecisionKind(action.value), detail, subject)
 
 
 def _name(action: str, detail: RequestDetail) -> str:
@@ -102,12 +102,12 @@ def _name(action: str, detail: RequestDetail) -> str:
     return f"{action}:{detail.request.id}:{detail.request.plan_digest[:16]}"
 
 
-def _reseal(detail: RequestDetail, actor: Actor, subject: str) -> Command:
+def _reseal(detail: RequestDetail, subject: str) -> Command:
     return Command(
         name=_name("reseal", detail),
         title="Seal again",
         label="Seal again",
-        run=lambda _reason, _key: wiring.portal().promotions.reseal(actor, detail.request.id),
+        run=lambda actor, _reason, _key: wiring.portal().promotions.reseal(actor, detail.request.id),
         done="Sealed again",
         lead=f"{subject}: Countersign",
         explanation=(
@@ -119,18 +119,18 @@ def _reseal(detail: RequestDetail, actor: Actor, subject: str) -> Command:
     )
 
 
-def _withdraw(detail: RequestDetail, actor: Actor, subject: str) -> Command:
+def _withdraw(detail: RequestDetail, subject: str) -> Command:
     return Command(
         name=_name("withdraw", detail),
         title="Withdraw",
         label="Withdraw the request",
-        run=lambda reason, _key: wiring.portal().promotions.withdraw(actor, detail.request.id, reason=reason),
+        run=lambda actor, reason, _key: wiring.portal().promotions.withdraw(actor, detail.request.id, reason=reason),
         done="Request withdrawn",
         lead=f"{subject}: the request ends here; nothing is promoted.",
     )
 
 
-def _decide(kind: DecisionKind, detail: RequestDetail, actor: Actor, subject: str) -> Command:
+def _decide(kind: DecisionKind, detail: RequestDetail, subject: str) -> Command:
     lead, steps, label, done = _meaning(kind, detail)
     picked = {"slot": ""}
     signs = kind in {DecisionKind.APPROVE, DecisionKind.REVIEW}
@@ -138,7 +138,7 @@ def _decide(kind: DecisionKind, detail: RequestDetail, actor: Actor, subject: st
     def ask() -> None:
         picked["slot"] = str(st.selectbox("Sign for", detail.slots, key=f"slot:{_name(kind.value, detail)}"))
 
-    def run(reason: str, key: str) -> object:
+    def run(actor: Actor, reason: str, key: str) -> object:
         return wiring.portal().promotions.decide(
             actor, detail.request.id, kind, seen=detail.request.plan_digest, reason=reason, idempotency_key=key,
             slot=picked["slot"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import wiring
+from dashboard import identity, wiring
 from dashboard.widgets.commands import Command
 from services.domain.oversight import NewFinding, Severity
 from services.domain.people import Actor
@@ -25,15 +25,15 @@ LABELS = {
 }
 
 
-def command_for(action: UserAction, detail: RequestDetail, actor: Actor, name: str, subject: str) -> Command:
+def command_for(action: UserAction, detail: RequestDetail, name: str, subject: str) -> Command:
     """The dialog of one of these actions."""
-    return _BUILDERS[action](detail, actor, name, subject)
+    return _BUILDERS[action](detail, name, subject)
 
 
-def _delegate(detail: RequestDetail, actor: Actor, name: str, subject: str) -> Command:
+def _delegate(detail: RequestDetail, name: str, subject: str) -> Command:
     picked: dict[str, Any] = {}
 
-    def run(reason: str, key: str) -> object:
+    def run(actor: Actor, reason: str, key: str) -> object:
         return wiring.portal().assigning.delegate(
             actor, detail.request.id, to=_person(picked), reason=reason, idempotency_key=key
         )
@@ -42,14 +42,14 @@ def _delegate(detail: RequestDetail, actor: Actor, name: str, subject: str) -> C
     return Command(
         name=name, title="Let somebody sign for me", label="Delegate", run=run, done="Delegated",
         lead=f"{subject}  \nAnother reviewer signs for **{slots}** in your place. Four eyes hold for them as for you.",
-        extra=lambda: _pick_person(picked, actor, detail, name),
+        extra=lambda: _pick_person(picked, detail, name),
     )  # fmt: skip
 
 
-def _reassign(detail: RequestDetail, actor: Actor, name: str, subject: str) -> Command:
+def _reassign(detail: RequestDetail, name: str, subject: str) -> Command:
     picked: dict[str, Any] = {}
 
-    def run(reason: str, key: str) -> object:
+    def run(actor: Actor, reason: str, key: str) -> object:
         return wiring.portal().assigning.reassign(
             actor, detail.request.id, to=_person(picked), reason=reason, idempotency_key=key
         )
@@ -57,18 +57,18 @@ def _reassign(detail: RequestDetail, actor: Actor, name: str, subject: str) -> C
     return Command(
         name=name, title="Ask somebody else", label="Reassign", run=run, done="Reassigned",
         lead=f"{subject}  \nThe request leaves your list and shows up in theirs.",
-        extra=lambda: _pick_person(picked, actor, detail, name),
+        extra=lambda: _pick_person(picked, detail, name),
     )  # fmt: skip
 
 
-def _defer(detail: RequestDetail, actor: Actor, name: str, subject: str) -> Command:
+def _defer(detail: RequestDetail, name: str, subject: str) -> Command:
     picked: dict[str, Any] = {}
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
 
     def ask() -> None:
         picked["day"] = st.date_input("Until", value=tomorrow, min_value=tomorrow, key=f"day:{name}")
 
-    def run(reason: str, key: str) -> object:
+    def run(actor: Actor, reason: str, key: str) -> object:
         until = datetime.combine(picked["day"], time(), UTC)
         return wiring.portal().assigning.defer(
             actor, detail.request.id, until=until, reason=reason, idempotency_key=key
@@ -80,10 +80,10 @@ def _defer(detail: RequestDetail, actor: Actor, name: str, subject: str) -> Comm
     )  # fmt: skip
 
 
-def _raise_finding(detail: RequestDetail, actor: Actor, name: str, subject: str) -> Command:
+def _raise_finding(detail: RequestDetail, name: str, subject: str) -> Command:
     picked: dict[str, Any] = {}
 
-    def run(reason: str, key: str) -> object:
+    def run(actor: Actor, reason: str, key: str) -> object:
         due = datetime.combine(picked["day"], time(23, 59), UTC)
         wanted = NewFinding(reason, picked["severity"], picked["owner"].id, due, detail.request.id)
         return wiring.portal().findings.raise_finding(actor, detail.request.key, wanted, idempotency_key=key)
@@ -107,8 +107,8 @@ def _ask_finding(picked: dict[str, Any], name: str) -> None:
         )
 
 
-def _break_glass(detail: RequestDetail, actor: Actor, name: str, subject: str) -> Command:
-    def run(reason: str, key: str) -> object:
+def _break_glass(detail: RequestDetail, name: str, subject: str) -> Command:
+    def run(actor: Actor, reason: str, key: str) -> object:
         return wiring.portal().emergency.break_glass(
             actor, detail.request.id, seen=detail.request.plan_digest, reason=reason, idempotency_key=key
         )
@@ -122,8 +122,8 @@ def _break_glass(detail: RequestDetail, actor: Actor, name: str, subject: str) -
     )  # fmt: skip
 
 
-def _pick_person(picked: dict[str, Any], actor: Actor, detail: RequestDetail, name: str) -> None:
-    people = list(wiring.portal().assigning.colleagues(actor, detail.request.id))
+def _pick_person(picked: dict[str, Any], detail: RequestDetail, name: str) -> None:
+    people = list(wiring.portal().assigning.colleagues(identity.actor(), detail.request.id))
     picked["person"] = st.selectbox(
         "Who", people, key=f"person:{name}", format_func=lambda p: p.name,
         placeholder="Choose a reviewer" if people else "Nobody else may decide on this request",
@@ -137,7 +137,7 @@ def _person(picked: Mapping[str, Any]) -> str:
     return str(person.id)
 
 
-_BUILDERS: dict[UserAction, Callable[[RequestDetail, Actor, str, str], Command]] = {
+_BUILDERS: dict[UserAction, Callable[[RequestDetail, str, str], Command]] = {
     UserAction.DELEGATE: _delegate,
     UserAction.REASSIGN: _reassign,
     UserAction.DEFER: _defer,

@@ -44,15 +44,15 @@ def show_findings(findings: Sequence[Finding], actor: Actor, *, where: str) -> N
             closed = why_not_close(actor, finding)
             if closed is None:
                 if st.button("Close", key=f"close:{where}:{finding.id}", icon=":material/task_alt:"):
-                    launch(_close(finding, actor))
+                    launch(_close(finding))
             elif actor.may(Permission.DECIDE):
                 st.caption(as_text(closed))
 
 
-def _close(finding: Finding, actor: Actor) -> Command:
+def _close(finding: Finding) -> Command:
     return Command(
         name=f"close:{finding.id}", title="Close the finding", label="Close it", done="Finding closed",
-        run=lambda reason, _key: wiring.portal().findings.close_finding(actor, finding.id, resolution=reason),
+        run=lambda actor, reason, _key: wiring.portal().findings.close_finding(actor, finding.id, resolution=reason),
         lead=f"**{as_text(finding.title)}**", reason_label="How was it mended, and how did you look?",
     )  # fmt: skip
 
@@ -67,14 +67,14 @@ def show_reviews(due: Sequence[ReviewDue], actor: Actor) -> None:
             last = soft(f"last by {item.last.person.name}") if item.last else soft("not reviewed since it went live")
             show(row([state, soft(item.deployment.environment), f"<span>due {time(item.due)}</span>", last]))
             if actor.may(Permission.DECIDE) and st.button("Review it", key=f"review:{item.deployment.id}"):
-                launch(_review(item, actor))
+                launch(_review(item))
 
 
-def _review(item: ReviewDue, actor: Actor) -> Command:
+def _review(item: ReviewDue) -> Command:
     label = as_text(lists.version_label(item.deployment.key))
     return Command(
         name=f"review:{item.deployment.id}", title="Review what is live", label="It may stay live", done="Reviewed",
-        run=lambda reason, key: wiring.portal().findings.record_review(
+        run=lambda actor, reason, key: wiring.portal().findings.record_review(
             actor, item.deployment.id, reason=reason, idempotency_key=key
         ),
         lead=f"**{label}** in {as_text(item.deployment.environment)}. If it should not stay live, raise a finding "

@@ -8,22 +8,21 @@ from dashboard import wiring
 from dashboard.widgets import asking, lists
 from dashboard.widgets.markup import bullets, empty, show
 from dashboard.widgets.text import as_text
-from services.domain.people import Actor
 from services.domain.policy import Environment, RegistryOrder
 from services.domain.registry import VersionKey
 
 
-def launch_request(key: VersionKey, actor: Actor) -> None:
+def launch_request(key: VersionKey) -> None:
     """Open the dialog."""
     asking.forget(_name(key))
-    st.dialog("Request promotion", width="medium")(_body)(key, actor)
+    st.dialog("Request promotion", width="medium")(_body)(key)
 
 
 def _name(key: VersionKey) -> str:
     return f"open:{key}"
 
 
-def _body(key: VersionKey, actor: Actor) -> None:
+def _body(key: VersionKey) -> None:
     places = list(wiring.portal().promotions.environments(key.model))
     if not places:
         empty(
@@ -38,7 +37,7 @@ def _body(key: VersionKey, actor: Actor) -> None:
     show("Once enough reviewers have signed, Countersign", bullets(what_happens(place, key.version), ordered=True))
     asking.ask(
         _name(key),
-        lambda reason: wiring.portal().promotions.open(actor, key, place.name, reason=reason),
+        lambda actor, reason: wiring.portal().promotions.open(actor, key, place.name, reason=reason),
         label="Collect evidence and ask",
         done=f"Request opened: {as_text(lists.version_label(key, limit=40))} to {as_text(place.name)}",
         reason_label="Why should this version be promoted?",

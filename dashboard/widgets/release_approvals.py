@@ -11,7 +11,7 @@ from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import badge, empty, paragraphs, show, table, time
 from dashboard.widgets.text import as_html, as_text, shorten, words
 from services.domain.hooks import CheckAnswer, CheckState
-from services.domain.people import Actor, Permission
+from services.domain.people import Permission
 from services.domain.releases import DeploymentRecord, RunApproval
 from services.portal import ReleaseView
 
@@ -82,17 +82,17 @@ def _decide(view: ReleaseView) -> None:
             subject = as_text(shorten(approval.subject or "the stage", 40))
             for is_approved, label in ((True, f"Approve {subject}"), (False, f"Reject {subject}")):
                 if st.button(label, key=f"decide:{approval.id}:{is_approved}"):
-                    launch(_decide_command(view, approval, actor, is_approved=is_approved))
+                    launch(_decide_command(view, approval, is_approved=is_approved))
 
 
-def _decide_command(view: ReleaseView, approval: RunApproval, actor: Actor, *, is_approved: bool) -> Command:
+def _decide_command(view: ReleaseView, approval: RunApproval, *, is_approved: bool) -> Command:
     project, run_id = view.row.project, view.row.run_id
     word = "Approve" if is_approved else "Reject"
     return Command(
         name=f"decide:{approval.id}:{word}",
         title=f"{word} in Azure DevOps",
         label=word,
-        run=lambda reason, _key: wiring.portal().releases.decide_approval(
+        run=lambda actor, reason, _key: wiring.portal().releases.decide_approval(
             actor, project, run_id, approval.id, is_approved=is_approved, reason=reason
         ),
         done="Azure DevOps has the decision",

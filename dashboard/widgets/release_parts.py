@@ -10,7 +10,6 @@ from dashboard.widgets import formats, links, stages
 from dashboard.widgets.commands import Command
 from dashboard.widgets.markup import badge, empty, external, show, soft, table
 from dashboard.widgets.text import as_html, as_text, plain, shorten, words
-from services.domain.people import Actor
 from services.domain.releases import RunResult, TimelineItem
 from services.portal import ReleaseView
 
@@ -29,14 +28,14 @@ def result_tone(result: RunResult | None) -> str:
     return tones.get(result, "violet") if result else "violet"
 
 
-def cancel_command(view: ReleaseView, actor: Actor) -> Command:
+def cancel_command(view: ReleaseView) -> Command:
     """The dialog that stops a run."""
     project, run_id = view.row.project, view.row.run_id
     return Command(
         name=f"cancel:{project}:{run_id}",
         title="Cancel the run",
         label="Cancel the run",
-        run=lambda _reason, _key: wiring.portal().releases.cancel(actor, project, run_id),
+        run=lambda actor, _reason, _key: wiring.portal().releases.cancel(actor, project, run_id),
         done="Asked Azure DevOps to stop the run",
         lead="Countersign",
         explanation=("asks Azure DevOps to stop the run", "puts back what was live before"),
@@ -44,14 +43,14 @@ def cancel_command(view: ReleaseView, actor: Actor) -> Command:
     )
 
 
-def retry_command(view: ReleaseView, stage: TimelineItem, actor: Actor) -> Command:
+def retry_command(view: ReleaseView, stage: TimelineItem) -> Command:
     """The dialog that runs a failed stage again."""
     project, run_id = view.row.project, view.row.run_id
     return Command(
         name=f"retry:{project}:{run_id}:{stage.identifier}",
         title="Repeat a stage",
         label="Repeat the stage",
-        run=lambda _reason, _key: wiring.portal().releases.retry_stage(actor, project, run_id, stage.identifier),
+        run=lambda actor, _reason, _key: wiring.portal().releases.retry_stage(actor, project, run_id, stage.identifier),
         done="The stage runs again",
         lead="Azure DevOps",
         explanation=(

@@ -23,6 +23,16 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """What a sign-in was begun for."""
+
+    target: str = "/"
+    """Where the person wanted to go."""
+    fresh: bool = False
+    """True when the provider must ask anew who they are."""
+
+
+@dataclass(frozen=True)
 class Arrival:
     """A sign-in that has worked."""
 
@@ -57,6 +67,9 @@ class IdentityProvider(Protocol):
 
         Raises NotAllowedError when the answer belongs to no attempt of this browser, UpstreamError.
         """
+
+    def wish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Wish:
+        """What the sign-in of this answer was begun for; the start page when this browser began none such."""
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
         """Who it is now, and the new sealed tokens. UpstreamRefusedError: the provider ended it."""

@@ -8,10 +8,12 @@ import re
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
@@ -30,8 +32,8 @@ class Office:
     provider: str
     folder: Path
 
-    def person(self, sub: str, name: str, groups: list[str]) -> None:
-        claims = {"name": name, "email": f"{sub}@example.com", "groups": groups}
+    def person(self, sub: str, name: str, groups: list[str], **more: object) -> None:
+        claims = {"name": name, "email": f"{sub}@example.com", "groups": groups, **more}
         self._send("PUT", f"/users/{sub}", json.dumps(claims).encode())
 
     def close_account(self, sub: str) -> None:
@@ -40,6 +42,13 @@ class Office:
     def ledger(self) -> list[tuple[str, str]]:
         with sqlite3.connect(self.folder / "portal.db") as connection:
             return connection.execute("SELECT action, actor_id FROM ledger_entry ORDER BY seq").fetchall()
+
+    def until(self, action: str) -> None:
+        """Wait until the ledger says so."""
+        deadline = time.monotonic() + SLOW / 1000
+        while not any(found == action for found, _ in self.ledger()):
+            assert time.monotonic() < deadline, f"The ledger never said {action}."
+            time.sleep(0.1)
 
     def _send(self, method: str, path: str, body: bytes) -> None:
         asked = Request(self.provider + path, body, {"Content-Type": "application/json"}, method=method)
@@ -264,3 +273,90 @@ def test_session__too_old__leads_through_the_provider_back_to_the_same_page(
         page.locator("input[name=sub]").fill("ben")
         page.get_by_role("button", name="Authorize").click()
         expect(page).to_have_url(re.compile("/models"))
+
+
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+def strict(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """Every policy asks for a fresh sign-in."""
+    with office(tmp_path_factory.mktemp("strict"), provider, "reauthenticate=1") as found:
+        yield found
+
+
+def asked(place: Office, ago: float) -> None:
+    """The provider's word on when it last asked Ben for his password."""
+    place.person("ben", "Ben Okafor", ["reviewers"], auth_time=int(time.time() - ago))
+
+
+def prove_again(page: Page, place: Office) -> None:
+    """Take the way that the request's page offers, and say again who one is."""
+    page.get_by_role("link", name="Sign in again").click()
+    expect(page).to_have_url(re.compile(re.escape(place.provider)))
+    sent = parse_qs(urlsplit(page.url).query)
+    assert (sent["prompt"], sent["max_age"]) == (["login"], ["0"])
+    page.locator("input[name=sub]").fill("ben")
+    page.get_by_role("button", name="Authorize").click()
+
+
+def test_signature__policy_asks_for_a_fresh_sign_in__takes_one_and_comes_back_to_the_request(
+    strict: Office, enter: Enter
+) -> None:
+    page = enter()
+    asked(strict, ago=HOUR)
+    sign_in(page, strict, "ben", "/request?id=req-6")
+    expect(page.get_by_role("button", name="Approve")).to_be_disabled()
+    expect(page.get_by_text("The policy asks for a fresh sign-in").first).to_be_visible()
+    expect(page.get_by_role("button", name="Reject")).to_be_enabled()
+    asked(strict, ago=0)
+    prove_again(page, strict)
+    expect(page).to_have_url(strict.portal + "/request?id=req-6")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("textbox", name="Reason").fill("Looks right.")
+    page.get_by_role("button", name="Sign and approve").click()
+    expect(page.get_by_text("1 of 2 signatures")).to_be_visible()
+
+
+def test_signature__provider_that_does_not_ask_again__is_refused_with_a_way_back(strict: Office, enter: Enter) -> None:
+    page = enter()
+    asked(strict, ago=HOUR)
+    sign_in(page, strict, "ben", "/request?id=req-7")
+    prove_again(page, strict)
+    expect(page.get_by_text("did not ask you again who you are")).to_be_visible()
+    again = page.get_by_role("link", name="Try again").get_attribute("href")
+    assert again == "/sign-in?fresh=1&next=%2Frequest%3Fid%3Dreq-7"
+    page.get_by_role("link", name="Go back without").click()
+    expect(page).to_have_url(strict.portal + "/request?id=req-7")
+    expect(page.get_by_role("button", name="Approve")).to_be_disabled()
+    expect(page.get_by_text("The policy asks for a fresh sign-in").first).to_be_visible()
+
+
+def test_dialog__left_open_while_the_role_is_taken_away__signs_nothing(
+    provider: str, enter: Enter, tmp_path: Path
+) -> None:
+    with office(tmp_path, provider, "roles_refresh=1") as place:
+        page = enter()
+        sign_in(page, place, "ben", "/request?id=req-6")
+        page.get_by_role("button", name="Approve").click()
+        page.get_by_role("textbox", name="Reason").fill("Looks right.")
+        place.person("ben", "Ben Okafor", ["scientists"])
+        place.until("access:role:revoked")
+        page.get_by_role("button", name="Sign and approve").click()
+        expect(page.get_by_role("dialog").get_by_text("Only reviewers decide")).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("0 of 2 signatures")).to_be_visible()
+
+
+def test_dialog__left_open_while_somebody_signs_out_elsewhere__signs_nothing(place: Office, enter: Enter) -> None:
+    page = enter()
+    sign_in(page, place, "ben", "/request?id=req-6")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("textbox", name="Reason").fill("Looks right.")
+    page.context.new_page().goto(place.portal + "/sign-out")
+    page.get_by_role("button", name="Sign and approve").click()
+    expect(
+        page.get_by_text("You are not signed in any more").or_(page.get_by_text("You are signed out"))
+    ).to_be_visible()
+    sign_in(page, place, "ben", "/request?id=req-6")
+    expect(page.get_by_text("0 of 2 signatures")).to_be_visible()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from services.access.provider import Arrival, Attempt, Ended
+from services.access.provider import Arrival, Attempt, Ended, Wish
 from services.adapters.oidc.claims import groups_of, identity_of, roles_for
 from services.adapters.oidc.config import SYSTEM, OidcConfig, Sealer
 from services.adapters.oidc.http import Http
@@ -58,9 +58,8 @@ class OidcProvider:
 
     def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
         """Take the provider's answer."""
-        state = answer.get("state", "")
-        kept = self._attempts.open(secrets.get(state[:8], ""), max_age=ATTEMPT_SECONDS)
-        if kept is None or not _same(kept["state"], state):
+        kept = self._begun(answer, secrets)
+        if kept is None:
             raise NotAllowedError(
                 "This sign-in was not begun in this browser, or too long ago.", hint="Sign in again.", code="no_attempt"
             )
@@ -78,6 +77,16 @@ class OidcProvider:
         session = claims.get("sid")
         known = session if isinstance(session, str) else ""
         return Arrival(self._identity(claims, got), sealed, kept["target"], authenticated, known)
+
+    def wish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Wish:
+        """What the sign-in was begun for."""
+        kept = self._begun(answer, secrets)
+        return Wish() if kept is None else Wish(kept["target"], "fresh_from" in kept)
+
+    def _begun(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> dict[str, str] | None:
+        state = answer.get("state", "")
+        kept = self._attempts.open(secrets.get(state[:8], ""), max_age=ATTEMPT_SECONDS)
+        return kept if kept is not None and _same(kept["state"], state) else None
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
         """Refresh, and read who it is now."""
