@@ -102,8 +102,8 @@ def _ask_for(opened: OpenedPortal, version: int, reason: str, model: str = MODEL
     """The request for a version: an earlier one (the start may have been cut off), or a new one of Ana's."""
     opened.sync.refresh([model])
     desk = opened.portal.promotions
-    earlier = desk.find(model=model, states=[RequestState.OPEN, RequestState.ROLLING_OUT, RequestState.PROMOTED]).rows
-    found = next((row for row in earlier if row.key.version == version), None)
+    earlier = desk.find(text=model, states=[RequestState.OPEN, RequestState.ROLLING_OUT, RequestState.PROMOTED]).rows
+    found = next((row for row in earlier if row.key == VersionKey(model, version)), None)
     return found or desk.open(actor_of(ANA), VersionKey(model, version), ENVIRONMENT, reason=reason)
 
 

@@ -220,12 +220,12 @@ class Promotions(Protocol):
         """Collect the evidence, seal the plan and open a request. Raises RefusedError, ConflictError, UpstreamError."""
 
     def find(
-        self, *, states: Sequence[RequestState] = (), model: str = "", text: str = "", page: int = 1
+        self, *, states: Sequence[RequestState] = (), requester: str = "", text: str = "", page: int = 1
     ) -> RequestPage:
-        """Requests, newest change first."""
+        """Requests, newest change first; `requester` is a person's id, `text` words of what people know of them."""
 
     def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
-        """Open requests that this person could decide now."""
+        """Open requests whose turn it is this person's, all of them, newest change first."""
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         """One request as this person sees it. Raises NotFoundError."""

@@ -39,6 +39,7 @@ class RequestFilter:
     environment: str | None = None
     requester_id: str | None = None
     text: str = ""
+    """Words that must all be found, in model, environment, requester, reason or number; ``v7`` finds a version."""
     page: int = 1
     page_size: int = 25
 
@@ -92,17 +93,28 @@ class RequestStore(Protocol):
     def get(self, request_id: str) -> PromotionRequest:
         """One request. Raises NotFoundError."""
 
+    def many(self, request_ids: Iterable[str]) -> Mapping[str, PromotionRequest]:
+        """Many of them by id. Raises NotFoundError when one is missing."""
+
     def save(self, request: PromotionRequest) -> PromotionRequest:
         """Write a request over the revision that it was read at. Raises ConflictError when somebody was faster."""
 
     def find(self, wanted: RequestFilter) -> tuple[Sequence[PromotionRequest], int]:
         """A page of requests, newest change first, and how many there are."""
 
+    def in_states(
+        self, states: Sequence[RequestState], *, model: str | None = None, environment: str | None = None
+    ) -> Sequence[PromotionRequest]:
+        """All requests in these states, newest change first."""
+
     def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
         """Waiting requests whose time is over."""
 
     def decisions(self, request_id: str) -> tuple[Decision, ...]:
         """All decisions in their order, void ones included."""
+
+    def decisions_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Decision, ...]]:
+        """The same for many requests; those without any are left out."""
 
     def add_decision(self, request_id: str, made: Decision, *, idempotency_key: str) -> bool:
         """Add a decision; False when this key has been written before (the same click twice)."""
@@ -116,14 +128,17 @@ class RequestStore(Protocol):
     def add_comment(self, request_id: str, said: Comment, *, idempotency_key: str) -> bool:
         """Add to the discussion; False when this key has been written before."""
 
-    def naming(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
-        """Comments that name this person, in requests in these states, newest first; at most a hundred."""
+    def unanswered(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments of others that name this person and that they did not answer, newest first."""
 
     def put_document(self, digest: str, kind: str, body: str, created: datetime) -> None:
         """Keep a document by its digest; the same document again changes nothing."""
 
     def document(self, digest: str) -> str:
         """A document's bytes as text. Raises NotFoundError."""
+
+    def documents(self, digests: Iterable[str]) -> Mapping[str, str]:
+        """Many of them by digest. Raises NotFoundError when one is missing."""
 
 
 class OversightStore(Protocol):
@@ -146,6 +161,9 @@ class OversightStore(Protocol):
 
     def assignments(self, request_id: str) -> tuple[Assignment, ...]:
         """All steps of a request in their order."""
+
+    def assignments_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Assignment, ...]]:
+        """The same for many requests; those without any are left out."""
 
     def add_review(self, made: ReReview, *, idempotency_key: str) -> bool:
         """Keep a re-review; False when this key has been written before."""

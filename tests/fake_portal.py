@@ -225,11 +225,11 @@ class FakePromotions:
         return request
 
     def find(
-        self, *, states: Sequence[RequestState] = (), model: str = "", text: str = "", page: int = 1
+        self, *, states: Sequence[RequestState] = (), requester: str = "", text: str = "", page: int = 1
     ) -> RequestPage:
         rows = [
             r for r in sorted(self.requests.values(), key=lambda r: r.updated, reverse=True)
-            if (not states or r.state in states) and model in {"", r.key.model}
+            if (not states or r.state in states) and requester in {"", r.participants.requester.id}
             and text.lower() in f"{r.id} {r.key} {r.reason} {r.participants.requester.name}".lower()
         ]  # fmt: skip
         return RequestPage(tuple(rows[(page - 1) * 25 : page * 25]), len(rows), page, 25)
@@ -336,8 +336,8 @@ class FakePromotions:
     def _facts(self, request: PromotionRequest) -> RequestFacts:
         decisions = tuple(self.decisions.get(request.id, ()))
         return RequestFacts(
-            request.state, request.participants, decisions, world.checks_of(request), request.plan_digest, request.stale,
-            policy=GLASS, now=world.NOW,
+            request.state, request.participants, decisions, request.plan_digest, checks=world.checks_of(request),
+            stale=request.stale, policy=GLASS, now=world.datetime.now(world.UTC),
         )  # fmt: skip
 
     def _state(self, actor: Actor, request: PromotionRequest, action: UserAction) -> ActionState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -11,14 +11,15 @@ from dashboard.widgets import formats, links, lists, oversight
 from dashboard.widgets.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.clock import SystemClock
-from services.domain.catalogue import VersionQuery, VersionRow
+from services.domain.catalogue import VersionPage, VersionQuery, VersionRow
 from services.domain.people import Actor, Permission
 from services.domain.promotion import Incident, PromotionRequest
 from services.domain.requests import FINAL, Comment, RequestState
-from services.portal import Portal
+from services.portal import Portal, RequestPage
 
 SHOWN = 8
 """Lines of a section; the rest is one link away."""
+UNDECIDED = [state for state in RequestState if state not in FINAL]
 
 
 def main() -> None:
@@ -26,7 +27,8 @@ def main() -> None:
     portal, actor = wiring.portal(), identity.actor()
     st.title("Home")
     waiting = list(portal.promotions.waiting_for(actor))
-    mine = _asked_by(actor, portal)
+    undecided = portal.promotions.find(states=UNDECIDED, requester=actor.person.id)
+    asked = portal.promotions.find(requester=actor.person.id)
     live = _live(portal)
     incidents = list(portal.health.incidents())
     now = SystemClock().now()
@@ -34,37 +36,38 @@ def main() -> None:
     findings = portal.findings.findings()
     with st.grid(5, min_column_width=150):
         st.metric("Waiting for you", len(waiting), border=True)
-        st.metric("You asked for, undecided", sum(not r.is_final for r in mine), border=True)
-        st.metric("Versions live", sum(len(rows) for rows in live.values()), border=True)
+        st.metric("You asked for, undecided", undecided.total, border=True)
+        st.metric("Versions live", sum(page.total for page in live.values()), border=True)
         st.metric("Open incidents", len(incidents), border=True)
         st.metric("Re-reviews overdue", len(overdue), border=True)
     left, right = st.columns([3, 2], gap="large")
     with left:
         _waiting(waiting, actor)
         _mentions(portal.promotions.mentions(actor))
-        _mine(mine, actor)
+        _asked_for(undecided, asked, actor)
     with right:
         _incidents(incidents)
         if overdue:
             st.subheader("Re-reviews overdue")
             oversight.show_reviews(overdue[:SHOWN], actor)
+            _rest(len(overdue), links.COVERAGE, "All re-reviews")
         if findings:
             st.subheader("Open findings")
             oversight.show_findings(findings[:SHOWN], actor, where="home")
+            _rest(len(findings), links.COVERAGE, "All open findings")
         _live_now(live)
         st.page_link(links.COVERAGE, label="What is live and not governed")
 
 
-def _asked_by(actor: Actor, portal: Portal) -> list[PromotionRequest]:
-    living = [state for state in RequestState if state not in FINAL]
-    rows = [*portal.promotions.find(states=living).rows, *portal.promotions.find().rows]
-    mine = {r.id: r for r in rows if r.participants.requester.id == actor.person.id}
-    return list(mine.values())
-
-
-def _live(portal: Portal) -> dict[str, Sequence[VersionRow]]:
+def _live(portal: Portal) -> dict[str, VersionPage]:
     places = portal.catalogue.filter_values().environments
-    return {place: portal.catalogue.search(VersionQuery(live_in=place)).rows for place in places}
+    return {place: portal.catalogue.search(VersionQuery(live_in=place, page_size=SHOWN)) for place in places}
+
+
+def _rest(total: int, page: str, label: str, params: dict[str, str] | None = None) -> None:
+    """Says how many there are where not all are shown, and leads to them."""
+    if total > SHOWN:
+        st.page_link(page, label=f"{label} ({total})", query_params=params)
 
 
 def _waiting(rows: list[PromotionRequest], actor: Actor) -> None:
@@ -74,23 +77,32 @@ def _waiting(rows: list[PromotionRequest], actor: Actor) -> None:
         hint = "New requests of other people show up here." if is_reviewer else "Only reviewers are asked to decide."
         empty("Nothing waits for your decision.", hint)
     lists.requests(rows[:SHOWN])
-    if len(rows) > SHOWN:
-        st.page_link(links.REQUESTS, label=f"All {len(rows)} that wait for you", query_params={"requests_view": "me"})
+    _rest(len(rows), links.REQUESTS, "All that wait for you", links.requests_params(links.WAITS_FOR_ME))
 
 
 def _mentions(found: Sequence[tuple[PromotionRequest, Comment]]) -> None:
-    if found:
-        st.subheader("Asks you")
+    if not found:
+        return
+    st.subheader("Asks you")
     for request, said in found[:SHOWN]:
-        with st.container(border=True, gap="xxsmall"):
-            label = f"**{as_text(lists.version_label(request.key))}** to **{as_text(request.environment)}**"
-            st.page_link(links.REQUEST, label=label, query_params=links.request_params(request.id))
-            show(row([f"<span>{as_html(said.person.name)} {time(said.at)}</span>", soft(shorten(said.text, 160))]))
+        _mention(request, said)
+    if found[SHOWN:]:
+        with st.expander(f"{len(found) - SHOWN} more"):
+            for request, said in found[SHOWN:]:
+                _mention(request, said)
 
 
-def _mine(rows: list[PromotionRequest], actor: Actor) -> None:
+def _mention(request: PromotionRequest, said: Comment) -> None:
+    with st.container(border=True, gap="xxsmall"):
+        label = f"**{as_text(lists.version_label(request.key))}** to **{as_text(request.environment)}**"
+        st.page_link(links.REQUEST, label=label, query_params=links.request_params(request.id))
+        show(row([f"<span>{as_html(said.person.name)} {time(said.at)}</span>", soft(shorten(said.text, 160))]))
+
+
+def _asked_for(undecided: RequestPage, asked: RequestPage, actor: Actor) -> None:
+    """Undecided ones first, then the latest of the others."""
     st.subheader("You asked for")
-    if not rows:
+    if not asked.total:
         can = actor.may(Permission.OPEN_REQUEST)
         empty(
             "You have asked for no promotion.",
@@ -98,28 +110,31 @@ def _mine(rows: list[PromotionRequest], actor: Actor) -> None:
             if can
             else "Your role does not ask for promotions.",
         )
-    lists.requests(rows[:SHOWN])
-    if len(rows) > SHOWN:
-        st.page_link(links.REQUESTS, label="More on the page Requests")
+    rows = {request.id: request for request in (*undecided.rows, *asked.rows)}
+    lists.requests(list(rows.values())[:SHOWN])
+    _rest(asked.total, links.REQUESTS, "All that you asked for", links.requests_params(links.ASKED_BY_ME))
 
 
-def _live_now(live: dict[str, Sequence[VersionRow]]) -> None:
+def _live_now(live: Mapping[str, VersionPage]) -> None:
     st.subheader("Live now")
-    if not any(live.values()):
+    if not any(page.total for page in live.values()):
         empty("Nothing is live.", "A version goes live when its promotion request has been approved and rolled out.")
-    for place, rows in live.items():
-        if rows:
-            show(row([badge(place, "good"), soft(f"{len(rows)} live")]))
-        for version in rows[:SHOWN]:
-            with st.container(border=True, gap="xxsmall"):
-                lists.version_link(version.key, limit=36)
-                marks = [stage_badge(version.stage), alias_badges(version.aliases)]
-                metric = (
-                    f"{shorten(version.metric_name, 24)} {formats.number(version.metric_value)}"
-                    if version.metric_name
-                    else ""
-                )
-                show(row([*marks, soft(metric)]))
+    for place, page in live.items():
+        if page.total:
+            show(row([badge(place, "good"), soft(f"{page.total} live")]))
+        for version in page.rows:
+            _live_version(version)
+        _rest(page.total, links.MODELS, f"All that is live in {as_text(place)}", {"in_live_in": place})
+
+
+def _live_version(version: VersionRow) -> None:
+    with st.container(border=True, gap="xxsmall"):
+        lists.version_link(version.key, limit=36)
+        marks = [stage_badge(version.stage), alias_badges(version.aliases)]
+        metric = (
+            f"{shorten(version.metric_name, 24)} {formats.number(version.metric_value)}" if version.metric_name else ""
+        )
+        show(row([*marks, soft(metric)]))
 
 
 def _incidents(incidents: list[Incident]) -> None:

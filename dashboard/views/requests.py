@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -9,16 +10,22 @@ import streamlit as st
 from dashboard import identity, wiring
 from dashboard.widgets import formats, links, lists
 from dashboard.widgets.markup import empty
+from services.domain.promotion import PromotionRequest
 from services.domain.requests import FINAL, RequestState
 from services.portal import RequestPage
 
 PAGE = "requests_page"
-ME, OPEN, DONE, ALL = "waits for me", "undecided", "decided", "all"
+OPEN, DONE, ALL = "undecided", "decided", "all"
+VIEWS = [OPEN, links.WAITS_FOR_ME, links.ASKED_BY_ME, DONE, ALL]
 _STATES = {
     OPEN: [state for state in RequestState if state not in FINAL],
     DONE: [state for state in RequestState if state in FINAL],
-    ALL: [],
 }
+PAGE_SIZE = 25
+_NONE = {
+    OPEN: "No request is undecided.", DONE: "No request is decided.",
+    links.ASKED_BY_ME: "You have asked for no promotion.",
+}  # fmt: skip
 
 
 def main() -> None:
@@ -27,29 +34,39 @@ def main() -> None:
     changed = partial(lists.first_page, PAGE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
-            "Show", [OPEN, ME, DONE, ALL], default=OPEN, required=True, key="requests_view", bind="query-params",
-            on_change=changed,
+            "Show", VIEWS, default=OPEN, required=True, key="requests_view", bind="query-params", on_change=changed,
         )  # fmt: skip
         text = st.text_input(
             "Search", key="requests_q", type="search", live="400ms", bind="query-params", on_change=changed, width=340,
-            placeholder="Model, person, reason or number", disabled=view == ME,
+            placeholder="Model, person, reason or number", disabled=view == links.WAITS_FOR_ME,
         )  # fmt: skip
-    if view == ME:
-        _mine()
+    if view == links.WAITS_FOR_ME:
+        lists.paged(partial(_page_of, _waiting()), _show_waiting, key=PAGE)
         return
     wanted = (text or "").strip()
-    lists.paged(
-        lambda number: wiring.portal().promotions.find(states=_STATES[str(view)], text=wanted, page=number),
-        partial(_show, view=str(view), text=wanted),
-        key=PAGE,
-    )
+    lists.paged(partial(_find, str(view), wanted), partial(_show, view=str(view), text=wanted), key=PAGE)
 
 
-def _mine() -> None:
-    rows = wiring.portal().promotions.waiting_for(identity.actor())
-    if not rows:
+def _waiting() -> Sequence[PromotionRequest]:
+    return wiring.portal().promotions.waiting_for(identity.actor())
+
+
+def _page_of(rows: Sequence[PromotionRequest], number: int) -> RequestPage:
+    shown = rows[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
+    return RequestPage(tuple(shown), len(rows), number, PAGE_SIZE)
+
+
+def _show_waiting(page: RequestPage) -> None:
+    if not page.total:
         empty("Nothing waits for your decision.", "Requests that you may decide show up here and on Home.")
-    lists.requests(rows)
+        return
+    st.caption(f"{formats.count(page.total, 'request')}, newest change first")
+    lists.requests(page.rows)
+
+
+def _find(view: str, text: str, number: int) -> RequestPage:
+    requester = identity.actor().person.id if view == links.ASKED_BY_ME else ""
+    return wiring.portal().promotions.find(states=_STATES.get(view, ()), requester=requester, text=text, page=number)
 
 
 def _show(page: RequestPage, *, view: str, text: str) -> None:
@@ -59,10 +76,7 @@ def _show(page: RequestPage, *, view: str, text: str) -> None:
     elif text:
         empty("No request matches.", "Search for a part of the model, the person or the reason, or show all.")
     else:
-        empty(
-            "No request is undecided." if view == OPEN else "There are no requests yet.",
-            "Open a version under Models and press Request promotion.",
-        )
+        empty(_NONE.get(view, "There are no requests yet."), "Open a version under Models and press Request promotion.")
         st.page_link(links.MODELS, label="Go to Models")
 
 

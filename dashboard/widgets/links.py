@@ -38,6 +38,15 @@ def request_params(request_id: str) -> Params:
     return {"id": request_id}
 
 
+WAITS_FOR_ME, ASKED_BY_ME = "waits for me", "asked by me"
+"""Views of the list of requests that are about the person who looks."""
+
+
+def requests_params(view: str) -> Params:
+    """Query of the list of requests."""
+    return {"requests_view": view}
+
+
 def release_params(project: str, run_id: int) -> Params:
     """Query of the release page."""
     return {"project": project, "run": str(run_id)}

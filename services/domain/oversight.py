@@ -126,6 +126,11 @@ def asked_people(assignments: Sequence[Assignment]) -> dict[str, Person]:
     return asked
 
 
+def is_asked_by_name(person_id: str, assignments: Sequence[Assignment]) -> bool:
+    """True while somebody has asked this very person, or lets them sign in the place of a discipline."""
+    return person_id in asked_people(assignments)
+
+
 def waits_for(person_id: str, assignments: Sequence[Assignment], now: datetime) -> bool:
     """False while the person has put the request off, or has handed their part to somebody else."""
     own = [a for a in assignments if person_id in {a.by.id, a.to.id}]

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from services.domain.checks import Check
-from services.domain.oversight import Assignment, Finding, delegated_slots
+from services.domain.oversight import Assignment, Finding, delegated_slots, is_asked_by_name, waits_for
 from services.domain.people import Actor, Permission
 from services.domain.policy import Meaning, PromotionPolicy, Slot
 from services.domain.quorum import Standing, fills, next_slots, standing
@@ -93,20 +93,15 @@ _TALKS = {UserAction.COMMENT, UserAction.RAISE_FINDING}
 
 
 @dataclass(frozen=True)
-class RequestFacts:
-    """What the rules need to know of a request to open or close actions."""
+class Outline:
+    """What lists need to know of a request: whose turn it is. Nothing here comes from the evidence."""
 
     state: RequestState
     participants: Participants
     decisions: tuple[Decision, ...]
-    checks: tuple[Check, ...]
     plan_digest: str
-    stale: tuple[str, ...] = ()
-    """What changed since it was sealed; while anything did, nobody signs."""
     policy: PromotionPolicy | None = None
     """As frozen into the request. None, in small tests only: no slots, no break-glass."""
-    findings: tuple[Finding, ...] = ()
-    """Open ones that stand against it."""
     assignments: tuple[Assignment, ...] = ()
     now: datetime | None = field(default=None)
 
@@ -117,12 +112,40 @@ class RequestFacts:
         return standing(quorum, slots, signed(self.decisions, self.plan_digest))
 
 
+@dataclass(frozen=True, kw_only=True)
+class RequestFacts(Outline):
+    """What the rules need to know of a request to open or close actions."""
+
+    checks: tuple[Check, ...]
+    stale: tuple[str, ...] = ()
+    """What changed since it was sealed; while anything did, nobody signs."""
+    findings: tuple[Finding, ...] = ()
+    """Open ones that stand against it."""
+
+
 def actions(actor: Actor, facts: RequestFacts) -> tuple[ActionState, ...]:
     """Every action with the reason why it is closed to this person now, if it is."""
     return tuple(ActionState(action, _why_closed(action, actor, facts)) for action in UserAction)
 
 
-def slots_open_to(actor: Actor, facts: RequestFacts, meaning: Meaning = Meaning.APPROVED) -> tuple[str, ...]:
+def waits_for_person(actor: Actor, outline: Outline) -> bool:
+    """True while it is this person's turn.
+
+    They may judge it, have not signed, did not put it off or hand it on, and there is a place for their signature or
+    somebody asked them by name.
+    """
+    if next_state(outline.state, RequestEvent.SIGN) is None or why_not_decide(actor, outline.participants):
+        return False
+    person = actor.person.id
+    if person in _signers(outline) or outline.now is None:
+        return False
+    if not waits_for(person, outline.assignments, outline.now):
+        return False
+    is_asked = is_asked_by_name(person, outline.assignments)
+    return is_asked or _why_no_place(Meaning.APPROVED, actor, outline) is None
+
+
+def slots_open_to(actor: Actor, facts: Outline, meaning: Meaning = Meaning.APPROVED) -> tuple[str, ...]:
     """Disciplines that this person could sign for now; empty where only plain signatures are missing."""
     if facts.policy is None:
         return ()
@@ -163,7 +186,7 @@ def _why_not_judge(action: UserAction, actor: Actor, facts: RequestFacts) -> str
     return _why_not_delegate(actor, facts) if action is UserAction.DELEGATE else _why_not_sign(action, actor, facts)
 
 
-def _signers(facts: RequestFacts) -> set[str]:
+def _signers(facts: Outline) -> set[str]:
     return set(standing_signatures(facts.decisions, facts.plan_digest)) | {
         s.person_id for s in signed(facts.decisions, facts.plan_digest)
     }
@@ -186,7 +209,7 @@ def _is_fresh(actor: Actor, facts: RequestFacts) -> bool:
     return actor.signed_in is not None and facts.now is not None and facts.now - actor.signed_in <= FRESH
 
 
-def _why_no_place(meaning: Meaning, actor: Actor, facts: RequestFacts) -> str | None:
+def _why_no_place(meaning: Meaning, actor: Actor, facts: Outline) -> str | None:
     """A place is a slot of the person's discipline, or a plain approval that the quorum still lacks."""
     if facts.policy is None or slots_open_to(actor, facts, meaning):
         return None

@@ -28,7 +28,7 @@ from services.domain.requests import (
     next_state,
     quorum_reached,
 )
-from services.domain.rights import UserAction, actions
+from services.domain.rights import UserAction, actions, waits_for_person
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
@@ -37,7 +37,6 @@ from services.portal import RequestDetail, RequestPage
 from services.ports import Clock, Ids
 from services.promotions.forms import (
     SIGNS,
-    answered,
     comment_form,
     participants_of,
     reason_of,
@@ -48,11 +47,10 @@ from services.promotions.forms import (
     slot_of,
     told_people,
     version_subject,
-    waits,
 )
 from services.promotions.reading import EvidenceReads
 from services.promotions.sealing import Sealed, Sealer
-from services.promotions.views import detail_of, facts_of, frozen_policy
+from services.promotions.views import detail_of, facts_of, frozen_policy, outlines_of
 from services.stores import RequestFilter, Unit, Units
 
 _ACTION_OF = {
@@ -99,19 +97,20 @@ class PromotionDesk:
         return [env for name, env in governance.environments.items() if governance.policy_for(model, name)]
 
     def find(
-        self, *, states: Sequence[RequestState] = (), model: str = "", text: str = "", page: int = 1
+        self, *, states: Sequence[RequestState] = (), requester: str = "", text: str = "", page: int = 1
     ) -> RequestPage:
         """Requests, newest change first."""
-        wanted = RequestFilter(states=tuple(states), model=model or None, text=text, page=max(1, page))
+        wanted = RequestFilter(states=tuple(states), requester_id=requester or None, text=text, page=max(1, page))
         with self._units.read() as unit:
             rows, total = unit.requests.find(wanted)
         return RequestPage(tuple(rows), total, wanted.page, wanted.page_size)
 
     def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
-        """Open requests that this person could decide now."""
+        """Open requests whose turn it is this person's, all of them, newest change first."""
         with self._units.read() as unit:
-            rows, _ = unit.requests.find(RequestFilter(states=(RequestState.OPEN,), page_size=200))
-            return [row for row in rows if waits(unit, actor, row, self._clock.now())]
+            rows = unit.requests.in_states([RequestState.OPEN])
+            outlines = outlines_of(unit, rows, self._clock.now())
+        return [row for row, outline in zip(rows, outlines, strict=True) if waits_for_person(actor, outline)]
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         """One request as this person sees it; that the evidence was read is recorded."""
@@ -294,8 +293,7 @@ class PromotionDesk:
         """Comments in undecided requests that name this person; one is answered by any comment of theirs after it."""
         undecided = [state for state in RequestState if state not in FINAL]
         with self._units.read() as unit:
-            found = unit.requests.naming(actor.person.id, undecided)
-            return [(request, said) for request, said in found if not answered(unit, actor, request, said)]
+            return unit.requests.unanswered(actor.person.id, undecided)
 
     def people(self) -> Sequence[Person]:
         """Who can be told: everybody whom the portal knows."""

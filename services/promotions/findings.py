@@ -7,6 +7,7 @@ from datetime import datetime
 
 from services.domain.oversight import Finding, FindingKind, NewFinding, ReReview, ReviewDue, why_not_close
 from services.domain.people import Actor, Permission, Person
+from services.domain.policy import PromotionPolicy
 from services.domain.promotion import Deployment
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
@@ -14,7 +15,7 @@ from services.ledger.actions import Action
 from services.ports import Clock, Ids
 from services.promotions.emergency import INCIDENT
 from services.promotions.forms import reason_of, version_subject
-from services.promotions.views import frozen_policy
+from services.promotions.views import frozen_policies
 from services.stores import Unit, Units
 
 
@@ -98,14 +99,11 @@ class FindingDesk:
         with self._units.read() as unit:
             live = [d for d in unit.deployments.of(live_only=True) if d.request_id]
             last = {review.deployment_id: review for review in unit.oversight.reviews([d.id for d in live])}
-            found = [self._due(unit, deployment, last.get(deployment.id)) for deployment in live]
+            requests = unit.requests.many({str(d.request_id) for d in live})
+            policies = frozen_policies(unit, requests.values())
+        rules = {request.id: policies[request.policy_digest] for request in requests.values()}
+        found = [_due(deployment, rules[str(deployment.request_id)], last.get(deployment.id)) for deployment in live]
         return sorted((due for due in found if due is not None), key=lambda due: due.due)
-
-    def _due(self, unit: Unit, deployment: Deployment, last: ReReview | None) -> ReviewDue | None:
-        policy = frozen_policy(unit, unit.requests.get(str(deployment.request_id)))
-        if policy.review_every is None:
-            return None
-        return ReviewDue(deployment, (last.at if last else deployment.live_from) + policy.review_every, last)
 
     def record_review(self, actor: Actor, deployment_id: str, *, reason: str, idempotency_key: str) -> None:
         """Somebody has looked again at what is live, and says what they saw."""
@@ -130,3 +128,9 @@ class FindingDesk:
         if found is None:
             raise InvalidInputError(f"The portal does not know {name}.", hint="They must have signed in once.")
         return found
+
+
+def _due(live: Deployment, policy: PromotionPolicy, last: ReReview | None) -> ReviewDue | None:
+    if policy.review_every is None:
+        return None
+    return ReviewDue(live, (last.at if last else live.live_from) + policy.review_every, last)

@@ -7,19 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.domain.mentions import Mentioned, mentioned
-from services.domain.oversight import waits_for
 from services.domain.people import Actor
 from services.domain.plan import Plan
 from services.domain.policy import Meaning
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState, signed
-from services.domain.rights import RequestFacts, UserAction, actions, slots_open_to
+from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
+from services.domain.rights import RequestFacts, slots_open_to
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.promotions.sealing import Sealed
-from services.promotions.views import facts_of, plan_of
+from services.promotions.views import plan_of
 from services.stores import Unit
 
 REASON_LIMIT = 4000
@@ -76,14 +75,6 @@ def same_click(unit: Unit, request_id: str, actor: Actor, kind: DecisionKind, se
     return None
 
 
-def waits(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime) -> bool:
-    """True while the person may judge it, has not signed, and has neither put it off nor handed it on."""
-    facts = facts_of(unit, request, now)
-    may_judge = any(s.action is UserAction.REJECT and s.is_open for s in actions(actor, facts))
-    has_signed = any(s.person_id == actor.person.id for s in signed(facts.decisions, facts.plan_digest))
-    return may_judge and not has_signed and waits_for(actor.person.id, facts.assignments, now)
-
-
 def slot_of(actor: Actor, facts: RequestFacts, decision: Decision) -> str:
     """The discipline that a signature is given for: the one chosen, or the first that is open to the person."""
     choices = slots_open_to(actor, facts, SIGNS[decision.kind])
@@ -108,12 +99,6 @@ def told_people(text: str, tell: Sequence[str], known: Sequence[Actor]) -> Menti
         raise InvalidInputError(f"The portal does not know {strange[0]}.", hint="They must have signed in once.")
     people = {person.id: person for person in [*(by_id[name] for name in tell), *found.people]}
     return replace(found, people=tuple(people.values()))
-
-
-def answered(unit: Unit, actor: Actor, request: PromotionRequest, said: Comment) -> bool:
-    """True when this person said it themselves, or has said something there since."""
-    own = [c.at for c in unit.requests.comments(request.id) if c.person.id == actor.person.id]
-    return said.person.id == actor.person.id or any(at > said.at for at in own)
 
 
 def reason_of(text: str, hint: str) -> str:

@@ -16,16 +16,17 @@ from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.reminders import BEFORE_EXPIRY, BEFORE_FINDING, BEFORE_REVIEW, step_reached
 from services.domain.requests import RequestState
+from services.domain.rights import Outline, waits_for_person
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ports import Clock
 from services.promotions.findings import FindingDesk
-from services.promotions.forms import version_subject, waits
-from services.stores import RequestFilter, Unit, Units
+from services.promotions.forms import version_subject
+from services.promotions.views import outlines_of
+from services.stores import Unit, Units
 
 WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
-PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -72,22 +73,29 @@ class ReminderDesk:
 
 
 def _expiring(unit: Unit, people: Sequence[Actor], now: datetime) -> Iterator[_Reminder]:
-    for request in unit.requests.find(RequestFilter(states=WAITING, page_size=PAGE))[0]:
-        step = step_reached(request.expires, now, since=request.created, before=BEFORE_EXPIRY)
-        if step is None or now >= request.expires:
-            continue
+    """Whom it waits for is looked up for those only that were not told yet."""
+    due = [(request, step) for request in unit.requests.in_states(WAITING) if (step := _expiry_step(request, now))]
+    new = [(request, step) for request, step in due if unit.marks.get(_expiry_key(request)) != step]
+    outlines = outlines_of(unit, [request for request, _ in new], now)
+    for (request, step), outline in zip(new, outlines, strict=True):
         yield _Reminder(
-            f"expiring:{request.id}:{request.expires.isoformat()}", step, Action.REQUEST_EXPIRING,
-            version_subject(request.key),
-            {"expires": request.expires.isoformat(), "waits_for": list(_waits_for(unit, request, people, now))},
+            _expiry_key(request), step, Action.REQUEST_EXPIRING, version_subject(request.key),
+            {"expires": request.expires.isoformat(), "waits_for": list(_waits_for(outline, people))},
             request.id,
         )  # fmt: skip
 
 
-def _waits_for(unit: Unit, request: PromotionRequest, people: Sequence[Actor], now: datetime) -> list[str]:
-    if request.state is not RequestState.OPEN:
-        return []
-    return sorted(person.person.id for person in people if waits(unit, person, request, now))
+def _expiry_key(request: PromotionRequest) -> str:
+    return f"expiring:{request.id}:{request.expires.isoformat()}"
+
+
+def _expiry_step(request: PromotionRequest, now: datetime) -> str | None:
+    step = step_reached(request.expires, now, since=request.created, before=BEFORE_EXPIRY)
+    return step if now < request.expires else None
+
+
+def _waits_for(outline: Outline, people: Sequence[Actor]) -> list[str]:
+    return sorted(person.person.id for person in people if waits_for_person(person, outline))
 
 
 def _reviews(due: Sequence[ReviewDue], now: datetime) -> Iterator[_Reminder]:

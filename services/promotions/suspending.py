@@ -12,15 +12,14 @@ from services.domain.requests import RequestState
 from services.ledger.actions import Action
 from services.promotions.forms import version_subject
 from services.promotions.views import plan_of
-from services.stores import RequestFilter, Unit
+from services.stores import Unit
 
 _WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
 
 
 def suspend_others(unit: Unit, winner: PromotionRequest, now: datetime) -> int:
     """Void their signatures and say why, in the transaction that marks the winner live; returns how many."""
-    wanted = RequestFilter(states=_WAITING, model=winner.key.model, environment=winner.environment, page_size=1000)
-    rows, _ = unit.requests.find(wanted)
+    rows = unit.requests.in_states(_WAITING, model=winner.key.model, environment=winner.environment)
     others = [request for request in rows if request.id != winner.id and not request.stale]
     for request in others:
         _suspend(unit, request, winner, now)

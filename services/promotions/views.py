@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from services.domain.policy import Environment, PipelineTarget, PromotionPolicy,
 from services.domain.promotion import PromotionRequest
 from services.domain.releases import RunKind
 from services.domain.requests import RequestState
-from services.domain.rights import RequestFacts, actions, slots_open_to
+from services.domain.rights import Outline, RequestFacts, actions, slots_open_to
 from services.policies.frozen import policy_of
 from services.portal import RequestDetail, Since
 from services.promotions.sealing import checks_of
@@ -29,6 +30,26 @@ def plan_of(unit: Unit, request: PromotionRequest) -> Plan:
 def frozen_policy(unit: Unit, request: PromotionRequest) -> PromotionPolicy:
     """The policy as it was frozen into the request."""
     return policy_of(json.loads(unit.requests.document(request.policy_digest))["policy"])
+
+
+def frozen_policies(unit: Unit, requests: Iterable[PromotionRequest]) -> Mapping[str, PromotionPolicy]:
+    """The policies frozen into these requests by digest, each read once however many requests share it."""
+    found = unit.requests.documents({request.policy_digest for request in requests})
+    return {digest: policy_of(json.loads(body)["policy"]) for digest, body in found.items()}
+
+
+def outlines_of(unit: Unit, requests: Sequence[PromotionRequest], now: datetime) -> Sequence[Outline]:
+    """Whose turn each of many requests is: four statements in all, and no evidence."""
+    ids = [request.id for request in requests]
+    policies = frozen_policies(unit, requests)
+    decisions, assignments = unit.requests.decisions_of(ids), unit.oversight.assignments_of(ids)
+    return [
+        Outline(
+            request.state, request.participants, decisions.get(request.id, ()), request.plan_digest,
+            policies[request.policy_digest], assignments.get(request.id, ()), now,
+        )
+        for request in requests
+    ]  # fmt: skip
 
 
 def facts_of(unit: Unit, request: PromotionRequest, now: datetime) -> RequestFacts:

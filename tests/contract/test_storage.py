@@ -15,14 +15,17 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from services.adapters.sql import migrate
+from services.adapters.sql.batches import SIZE
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.tables import metadata
 from services.domain.catalogue import SortBy, TestState, VersionQuery
+from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import Person
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
-from services.domain.requests import Participants, RequestState
+from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError, SettingsError
+from services.stores import RequestFilter
 from tests.simulators.basics import CHLOE, START
 from tests.world import MODEL, World
 
@@ -73,6 +76,77 @@ def test_requests__saved_over_an_old_revision__conflict(any_world: World) -> Non
         unit.requests.save(replace(first, reason="one"))
     with pytest.raises(ConflictError), any_world.units.begin() as unit:
         unit.requests.save(replace(first, reason="two"))
+
+
+def test_requests__many_at_once__are_what_each_is_by_itself(any_world: World) -> None:
+    count = 2 * SIZE + 3
+    with any_world.units.begin() as unit:
+        for number in range(1, count + 1):
+            made = request(number)
+            unit.requests.insert(made)
+            unit.requests.put_document(made.plan_digest, "plan", str(number), START)
+        for number in (1, 700, 700):
+            at = START + timedelta(minutes=number)
+            decision = Decision(f"d{number}", DecisionKind.APPROVE, CHLOE.person, "x", "Fine.", at)
+            unit.requests.add_decision(f"req-{number}", decision, idempotency_key=f"{number}")
+            step = Assignment(f"a{number}", AssignmentKind.REASSIGN, CHLOE.person, CHLOE.person, "You.", at)
+            unit.oversight.add_assignment(f"req-{number}", step, idempotency_key=f"{number}")
+    with any_world.units.read() as unit:
+        rows = unit.requests.in_states([RequestState.OPEN])
+        ids = [row.id for row in rows]
+        assert ids == [f"req-{number}" for number in range(count, 0, -1)]
+        assert unit.requests.many(ids) == {row.id: unit.requests.get(row.id) for row in rows}
+        assert unit.requests.decisions_of(ids) == {i: unit.requests.decisions(i) for i in ("req-1", "req-700")}
+        assert unit.oversight.assignments_of(ids) == {i: unit.oversight.assignments(i) for i in ("req-1", "req-700")}
+        assert len(unit.requests.documents(row.plan_digest for row in rows)) == count
+        assert unit.requests.documents([]) == {}
+        with pytest.raises(NotFoundError, match="req-none"):
+            unit.requests.many(["req-1", "req-none"])
+        with pytest.raises(NotFoundError, match="sha256:none"):
+            unit.requests.documents(["sha256:none"])
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("CENSUS", {1, 2}), ("ana", {1, 2}), ("thursday", {2}), ("req-1", {1}), ("v2", {2}), ("V2 census", {2}),
+        ("v2 req-1", set()), ("production", {1, 2}), ("100%", {2}), ("%", {2}), ("_", set()), ("v99999999999", set()),
+        ("", {1, 2}), ("v²", set()),
+    ],
+)  # fmt: skip
+def test_requests__searched__are_found_by_every_word_that_people_know(
+    any_world: World, text: str, found: set[int]
+) -> None:
+    with any_world.units.begin() as unit:
+        unit.requests.insert(request(1))
+        unit.requests.insert(replace(request(2), reason="100% better than on Thursday."))
+        rows, total = unit.requests.find(RequestFilter(text=text))
+        mine, of_nobody = (unit.requests.find(RequestFilter(requester_id=who))[1] for who in ("ana", "an"))
+    assert {row.key.version for row in rows} == found
+    assert total == len(found)
+    assert (mine, of_nobody) == (2, 0)
+
+
+def test_mentions__answered_decided_or_ones_own__are_left_out(any_world: World) -> None:
+    def say(number: int, who: str, minute: int, *mentions: str) -> None:
+        at = START + timedelta(minutes=minute)
+        said = Comment(f"c{number}-{minute}", Person(who, who), "@x", at, mentions=mentions)
+        unit.requests.add_comment(f"req-{number}", said, idempotency_key=said.id)
+
+    with any_world.units.begin() as unit:
+        for number in range(1, 5):
+            unit.requests.insert(request(number, state=RequestState.REJECTED if number == 4 else RequestState.OPEN))
+        say(1, "ben", 1, "ana", "eve")
+        say(1, "ana", 2)
+        say(1, "ben", 3, "ana")
+        say(2, "ben", 1, "ana", "ana-maria")
+        say(2, "ana", 2)
+        say(3, "ana", 1, "ana")
+        say(4, "ben", 1, "ana")
+        found = unit.requests.unanswered("ana", [RequestState.OPEN])
+        assert [(request.id, said.id) for request, said in found] == [("req-1", "c1-3")]
+        assert [said.id for _, said in unit.requests.unanswered("ana-maria", [RequestState.OPEN])] == ["c2-1"]
+        assert unit.requests.unanswered("a", list(RequestState)) == []
 
 
 def test_requests__rolled_back__leave_neither_row_nor_entry(any_world: World) -> None:

@@ -44,6 +44,7 @@ promotion_request = Table(
     Column("live_slot", String(500), unique=True, doc="model/version/environment while it waits or rolls out"),
     Index("ix_promotion_request_state", "state", "updated"),
     Index("ix_promotion_request_model", "model", "version"),
+    Index("ix_promotion_request_requester", "requester_id", "updated"),
 )
 
 decision = Table(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, String, cast, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, String, cast, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
+from services.adapters.sql.batches import batches
 from services.adapters.sql.governance_tables import comment, decision, document, promotion_request
 from services.domain.people import Person
 from services.domain.promotion import PromotionRequest
@@ -17,6 +19,8 @@ from services.domain.registry import VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError
 from services.stores import RequestFilter
+
+_NEWEST_FIRST = (promotion_request.c.updated.desc(), promotion_request.c.id)
 
 
 class SqlRequestStore:
@@ -47,6 +51,15 @@ class SqlRequestStore:
             raise NotFoundError(f"There is no request {request_id}.", hint="Look at the list of requests.")
         return _request(row)
 
+    def many(self, request_ids: Iterable[str]) -> Mapping[str, PromotionRequest]:
+        """Many of them by id. Raises NotFoundError when one is missing."""
+        wanted, found = set(request_ids), {}
+        for batch in batches(wanted):
+            rows = self._connection.execute(select(promotion_request).where(promotion_request.c.id.in_(batch)))
+            found.update({row["id"]: _request(row) for row in rows.mappings()})
+        _all_there("request", wanted, found)
+        return found
+
     def save(self, request: PromotionRequest) -> PromotionRequest:
         """Write a request over the revision that it was read at. Raises ConflictError when somebody was faster."""
         values = _row(request) | {"revision": request.revision + 1}
@@ -64,11 +77,17 @@ class SqlRequestStore:
         query = _filtered(select(promotion_request), wanted)
         total = self._connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         rows = self._connection.execute(
-            query.order_by(promotion_request.c.updated.desc(), promotion_request.c.id)
-            .limit(wanted.page_size)
-            .offset((wanted.page - 1) * wanted.page_size)
+            query.order_by(*_NEWEST_FIRST).limit(wanted.page_size).offset((wanted.page - 1) * wanted.page_size)
         ).mappings()
         return [_request(row) for row in rows], total
+
+    def in_states(
+        self, states: Sequence[RequestState], *, model: str | None = None, environment: str | None = None
+    ) -> Sequence[PromotionRequest]:
+        """All requests in these states, newest change first."""
+        wanted = RequestFilter(states=tuple(states), model=model, environment=environment)
+        query = _filtered(select(promotion_request), wanted).order_by(*_NEWEST_FIRST)
+        return [_request(row) for row in self._connection.execute(query).mappings()]
 
     def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
         """Waiting requests whose time is over."""
@@ -85,6 +104,15 @@ class SqlRequestStore:
             select(decision).where(decision.c.request_id == request_id).order_by(decision.c.at, decision.c.id)
         ).mappings()
         return tuple(_decision(row) for row in rows)
+
+    def decisions_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Decision, ...]]:
+        """The same for many requests; those without any are left out."""
+        found: dict[str, tuple[Decision, ...]] = defaultdict(tuple)
+        for batch in batches(request_ids):
+            query = select(decision).where(decision.c.request_id.in_(batch)).order_by(decision.c.at, decision.c.id)
+            for row in self._connection.execute(query).mappings():
+                found[row["request_id"]] += (_decision(row),)
+        return found
 
     def add_decision(self, request_id: str, made: Decision, *, idempotency_key: str) -> bool:
         """Add a decision; False when this key has been written before (the same click twice)."""
@@ -138,18 +166,24 @@ class SqlRequestStore:
             },
         )
 
-    def naming(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
-        """Comments that name this person; the text of the list is only a first sieve."""
+    def unanswered(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments of others that name this person; the text of the list is only a first sieve."""
+        later = comment.alias("later")
+        is_answered = exists().where(
+            later.c.request_id == comment.c.request_id, later.c.person_id == person_id, later.c.at > comment.c.at
+        )
         listed = cast(comment.c.mentions, String).contains(json.dumps(person_id), autoescape=True)
         joined = comment.join(promotion_request, promotion_request.c.id == comment.c.request_id)
         rows = self._connection.execute(
             select(comment)
             .select_from(joined)
             .where(promotion_request.c.state.in_([state.value for state in states]), listed)
+            .where(comment.c.person_id != person_id, ~is_answered)
             .order_by(comment.c.at.desc(), comment.c.id)
-            .limit(100)
         ).mappings()
-        return [(self.get(row["request_id"]), _comment(row)) for row in rows.all() if person_id in row["mentions"]]
+        named = [row for row in rows.all() if person_id in row["mentions"]]
+        requests = self.many({row["request_id"] for row in named})
+        return [(requests[row["request_id"]], _comment(row)) for row in named]
 
     def put_document(self, digest: str, kind: str, body: str, created: datetime) -> None:
         """Keep a document by its digest; the same document again changes nothing."""
@@ -163,6 +197,15 @@ class SqlRequestStore:
         if body is None:
             raise NotFoundError(f"The document {digest} is not kept here.")
         return str(body)
+
+    def documents(self, digests: Iterable[str]) -> Mapping[str, str]:
+        """Many of them by digest. Raises NotFoundError when one is missing."""
+        wanted, found = set(digests), dict[str, str]()
+        for batch in batches(wanted):
+            query = select(document.c.digest, document.c.body).where(document.c.digest.in_(batch))
+            found.update({row.digest: row.body for row in self._connection.execute(query)})
+        _all_there("document", wanted, found)
+        return found
 
     def _insert_once(self, table: Any, values: dict[str, Any]) -> bool:
         try:
@@ -185,9 +228,26 @@ def _filtered(query: Select[Any], wanted: RequestFilter) -> Select[Any]:
     ):
         if value is not None:
             query = query.where(column == value)
-    if wanted.text:
-        query = query.where(columns.model.icontains(wanted.text, autoescape=True))
+    for word in wanted.text.split():
+        query = query.where(_says(word))
     return query
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    """Model, place, requester, reason or number of the request; ``v7`` finds the version."""
+    columns = promotion_request.c
+    texts = (columns.model, columns.environment, columns.requester_name, columns.reason, columns.id)
+    found = [column.icontains(word, autoescape=True) for column in texts]
+    number = word[1:]
+    if word[:1] in {"v", "V"} and number.isascii() and number.isdigit() and len(number) < 10:
+        found.append(columns.version == int(number))
+    return or_(*found)
+
+
+def _all_there(what: str, wanted: set[str], found: Mapping[str, object]) -> None:
+    missing = sorted(wanted - set(found))
+    if missing:
+        raise NotFoundError(f"The {what} {missing[0]} is not kept here.")
 
 
 def _row(request: PromotionRequest) -> dict[str, Any]:

@@ -10,10 +10,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import wiring
+from dashboard.widgets import links
 from services.domain.catalogue import VersionQuery
 from services.domain.registry import VersionKey
+from services.domain.requests import Participants
 from services.errors import ConflictError
 from services.portal import LedgerCheck
+from services.settings import DemoPerson
 from tests import fake_portal
 from tests import fake_world as world
 from tests.fake_portal import FakeOpened, fake_opened
@@ -171,6 +174,49 @@ def test_models__versions_of_two_models_selected__say_why_not(visit: Visit) -> N
     app = visit("models", state=seed)
     assert next(b for b in app.button if b.label.startswith("Compare")).disabled
     assert "of one model" in texts(app)
+
+
+def many_requests(opened: FakeOpened, *, requester: DemoPerson) -> None:
+    """So many more open requests of one person that no list shows them all."""
+    like = world.REQUESTS["req-6"]
+    for number in range(60):
+        made = replace(like, id=f"req-{500 + number}", key=VersionKey(f"fraud-{number}", 1), updated=world.ago(days=9))
+        made = replace(made, participants=Participants(world.person(requester)))
+        opened.portal.promotions.requests[made.id] = made  # type: ignore[attr-defined]
+
+
+def test_home__more_than_a_page_of_others_requests__counts_ones_own_all_the_same(
+    visit: Visit, opened: FakeOpened
+) -> None:
+    many_requests(opened, requester=world.BEN)
+    app = visit("home", person="demo:ben")
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["You asked for, undecided"] == "60"
+    assert "All that you asked for (60)" in [link.label for link in app.get("page_link")]
+    waiting = {metric.label: metric.value for metric in visit("home", person="demo:chi").metric}["Waiting for you"]
+    links = [link.label for link in visit("home", person="demo:chi").get("page_link")]
+    assert f"All that wait for you ({waiting})" in links
+    assert int(waiting) > 60
+
+
+def test_requests__views_about_oneself__are_paged_and_in_the_address(visit: Visit, opened: FakeOpened) -> None:
+    many_requests(opened, requester=world.BEN)
+    mine = visit("requests", person="demo:ben", requests_view=links.ASKED_BY_ME, requests_page="3")
+    assert "60 requests" in texts(mine)
+    assert len(_titles(mine)) == 10
+    found = visit("requests", person="demo:ben", requests_view=links.ASKED_BY_ME, requests_q="fraud-7")
+    assert [title.replace("\\", "") for title in _titles(found)] == ["**fraud-7 v1** to **production**"]
+    waiting = visit("requests", person="demo:chi", requests_view=links.WAITS_FOR_ME)
+    assert len(_titles(waiting)) == 25
+    none = visit("requests", person="demo:dee", requests_view=links.WAITS_FOR_ME)
+    assert "Nothing waits for your decision" in texts(none)
+    assert "You have asked for no promotion" in texts(
+        visit("requests", person="demo:dee", requests_view=links.ASKED_BY_ME)
+    )
+
+
+def _titles(app: AppTest) -> list[str]:
+    return [link.label for link in app.get("page_link") if " to **" in link.label]
 
 
 def test_request__harm__is_said_first_and_the_worst_slice_stands_before_the_average(visit: Visit) -> None:

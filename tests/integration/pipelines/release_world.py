@@ -112,7 +112,7 @@ class ReleaseWorld:
     def request_of(self, version: str) -> Any:
         """The newest request for a version."""
         self.opened.sync.refresh([MODEL])
-        rows = self.opened.desk.find(model=MODEL).rows
+        rows = self.opened.desk.find(text=MODEL).rows
         return next((row for row in rows if str(row.key.version) == version), None)
 
     def approve(self, request: Any) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.event import listen
 
 from services.domain.people import Actor, Person, Role
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState
+from services.domain.requests import DecisionKind, Participants, RequestState
 from services.errors import (
     ConflictError,
     InvalidInputError,
@@ -257,6 +258,30 @@ def test_waiting_for__lists_what_this_person_could_decide(world: World) -> None:
     assert [r.id for r in world.desk.waiting_for(CHLOE)] == [request.id]
     assert world.desk.waiting_for(ANA) == []
     assert world.desk.waiting_for(DEV) == []
+
+
+def test_waiting_for__hundreds_of_requests__are_all_there_and_no_evidence_is_read(world: World) -> None:
+    first = world.open()
+    with world.units.begin() as unit:
+        for number in range(1000, 1300):
+            unit.requests.insert(replace(first, id=f"req-{number}", key=VersionKey(MODEL, number)))
+    statements: list[str] = []
+    listen(world.engine, "before_cursor_execute", lambda *told: statements.append(str(told[2:4])))
+    assert len(world.desk.waiting_for(CHLOE)) == 301
+    assert len([found for found in statements if "SELECT" in found]) == 4, "requests, policies, signatures, assignments"
+    assert first.evidence_digest not in "".join(statements)
+    assert first.policy_digest in "".join(statements)
+
+
+def test_find__of_one_person__is_theirs_alone_with_the_true_total(world: World) -> None:
+    first = world.open()
+    with world.units.begin() as unit:
+        for number in range(1000, 1060):
+            who = Participants(BEN.person if number % 2 else ANA.person)
+            unit.requests.insert(replace(first, id=f"r-{number}", key=VersionKey(MODEL, number), participants=who))
+    found = world.desk.find(states=[RequestState.OPEN], requester=ANA.person.id, page=2)
+    assert (found.total, len(found.rows), found.page) == (31, 6, 2)
+    assert {row.participants.requester for row in found.rows} == {ANA.person}
 
 
 def test_detail__unknown_request__says_so(world: World) -> None:

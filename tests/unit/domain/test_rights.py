@@ -8,9 +8,10 @@ from itertools import product
 import pytest
 
 from services.domain.checks import Check, Verdict
+from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import PERMISSIONS, Actor, Permission, Person, Role
-from services.domain.requests import FINAL, Participants, RequestState
-from services.domain.rights import RequestFacts, UserAction, actions
+from services.domain.requests import FINAL, Decision, DecisionKind, Participants, RequestState
+from services.domain.rights import RequestFacts, UserAction, actions, waits_for_person
 from services.policy import parse_governance
 from tests.simulators.basics import START
 from tests.unit.policies.test_file import FULL
@@ -35,7 +36,7 @@ STATES_OF = {
 
 def facts(state: RequestState, **changed: object) -> RequestFacts:
     made_by = Participants(Person(ASKER, "Asker"), AUTHOR, REGISTRAR)
-    base = RequestFacts(state, made_by, (), (), "sha256:" + "a" * 64, policy=POLICY, now=START)
+    base = RequestFacts(state, made_by, (), "sha256:" + "a" * 64, checks=(), policy=POLICY, now=START)
     return replace(base, **changed)  # type: ignore[arg-type]  # fields of the class
 
 
@@ -107,3 +108,48 @@ def test_approve__stale__is_closed_for_everybody() -> None:
     found = {a.action: a for a in actions(chloe, facts(RequestState.OPEN, stale=("auc: 1 → 2",)))}
     assert not found[UserAction.APPROVE].is_open
     assert not found[UserAction.REVIEW].is_open
+
+
+RISK = Actor(Person("chloe.martin", "Chloe"), frozenset({Role.REVIEWER}))
+OTHER = Actor(Person("ben.okafor", "Ben"), frozenset({Role.REVIEWER}))
+
+
+def signed_by(person: str, slot: str = "risk", *, kind: DecisionKind = DecisionKind.APPROVE) -> Decision:
+    return Decision("d", kind, Person(person, person), "sha256:" + "a" * 64, "Fine.", START, slot=slot)
+
+
+def asked(by: str, to: str, kind: AssignmentKind = AssignmentKind.REASSIGN) -> Assignment:
+    return Assignment("a", kind, Person(by, by), Person(to, to), "Please.", START)
+
+
+def test_waiting__in_the_order_of_the_disciplines__is_whose_turn_it_is() -> None:
+    assert waits_for_person(RISK, facts(RequestState.OPEN))
+    assert not waits_for_person(OTHER, facts(RequestState.OPEN)), "business comes after risk"
+    after = facts(RequestState.OPEN, decisions=(signed_by("chloe.martin"),))
+    assert not waits_for_person(RISK, after), "she has signed"
+    assert waits_for_person(OTHER, after)
+
+
+def test_waiting__for_a_discipline_that_is_not_theirs__leaves_others_alone_until_they_are_asked_by_name() -> None:
+    policy = replace(POLICY, in_order=False, slots=POLICY.slots[:1], quorum=1)
+    open_one = facts(RequestState.OPEN, policy=policy)
+    assert not waits_for_person(OTHER, open_one)
+    assert waits_for_person(OTHER, replace(open_one, assignments=(asked("chloe.martin", "ben.okafor"),)))
+    plain = replace(open_one, policy=replace(policy, quorum=2))
+    assert waits_for_person(OTHER, plain), "a second approval, of anybody, is missing"
+
+
+@pytest.mark.parametrize("state", [state for state in RequestState if state is not RequestState.OPEN])
+def test_waiting__in_any_other_state__is_for_nobody(state: RequestState) -> None:
+    assert not waits_for_person(RISK, facts(state))
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+@pytest.mark.parametrize("roles", ROLES)
+def test_waiting__for_somebody__means_that_they_could_decide(roles: tuple[Role, ...], person: str) -> None:
+    actor = Actor(Person(person, person), frozenset(roles))
+    for policy, decisions in product((POLICY, None), ((), (signed_by("chloe.martin"),))):
+        found = facts(RequestState.OPEN, policy=policy, decisions=decisions)
+        if waits_for_person(actor, found):
+            open_now = {a.action for a in actions(actor, found) if a.is_open}
+            assert {UserAction.REJECT, UserAction.APPROVE} <= open_now
