@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from services.errors import InvalidInputError
 from services.evidence.estimates import FloatArray, IntArray
-from services.evidence.findings import Finding, Severity, owner
+from services.evidence.findings import Finding, Severity, lost_rows, owner
+from services.evidence.ids import respelt
 from services.evidence.inputs import Predictions, Task
 from services.evidence.labels import Coding, binary_coding, class_coding, missing_or_infinite, numbers
 from services.evidence.tables import Column, canonical_texts, kept_by_hash
-
-LOST_SHARE = 0.01
-"""More rows than this without a partner, or lost for another reason, block: what is left may be another population."""
+from services.evidence.weights import shared_weights, unweighted
 
 
 @dataclass(frozen=True)
@@ -136,8 +135,8 @@ def _without_duplicates(side: Predictions) -> tuple[Predictions, list[Finding]]:
     findings = []
     missing = np.asarray([text is None for text in side.ids.tolist()], dtype=bool)
     if missing.any():
-        sentence = f"{int(missing.sum())} rows have no row id and are left out."
-        findings.append(_severe("missing_values", side.name, int(missing.sum()), side.rows, sentence))
+        sentence = f"Rows without a row id, left out: {int(missing.sum()):,}."
+        findings.append(lost_rows("missing_values", side.name, int(missing.sum()), side.rows, sentence))
         side = _take(side, ~missing)
     _, first, inverse, counts = np.unique(
         side.ids.astype(str), return_index=True, return_inverse=True, return_counts=True
@@ -177,20 +176,13 @@ def _duplicate_finding(side: Predictions, copies: int, conflicting_ids: int, con
     return Finding("duplicate_rows", Severity.BLOCKING, side.name, sentence)
 
 
-def _severe(kind: str, subject: str, lost: int, rows: int, sentence: str) -> Finding:
-    severity = Severity.BLOCKING if lost > LOST_SHARE * rows else Severity.WARNING
-    return Finding(kind, severity, subject, sentence)
-
-
 def _matched(left: Predictions, right: Predictions) -> tuple[Predictions, Predictions, list[Finding]]:
     common, places_left, places_right = _intersection(left, right)
     findings = []
     if len(common) == 0:
-        left, right, changed = _with_number_ids(left, right)
+        left, right, said = respelt(left, right)
         common, places_left, places_right = _intersection(left, right)
-        if changed and len(common):
-            sentence = "Row ids are matched as numbers, because their texts differ (leading zeros or signs)."
-            findings.append(Finding("key_types", Severity.INFO, "both", sentence))
+        findings += [said] if said is not None and len(common) else []
     if len(common) == 0:
         _refuse_shared_ids(left, right)
         raise InvalidInputError(
@@ -221,20 +213,6 @@ def _sample(side: Predictions) -> str:
     return repr(side.ids[0]) if side.rows else "nothing"
 
 
-def _with_number_ids(left: Predictions, right: Predictions) -> tuple[Predictions, Predictions, bool]:
-    changed = []
-    for side in (left, right):
-        texts = side.ids.tolist()
-        if not all(text.isdecimal() and text.isascii() for text in texts):
-            return left, right, False
-        ids = np.empty(side.rows, dtype=object)
-        ids[:] = [text.lstrip("0") or "0" for text in texts]
-        if len(set(ids.tolist())) < side.rows:
-            return left, right, False
-        changed.append(replace(side, ids=ids))
-    return changed[0], changed[1], True
-
-
 def _partner_findings(left: Predictions, right: Predictions, common: int) -> list[Finding]:
     findings = []
     for side, other in ((left, right), (right, left)):
@@ -243,7 +221,7 @@ def _partner_findings(left: Predictions, right: Predictions, common: int) -> lis
             sentence = (
                 f"{alone} of {side.rows} rows of the {side.name} table are not in the {other.name} table; left out."
             )
-            findings.append(_severe("misaligned", side.name, alone, side.rows, sentence))
+            findings.append(lost_rows("misaligned", side.name, alone, side.rows, sentence))
     return findings
 
 
@@ -256,17 +234,35 @@ def _coding(left: Predictions, right: Predictions, task: Task, positive: str | N
     if task is Task.REGRESSION:
         return Coding({}, ())
     decided = [side.decided for side in (left, right) if side.decided is not None]
+    if task is Task.MULTICLASS:
+        for side in (left, right):
+            _refuse_foreign_classes(side, labels)
     if task is Task.BINARY:
         return binary_coding(*labels, *decided, positive=positive)
     return class_coding(*labels, *decided, further=left.score_classes + right.score_classes)
+
+
+def _refuse_foreign_classes(side: Predictions, labels: list[Column]) -> None:
+    """Predicted classes of which not one is a label are no classes: mostly a probability in their place."""
+    if side.decided is None:
+        return
+    known = {str(text).casefold() for column in labels for text in set(canonical_texts(column).tolist())}
+    said = {text.casefold() for text in set(side.decided.tolist()) if text is not None}
+    if said and not said & known:
+        sample = ", ".join(text[:10] for text in sorted(said)[:3])
+        raise InvalidInputError(
+            f"None of the {side.name} table's predicted classes ({sample}, …) is a label.",
+            hint="Give a column score_<class> for each class, or name the predicted class with --prediction.",
+            code="labels",
+        )
 
 
 def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding) -> tuple[Aligned, list[Finding]]:
     labels, findings = _labels(left, right, task, coding)
     candidate, more = _scores(left, task, coding)
     current, still_more = _scores(right, task, coding)
-    weights, odd = _weights(left, right)
-    groups = _groups(left, right)
+    weights, odd = shared_weights(left, right)
+    groups, ungrouped = _groups(left, right)
     aligned = Aligned(
         task=task,
         ids=left.ids,
@@ -281,7 +277,7 @@ def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding)
         further={**left.further, **right.further},
         disputed=_disputed(left, right),
     )
-    return aligned, [*findings, *more, *still_more, *odd]
+    return aligned, [*findings, *more, *still_more, *odd, *ungrouped]
 
 
 def _disputed(left: Predictions, right: Predictions) -> dict[str, int]:
@@ -320,7 +316,7 @@ def _unlabelled(labels: FloatArray) -> list[Finding]:
     if not lost:
         return []
     sentence = f"{lost} of {len(labels)} rows have no usable label; left out."
-    return [_severe("missing_values", "label", lost, len(labels), sentence)]
+    return [lost_rows("missing_values", "label", lost, len(labels), sentence)]
 
 
 def _scores(side: Predictions, task: Task, coding: Coding) -> tuple[FloatArray | None, list[Finding]]:
@@ -344,20 +340,7 @@ def _decided(side: Predictions, coding: Coding) -> FloatArray | None:
     return None if side.decided is None or not coding.codes else coding.encode(side.decided)
 
 
-def _weights(left: Predictions, right: Predictions) -> tuple[FloatArray | None, list[Finding]]:
-    if left.weights is None and right.weights is None:
-        return None, []
-    if left.weights is None or right.weights is None:
-        whose, weights = (left, left.weights) if left.weights is not None else (right, right.weights)
-        sentence = f"Only the {whose.name} table has weights; they are used for both."
-        return weights, [Finding("weights", Severity.WARNING, whose.name, sentence)]
-    if np.array_equal(left.weights, right.weights, equal_nan=True):
-        return left.weights, []
-    sentence = "The two tables give different weights for the same rows; the current version's are used."
-    return right.weights, [Finding("misaligned", Severity.WARNING, "both", sentence)]
-
-
-def _groups(left: Predictions, right: Predictions) -> Column | None:
+def _groups(left: Predictions, right: Predictions) -> tuple[Column | None, list[Finding]]:
     groups = left.groups if left.groups is not None else right.groups
     if groups is None and left.group_column is not None:
         raise InvalidInputError(
@@ -365,7 +348,11 @@ def _groups(left: Predictions, right: Predictions) -> Column | None:
             hint=f"Present: {', '.join(left.further) or 'no further columns'}.",
             code="column_missing",
         )
-    return groups
+    alone = 0 if groups is None else groups.tolist().count(None)
+    if groups is None or not alone:
+        return groups, []
+    sentence = f"{alone:,} of {len(groups):,} rows have no value of the group: each counts as a group of its own."
+    return groups, [lost_rows("missing_values", "group", alone, len(groups), sentence)]
 
 
 def _group_codes(groups: Column) -> IntArray:
@@ -386,9 +373,10 @@ def _without_missing(both: Aligned, said: list[Finding]) -> tuple[Aligned, list[
             sentence = (
                 f"{int(bad.sum())} of {both.rows} rows have no finite score from {owner(subject).lower()}; left out."
             )
-            findings.append(_severe("missing_values", subject, int(bad.sum()), both.rows, sentence))
+            findings.append(lost_rows("missing_values", subject, int(bad.sum()), both.rows, sentence))
         drop |= bad
     if both.weights is not None:
+        findings += unweighted(both.weights)
         drop |= ~np.isfinite(both.weights) | (both.weights <= 0)
     kept = both.take(~drop)
     if kept.rows == 0:

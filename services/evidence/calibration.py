@@ -13,6 +13,7 @@ import numpy as np
 from services.evidence.alignment import Aligned
 from services.evidence.estimates import FloatArray, harm_p_value
 from services.evidence.findings import Finding, Severity, owner
+from services.evidence.inputs import Task
 from services.evidence.metrics import Paired, are_probabilities
 from services.evidence.record import Calibration, ReliabilityBin
 
@@ -86,6 +87,8 @@ def reliability_term(curve: tuple[ReliabilityBin, ...]) -> float:
 
 def calibration_findings(rows: Aligned, calibration: Calibration | None, metrics: tuple[Paired, ...]) -> list[Finding]:
     """`calibration_harm` when a proper score is worse and the calibration with it; scores outside 0..1 are said."""
+    if rows.task is Task.REGRESSION or rows.candidate is None or rows.current is None:
+        return []
     if calibration is None:
         return _range_findings(rows)
     worse = [paired for paired in metrics if paired.name in {"log_loss", "brier"} and _is_worse(paired, rows)]
@@ -117,7 +120,10 @@ def _is_harmed(calibration: Calibration) -> bool:
 def _range_findings(rows: Aligned) -> list[Finding]:
     inside = {"candidate": are_probabilities(rows.candidate), "current": are_probabilities(rows.current)}
     outside = [subject for subject, is_inside in inside.items() if not is_inside]
-    sentence = "Scores lie outside 0..1: ranking is compared, calibration and decisions are not."
+    compared = "ranking" if rows.task is Task.BINARY else "the most likely class"
+    sentence = f"Scores lie outside 0..1: {compared} is compared, calibration and decisions are not."
+    if not outside:
+        return []
     if len(outside) == 1:
         sentence = (
             f"{owner(outside[0])}'s scores lie outside 0..1, the other version's do not: "

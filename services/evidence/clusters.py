@@ -74,14 +74,17 @@ def _by_column(name: str, values: Column, influence: FloatArray) -> Suspected | 
     parsed, bad = numbers(values)
     if bad == 0 and not named and not bool(np.all(parsed[np.isfinite(parsed)] % 1 == 0)):
         return None
-    codes, count = _codes(canonical_texts(values).tolist())
-    size = rows / count
+    texts = canonical_texts(values).tolist()
+    codes, count = _codes(texts)
+    known = rows - texts.count(None)
+    count -= rows - known  # a row without a value belongs to nobody: it stands alone and makes no group
+    size = known / max(1, count)
     if count < 10 or size < 1.1:
         return None
     if named and size <= 100:
-        return Suspected(name, codes, count, rows, True)
+        return Suspected(name, codes, count, known, True)
     if count >= 30 and size <= 10 and dependence(influence, codes) > _SURE:
-        return Suspected(name, codes, count, rows, False)
+        return Suspected(name, codes, count, known, False)
     return None
 
 

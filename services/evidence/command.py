@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -98,8 +99,8 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     )
     choices.add_argument("--slice-margin", type=_non_negative, help="the same for slices (default: as --margin)")
     choices.add_argument("--accept", choices=["better", "not_worse"], default="better", help="what may be promoted")
-    choices.add_argument("--baseline", type=float, metavar="VALUE", help="threshold for a first version")
-    choices.add_argument("--threshold", type=float, default=0.5, help="score from which on it is a yes (default 0.5)")
+    choices.add_argument("--baseline", type=_finite, metavar="VALUE", help="threshold for a first version")
+    choices.add_argument("--threshold", type=_finite, default=0.5, help="score from which on it is a yes (default 0.5)")
     choices.add_argument("--cost-false-positive", type=_non_negative, default=1.0)
     choices.add_argument("--cost-false-negative", type=_non_negative, default=1.0)
     choices.add_argument("--quantile", type=_share, default=0.5, help="quantile of the pinball loss (default 0.5)")
@@ -112,25 +113,35 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     choices.add_argument("--row-limit", type=_resamples, help="rows kept of a large table (default 2,000,000)")
 
 
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+    return value
+
+
 def _non_negative(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
+    value = _finite(text)
+    if value < 0:
         raise argparse.ArgumentTypeError("must be 0 or more")
     return value
 
 
 def _share(text: str) -> float:
-    value = float(text)
+    value = _finite(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError("must lie in 0..1")
     return value
 
 
 def _resamples(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return value
+    value = _finite(text)
+    if value < 1 or value != int(value):
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return int(value)
 
 
 def run(args: argparse.Namespace) -> int:

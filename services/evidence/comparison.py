@@ -27,6 +27,7 @@ from services.evidence.inputs import Predictions, Task
 from services.evidence.judgement import difference_in_words, recommend, row_findings, standing_in_words
 from services.evidence.leaks import TrainingRows, leak_findings
 from services.evidence.metrics import PRIMARY, Paired, Settings, paired_metrics
+from services.evidence.oddities import decisive_findings, perfect_findings
 from services.evidence.published import DEFAULT_BAR, replay, rule_of
 from services.evidence.ranking import rank_order, same_ranking
 from services.evidence.record import (
@@ -111,7 +112,7 @@ def compare_aligned(
     findings = [*rows.findings, *row_findings(rows, has_current=has_current), *leak_findings(rows, training)]
     clustered, suspected = cluster_findings(rows, primary, verdict, margin=options.margin)
     careful = replace(rows, groups=suspected.groups) if suspected and suspected.count >= ENOUGH_GROUPS else rows
-    harms = calibration_findings(careful, calibration, metrics) if rows.task is Task.BINARY else []
+    harms = calibration_findings(careful, calibration, metrics)
     hidden = frozenset({suspected.source}) if suspected else frozenset[str]()
     whole = Whole(
         primary.name,
@@ -127,6 +128,8 @@ def compare_aligned(
         *disputed,
         *estimability_findings(difference),
         *reversed_findings(rows, primary),
+        *perfect_findings(rows, primary),
+        *decisive_findings(rows, primary, verdict, settings=options.settings, margin=options.margin),
         *harms,
         *slice_findings(slices),
     ]
@@ -195,7 +198,7 @@ def _fairness(rows: Aligned, options: Options, *, skip: frozenset[str]) -> tuple
     if rows.task is not Task.BINARY:
         return ()
     asked = options.fairness if options.fairness is not None else options.slices
-    columns = slice_columns(rows, asked, skip=skip)
+    columns = slice_columns(rows, asked, skip=skip, role="slice" if options.fairness is None else "fairness")
     if asked is None:
         columns = {name: values for name, values in columns.items() if is_categorical(values)}
     return fairness_tables(rows, columns, options.settings)

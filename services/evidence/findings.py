@@ -17,6 +17,10 @@ class Severity(StrEnum):
     """No promotion is recommended while it stands."""
 
 
+LOST_SHARE = 0.01
+"""More rows than this without a partner, or lost for another reason, block: what is left may be another population."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that a reviewer must know about the comparison."""
@@ -35,3 +39,9 @@ def owner(subject: str) -> str:
 
 HARMS = frozenset({"slice_harm", "calibration_harm"})
 """Kinds that show harm: they reject. Other blocking kinds say that the evidence is not usable: they hold."""
+
+
+def lost_rows(kind: str, subject: str, lost: int, rows: int, sentence: str) -> Finding:
+    """A finding about rows that are left out: it blocks when they are too many to ignore."""
+    severity = Severity.BLOCKING if lost > LOST_SHARE * rows else Severity.WARNING
+    return Finding(kind, severity, subject, sentence)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.evidence.alignment import LOST_SHARE, Aligned
+from services.evidence.alignment import Aligned
 from services.evidence.clusters import Suspected, suspected_groups
 from services.evidence.estimates import Design, Difference, Outcome, outcome_of, variance
-from services.evidence.findings import Finding, Severity, owner
+from services.evidence.findings import LOST_SHARE, Finding, Severity, owner
 from services.evidence.metrics import Paired
 from services.evidence.tables import Column
 

@@ -126,14 +126,14 @@ def class_columns(table: Table, prefix: str) -> list[str]:
     return [name for name in table.columns if name.startswith(start) and len(name) > len(start)]
 
 
-def _numeric(table: Table, name: str) -> tuple[FloatArray, tuple[Finding, ...]]:
+def _numeric(table: Table, name: str, *, role: str = "score") -> tuple[FloatArray, tuple[Finding, ...]]:
     values, bad = numbers(table.columns[name])
     if bad == 0:
         return values, ()
     if bad == len(values):
         raise InvalidInputError(
             f"The column {name!r} of the {table.name} table holds no numbers, but such as {_example(table, name)}.",
-            hint="Name the column with the scores with --score; numbers need a decimal point, not a comma.",
+            hint=f"Name the right column with --{role}; numbers need a decimal point and no sign behind them.",
             code="column_type",
         )
     sentence = f"{bad} of {len(values)} values in column {name!r} are not numbers and count as missing."
@@ -157,7 +157,7 @@ def _decided(table: Table, columns: Columns, task: Task, *, has_scores: bool) ->
 def _weights(table: Table, columns: Columns) -> tuple[FloatArray | None, tuple[Finding, ...]]:
     if columns.weight not in table.columns:
         return None, ()
-    weights, findings = _numeric(table, columns.weight)
+    weights, findings = _numeric(table, columns.weight, role="weight")
     if bool((weights < 0).any()):
         raise InvalidInputError(
             f"The {table.name} table has negative weights.", hint="Weights must be 0 or more.", code="weights"

@@ -10,6 +10,7 @@ from services.evidence.findings import HARMS, Finding, Severity, owner
 from services.evidence.inputs import Task
 from services.evidence.metrics import class_decisions
 from services.evidence.record import Recommendation
+from services.evidence.words import counted, level, signed
 
 FEW = 20
 """Fewer rows of a class (or groups, or half as many rows as 50) than this block."""
@@ -65,9 +66,9 @@ def _few(rows: Aligned) -> list[Finding]:
     if count >= SOME * factor:
         return []
     if count < FEW * factor:
-        sentence = f"Only {count} {what}: too few for a judgement; at least {int(FEW * factor)} are needed."
+        sentence = f"Only {counted(count, what)}: too few for a judgement; at least {int(FEW * factor)} are needed."
         return [Finding("too_few_rows", Severity.BLOCKING, what, sentence)]
-    sentence = f"Only {count} {what}: intervals are rough and only large differences can be seen."
+    sentence = f"Only {counted(count, what)}: intervals are rough and only large differences can be seen."
     return [Finding("too_few_rows", Severity.WARNING, what, sentence)]
 
 
@@ -109,6 +110,8 @@ def _is_unreadable(finding: Finding) -> bool:
     """Bad news cannot be believed either: other rows, the other label, chance taken for proof, hardly any rows."""
     if finding.kind in {"misaligned", "reversed_scores"}:
         return finding.subject == "both"
+    if finding.kind == "few_rows_decide":
+        return finding.subject == "label"
     return finding.kind in {"clustered_rows", "too_few_rows", "one_class"}
 
 
@@ -137,12 +140,9 @@ def difference_in_words(name: str, value: float, interval: tuple[float, float], 
     """Like "auc 0.904 to 0.916, difference +0.0120 (95 % interval +0.0100 to +0.0140)"."""
     if not np.isfinite(value):
         return f"{name} cannot be computed"
-    words = f"{name} {figures[1]:.4g} to {figures[0]:.4g}, difference {_signed(value)}"
+    scale = float(np.abs(figures).max())
+    words = f"{name} {level(figures[1])} to {level(figures[0])}, difference {signed(value, scale=scale)}"
     if not np.isfinite(interval).all():
         return f"{words}, uncertainty not estimable"
-    return f"{words} (95 % interval {_signed(interval[0])} to {_signed(interval[1])})"
-
-
-def _signed(value: float) -> str:
-    """Four decimals, or four digits of a large number: no exponents for people."""
-    return f"{value:+.4f}" if abs(value) < 1 else f"{value:+.4g}"
+    low, high = (signed(end, scale=scale) for end in interval)
+    return f"{words} (95 % interval {low} to {high})"

@@ -81,9 +81,9 @@ def binary_coding(*columns: Column, positive: str | None = None) -> Coding:
     if found <= _YES | _NO and not any({"0", "-1"} <= one for one in each):
         return _word_coding(found)
     if len(found) > 2:
-        sample = ", ".join(sorted(found)[:6])
+        sample = ", ".join(text[:10] for text in sorted(found)[:4])
         raise InvalidInputError(
-            f"The label has {len(found)} different values ({sample}, …), not two.",
+            f"The label has {len(found):,} different values ({sample}, …), not two.",
             hint="Use --task multiclass or --task regression, or name the positive label with --positive.",
             code="labels",
         )

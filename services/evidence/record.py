@@ -12,7 +12,7 @@ from services.errors import InvalidInputError
 from services.evidence.estimates import Difference, Outcome
 from services.evidence.findings import Finding
 
-SCHEMA = "countersign.evidence.comparison/2"
+SCHEMA = "countersign.evidence.comparison/3"
 
 
 class Recommendation(StrEnum):

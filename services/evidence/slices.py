@@ -19,6 +19,7 @@ from services.evidence.labels import numbers
 from services.evidence.metrics import Paired, Settings, paired_metrics
 from services.evidence.record import Gap, SliceLine, finite, gap_of
 from services.evidence.tables import Column, canonical_texts
+from services.evidence.words import counted, level, signed
 
 LEVEL = 0.05
 MIN_ROWS = 30
@@ -112,7 +113,9 @@ def _missing(mask: Mask) -> list[tuple[str, Mask]]:
     return [("(missing)", mask)] if mask.any() else []
 
 
-def slice_columns(rows: Aligned, asked: tuple[str, ...] | None, *, skip: frozenset[str]) -> dict[str, Column]:
+def slice_columns(
+    rows: Aligned, asked: tuple[str, ...] | None, *, skip: frozenset[str], role: str = "slice"
+) -> dict[str, Column]:
     """The columns asked for, or all further ones that split the rows into few segments.
 
     Raises InvalidInputError when a column asked for is in neither table.
@@ -122,7 +125,7 @@ def slice_columns(rows: Aligned, asked: tuple[str, ...] | None, *, skip: frozens
             if name not in rows.further:
                 present = ", ".join(list(rows.further)[:20]) or "none"
                 raise InvalidInputError(
-                    f"Neither table has the slice column {name!r}.", hint=f"Present: {present}.", code="column_missing"
+                    f"Neither table has the {role} column {name!r}.", hint=f"Present: {present}.", code="column_missing"
                 )
         return {name: rows.further[name] for name in asked}
     found = {name: values for name, values in rows.further.items() if name not in skip and _splits(values)}
@@ -131,9 +134,10 @@ def slice_columns(rows: Aligned, asked: tuple[str, ...] | None, *, skip: frozens
 
 def _splits(values: Column) -> bool:
     """Two to fifty kinds, or numbers that can be cut into ranges (whole numbers that never repeat are ids)."""
-    kinds = {text for text in canonical_texts(values).tolist() if text is not None}
+    kinds = set(canonical_texts(values).tolist())
     if len(kinds) <= 50:
-        return len(kinds) > 1
+        return len(kinds) > 1  # nothing there is a kind too: who gives no answer may be harmed
+    kinds.discard(None)
     parsed, bad = numbers(values)
     whole = bool(np.all(parsed[np.isfinite(parsed)] % 1 == 0))
     return bad == 0 and not (whole and len(kinds) > 0.9 * len(values))
@@ -297,12 +301,20 @@ def _beyond_the_whole(line: SliceLine) -> bool:
     return not line.loses or (line.p_beyond is not None and line.p_beyond < LEVEL)
 
 
+def _three(value: float) -> str:
+    return f"{value:.3f}" if 0.01 <= abs(value) < 100 else level(value)
+
+
 def _harm_sentence(line: SliceLine) -> str:
-    who = f"{line.column} = {line.value} ({line.rows} rows)"
+    who = f"{line.column} = {line.value} ({counted(line.rows, 'rows')})"
     gap = line.difference
     if line.loses and gap.value is not None and line.current is not None and line.candidate is not None:
-        reach = f" (95 % interval {gap.low:+.3f} to {gap.high:+.3f})" if gap.low is not None else ""
-        return f"The candidate is worse for {who}: {line.metric} {line.current:.3f} to {line.candidate:.3f}{reach}."
+        scale = max(abs(line.current), abs(line.candidate))
+        values = f"{line.metric} {_three(line.current)} to {_three(line.candidate)}"
+        if gap.low is None or gap.high is None:
+            return f"The candidate is worse for {who}: {values}."
+        low, high = (f"{end:+.3f}" if 0.01 <= scale < 1 else signed(end, scale=scale) for end in (gap.low, gap.high))
+        return f"The candidate is worse for {who}: {values} (95 % interval {low} to {high})."
     return (
         f"The candidate's scores are off for {who}: "
         f"Brier score {line.brier_current or 0:.3f} to {line.brier_candidate or 0:.3f}."

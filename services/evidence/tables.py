@@ -8,6 +8,7 @@ rows whatever their order; the share kept is recorded.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 ROW_LIMIT = 2_000_000
 """Rows kept at most; above it every second row (by hash of its id) is left out, again and again."""
 _PIECE = 200_000
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")
 Column = npt.NDArray[Any]
 
 
@@ -62,6 +64,10 @@ def read_table(path: Path, *, name: str, key: str | None = None, row_limit: int 
 
     Raises InvalidInputError when it is missing, unreadable, of another kind, or empty.
     """
+    if path.is_dir():
+        raise InvalidInputError(
+            f"The {name} table {path.name!r} is a folder.", hint="Name the one file in it to read.", code="file_kind"
+        )
     if not path.is_file():
         raise InvalidInputError(
             f"The {name} table {path.name!r} is not there.", hint="Check the path.", code="file_missing"
@@ -154,9 +160,30 @@ def _parquet_pieces(path: Path) -> Iterator[pd.DataFrame]:
 
     with pq.ParquetFile(path) as file:
         if file.metadata.num_rows == 0:
-            yield file.schema_arrow.empty_table().to_pandas()
+            yield _frame(file.schema_arrow.empty_table())
+        name, numbered = _counted_index(file.schema_arrow.pandas_metadata)
+        done = 0
         for batch in file.iter_batches(batch_size=_PIECE):
-            yield batch.to_pandas()
+            frame = _frame(batch)
+            done += len(frame)
+            yield frame if name is None else frame.assign(**{name: numbered[done - len(frame) : done]})
+
+
+def _counted_index(metadata: Mapping[str, Any] | None) -> tuple[str | None, range]:
+    """An index with a name that only counts: pandas writes its bounds beside the file's columns, not the column."""
+    for column in (metadata or {}).get("index_columns", ()):
+        if isinstance(column, dict) and column.get("kind") == "range" and column.get("name"):
+            return str(column["name"]), range(column["start"], column["stop"], column["step"])
+    return None, range(0)
+
+
+def _frame(rows: Any) -> pd.DataFrame:
+    """Every column of the file as a column: also one that was a frame's index; an index without a name is none.
+
+    Integers with missing values stay integers: as floats, ids beyond 2^53 would become one another.
+    """
+    frame: pd.DataFrame = rows.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    return frame[[name for name in frame.columns if not _NAMELESS_INDEX.fullmatch(str(name))]]
 
 
 def _csv_pieces(path: Path) -> Iterator[pd.DataFrame]:
@@ -164,7 +191,9 @@ def _csv_pieces(path: Path) -> Iterator[pd.DataFrame]:
 
     encoding = _encoding(path)
     separator = _separator(path, encoding)
-    with pd.read_csv(path, dtype=str, encoding=encoding, sep=separator, chunksize=_PIECE) as reader:
+    with pd.read_csv(
+        path, dtype=str, encoding=encoding, sep=separator, chunksize=_PIECE, skipinitialspace=True
+    ) as reader:
         yield from reader
 
 
