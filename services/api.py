@@ -10,11 +10,12 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
 from services.access.admission import admit
 from services.access.tokens import Callers
+from services.clock import SystemClock
 from services.domain.catalogue import VersionQuery
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
@@ -28,6 +29,7 @@ from services.errors import (
     UpstreamError,
 )
 from services.gate import Gate, GateQuestion
+from services.metrics import CONTENT_TYPE, exposition
 from services.portal import Portal, RequestDetail
 
 STATUS: tuple[tuple[type[PortalError], int], ...] = (
@@ -157,6 +159,10 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
         request_id: str,
     ) -> RequestDetailReply:
         return _detail(portal.promotions.detail(actor, request_id))
+
+    @api.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+    def metrics(_: Caller) -> PlainTextResponse:
+        return PlainTextResponse(exposition(portal.health, portal.ledger, SystemClock()), media_type=CONTENT_TYPE)
 
     return api
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
 from services.ledger_watch import HEALTH_PREFIX
+from services.portal import Figures
 from services.stores import Units
 
 
@@ -25,3 +27,16 @@ class HealthDesk:
         """Open incidents."""
         with self._units.read() as unit:
             return unit.deployments.incidents()
+
+    def figures(self) -> Figures:
+        """Counts of everything that somebody may want to be woken for."""
+        with self._units.read() as unit:
+            head = unit.archive.head()
+            return Figures(
+                requests=unit.requests.counts(),
+                rollouts=unit.rollouts.counts(),
+                incidents=Counter(found.kind for found in unit.deployments.incidents()),
+                notices=unit.notices.counts(),
+                live=Counter(found.environment for found in unit.deployments.of(live_only=True)),
+                entries=0 if head is None else head.size,
+            )

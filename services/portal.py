@@ -454,6 +454,24 @@ class LedgerBrowser(Protocol):
         """The whole ledger as a zip file for an auditor; recorded. Raises NotAllowedError, RefusedError (too large)."""
 
 
+@dataclass(frozen=True)
+class Figures:
+    """Counts for a monitoring system."""
+
+    requests: Mapping[str, int]
+    """By state."""
+    rollouts: Mapping[str, int]
+    """By state."""
+    incidents: Mapping[str, int]
+    """Open ones by kind."""
+    notices: Mapping[str, int]
+    """Deliveries by state."""
+    live: Mapping[str, int]
+    """Versions by environment."""
+    entries: int
+    """Of the ledger."""
+
+
 class Health(Protocol):
     """How fresh what is shown is."""
 
@@ -462,6 +480,9 @@ class Health(Protocol):
 
     def incidents(self) -> Sequence[Incident]:
         """Open incidents."""
+
+    def figures(self) -> Figures:
+        """Counts of everything that somebody may want to be woken for: no network call."""
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,9 @@ class RequestStore(Protocol):
     ) -> Sequence[PromotionRequest]:
         """All requests in these states, newest change first."""
 
+    def counts(self) -> dict[str, int]:
+        """Number of requests by state."""
+
     def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
         """Waiting requests whose time is over."""
 
@@ -219,6 +222,9 @@ class RolloutStore(Protocol):
 
     def wake_run(self, run_number: int, now: datetime) -> bool:
         """Let rollouts that follow a run look at once; False when none does."""
+
+    def counts(self) -> dict[str, int]:
+        """Number of rollouts by state."""
 
     def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
         """Rollouts in these states that have started a pipeline run."""

@@ -51,6 +51,7 @@ from services.notices.preferences import OwnNotices
 from services.portal import (
     CellRow,
     Curve,
+    Figures,
     LedgerCheck,
     LedgerLine,
     LedgerPage,
@@ -641,6 +642,9 @@ class FakeHealth:
 
     def incidents(self) -> Sequence[Incident]:
         return self.open
+
+    def figures(self) -> Figures:
+        return Figures({"open": 2}, {"running": 1}, {"witness_silent": 1}, {"failed": 1}, {"production": 2}, 12)
 
 
 class FakeNotices:

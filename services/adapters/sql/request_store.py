@@ -89,6 +89,12 @@ class SqlRequestStore:
         query = _filtered(select(promotion_request), wanted).order_by(*_NEWEST_FIRST)
         return [_request(row) for row in self._connection.execute(query).mappings()]
 
+    def counts(self) -> dict[str, int]:
+        """Number of requests by state."""
+        column = promotion_request.c.state
+        rows = self._connection.execute(select(column, func.count()).group_by(column))
+        return {str(state): int(number) for state, number in rows}
+
     def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
         """Waiting requests whose time is over."""
         rows = self._connection.execute(

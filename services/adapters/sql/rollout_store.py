@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from services.adapters.sql.governance_tables import rollout, rollout_step, target_lock
@@ -155,6 +155,11 @@ class SqlRolloutStore:
         mine = (rollout.c.run_id == run_number) & rollout.c.state.in_(_AT_WORK)
         self._connection.execute(update(rollout).where(mine, rollout.c.not_before > now).values(not_before=now))
         return self._connection.execute(select(rollout.c.id).where(mine)).first() is not None
+
+    def counts(self) -> dict[str, int]:
+        """Number of rollouts by state."""
+        rows = self._connection.execute(select(rollout.c.state, func.count()).group_by(rollout.c.state))
+        return {str(state): int(number) for state, number in rows}
 
     def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
         """Rollouts in these states that have started a pipeline run."""

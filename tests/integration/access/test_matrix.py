@@ -357,7 +357,7 @@ READS = {
     "releases": {"find", "view", "log_tail", "deployments"},
     "ledger": {"find", "actions", "witnesses", "verify", "start_check", "last_check"},
     "why": {"timeline", "live_at"},
-    "health": {"sources", "incidents"},
+    "health": {"sources", "incidents", "figures"},
     "findings": {"people", "findings", "reviews_due"},
     "coverage": {"rows"},
 }
