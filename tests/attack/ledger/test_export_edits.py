@@ -6,74 +6,22 @@ The script runs inside this process, as its own main module, so that hundreds of
 from __future__ import annotations
 
 import base64
-import io
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import redirect_stderr, redirect_stdout
-from functools import cache
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
-from services.ledger.evidence_pack import evidence_pack
 from services.ledger.merkle import Frontier, leaf_hash
-from tests.unit.ledger.build import NAME, SCRIPT, Bench, fixed_key, make_bench, run_script
+from tests.attack.ledger.conftest import COUNT, WITNESSED, Judge
+from tests.unit.ledger.build import NAME, SCRIPT, Bench, fixed_key, run_script
 
 ODD = (None, "x", "2026-11-21T07:00:01Z", 10**400, 99999999999999999999, -1, True, 1e308, [], {}, {"a": [1]})
-COUNT = 14
-WITNESSED = 9
-Judge = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    bench = make_bench(tmp_path_factory.mktemp("kept"))
-    bench.append(WITNESSED, reason="Ada Lövelace e\u0301 𝄞", request_id="pr-1", personal={"email": "a@b.test"})
-    bench.publish()
-    bench.append(COUNT - WITNESSED, before={"nested": {"b": 1, "a": {}}}, request_id="pr-1")
-    bench.export()
-    with bench.store() as store:
-        pack = evidence_pack(store, "pr-1", (fixed_key().verifier,))
-    (bench.folder / "pack.json").write_text(json.dumps(pack.as_json()))
-    yield bench
-    bench.engine.dispose()
-
-
-@pytest.fixture
-def export(kept: Bench, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(kept.folder / "export", tmp_path / "export"))
-
-
-@pytest.fixture
-def judge(kept: Bench) -> Judge:
-    """Exit code and output of the script with the right key, the witness's own copy and the right time."""
-    now, copy = kept.clock.peek().isoformat(), str(kept.folder / "witness.txt")
-
-    def run(target: Path, *more: str) -> tuple[int, str]:
-        given = [str(target), "--vkey", str(fixed_key().verifier), "--now", now, "--witness", copy, *more]
-        return _run(given)
-
-    return run
-
-
-@cache
-def _code() -> Any:
-    return compile(SCRIPT.read_text(), str(SCRIPT), "exec")
-
-
-def _run(arguments: list[str]) -> tuple[int, str]:
-    out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)
-    quiet = redirect_stderr(io.StringIO())
-    given = patch.object(sys, "argv", ["verify", *arguments])
-    with redirect_stdout(out), quiet, given, pytest.raises(SystemExit) as left:
-        exec(_code(), {"__name__": "__main__"})
-    return left.value.code or 0, out.buffer.getvalue().decode()  # type: ignore[attr-defined]  # a BytesIO underneath
 
 
 def _lines(export: Path) -> list[bytes]:
