@@ -34,9 +34,11 @@ def main() -> None:
         f"Comparing {', '.join(f'v{n}' for n in chosen[1:])} with v{chosen[0]} on the same held-out rows: "
         "predictions are read, then every metric and slice is measured. The first time takes some seconds …"
     )
-    with st.skeleton(height=400):
-        compared = wiring.portal().comparisons.compare(identity.actor(), keys, progress=_scoring())
-    busy.empty()
+    try:
+        with st.skeleton(height=400):
+            compared = wiring.portal().comparisons.compare(identity.actor(), keys, progress=_scoring())
+    finally:
+        busy.empty()
     compare_parts.show_all(compared)
 
 

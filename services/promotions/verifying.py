@@ -73,7 +73,8 @@ class EvidenceVerifier:
         what = " and ".join(found)
         tables = [f"{side}: {_name(file)}" for side, file in sorted(inputs.items()) if file]
         if differences:
-            first = f"Not equal: {len(differences)} values of {what} differ from what was sealed."
+            count = "1 value" if len(differences) == 1 else f"{len(differences):,} values"
+            first = f"Not equal: {count} of {what} not as sealed."
             return Verified(request_id, False, (first, *tables), differences[:DIFFERENCES_SHOWN])
         return Verified(
             request_id, True, (f"Equal: {what} computed again from the same tables gives what was sealed.", *tables)

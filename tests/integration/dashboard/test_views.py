@@ -5,17 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import wiring
 from dashboard.widgets import links
+from dashboard.widgets.text import JOINER
 from services.domain.catalogue import VersionQuery
 from services.domain.registry import VersionKey
 from services.domain.requests import Participants
-from services.errors import ConflictError
-from services.portal import LedgerCheck
+from services.errors import (
+    ConflictError,
+    InvalidInputError,
+    ModelRunError,
+    NotAllowedError,
+    PortalError,
+    UpstreamUnavailableError,
+)
+from services.portal import LedgerCheck, VersionComparison
 from services.settings import DemoPerson
 from tests import fake_portal
 from tests import fake_world as world
@@ -243,6 +252,48 @@ def test_compare__every_table_and_plot__has_its_download(visit: Visit) -> None:
     labels = {button.label for button in visit("compare", model=world.CENSUS, versions="5,7").get("download_button")}
     wanted = {"findings", "slices", "fairness", "groups", "metrics on the same rows", "metrics"}
     assert {f"Download {name}" for name in wanted} | {"Download as CSV"} <= labels
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        InvalidInputError("The label has 5 different values, not two.", hint="Use --task multiclass."),
+        UpstreamUnavailableError("MLflow cannot be reached.", system="mlflow", hint="Is it up?"),
+        ModelRunError("The model wanted <b>50 GB</b> of `memory`.", hint="Score fewer rows.", code="model_memory"),
+        NotAllowedError("None of your groups has a role that reads here.", hint="Ask your administrator."),
+    ],
+    ids=lambda error: error.code,
+)
+def test_compare__that_cannot_be_done__says_why_and_what_to_do_and_the_page_lives_on(
+    visit: Visit, opened: FakeOpened, error: PortalError
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    opened.portal.comparisons.compare = fail  # type: ignore[method-assign]
+    app = visit("compare", model=world.CENSUS, versions="5,7")
+    said = texts(app).replace("\\", "").replace(JOINER, "")
+    assert not app.exception
+    assert "Comparing v7" not in said
+    assert error.message in said
+    assert error.hint in said
+    assert "<b>50 GB" not in "".join(str(element.proto.body) for element in app.get("html"))
+
+
+def test_compare__what_a_hostile_model_printed__is_shown_as_text(visit: Visit, opened: FakeOpened) -> None:
+    compare, words = (
+        opened.portal.comparisons.compare,
+        "census-income v7: it said <script>alert(1)</script> :tada: **x**",
+    )
+
+    def with_problem(*given: Any, **options: Any) -> VersionComparison:
+        return replace(compare(*given, **options), problems=(words,), notes=(words,), live_problem=words)
+
+    opened.portal.comparisons.compare = with_problem  # type: ignore[method-assign]
+    app = visit("compare", model=world.CENSUS, versions="5,7")
+    assert not app.exception
+    assert "<script>" not in "".join(str(element.proto.body) for element in app.get("html"))
+    assert all("<script>" not in str(element.value).replace("\\<script\\>", "") for element in app.caption)
 
 
 def test_request__read_from_the_top__says_the_worst_first_and_decides_last(visit: Visit) -> None:
