@@ -137,7 +137,7 @@ def _azure(settings: Settings) -> str:
         needing = [e.name for e in load_governance(settings.governance_file).environments.values() if e.pipeline]
         if needing:
             raise SettingsError(
-                f"{', '.join(needing)} have pipelines, and no organization is set.",
+                f"The policy names pipelines for {', '.join(needing)}, and no organization is set.",
                 hint="Set COUNTERSIGN_AZURE_DEVOPS_URL and COUNTERSIGN_AZURE_DEVOPS_TOKEN.",
             )
         return "not used."

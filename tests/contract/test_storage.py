@@ -55,6 +55,16 @@ def test_migrations__two_at_once__run_once(any_engine: Engine) -> None:
     assert migrate.current_revision(any_engine) == migrate.head_revision()
 
 
+def test_migrations__database_of_a_newer_release__is_left_alone_and_said(any_engine: Engine) -> None:
+    migrate.upgrade(any_engine)
+    with any_engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of_next_year'"))
+    with pytest.raises(SettingsError, match="of_next_year, which this release does not know") as refused:
+        migrate.upgrade(any_engine)
+    assert "Install that release" in refused.value.hint
+    assert migrate.current_revision(any_engine) == "of_next_year"
+
+
 def test_ledger_rows__changed_by_sql__are_refused_by_the_database(any_world: World) -> None:
     any_world.open()
     for statement in ("UPDATE ledger_entry SET body = ''", "DELETE FROM ledger_entry", "DELETE FROM ledger_checkpoint"):

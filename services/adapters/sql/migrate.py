@@ -21,10 +21,14 @@ LOCK = 4_517_201_188
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Run the migrations that are missing. Raises SettingsError when the database cannot be reached."""
+    """Run the migrations that are missing.
+
+    Raises SettingsError when the database cannot be reached, or is that of a newer release or another program.
+    """
     try:
         with engine.begin() as connection:
             _prepare(connection)
+            _demand_known(connection)
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
@@ -56,6 +60,18 @@ def _prepare(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def _demand_known(connection: Connection) -> None:
+    """Two releases with one database would write over each other; nothing is touched then."""
+    found = MigrationContext.configure(connection).get_current_heads()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    unknown = sorted(set(found) - known)
+    if unknown:
+        raise SettingsError(
+            f"The database has the schema {unknown[0]}, which this release does not know: a newer one made it.",
+            hint="Install that release or a later one, or restore a backup from before. Nothing was changed.",
+        )
 
 
 def _unreachable(error: OperationalError) -> SettingsError:
