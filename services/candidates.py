@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.access.admission import admit
-from services.comparisons import options_of, predictions_of
+from services.comparisons import options_of, predictions_of, with_task
 from services.domain.people import Actor
 from services.domain.policy import PromotionPolicy
 from services.domain.promotion import PromotionRequest
@@ -199,16 +199,16 @@ class CandidateDesk:
     ) -> CandidateRanking:
         from services.evidence.candidates import pick_best
 
-        settings = comparison_settings(policy)
         live = self._reader.version(current)
         baseline = self._held_out.of_version(current, live.run_id, fresh=True)
+        settings = with_task(comparison_settings(policy), baseline)
         found, problems = self._tables(tagged, settings)
         if not found:
             raise NotFoundError("No candidate can be compared.", hint=" ".join(dict.fromkeys(problems.values())))
         ranking = pick_best(
             found,
             predictions_of(baseline, "current", settings),
-            task=str(settings.get("task", "binary")),
+            task=str(settings["task"]),
             options=options_of(settings),
             earlier_looks=earlier_looks + len(problems),
         )

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -60,12 +59,24 @@ def compare_tables(candidate: PredictionsFile, current: PredictionsFile | None, 
             f"The comparison knows no setting {', '.join(sorted(unknown))}.",
             hint=f"Possible: {', '.join((*TABLE_NAMES, *OPTION_NAMES))}.",
         )
-    task, options = Task(str(settings.get("task", "binary"))), options_of(settings)
+    settings = with_task(settings, candidate if current is None else current)
+    task, options = Task(settings["task"]), options_of(settings)
     common: dict[str, Any] = {"task": task, "options": options, "positive": settings.get("positive")}
     first = predictions_of(candidate, "candidate", settings)
     if current is None:
         return first_version(first, threshold=settings.get("baseline"), **common)
     return compare(first, predictions_of(current, "current", settings), **common)
+
+
+def with_task(settings: Mapping[str, Any], file: PredictionsFile) -> Mapping[str, Any]:
+    """The settings with the task: as the policy says, else as the table shows it. No candidate chooses its own."""
+    if "task" in settings:
+        return settings
+    from services.evidence.inputs import task_of_table
+    from services.evidence.tables import mlflow_table, read_table
+
+    table = mlflow_table(read_table(file.path, name="predictions", key="row_id"))
+    return {**settings, "task": task_of_table(table).value}
 
 
 def options_of(settings: Mapping[str, Any]) -> Any:
@@ -138,11 +149,11 @@ def _comparison_of(
 
 def policy_settings(governance: Governance | None, model: str) -> Mapping[str, Any]:
     """What the model's policy says of comparisons, so that a page judges as a request would; empty without one."""
-    for policy in governance.policies if governance else ():
-        if fnmatchcase(model, policy.models):
-            found = [rule.settings for rule in policy.checks if rule.kind == "comparison"]
-            if found:
-                return found[0]
+    for environment in governance.environments if governance else ():
+        policy = governance.policy_for(model, environment) if governance else None
+        found = [rule.settings for rule in policy.checks if rule.kind == "comparison"] if policy else []
+        if found:
+            return found[0]
     return {}
 
 

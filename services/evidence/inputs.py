@@ -19,6 +19,8 @@ from services.evidence.findings import Finding, Severity
 from services.evidence.labels import numbers
 from services.evidence.tables import Column, Table, canonical_texts
 
+CLASSES = 20
+"""More different whole numbers than this are values, not classes."""
 ARTIFACT_PATH = "evaluation/predictions.parquet"
 
 
@@ -98,6 +100,28 @@ def predictions_from_table(table: Table, columns: Columns, *, task: Task = Task.
         rate=table.rate,
         findings=(*findings, *more),
     )
+
+
+def task_of_table(table: Table) -> Task:
+    """What a table of the convention is about, where nobody says it: binary unless labels and scores show otherwise.
+
+    Several columns `score_<class>`, or decisions alone over more than two labels: several classes. Labels that are
+    numbers with fractions, or more different whole numbers than classes have: a regression.
+    """
+    columns = Columns()
+    labels = table.columns.get(columns.label)
+    has_score = columns.score in table.columns
+    if not has_score and len(class_columns(table, columns.score)) > 1:
+        return Task.MULTICLASS
+    if labels is None:
+        return Task.BINARY
+    values, bad = numbers(labels)
+    kinds = np.unique(values[np.isfinite(values)])
+    if bad == 0 and (len(kinds) > CLASSES or bool(np.any(kinds % 1 != 0))):
+        return Task.REGRESSION
+    words = {text for text in canonical_texts(labels).tolist() if text is not None}
+    only_decided = not has_score and columns.prediction in table.columns
+    return Task.MULTICLASS if only_decided and len(words) > 2 else Task.BINARY
 
 
 def _scores(

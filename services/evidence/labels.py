@@ -84,7 +84,7 @@ def binary_coding(*columns: Column, positive: str | None = None) -> Coding:
         sample = ", ".join(text[:10] for text in sorted(found)[:4])
         raise InvalidInputError(
             f"The label has {len(found):,} different values ({sample}, …), not two.",
-            hint="Use --task multiclass or --task regression, or name the positive label with --positive.",
+            hint="Use --task multiclass or regression (in a policy: task), or name the positive one: --positive.",
             code="labels",
         )
     return _two_word_coding(found)

@@ -80,6 +80,20 @@ def test_compare__version_that_is_unknown_or_alone__is_refused(world: World) -> 
         _desk(world).compare(DEV, [ONE, ONE])
 
 
+@pytest.mark.usefixtures("predictions")
+def test_compare__numbers_and_no_policy__is_a_regression_with_its_errors(world: World) -> None:
+    truth = [3.25 * row for row in range(300)]
+    for version, noise in ((1, 9.0), (2, 2.0)):
+        scores = [value + noise * ((7 * row) % 11 - 5) for row, value in enumerate(truth)]
+        table = pd.DataFrame({"row_id": range(300), "label": truth, "score": scores})
+        path = world.folder / f"{version}.parquet"
+        table.to_parquet(path)
+        world.registry.files[(f"run-{MODEL}-{version}", "evaluation/predictions.parquet")] = path.read_bytes()
+    found = _desk(world).compare(DEV, [ONE, TWO])
+    assert (found.evidence[TWO].task, found.evidence[TWO].verdict.value) == ("regression", "better")
+    assert [sum(curves.errors.rows) for curves in found.curves if curves.errors] == [300, 300]
+
+
 class Log:
     def __init__(self, world: World) -> None:
         self.now = world.clock.now()

@@ -11,7 +11,7 @@ from services.errors import InvalidInputError
 from services.evidence.alignment import align
 from services.evidence.digests import inputs_digest
 from services.evidence.findings import Severity
-from services.evidence.inputs import Columns, Task, predictions_from_table
+from services.evidence.inputs import Columns, Task, predictions_from_table, task_of_table
 from services.evidence.labels import binary_coding
 from services.evidence.leaks import leak_findings, training_rows
 from services.evidence.tables import canonical_text, read_table, table_from_frame, table_from_mapping
@@ -308,3 +308,23 @@ def test_leak__rows_that_are_often_equal_anyway__warn_and_do_not_block():
     (finding,) = leak_findings(rows, training)
     assert (finding.kind, finding.severity) == ("leak", Severity.WARNING)
     assert "by chance" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("columns", "task"),
+    [
+        ({"label": [0, 1, 1], "score": [0.1, 0.2, 0.9]}, "binary"),
+        ({"label": ["yes", "no", "no"], "score": [0.1, 0.2, 0.9]}, "binary"),
+        ({"label": ["a", "b", "c"], "score": [0.1, 0.2, 0.9]}, "binary"),
+        ({"label": ["a", "b", "c"], "score_a": [0.1, 0.2, 0.9], "score_b": [0.9, 0.8, 0.1]}, "multiclass"),
+        ({"label": ["a", "b", "c"], "prediction": ["a", "b", "b"]}, "multiclass"),
+        ({"label": [0, 1, 1], "prediction": [0, 1, 0]}, "binary"),
+        ({"label": [0.5, 12.25, None], "score": [1.0, 12.0, 3.0]}, "regression"),
+        ({"label": list(range(30)), "prediction": list(range(30))}, "regression"),
+        ({"score": [0.1, 0.2]}, "binary"),
+    ],
+)
+def test_task__that_nobody_names__is_read_from_labels_and_scores(columns, task):
+    rows = len(next(iter(columns.values())))
+    table = table_from_mapping({"row_id": range(rows), **columns}, name="predictions")
+    assert task_of_table(table) == task
