@@ -9,45 +9,37 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request
-from fastapi.responses import JSONResponse, PlainTextResponse
-from pydantic import BaseModel, Field
+from fastapi import Depends, FastAPI, Path, Query, Request
+from fastapi.responses import PlainTextResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.access.admission import admit
 from services.access.tokens import Callers
+from services.api_problems import ANSWERS, add_problems
 from services.clock import SystemClock
 from services.domain.catalogue import VersionQuery
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
-from services.errors import (
-    ConflictError,
-    InvalidInputError,
-    NotAllowedError,
-    NotFoundError,
-    PortalError,
-    RefusedError,
-    UpstreamError,
-)
+from services.domain.requests import RequestState
 from services.gate import Gate, GateQuestion
 from services.metrics import CONTENT_TYPE, exposition
 from services.portal import Portal, RequestDetail
 
-STATUS: tuple[tuple[type[PortalError], int], ...] = (
-    (NotFoundError, 404),
-    (NotAllowedError, 403),
-    (InvalidInputError, 422),
-    (ConflictError, 409),
-    (RefusedError, 409),
-    (UpstreamError, 503),
-)
+LARGEST = 2**31 - 1
+"""Of a version's number, as MLflow and the database keep it."""
+LAST_PAGE = 1_000_000
 
 
-class Problem(BaseModel):
-    """What went wrong, and what to do."""
+def _in_letters(value: str) -> str:
+    """Refuses what no database and no answer can hold: half of a surrogate pair (a ValueError), and NUL."""
+    value.encode()
+    if "\x00" in value:
+        raise ValueError("holds a NUL")
+    return value
 
-    code: str
-    message: str
-    hint: str = ""
+
+Text = Annotated[str, AfterValidator(_in_letters)]
+Page = Annotated[int, Query(ge=1, le=LAST_PAGE)]
 
 
 class GateReply(BaseModel):
@@ -66,10 +58,12 @@ class GateReply(BaseModel):
 class NewRequest(BaseModel):
     """Ask for a promotion, as a training job does."""
 
-    model: str = Field(min_length=1, max_length=300)
-    version: int = Field(ge=1)
-    environment: str = Field(min_length=1, max_length=100)
-    reason: str = Field(min_length=1, max_length=4000)
+    model_config = ConfigDict(extra="forbid")
+
+    model: Text = Field(min_length=1, max_length=300)
+    version: int = Field(ge=1, le=LARGEST)
+    environment: Text = Field(min_length=1, max_length=100)
+    reason: Text = Field(min_length=1, max_length=4000)
 
 
 class RequestReply(BaseModel):
@@ -82,6 +76,14 @@ class RequestReply(BaseModel):
     state: str
     plan_digest: str
     stale: list[str]
+
+
+class RequestsReply(BaseModel):
+    """A page of promotion requests."""
+
+    total: int
+    page: int
+    requests: list[RequestReply]
 
 
 class ActionReply(BaseModel):
@@ -118,18 +120,18 @@ Caller = Annotated[Actor, Depends(_reader)]
 
 def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
     """The API as an ASGI app, to be mounted at `/api/v1`."""
-    api = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None)
-    api.add_exception_handler(PortalError, _problem)
+    api = FastAPI(title="Countersign", version="1", docs_url=None, redoc_url=None, responses=ANSWERS)
+    add_problems(api)
     api.state.callers = callers
 
     @api.get("/gate", summary="May this version be deployed there, now?")
     def ask_gate(
         _: Caller,
-        request_id: Annotated[str, Query(max_length=100)],
-        model: Annotated[str, Query(max_length=300)],
-        version: Annotated[int, Query(ge=1)],
-        environment: Annotated[str, Query(max_length=100)] = "production",
-        plan_digest: Annotated[str | None, Query(max_length=100)] = None,
+        request_id: Annotated[Text, Query(max_length=100)],
+        model: Annotated[Text, Query(max_length=300)],
+        version: Annotated[int, Query(ge=1, le=LARGEST)],
+        environment: Annotated[Text, Query(max_length=100)] = "production",
+        plan_digest: Annotated[Text | None, Query(max_length=100)] = None,
     ) -> GateReply:
         answer = gate.ask(GateQuestion(request_id, VersionKey(model, version), environment, plan_digest))
         return GateReply(**asdict(answer))
@@ -137,9 +139,9 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
     @api.get("/versions", summary="Search the catalogue")
     def versions(
         _: Caller,
-        text: str = "",
-        model: str = "",
-        page: Annotated[int, Query(ge=1)] = 1,
+        text: Annotated[Text, Query(max_length=300)] = "",
+        model: Annotated[Text, Query(max_length=300)] = "",
+        page: Page = 1,
         page_size: Annotated[int, Query(ge=1, le=200)] = 50,
     ) -> dict[str, Any]:
         found = portal.catalogue.search(VersionQuery(text=text, model=model, page=page, page_size=page_size))
@@ -153,10 +155,23 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
         key = VersionKey(wanted.model, wanted.version)
         return _reply(portal.promotions.open(actor, key, wanted.environment, reason=wanted.reason))
 
+    @api.get("/requests", summary="Promotion requests, newest change first")
+    def find_requests(
+        actor: Caller,
+        *,
+        state: Annotated[list[RequestState], Query(max_length=len(RequestState))] = [],  # noqa: B006 - FastAPI copies it
+        text: Annotated[Text, Query(max_length=300)] = "",
+        asked_by_me: bool = False,
+        page: Page = 1,
+    ) -> RequestsReply:
+        requester = actor.person.id if asked_by_me else ""
+        found = portal.promotions.find(states=state, requester=requester, text=text, page=page)
+        return RequestsReply(total=found.total, page=found.page, requests=[_reply(row) for row in found.rows])
+
     @api.get("/requests/{request_id}", summary="One promotion request")
     def read_request(
         actor: Caller,
-        request_id: str,
+        request_id: Annotated[Text, Path(max_length=100)],
     ) -> RequestDetailReply:
         return _detail(portal.promotions.detail(actor, request_id))
 
@@ -188,12 +203,3 @@ def _detail(detail: RequestDetail) -> RequestDetailReply:
         findings=[f"{finding.id}: {finding.title}" for finding in detail.findings],
         actions=[ActionReply(action=a.action.value, is_open=a.is_open, why_not=a.reason or "") for a in detail.actions],
     )
-
-
-async def _problem(_: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, PortalError):
-        raise error
-    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
-    status = 401 if error.code == "unauthenticated" else status
-    body = Problem(code=error.code, message=error.message, hint=error.hint)
-    return JSONResponse(body.model_dump(), status_code=status)

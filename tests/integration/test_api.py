@@ -260,3 +260,34 @@ def test_gate__failed_release__refuses(world: World, ask: Ask) -> None:
     request = world.approve(world.open())
     world.run()
     assert not ask(request.id).allowed
+
+
+def test_requests__listed__are_those_of_the_caller_in_those_states(world: World) -> None:
+    client = client_of(world)
+    own = client.post("/requests", json={"model": MODEL, "version": 3, "environment": "production", "reason": "Mine."})
+    theirs = world.open()
+
+    def found(query: str) -> tuple[int, list[str]]:
+        answer = client.get(f"/requests?{query}").json()
+        return answer["total"], [request["id"] for request in answer["requests"]]
+
+    assert sorted(found("")[1]) == sorted([theirs.id, own.json()["id"]])
+    assert found("asked_by_me=true") == (1, [own.json()["id"]])
+    assert found("state=open&text=mine") == (1, [own.json()["id"]])
+    assert found("state=promoted&state=rejected") == (0, [])
+    assert client.get("/requests?state=great").status_code == 422
+
+
+def test_call__that_is_wrong__is_told_field_by_field_in_the_one_form(client: AsgiClient) -> None:
+    answer = client.post("/requests", json={"model": "m", "version": "secret-text", "env": "x"})
+    assert answer.status_code == 422
+    told = answer.json()
+    assert (set(told), told["code"]) == ({"code", "message", "hint"}, "invalid_input")
+    for field in ("body.version", "body.environment", "body.reason", "body.env"):
+        assert field in told["message"]
+    assert "secret-text" not in answer.text
+    nowhere = client.get("/nowhere")
+    assert (nowhere.status_code, nowhere.json()["code"]) == (404, "not_found")
+    described = client.get("/openapi.json").json()["paths"]["/requests"]["post"]["responses"]
+    assert {"401", "403", "404", "409", "422", "503"} <= set(described)
+    assert described["422"]["content"]["application/json"]["schema"]["$ref"].endswith("/Problem")

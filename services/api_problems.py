@@ -1,0 +1,95 @@
+"""Errors of the HTTP API: one form for all of them, and nothing of what was sent is sent back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from services.errors import (
+    ConflictError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    PortalError,
+    RefusedError,
+    UpstreamError,
+)
+
+STATUS: tuple[tuple[type[PortalError], int], ...] = (
+    (NotFoundError, 404),
+    (NotAllowedError, 403),
+    (InvalidInputError, 422),
+    (ConflictError, 409),
+    (RefusedError, 409),
+    (UpstreamError, 503),
+)
+SHOWN = 5
+"""Mistakes of one call that are told."""
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+_WORDS = {
+    401: "No token, or one that opens nothing.",
+    403: "The token may not do this.",
+    404: "There is no such thing.",
+    409: "The world has moved, or a rule says no.",
+    422: "The call makes no sense.",
+    503: "Another system is away.",
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text} for status, text in _WORDS.items()
+}
+"""What every route may answer besides, for the OpenAPI document."""
+
+
+def add_problems(api: FastAPI) -> None:
+    """Answer every error in the one form."""
+    api.add_exception_handler(PortalError, _of_portal)
+    api.add_exception_handler(RequestValidationError, _of_call)
+    api.add_exception_handler(HTTPException, _of_address)
+
+
+async def _of_portal(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, PortalError):
+        raise error
+    status = next((code for kind, code in STATUS if isinstance(error, kind)), 500)
+    status = 401 if error.code == "unauthenticated" else status
+    return _answer(status, Problem(code=error.code, message=error.message, hint=error.hint))
+
+
+async def _of_call(_: Request, error: Exception) -> JSONResponse:
+    """Which fields are wrong and why; what was sent may be secret, or hold what no answer can."""
+    if not isinstance(error, RequestValidationError):
+        raise error
+    wrong = [f"{'.'.join(_place(found['loc']))}: {found['msg']}" for found in error.errors()[:SHOWN]]
+    hint = "See /api/v1/openapi.json for what this address takes."
+    return _answer(422, Problem(code="invalid_input", message=f"The call is wrong at {'; '.join(wrong)}.", hint=hint))
+
+
+def _place(location: tuple[Any, ...]) -> list[str]:
+    """Names of the API's own fields; positions as numbers; nothing that the caller has named."""
+    return [str(part)[:100].encode("ascii", "replace").decode() for part in location]
+
+
+async def _of_address(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPException):
+        raise error
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    hint = "See /api/v1/openapi.json for the addresses there are, and what they take."
+    return _answer(error.status_code, Problem(code=code, message=f"{error.detail}.", hint=hint), error.headers)
+
+
+def _answer(status: int, problem: Problem, headers: Any = None) -> JSONResponse:
+    return JSONResponse(problem.model_dump(), status_code=status, headers=headers)
