@@ -108,7 +108,11 @@ def _api(world: World, tokens: TokenDesk, provider: Provider) -> Any:
         session_secret=SecretStr("x" * 40), groups=GROUPS,
     )  # fmt: skip
     callers = Callers(tokens, OidcProvider(config), has_audience=True)
-    portal = SimpleNamespace(catalogue=CatalogueBrowser(world.units, NoLinks()), promotions=world.desk)
+    figures = fake_opened().portal
+    portal = SimpleNamespace(
+        catalogue=CatalogueBrowser(world.units, NoLinks()), promotions=world.desk, health=figures.health,
+        ledger=figures.ledger,
+    )  # fmt: skip
     api = build_api(cast("Portal", portal), Gate(world.units, world.registry), callers)
     organization = AzureDevOpsConfig("http://127.0.0.1:9/org", PersonalAccessToken(SecretStr("any")))
     checks = CheckInbox(world.units, AzureCheckCallbacks(organization), Sealer(SecretStr(SECRET), "test"), world.clock)
