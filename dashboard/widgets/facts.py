@@ -32,7 +32,7 @@ def _value(fact: Fact) -> str:
 def _sources(fact: Fact) -> str:
     if fact.certainty is Certainty.UNKNOWN:
         return soft(f"Nobody says. {fact.hint}".strip())
-    return as_html(", ".join(fact.sources))
+    return as_html("; ".join(fact.sources))
 
 
 def show_tests(reports: Sequence[TestReport]) -> None:

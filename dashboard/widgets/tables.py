@@ -63,17 +63,17 @@ def _frame(rows: Sequence[VersionRow]) -> pd.DataFrame:
 def _columns() -> dict[str, Any]:
     text = st.column_config.TextColumn
     return {
-        "Open": st.column_config.ButtonColumn("Version", key=OPEN, type="tertiary", width=66, pinned=True),
-        "Model": text(width=185),
-        "Stage": text(width=86),
-        "Aliases": text(width=118),
-        "Live in": text(width=86),
-        "Metric": text(width=100, help="The headline metric of the run"),
-        "Tests": text(width=88),
-        "Owner": text(width=90),
-        "Data": text(width=110),
-        "Run": text(width=110),
-        "Last activity": text(width=88),
+        "Open": st.column_config.ButtonColumn("Version", key=OPEN, type="tertiary", width=62, pinned=True),
+        "Model": text(width=156),
+        "Stage": text(width=84),
+        "Aliases": text(width=100),
+        "Live in": text(width=84),
+        "Metric": text(width=94, help="The headline metric of the run"),
+        "Tests": text(width=82),
+        "Owner": text(width=84),
+        "Data": text(width=112),
+        "Run": text(width=100),
+        "Last activity": text(width=86),
     }
 
 

@@ -49,7 +49,11 @@ def _author_claims(version: ModelVersion, run: Run | None) -> list[Claim]:
     if run is None:
         return [Claim(version.tags.get("author", ""), "version tag author")]
     claimed = Claim(run.tags.get("mlflow.user", ""), f"run {run.run_id}, tag mlflow.user")
-    return [Claim(run.user, f"run {run.run_id}"), claimed, Claim(version.tags.get("author", ""), "version tag author")]
+    return [
+        Claim(run.user, f"run {run.run_id}, user"),
+        claimed,
+        Claim(version.tags.get("author", ""), "version tag author"),
+    ]
 
 
 def _algorithm_claims(run: Run | None, source: str) -> list[Claim]:
