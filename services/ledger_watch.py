@@ -161,12 +161,10 @@ class WitnessWatch:
         with self._units.read() as unit:
             waiting = unseen_since(unit.archive, self._witness.name)
         if freshness(now, waiting or now, self._interval) is Freshness.SILENT:
-            minutes = round(2 * self._interval / timedelta(minutes=1))
-            span = f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"
             self._open(
                 SILENT,
-                f"Witness {self._witness.name} has confirmed nothing for more than {span}; what was written since "
-                "stands on the portal's signature alone.",
+                f"Witness {self._witness.name} has confirmed nothing for more than {_span(2 * self._interval)}; what "
+                "was written since stands on the portal's signature alone.",
             )
         else:
             self._close(SILENT)
@@ -206,6 +204,14 @@ class WitnessWatch:
     def _record(self, unit: Unit, action: Action, found: Incident) -> None:
         after = {"incident": found.id, "kind": found.kind, "detail": found.sentence}
         unit.ledger.append(SYSTEM, action, Subject("witness", self._witness.name), after=dict(after))
+
+
+def _span(time: timedelta) -> str:
+    seconds = round(time.total_seconds())
+    if seconds < 120:
+        return f"{seconds} seconds"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 120 else f"{round(minutes / 60)} hours"
 
 
 class Heartbeat:

@@ -6,7 +6,8 @@ cut or rewritten tail, so everything a witness has not seen yet is exposed; `wit
 Rules:
 - a witness keeps every note it took and refuses one that does not extend the last of the same origin;
 - publishing is network: it runs from the worker, never inside a transaction;
-- before publishing, the portal compares the witness's last note with its own rows: a restored backup shows here.
+- before publishing, the portal compares the witness's last note with its own rows: a restored backup shows here;
+- a witness that no longer holds what it confirmed is refused, not filled anew: a share that is not mounted looks empty.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from services.ledger.canonical import canonical_text
 from services.ledger.entry import Actor, LedgerEntry, Subject, instant
 from services.ledger.note import Checkpoint, parse_note, split_notes
 from services.ledger.reader import extends, latest_checkpoint
-from services.ledger.store import LedgerArchive, LedgerStore, StoredReceipt
+from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, LedgerStore, StoredReceipt
 from services.ledger.writer import AppendedEntry, Clock, Signer, append
 
 PUBLISH_ATTEMPTS = 3
@@ -122,13 +123,26 @@ def _publish_head(transactions: Transactions, witness: Witness, clock: Clock) ->
 
 
 def _compare(ledger: LedgerArchive, held: str | None, name: str) -> None:
-    if held is None:
-        return
-    checkpoint = parse_note(held).checkpoint
-    if not extends(ledger, checkpoint):
+    checkpoint = None if held is None else parse_note(held).checkpoint
+    if checkpoint is not None and not extends(ledger, checkpoint):
         raise WitnessRefusedError(
             f"Witness {name} holds a checkpoint of {checkpoint.size} entries that this ledger does not continue."
         )
+    confirmed, size = _confirmed(ledger, name), 0 if checkpoint is None else checkpoint.size
+    if size < confirmed:
+        still = f"only {size}" if size else "none"
+        raise WitnessRefusedError(
+            f"Witness {name} confirmed {confirmed} entries, and holds {still} of them now.",
+            hint="Give it back what it kept: is its share mounted, its address right? If its copy is gone for good, "
+            "docs/ledger.md says how to go on.",
+        )
+
+
+def _confirmed(archive: LedgerArchive, name: str) -> int:
+    """How many entries a witness has confirmed under the log's origin of today; 0 when that began later."""
+    opened = archive.page(EntryFilter(action_prefix=Action.LEDGER_ORIGIN_OPENED), EntryPage(limit=1))
+    seen = seen_by(archive, name)
+    return seen if not opened or seen >= opened[0].seq else 0
 
 
 def stored_receipt(receipt: Receipt, now: datetime) -> StoredReceipt:

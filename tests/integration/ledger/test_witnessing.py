@@ -6,7 +6,7 @@ import pytest
 
 from services.errors import UpstreamUnavailableError
 from services.ledger.keys import KeyRing
-from services.ledger.note import Checkpoint
+from services.ledger.note import Checkpoint, split_notes
 from services.ledger.witnessing import (
     Freshness,
     WitnessRefusedError,
@@ -126,3 +126,40 @@ def test_publish__another_replica_published_more_in_between__is_a_race_and_no_al
     receipt = publish_head(bench.transactions, Overtaken(), bench.clock)
     assert receipt is not None
     assert receipt.size == 5
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_publish__to_a_witness_that_lost_what_it_confirmed__is_refused(bench: Bench, kept: int) -> None:
+    """An empty folder where a share was mounted must not begin a new history."""
+    bench.append(3)
+    bench.publish()
+    bench.append(2)
+    bench.publish()
+    file = bench.folder / "witness.txt"
+    whole = file.read_text()
+    file.write_text("".join(note + "\n" for note in split_notes(whole)[:kept]))
+    bench.append(1)
+    with pytest.raises(WitnessRefusedError, match=r"confirmed 5 entries, and holds (none|only 3) of them now"):
+        bench.publish()
+    with bench.store() as store:
+        assert witnessed_up_to(store) == 5
+    file.write_text(whole)
+    bench.publish()
+    with bench.store() as store:
+        assert witnessed_up_to(store) == 6
+
+
+def test_publish__to_a_witness_with_an_exports_checkpoints_in_place_of_its_own__goes_on(bench: Bench) -> None:
+    """What docs/ledger.md tells to do when a witness's copy is gone for good."""
+    bench.append(3)
+    bench.publish()
+    bench.append(2)
+    bench.publish()
+    bench.append(1)
+    export = bench.export()
+    (bench.folder / "witness.txt").write_bytes((export / "checkpoints.txt").read_bytes())
+    bench.append(1)
+    bench.publish()
+    with bench.store() as store:
+        assert witnessed_up_to(store) == 7
+    assert bench.verify(bench.export("after")).returncode == 0
