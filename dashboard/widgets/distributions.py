@@ -51,7 +51,7 @@ def show_errors(curves: Sequence[VersionCurves]) -> None:
     ]
     _show(
         panels, {"all rows": _NEGATIVE}, key="plot_errors",
-        titles=("Errors", "Prediction minus what really happened, in the target's unit", "% of rows"),
+        titles=("Errors", "Prediction minus truth, in the target's unit", "% of rows"),
     )  # fmt: skip
     rows = [
         (name, low, high, count)
@@ -78,8 +78,8 @@ def _figure(panels: Sequence[Panel], looks: Mapping[str, Look], *, titles: tuple
         figure.update_yaxes(title_text=titles[2], rangemode="tozero", row=place, col=1)
     figure.update_xaxes(title_text=titles[1], row=len(panels), col=1)
     figure.update_layout(
-        height=140 + (_HIGH if len(panels) < 5 else _LOW) * len(panels), margin={"l": 10, "r": 10, "t": 50, "b": 10},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, hovermode="closest",
+        height=150 + (_HIGH if len(panels) < 5 else _LOW) * len(panels), margin={"l": 10, "r": 10, "t": 64, "b": 10},
+        legend={"orientation": "h", "y": 1, "yanchor": "top", "yref": "container", "x": 0}, hovermode="closest",
         showlegend=len(looks) > 1,
     )  # fmt: skip
     return figure
@@ -89,8 +89,9 @@ def _add(figure: go.Figure, panel: Panel, kind: str, look: Look, *, place: int) 
     name, edges, counts = panel
     dash, pattern, *colours = look
     total = sum(counts[kind]) or 1
+    shares = [100 * n / total for n in counts[kind]]
     figure.add_scatter(
-        x=edges[:-1], y=[100 * n / total for n in counts[kind]], name=kind, legendgroup=kind, showlegend=place == 1,
+        x=edges, y=[*shares, *shares[-1:]], name=kind, legendgroup=kind, showlegend=place == 1,
         fill="tozeroy", line={"shape": "hv", "dash": dash, "color": colours[is_dark()], "width": 2},
         fillpattern={"shape": pattern} if pattern else None, row=place, col=1,
         hovertemplate=f"{name}, {kind}<br>from %{{x:.3f}}<br>%{{y:.1f}} % of its rows<extra></extra>",

@@ -210,7 +210,7 @@ def show_findings(document: Document, *, key: str) -> None:
         (
             badge(str(f.get("severity", "info")), _SEVERITY.get(str(f.get("severity")), "mute")),
             as_html(sentence(words(str(f.get("kind", ""))))),
-            as_html(shorten(f.get("subject", ""), 60)),
+            f'<span class="cs-keep">{as_html(shorten(f.get("subject", ""), 36))}</span>',
             as_html(f.get("sentence", "")),
         )
         for f in found

@@ -32,7 +32,9 @@ def show_differences(document: Document, *, against: str, key: str) -> None:
     if len(points) < 3:
         return
     metric = str(document.get("metric") or "metric")
-    drawn = _figure(points, document, f"Difference in {as_html(shorten(metric, 40))} to {as_html(against)}")
+    worse = "left" if evidence.is_better_higher(document) else "right"
+    title = f"Difference in {shorten(metric, 20)} to {shorten(against, 20)} ({worse} of 0: worse)"
+    drawn = _figure(points, document, as_html(title))
     said = f"Differences in {plain(metric)} of all rows and of the slices, with intervals; the table below has them"
     st.plotly_chart(drawn, key=f"plot_slices_{key}", config=plots.CONFIG, alt=said)
 
@@ -73,8 +75,10 @@ def _figure(points: Sequence[Point], document: Document, title: str) -> go.Figur
     margin = figure(document.get("slice_margin"))
     if margin:
         border = -margin if evidence.is_better_higher(document) else margin
-        line = {"color": "rgba(128,128,128,.8)", "width": 1, "dash": "dash"}
-        drawn.add_vline(x=border, line=line, annotation_text="margin of a slice", annotation_position="bottom left")
+        drawn.add_scatter(
+            x=[border] * len(points), y=[as_html(point[0]) for point in points], mode="lines", name="Margin of a slice",
+            line={"color": "rgba(128,128,128,.9)", "width": 1.5, "dash": "dash"}, hoverinfo="skip",
+        )  # fmt: skip
     drawn.update_layout(
         height=130 + 27 * len(points), margin={"l": 10, "r": 10, "t": 10, "b": 10}, xaxis_title=title,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, hovermode="closest",

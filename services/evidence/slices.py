@@ -302,7 +302,7 @@ def _beyond_the_whole(line: SliceLine) -> bool:
 
 
 def _three(value: float) -> str:
-    return f"{value:.3f}" if 0.01 <= abs(value) < 100 else level(value)
+    return f"{value:.3f}" if 0.01 <= abs(value) < 1 else level(value)
 
 
 def _harm_sentence(line: SliceLine) -> str:
