@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from services.domain.policy import Governance
 from services.errors import SettingsError
-from services.policies import yaml_lines
+from services.policies import telling, yaml_lines
 from services.policies.file import CheckKind, GovernanceFile
 from services.policies.frozen import frozen_form, policy_of
 from services.policies.resolve import complaints, to_domain
@@ -77,43 +77,19 @@ def parse_text(text: str, *, name: str = "governance.yaml") -> GovernanceText:
     except RecursionError:
         raise SettingsError(f"{name} is nested too deeply to be read.", hint="Write it flatter.") from None
     except (yaml.YAMLError, ValueError) as error:
-        told = yaml_lines.problem_of(error)
+        told = yaml_lines.problem_of(error, text)
         raise SettingsError(f"{name} is not valid YAML: {told}.", hint="Mend the line named.") from error
     if twice:
         raise _wrong(name, twice)
     try:
         parsed = GovernanceFile.model_validate(data)
     except ValidationError as error:
-        raise _wrong(name, _problems(root, error)) from None
-    found = [_told(root, path, message) for path, message in complaints(parsed)]
+        raise _wrong(name, telling.problems(root, error)) from None
+    found = [telling.told(root, path, message) for path, message in complaints(parsed)]
     if found:
         raise _wrong(name, found)
     return GovernanceText(name, to_domain(parsed), parsed, root)
 
 
-def _wrong(name: str, found: list[tuple[int, str]]) -> SettingsError:
-    lines = [f"line {line}, {told}" for line, told in sorted(found)]
-    return SettingsError(f"{name}: " + "; ".join(lines) + ".", hint="Mend the lines named.")
-
-
-def _problems(root: yaml.Node | None, error: ValidationError) -> list[tuple[int, str]]:
-    """Each mistake once: a list whose only item is wrong is not empty besides."""
-    items = error.errors(include_url=False, include_input=False)
-    places = [item["loc"] for item in items]
-    inner = [i for i in items if not any(len(p) > len(i["loc"]) and p[: len(i["loc"])] == i["loc"] for p in places)]
-    return [_told(root, item["loc"], _WORDS.get(item["type"]) or item["msg"]) for item in inner]
-
-
-_WORDS = {
-    "extra_forbidden": "there is no such field",
-    "missing": "is missing",
-    "tuple_type": "must be a list, such as [a, b]",
-    "int_type": "must be a whole number, without quotes",
-    "float_type": "must be a number, without quotes",
-}
-"""The commonest mistakes in plain words; others keep the validator's."""
-
-
-def _told(root: yaml.Node | None, path: tuple[Any, ...], message: str) -> tuple[int, str]:
-    where = ".".join(str(part) for part in path) or "file"
-    return yaml_lines.line_of(root, path), f"{where}: {message.removeprefix('Value error, ')}"
+def _wrong(name: str, found: list[telling.Wrong]) -> SettingsError:
+    return SettingsError(f"{name}: {telling.in_words(found)}", hint="Mend the lines named.")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from services.domain.people import Actor, Person, Role
 from services.domain.policy import Governance
 from services.errors import InvalidInputError
+from services.policies import telling, yaml_lines
 
 
 class _PersonFile(BaseModel):
@@ -30,14 +31,7 @@ _PEOPLE = TypeAdapter(tuple[_PersonFile, ...])
 
 def read_people(path: Path, rules: Governance) -> tuple[Actor, ...]:
     """The people of a file with the roles that the policy gives them. Raises InvalidInputError."""
-    try:
-        listed = _PEOPLE.validate_python(yaml.safe_load(path.read_text(encoding="utf-8")) or ())
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read ({error.strerror}).", hint="Give a file of people.") from error
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        told = str(error).splitlines()[0]
-        hint = "It must be a list of {id, name, roles, groups}."
-        raise InvalidInputError(f"{path} is no list of people: {told}.", hint=hint) from error
+    listed = _listed(path)
     ids = [person.id for person in listed]
     twice = sorted({i for i in ids if ids.count(i) > 1})
     if twice:
@@ -49,6 +43,27 @@ def read_people(path: Path, rules: Governance) -> tuple[Actor, ...]:
             groups=frozenset(person.groups),
         )
         for person in listed
+    )
+
+
+def _listed(path: Path) -> tuple[_PersonFile, ...]:
+    root, text = None, ""
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml_lines.compose(text)
+        return _PEOPLE.validate_python(yaml_lines.data_of(root))
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read ({error.strerror}).", hint="Give a file of people.") from error
+    except ValidationError as error:
+        found = telling.in_words(telling.problems(root, error))
+    except UnicodeDecodeError:
+        found = "it is not UTF-8 text."
+    except RecursionError:
+        found = "it is nested too deeply."
+    except (yaml.YAMLError, ValueError) as error:
+        found = f"{yaml_lines.problem_of(error, text)}."
+    raise InvalidInputError(
+        f"{path} is no list of people: {found}", hint="It must be a list of {id, name, roles, groups}."
     )
 
 

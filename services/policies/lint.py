@@ -20,6 +20,7 @@ from services.policy import GovernanceText
 ONE = "\ue000"
 """A letter for private use: it stands in no model's name and in no pattern."""
 SHORT = timedelta(hours=1)
+FAR = timedelta(days=400)
 JOB = Actor(Person("service:job", "a job with a service token"), frozenset({Role.SERVICE}))
 
 
@@ -66,8 +67,9 @@ def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
     if not people:
         told = "no people are known, so nothing can be proved; give them with --people"
         yield Remark(text.line("roles"), Level.ERROR, "people", told)
-    if not text.file.roles:
+    if not text.file.roles.get(Role.REVIEWER):
         told = "no role is mapped to groups; nobody who signs in has a role"
+        told = "reviewer is mapped to no group; nobody who signs in may sign" if text.file.roles else told
         yield Remark(text.line("roles"), Level.WARNING, "roles", told)
     for name, environment in text.rules.environments.items():
         line = text.line("environments", name)
@@ -168,8 +170,8 @@ def _calendar(policy: PromotionPolicy, now: datetime) -> Iterator[Found]:
     if policy.expires_after < SHORT:
         yield Level.WARNING, f"a request lives for {policy.expires_after.total_seconds() / 60:.2g} minutes only"
     opening = policy.calendar.next_opening(now)
-    if opening is None:
-        yield Level.ERROR, "its windows and freezes never open within 400 days"
+    if opening is None or opening - now > FAR:
+        yield Level.ERROR, f"its windows and freezes never open within {FAR.days} days"
     elif opening - now > policy.expires_after:
         yield Level.WARNING, f"closed until {opening:%Y-%m-%d %H:%M} UTC, longer than a request lives"
     for freeze in policy.calendar.freezes:

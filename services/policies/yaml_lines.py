@@ -34,6 +34,17 @@ Loader.add_implicit_resolver(
 )
 
 
+def _timestamp(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        told = f"{node.value} is no date: {error}"
+        raise yaml.MarkedYAMLError(problem=told, problem_mark=node.start_mark) from error
+
+
+Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
+
+
 def compose(text: str) -> yaml.Node | None:
     """The nodes of a text with their marks. Raises yaml.YAMLError."""
     node: yaml.Node | None = yaml.compose(text, Loader=Loader)
@@ -76,8 +87,11 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
         yield from node.value
 
 
-def problem_of(error: yaml.YAMLError | ValueError) -> str:
+def problem_of(error: yaml.YAMLError | ValueError, text: str) -> str:
     """What is wrong, on one line, with its line in the file."""
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"line {line}, the character #x{int(error.character):04x} may not stand in a file"
     mark = getattr(error, "problem_mark", None)
     told = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"line {mark.line + 1}, {told}" if mark is not None else str(told)

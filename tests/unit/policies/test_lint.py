@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -106,9 +107,29 @@ def test_people_file__groups__give_roles(tmp_path: Path) -> None:
     assert "grp-risk" in eve.groups
 
 
-@pytest.mark.parametrize("text", ["a: 1", "- {name: x}", "- {id: a}\n- {id: a}", "["])
-def test_people_file__rubbish__is_told(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("people:\n  - {id: a}", "line 1, file: must be a list"), ("- {id: a}\n- {name: x}", "line 2, 1.id: is missing"),
+        ("- {id: a}\n- {id: a}", "lists somebody twice: a"), ("- [", "line 1, "), ("", "the file is empty"),
+        ("- {id: a}\n\n- {id: b, groups: g}", "line 3, 1.groups: must be a list"),
+        ("- {id: a, group: [g]}", "line 1, 0.group: there is no such field"), ("- {id: 7}", "0.id: must be text"),
+        ("- {id: a, roles: [boss]}", "line 1, 0.roles.0: Input should be"), ("- &a [*a]", "leads into itself"),
+        ("# \x00", "may not stand"), ("[" * 5000 + "]" * 5000, "nested too deeply"), ("- {id: 2026-13-45}", "is no date"),
+    ],
+)  # fmt: skip
+def test_people_file__rubbish__is_told_with_its_line(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "people.yaml"
     path.write_text(text)
-    with pytest.raises(InvalidInputError):
+    with pytest.raises(InvalidInputError, match=re.escape(told)):
         read_people(path, parse_text(FULL).rules)
+
+
+def test_lint__frozen_for_years__is_an_error() -> None:
+    text = FULL.replace("from: 2026-12-20", "from: 2026-01-01").replace("2027-01-04T00:00:00Z", "2031-01-04")
+    assert any("never open within 400 days" in told for told in errors(text))
+
+
+def test_lint__nobody_can_sign_in_as_a_reviewer__is_told() -> None:
+    found = remarks(FULL.replace("reviewer: [grp-reviewers]", "auditor: [grp-audit]"))
+    assert [remark.line for remark in found if "reviewer is mapped to no group" in remark.sentence] == [4]
