@@ -73,9 +73,9 @@ def with_task(settings: Mapping[str, Any], file: PredictionsFile) -> Mapping[str
     if "task" in settings:
         return settings
     from services.evidence.inputs import task_of_table
-    from services.evidence.tables import mlflow_table, read_table
+    from services.evidence.tables import mlflow_table, peek_table
 
-    table = mlflow_table(read_table(file.path, name="predictions", key="row_id"))
+    table = mlflow_table(peek_table(file.path, name="predictions"))
     return {**settings, "task": task_of_table(table).value}
 
 

@@ -82,7 +82,7 @@ def _figure(panels: Sequence[Panel], looks: Mapping[str, Look], *, titles: tuple
         legend={"orientation": "h", "y": 1, "yanchor": "top", "yref": "container", "x": 0}, hovermode="closest",
         showlegend=len(looks) > 1,
     )  # fmt: skip
-    return figure
+    return plots.readable(figure)
 
 
 def _add(figure: go.Figure, panel: Panel, kind: str, look: Look, *, place: int) -> None:

@@ -120,6 +120,17 @@ def _laid_out(figure: go.Figure, x_name: str, y_name: str, *, unit: bool = False
     if unit:
         figure.update_xaxes(range=[-0.02, 1.02])
         figure.update_yaxes(range=[-0.02, 1.02])
+    return readable(figure)
+
+
+def readable(figure: go.Figure) -> go.Figure:
+    """Axes in the colour of secondary text: Streamlit's own grey is too faint on the light theme."""
+    from dashboard.widgets.style import secondary
+
+    font = {"color": secondary()}
+    figure.update_xaxes(tickfont=font, title_font=font)
+    figure.update_yaxes(tickfont=font, title_font=font)
+    figure.update_annotations(font=font)
     return figure
 
 

@@ -85,7 +85,7 @@ def _figure(points: Sequence[Point], document: Document, title: str) -> go.Figur
     )  # fmt: skip
     names = [as_html(point[0]) for point in points]
     drawn.update_yaxes(categoryorder="array", categoryarray=names[::-1], automargin=True, title=None)
-    return drawn
+    return plots.readable(drawn)
 
 
 def _add(drawn: go.Figure, mark: Mark, points: Sequence[Point], *, colour: str) -> None:

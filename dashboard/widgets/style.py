@@ -37,6 +37,11 @@ def is_dark() -> bool:
     return str(st.context.theme.get("type") or "light") == "dark"
 
 
+def secondary() -> str:
+    """The colour of secondary text in this session's theme, for what no stylesheet reaches."""
+    return _COLOURS["soft"][is_dark()]
+
+
 def stylesheet(*, dark: bool) -> str:
     """The whole stylesheet for a session that shows one of the two themes."""
     chosen = "".join(f"--cs-{name}:{pair[dark]};" for name, pair in _COLOURS.items())

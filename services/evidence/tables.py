@@ -7,6 +7,7 @@ rows whatever their order; the share kept is recorded.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -64,6 +65,19 @@ def read_table(path: Path, *, name: str, key: str | None = None, row_limit: int 
 
     Raises InvalidInputError when it is missing, unreadable, of another kind, or empty.
     """
+    _demand_file(path, name)
+    return _read(path, lambda: _collect(_pieces(path), name=name, key=key, row_limit=row_limit), name=name)
+
+
+def peek_table(path: Path, *, name: str) -> Table:
+    """The first rows of a file, at most 200,000: enough to see what it is about. Raises as `read_table`."""
+    _demand_file(path, name)
+    return _read(
+        path, lambda: _collect(itertools.islice(_pieces(path), 1), name=name, key=None, row_limit=_PIECE), name=name
+    )
+
+
+def _demand_file(path: Path, name: str) -> None:
     if path.is_dir():
         raise InvalidInputError(
             f"The {name} table {path.name!r} is a folder.", hint="Name the one file in it to read.", code="file_kind"
@@ -76,9 +90,11 @@ def read_table(path: Path, *, name: str, key: str | None = None, row_limit: int 
         raise InvalidInputError(
             f"The {name} table {path.name!r} is an empty file.", hint="Write it again.", code="empty_table"
         )
+
+
+def _read(path: Path, collect: Callable[[], Table], *, name: str) -> Table:
     try:
-        pieces = _pieces(path)
-        table = _collect(pieces, name=name, key=key, row_limit=row_limit)
+        table = collect()
     except InvalidInputError:
         raise
     except UnicodeDecodeError as error:
