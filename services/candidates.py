@@ -17,11 +17,11 @@ from services.access.admission import admit
 from services.comparisons import options_of, predictions_of, with_task
 from services.domain.people import Actor
 from services.domain.policy import PromotionPolicy
-from services.domain.promotion import PromotionRequest
 from services.domain.registry import Run, VersionKey
 from services.errors import NotFoundError, PortalError, RefusedError, UpstreamError
 from services.held_out import HeldOutPredictions
 from services.ledger.actions import Action
+from services.portal_candidates import CandidateLine, CandidateRanking, Picked
 from services.ports import RegistryReader, RegistryWriter
 from services.promotions.desk import PromotionDesk
 from services.promotions.sealing import Sealer, comparison_settings
@@ -36,29 +36,6 @@ _NO = {"", "false", "no", "0"}
 
 
 @dataclass(frozen=True)
-class CandidateLine:
-    """One candidate, best first."""
-
-    key: VersionKey | None
-    """None for a run that is no version yet."""
-    run_id: str
-    verdict: str
-    """better, not_worse, worse, cannot_tell; empty where it could not be compared."""
-    difference: float | None
-    low: float | None
-    high: float | None
-    p_adjusted: float | None
-    """One-sided, Holm over all candidates."""
-    may_win: bool
-    reason: str
-
-    @property
-    def name(self) -> str:
-        """As people call it."""
-        return f"v{self.key.version}" if self.key else f"run {self.run_id[:8]}, not registered"
-
-
-@dataclass(frozen=True)
 class _Tagged:
     """A version, a run, or both."""
 
@@ -68,31 +45,6 @@ class _Tagged:
     @property
     def name(self) -> str:
         return str(self.key) if self.key else f"run {self.run_id}"
-
-
-@dataclass(frozen=True)
-class CandidateRanking:
-    """All candidates of a model for an environment."""
-
-    model: str
-    environment: str
-    current: int
-    metric: str
-    lines: tuple[CandidateLine, ...]
-    winner: VersionKey | None
-    """What can be asked for; None also where the best is a run that is not registered."""
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Picked:
-    """The request for the winner, and what became of the others' tags."""
-
-    request: PromotionRequest
-    ranking: CandidateRanking
-    cleared: tuple[str, ...]
-    """Names of the candidates whose tag is gone."""
-    problems: tuple[str, ...] = ()
 
 
 class CandidateDesk:

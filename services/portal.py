@@ -33,12 +33,12 @@ from services.domain.releases import DeploymentRecord, ReleaseDetail
 from services.domain.requests import Comment, Decision, DecisionKind, RequestState
 from services.domain.rights import ActionState
 from services.domain.rollout import Rollout
+from services.portal_candidates import Candidates
 from services.portal_notices import Notices
 from services.portal_oversight import Assigning, Coverage, Emergency, Findings
 from services.portal_why import Why
 
 if TYPE_CHECKING:
-    from services.candidates import CandidateRanking, Picked
     from services.live_inputs import LiveDrift
 
 
@@ -141,22 +141,6 @@ class Comparisons(Protocol):
         self, actor: Actor, keys: Sequence[VersionKey], *, progress: Callable[[int, int, str], None] | None = None
     ) -> VersionComparison:
         """Two to eight versions; the look is recorded. Raises NotAllowedError, InvalidInputError."""
-
-
-class Candidates(Protocol):
-    """The best of many versions tagged as candidates."""
-
-    def tagged(self, model: str) -> Sequence[VersionKey]:
-        """Versions tagged as candidates, oldest first. Raises UpstreamError."""
-
-    def rank(self, actor: Actor, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
-        """All of them against what is live, best first; the look is recorded.
-
-        Raises NotAllowedError, NotFoundError, RefusedError, UpstreamError.
-        """
-
-    def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Picked:
-        """Open the request for the best one and clear the others' tags. Raises NotAllowedError, RefusedError."""
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,13 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from services.domain.lineage import Certainty
 from services.domain.people import Actor, Permission
-from services.domain.reasons import SAYS, SAYS_NOT, Reasons
-from services.domain.replay import Replay
+from services.domain.reasons import SAYS, SAYS_NOT
 from services.errors import NotAllowedError, PortalError, SettingsError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
@@ -25,34 +24,18 @@ from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import verifier_script
 from services.ledger.note import VerifierKey
-from services.portal_why import WhyAnswer
 from services.ports import Clock
 from services.stores import Unit, Units
 from services.why.desk import Examined, WhyDesk
 from services.why.document import answer_document, plain
 from services.why.exchange import Chain, open_lineage, prov
+from services.why.gathered import Gathered
 from services.why.scoring import ScoringDesk
 
 FORMAT = 1
 SEALED = (("plan", "plan_digest"), ("evidence", "evidence_digest"), ("policy", "policy_digest"))
 Files = dict[str, bytes]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Everything that goes into a dossier; `problems` say why a part is missing."""
-
-    answer: WhyAnswer
-    examined: Examined
-    made_at: str
-    made_by: str
-    replay: Replay | None
-    reasons: Reasons | None
-    problems: tuple[str, ...]
-    card: str
-    pack: Mapping[str, Any] | None
-    sealed: Mapping[str, str]
 
 
 class DossierDesk:

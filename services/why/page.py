@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from services.domain.lineage import Certainty, Fact
 from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
-
-if TYPE_CHECKING:
-    from services.why.dossier import Gathered
+from services.why.gathered import Gathered
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}

@@ -6,15 +6,13 @@ import importlib.util
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.sax.saxutils import escape
 
 from services.domain.lineage import Certainty, Fact
 from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
+from services.why.gathered import Gathered
 from services.why.page import proof_lines, rows_of
-
-if TYPE_CHECKING:
-    from services.why.dossier import Gathered
 
 PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 TEXT_LIMIT = 1500
