@@ -12,6 +12,7 @@ from services.evidence.alignment import Aligned
 from services.evidence.estimates import FloatArray, IntArray
 from services.evidence.labels import numbers
 from services.evidence.tables import Column, canonical_texts
+from services.evidence.words import inline
 
 _NAMED = re.compile(
     r"(^|_)(customer|client|user|member|account|patient|subject|person|household|family|cluster|session)s?$"
@@ -46,8 +47,8 @@ class Suspected:
                 "(one customer, one day). Name what they share as the group, or evidence counts several times."
             )
         return (
-            f"{self.rows} rows belong to only {self.count} values of {self.source}, {self.rows / self.count:.1f} each: "
-            f"rows of one value are not independent. Name it as the group, or chance is taken for proof too often."
+            f"{self.rows} rows belong to only {self.count} values of {inline(self.source)}, "
+            f"{self.rows / self.count:.1f} each: rows of one value are not independent. Name it as the group, or chance is taken for proof too often."
         )
 
 

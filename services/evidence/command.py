@@ -163,9 +163,11 @@ def _failed(error: PortalError, *, as_json: bool) -> int:
     if as_json:
         document = {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    sys.stderr.write(f"countersign: {error.message}\n")
+    from services.evidence.words import printable
+
+    sys.stderr.write(f"countersign: {printable(error.message)}\n")
     if error.hint:
-        sys.stderr.write(f"hint: {error.hint}\n")
+        sys.stderr.write(f"hint: {printable(error.hint)}\n")
     return UNUSABLE
 
 

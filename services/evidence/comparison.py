@@ -155,12 +155,14 @@ class _Parts:
 
 def _metrics(rows: Aligned, options: Options) -> tuple[Paired, ...]:
     metrics = paired_metrics(rows, options.settings)
-    wanted = options.metric or PRIMARY[rows.task]
+    wanted = (options.metric or PRIMARY[rows.task]).casefold()
     first = [paired for paired in metrics if paired.name == wanted]
     if not first:
         known = ", ".join(paired.name for paired in metrics)
         raise InvalidInputError(
-            f"The metric {wanted!r} cannot be computed from these columns.", hint=f"Possible: {known}.", code="metric"
+            f"The metric {options.metric!r} cannot be computed from these columns.",
+            hint=f"Possible: {known}.",
+            code="metric",
         )
     return (*first, *(paired for paired in metrics if paired.name != wanted))
 

@@ -13,6 +13,7 @@ from services.evidence.metrics import Settings, decisions
 from services.evidence.record import FairnessGap, FairnessTable, GroupRates, finite
 from services.evidence.slices import segments
 from services.evidence.tables import Column
+from services.evidence.words import inline
 
 MIN_GROUP = 30
 """Smaller groups are listed and left out of the gaps."""
@@ -70,7 +71,7 @@ def fairness_findings(tables: tuple[FairnessTable, ...], rows: Aligned) -> list[
                 continue
             if gap.candidate_difference - gap.current_difference > max(RISE, noise):
                 sentence = (
-                    f"The {gap.rate} differs more between groups of {table.column}: "
+                    f"The {gap.rate} differs more between groups of {inline(table.column)}: "
                     f"by {gap.current_difference:.1%} with the current version, "
                     f"{gap.candidate_difference:.1%} with the candidate."
                 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.evidence.record import Comparison, Gap, SliceLine
+from services.evidence.words import printable
 
 _SLICES_SHOWN = 15
 
 
 def as_text(comparison: Comparison) -> str:
     """Lines for people; everything in it, and more, is in the JSON."""
-    return "\n".join(_lines(comparison))
+    return "\n".join(printable(line) for line in _lines(comparison))
 
 
 def _lines(found: Comparison) -> Iterator[str]:

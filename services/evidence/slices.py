@@ -19,7 +19,7 @@ from services.evidence.labels import numbers
 from services.evidence.metrics import Paired, Settings, paired_metrics
 from services.evidence.record import Gap, SliceLine, finite, gap_of
 from services.evidence.tables import Column, canonical_texts
-from services.evidence.words import counted, level, signed
+from services.evidence.words import counted, inline, level, signed
 
 LEVEL = 0.05
 MIN_ROWS = 30
@@ -287,7 +287,7 @@ def slice_findings(lines: tuple[SliceLine, ...]) -> list[Finding]:
     """
     own = [line for line in lines if line.harmed and _beyond_the_whole(line)]
     found = [
-        Finding("slice_harm", Severity.BLOCKING, f"{line.column}={line.value}", _harm_sentence(line))
+        Finding("slice_harm", Severity.BLOCKING, f"{inline(line.column)}={inline(line.value)}", _harm_sentence(line))
         for line in own[:_NAMED_HARMS]
     ]
     if len(own) > _NAMED_HARMS:
@@ -306,7 +306,7 @@ def _three(value: float) -> str:
 
 
 def _harm_sentence(line: SliceLine) -> str:
-    who = f"{line.column} = {line.value} ({counted(line.rows, 'rows')})"
+    who = f"{inline(line.column)} = {inline(line.value)} ({counted(line.rows, 'rows')})"
     gap = line.difference
     if line.loses and gap.value is not None and line.current is not None and line.candidate is not None:
         scale = max(abs(line.current), abs(line.candidate))

@@ -111,7 +111,9 @@ def _read(path: Path, collect: Callable[[], Table], *, name: str) -> Table:
         ) from error
     if table.rows == 0:
         raise InvalidInputError(
-            f"The {name} table {path.name!r} has no rows.", hint="Score the evaluation data first.", code="empty_table"
+            f"The {name} table {path.name!r} has no rows.",
+            hint="Write it again, a row a prediction.",
+            code="empty_table",
         )
     return table
 

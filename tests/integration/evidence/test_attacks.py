@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from services.errors import InvalidInputError
+from services.evidence.__main__ import main
 from services.evidence.tables import read_table
 from tests.integration.evidence.test_adversary import (
     HOLD,
@@ -169,3 +170,22 @@ def test_option__that_is_no_number__is_named_in_words(option, tmp_path, capsys):
 def test_fairness__column_that_is_not_there__is_called_a_fairness_column(tmp_path, capsys):
     code, document = run(tmp_path, capsys, better(), ("--fairness", "age"))
     assert (code, document["error"]["message"]) == (UNUSABLE, "Neither table has the fairness column 'age'.")
+
+
+def test_slice__whose_name_would_steer_a_terminal__is_printed_as_visible_text(tmp_path, capsys):
+    truth = Truth(4000, seed=3)
+    evil = np.where(truth.sex == "female", "\x1b[2Jall fine\u202e\n" + "x" * 3000, "male")
+    bad = sigmoid(truth.logit + 2.5 * truth.rng.normal(size=truth.rows))
+    current, good = truth.table(0.8), truth.table(0.4)
+    candidate = good.assign(score=np.where(evil == "male", good["score"], bad))
+    tables = [table.assign(**{"se\x1bx": evil}).drop(columns="sex") for table in (candidate, current)]
+    code, document = run(tmp_path, capsys, tables)
+    assert code == REJECT
+    assert len(document["reason"]) < 300
+    paths = [str(tmp_path / f"{name}.parquet") for name in ("candidate", "current")]
+    assert main(["compare", *paths, "--resamples", "50"]) == REJECT
+    printed = capsys.readouterr().out
+    assert printed.startswith("REJECT: The candidate is worse for se\ufffdx = \ufffd[2Jall fine")
+    assert not {"\x1b", "\u202e"} & set(printed)
+    assert main(["compare", *paths, "--key", "\x1b[2J"]) == UNUSABLE
+    assert "\x1b" not in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.evidence.words import counted, level, signed
+from services.evidence.words import counted, inline, level, signed
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,16 @@ def test_signed__beside_a_metric_of_that_size__shows_what_matters(value, scale, 
 )  # fmt: skip
 def test_counted__one_or_many__agrees_with_its_noun(count, what, text):
     assert counted(count, what) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Größe ♀", "Größe ♀"),
+        ("a\nb\tc", "a b c"),
+        ("\x1b[31mred\u202e", "\ufffd[31mred\ufffd"),
+        ("x" * 100 + "y" * 100, "x" * 40 + "…" + "y" * 19),
+    ],
+)
+def test_inline__name_of_any_kind__is_one_visible_line_of_bounded_length(name, text):
+    assert inline(name) == text
