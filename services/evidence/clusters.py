@@ -48,7 +48,8 @@ class Suspected:
             )
         return (
             f"{self.rows} rows belong to only {self.count} values of {inline(self.source)}, "
-            f"{self.rows / self.count:.1f} each: rows of one value are not independent. Name it as the group, or chance is taken for proof too often."
+            f"{self.rows / self.count:.1f} each: rows of one value are not independent. "
+            "Name it as the group, or chance is taken for proof too often."
         )
 
 
