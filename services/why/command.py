@@ -107,8 +107,8 @@ def _part(fact: Fact) -> str:
         said = "; ".join(f"{claim.value} ({claim.source})" for claim in fact.claims)
         return f"CONTRADICTED: {said}"
     if fact.certainty is Certainty.UNKNOWN:
-        value = "" if fact.value == "unknown" else f"{fact.value}. "
-        return f"unknown. {value}{fact.hint}".rstrip()
+        value = "unknown" if fact.value == "unknown" else f"unknown which: {fact.value}"
+        return f"{value}. {fact.hint}".rstrip()
     return f"{fact.value}  [{', '.join(fact.sources)}]"
 
 

@@ -29,6 +29,7 @@ from services.ports import DateRange, InferenceLog
 from services.stores import Unit, Units
 from services.why.lineage import Origin, caveats, lineage_facts
 from services.why.promotions import Promotion, read_promotion
+from services.why.standing import standing_facts
 from services.why.versions import Answered, who_answered
 from services.why.words import sentence
 
@@ -221,71 +222,14 @@ def _deployment(unit: Unit, promotion: Promotion | None) -> Deployment | None:
 def _facts(examined: Examined) -> tuple[Fact, ...]:
     answered = examined.answered
     disputed = answered.fact.certainty is Certainty.CONTRADICTED
-    spells = [s for s in answered.spells if s.key in answered.candidates] if examined.origin is None else []
-    if examined.origin is not None:
-        own = answered.spell_of(examined.origin.key)
-        spells = [own] if own else []
-    live_spells = [s for s in spells if s.ground is not Ground.SEEN]
-    promotion = examined.origin.promotion if examined.origin and live_spells else None
     return (
         _time(examined.record),
         answered.fact,
         *lineage_facts(examined.origins, disputed=disputed),
-        _live(spells, disputed=disputed),
-        _release(live_spells, examined.deployment if promotion else None),
-        _approvers(promotion),
-        _evidence(promotion),
+        *standing_facts(examined.origins, answered, examined.record, examined.deployment),
     )
 
 
 def _time(record: PredictionRecord) -> Fact:
     when = f"{record.time:%Y-%m-%d %H:%M:%S.%f} UTC" if record.time else ""
     return settle("Time", [Claim(when, record.source or "prediction log")], hint="Log the time of each prediction.")
-
-
-def _live(spells: Sequence[Spell], *, disputed: bool) -> Fact:
-    hint = "The ledger has no such version live at that time: it was live before the portal, or round it."
-    claims = [Claim(_lived(spell), f"ledger entry {spell.seq}") for spell in spells]
-    settled = settle("Live", claims, hint=hint)
-    if len(spells) > 1 and not disputed:
-        hint = "It depends on which version answered."
-        return Fact("Live", Certainty.UNKNOWN, settled.value, settled.sources, settled.claims, hint)
-    return settled
-
-
-def _lived(spell: Spell) -> str:
-    end = spell.sure_until or spell.may_until
-    until = f"to {end:%Y-%m-%d %H:%M:%S} UTC" if end else "until now"
-    if spell.sure_from is None:
-        return f"in {spell.environment} at most from {spell.may_from:%Y-%m-%d %H:%M:%S} UTC {until}, never for sure"
-    since = "seen from" if spell.ground is Ground.SEEN else "from"
-    return f"in {spell.environment} {since} {spell.sure_from:%Y-%m-%d %H:%M:%S} UTC {until}"
-
-
-def _release(spells: Sequence[Spell], deployment: Deployment | None) -> Fact:
-    claims = [
-        Claim(f"{s.release} (run {s.run_id})" if s.run_id else "", f"ledger entry {s.seq}") for s in spells if s.run_id
-    ]
-    hint = "It went live before the portal, or round it." if not spells else "The release had no pipeline run."
-    return settle("Release", claims, hint=hint, link=deployment.run_url if deployment else "")
-
-
-def _approvers(promotion: Promotion | None) -> Fact:
-    if promotion is None:
-        return settle("Approved by", [], hint="No approval is recorded.")
-    entries = ", ".join(str(seq) for seq in promotion.approval_seqs)
-    claims = [
-        Claim(", ".join(promotion.approvers), f"ledger entry {entries}"),
-        Claim(", ".join(promotion.approvers_in_table), f"request {promotion.request_id}"),
-    ]
-    link = f"/request?id={promotion.request_id}" if promotion.request else ""
-    return settle("Approved by", claims, hint="No approval is recorded.", link=link)
-
-
-def _evidence(promotion: Promotion | None) -> Fact:
-    claims = []
-    if promotion is not None:
-        claims.append(Claim(promotion.evidence_digest, f"ledger entry {promotion.seal_seq}"))
-        if promotion.request is not None:
-            claims.append(Claim(promotion.request.evidence_digest, f"request {promotion.request_id}"))
-    return settle("Evidence", claims, hint="No evidence was sealed.")

@@ -46,7 +46,7 @@ def lineage_facts(origins: Sequence[Origin], *, disputed: bool) -> list[Fact]:
     if len(each) == 1:
         return [each[0][name] for name in HINTS]
     keys = [origin.key for origin in origins]
-    return [_merged(name, keys, [facts[name] for facts in each], disputed=disputed) for name in HINTS]
+    return [merged(name, keys, [facts[name] for facts in each], disputed=disputed) for name in HINTS]
 
 
 def caveats(origins: Sequence[Origin]) -> tuple[str, ...]:
@@ -108,17 +108,21 @@ def parameter_text(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(params.items()))
 
 
-def _merged(name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disputed: bool) -> Fact:
-    claims = [
+def merged(name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disputed: bool) -> Fact:
+    """One fact out of those of several versions: known where all agree, else what it is for each of them.
+
+    Where log and ledger dispute the version itself, facts that differ are contradicted like it.
+    """
+    claims = tuple(
         Claim(claim.value, f"if it was v{key.version}: {claim.source}")
         for key, fact in zip(keys, facts, strict=True)
         for claim in fact.claims
-    ]
-    settled = settle(name, claims, hint=HINTS[name])
-    unanswered = [key for key, fact in zip(keys, facts, strict=True) if fact.certainty is Certainty.UNKNOWN]
-    if settled.certainty is Certainty.UNKNOWN or (settled.certainty is Certainty.KNOWN and not unanswered):
+    )
+    settled = settle(name, claims, hint=facts[0].hint)
+    are_all_told = all(fact.certainty is not Certainty.UNKNOWN for fact in facts)
+    if not claims or (settled.certainty is Certainty.KNOWN and are_all_told):
         return settled
-    if disputed and settled.certainty is Certainty.CONTRADICTED:
-        return settled
-    hint = "It depends on which version answered."
-    return Fact(name, Certainty.UNKNOWN, settled.value, settled.sources, settled.claims, hint)
+    value = ", ".join(f"{fact.value} if it was v{key.version}" for key, fact in zip(keys, facts, strict=True))
+    is_contradicted = any(fact.certainty is Certainty.CONTRADICTED for fact in facts) or (disputed and are_all_told)
+    certainty = Certainty.CONTRADICTED if is_contradicted else Certainty.UNKNOWN
+    return Fact(name, certainty, value, settled.sources, claims, "It depends on which version answered.")

@@ -2,62 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 from services.domain.lineage import Certainty, Fact
 from services.domain.predictions import PredictionRecord
 from services.why.promotions import GLASS
 
 PARAMETERS_TOLD = 5
+UNKNOWN = "unknown"
+LINEAGE = ("Training data", "Algorithm", "Parameters", "Author", "Git commit")
+_COMMIT, _SHORT = re.compile(r"\b([0-9a-f]{10})[0-9a-f]{30}\b"), r"\1"
 
 
 def sentence(facts: Sequence[Fact], record: PredictionRecord) -> str:
     """One sentence: version, time, data, algorithm, person, commit, time live, release, approvers, evidence."""
     said = {fact.name: fact for fact in facts}
+    answered = f"{_subject(said['Version'], record)} answered this {_when(said['Time'])}"
+    if said["Version"].value == UNKNOWN:
+        return (
+            f"{answered}: neither the log nor the ledger says which, so its data, algorithm, author, release and "
+            "approval are unknown."
+        )
+    if record.time is None:
+        return (
+            f"{answered}; {_trained(said)}; without a time nobody can say since when it was live and who approved it."
+        )
     return (
-        f"{_subject(said['Version'])} answered this on {said['Time'].value}; it was trained on "
-        f"{said['Training data'].value} with {_method(said['Algorithm'], said['Parameters'])} by "
-        f"{said['Author'].value} at commit {_short(said['Git commit'].value)}, was live "
-        f"{_place(said['Live'], record)} through release {said['Release'].value}, and was "
+        f"{answered}; {_trained(said)}, {_live(said['Live'], said['Release'], record)}, and was "
         f"{_approved(said['Approved by'])}{_evidence(said['Evidence'])}."
     )
 
 
-def _subject(version: Fact) -> str:
+def _subject(version: Fact, record: PredictionRecord) -> str:
     if version.certainty is Certainty.UNKNOWN:
-        if version.value == "unknown":
-            return "An unknown version"
+        if version.value == UNKNOWN:
+            return f"An unknown version of {record.model}" if record.model else "An unknown version of an unknown model"
         return f"{version.value} (which of them is unknown)"
     if version.certainty is Certainty.CONTRADICTED:
         return f"{version.value} (the sources contradict each other)"
     return version.value
 
 
+def _when(time: Fact) -> str:
+    return "at an unknown time" if time.value == UNKNOWN else f"on {time.value}"
+
+
+def _trained(said: Mapping[str, Fact]) -> str:
+    if all(said[name].value == UNKNOWN for name in LINEAGE):
+        return "it was trained nobody knows how, on what or by whom"
+    data, author = _named(said["Training data"], "unknown data"), _named(said["Author"], "an unknown person")
+    commit = _named(said["Git commit"], "an unknown one")
+    return (
+        f"it was trained on {data} with {_method(said['Algorithm'], said['Parameters'])} by {author} at commit "
+        f"{_COMMIT.sub(_SHORT, commit)}"
+    )
+
+
+def _named(fact: Fact, unknown: str) -> str:
+    """The value, with other words where it, or what it is for one of several versions, is unknown."""
+    return unknown if fact.value == UNKNOWN else fact.value.replace(f"{UNKNOWN} if it was", f"{unknown} if it was")
+
+
 def _method(algorithm: Fact, parameters: Fact) -> str:
+    name = _named(algorithm, "an unknown algorithm")
     if parameters.certainty is not Certainty.KNOWN:
-        return f"{algorithm.value} (parameters {parameters.certainty.value})"
+        return f"{name} (parameters {parameters.certainty.value})"
     parts = parameters.value.split(", ")
     more = f", and {len(parts) - PARAMETERS_TOLD} more" if len(parts) > PARAMETERS_TOLD else ""
-    return f"{algorithm.value} ({', '.join(parts[:PARAMETERS_TOLD])}{more})"
+    return f"{name} ({', '.join(parts[:PARAMETERS_TOLD])}{more})"
 
 
-def _short(commit: str) -> str:
-    is_hash = len(commit) == 40 and all(c in "0123456789abcdef" for c in commit)
-    return commit[:10] if is_hash else commit
-
-
-def _place(live: Fact, record: PredictionRecord) -> str:
-    if live.value == "unknown":
-        return f"in {record.environment or 'an unknown environment'} since an unknown time"
-    return live.value
+def _live(live: Fact, release: Fact, record: PredictionRecord) -> str:
+    if live.value == UNKNOWN:
+        return f"is on no record as live in {record.environment or 'any environment'} at that time"
+    through = "no release on record" if release.value == UNKNOWN else f"release {_named(release, 'none on record')}"
+    return f"was live {_named(live, 'at no time on record')} through {through}"
 
 
 def _approved(fact: Fact) -> str:
     """Breaking the glass is no approval, and is not told as one."""
     verb = "let through in an emergency by" if GLASS in fact.value else "approved by"
-    if fact.certainty is Certainty.CONTRADICTED:
-        return f"{verb} {fact.value} (the sources contradict each other)"
-    return f"{verb} {fact.value}" if fact.certainty is Certainty.KNOWN else "approved by nobody on record"
+    doubt = " (the sources contradict each other)" if fact.certainty is Certainty.CONTRADICTED else ""
+    return f"{verb} {_named(fact, 'nobody on record')}{doubt}"
 
 
 def _evidence(fact: Fact) -> str:

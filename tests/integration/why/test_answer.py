@@ -59,7 +59,16 @@ def test_answer__row_carries_a_wrong_version__shows_both_and_prefers_neither(sce
     assert answer.candidates == (key(3), key(2))
     assert "the sources contradict each other" in answer.sentence
     assert part(answer, "Author").certainty is Certainty.KNOWN  # the same person trained both
-    assert part(answer, "Approved by").certainty is Certainty.UNKNOWN
+    approved = part(answer, "Approved by")
+    assert (approved.certainty, approved.value) == (
+        Certainty.UNKNOWN,
+        "unknown if it was v3, Chloé Martin if it was v2",
+    )
+    assert {part(answer, n).certainty for n in ("Live", "Release", "Evidence")} == {Certainty.UNKNOWN}
+    assert f"was live at no time on record if it was v3, in production from {spell.sure_from:%Y-%m-%d %H:%M:%S}" in (
+        answer.sentence
+    )
+    assert answer.sentence.endswith("approved by nobody on record if it was v3, Chloé Martin if it was v2.")
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -80,6 +89,10 @@ def test_answer__on_a_switch_over_without_version__says_that_it_cannot_tell(scen
     assert version.certainty is Certainty.UNKNOWN
     assert set(answer.candidates) == {key(2), key(3)}
     assert "(which of them is unknown)" in answer.sentence
+    assert part(answer, "Approved by").value == "Chloé Martin"  # of both, and so it is known
+    assert part(answer, "Evidence").certainty is Certainty.UNKNOWN
+    release = part(answer, "Release")
+    assert (release.certainty, release.value.count(" if it was v")) == (Certainty.UNKNOWN, 2)
 
 
 def test_answer__while_the_release_runs__either_version_may_have_answered(scene: Scene) -> None:
@@ -99,6 +112,7 @@ def test_answer__from_before_the_portal__knows_what_the_row_and_the_registry_say
     assert part(answer, "Version").sources == ("prediction log, day.parquet",)
     assert part(answer, "Author").value == "ana.ruiz"
     assert {part(answer, n).certainty for n in ("Live", "Release", "Approved by")} == {Certainty.UNKNOWN}
+    assert "is on no record as live in production at that time" in answer.sentence
     assert "approved by nobody on record" in answer.sentence
     assert any("before the portal" in caveat for caveat in answer.caveats)
 
@@ -106,7 +120,8 @@ def test_answer__from_before_the_portal__knows_what_the_row_and_the_registry_say
 def test_answer__from_before_the_portal_without_version__is_unknown(scene: Scene) -> None:
     scene.promote(2)
     answer = scene.ask(time=scene.spell(1, Ground.SEEN).may_from - timedelta(days=3))
-    assert answer.sentence.startswith("An unknown version answered this")
+    assert answer.sentence.startswith(f"An unknown version of {MODEL} answered this on ")
+    assert answer.sentence.endswith("so its data, algorithm, author, release and approval are unknown.")
     assert answer.candidates == ()
 
 
@@ -123,6 +138,7 @@ def test_answer__model_that_nobody_knows__says_so_and_guesses_nothing(scene: Sce
     scene.promote(2)
     answer = scene.ask(time=scene.world.clock.now(), model="mystery", version=3)
     assert answer.sentence.startswith("mystery v3 answered this")
+    assert "; it was trained nobody knows how, on what or by whom, is on no record as live" in answer.sentence
     assert "mystery v3 is not in the registry's copy." in answer.caveats
     assert any("never promoted through the portal" in caveat for caveat in answer.caveats)
     assert {part(answer, n).certainty for n in ("Author", "Training data", "Release")} == {Certainty.UNKNOWN}
@@ -138,6 +154,9 @@ def test_answer__without_time__does_not_ask_the_ledger(scene: Scene) -> None:
     answer = scene.ask(time=None, version=2)
     assert part(answer, "Time").certainty is Certainty.UNKNOWN
     assert part(answer, "Live").certainty is Certainty.UNKNOWN
+    assert "v2 answered this at an unknown time; it was trained on" in answer.sentence
+    assert answer.sentence.endswith("; without a time nobody can say since when it was live and who approved it.")
+    assert part(answer, "Live").hint == "The log has no time for this prediction, so the ledger cannot say."
     assert any("no time" in caveat for caveat in answer.caveats)
 
 

@@ -1,0 +1,95 @@
+"""How the versions that come into question stood at that moment: live since when, by which release and whose leave.
+
+With several versions in question, each fact says what it is for each of them; the approval of one is not the answer's,
+and none of them is passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.domain.lineage import Certainty, Claim, Fact, settle
+from services.domain.liveness import Ground, Spell
+from services.domain.predictions import PredictionRecord
+from services.domain.promotion import Deployment
+from services.why.lineage import Origin, merged
+from services.why.promotions import Promotion
+from services.why.versions import Answered
+
+NAMES = ("Live", "Release", "Approved by", "Evidence")
+NO_TIME = "The log has no time for this prediction, so the ledger cannot say."
+
+
+def standing_facts(
+    origins: Sequence[Origin], answered: Answered, record: PredictionRecord, deployment: Deployment | None
+) -> list[Fact]:
+    """Live, Release, Approved by and Evidence; `deployment` is that of the first version, for its link."""
+    if not origins:
+        return [Fact(name, Certainty.UNKNOWN, "unknown", hint="The version is unknown.") for name in NAMES]
+    each = [_of_one(origin, answered, record, deployment) for origin in origins]
+    if len(each) == 1:
+        return [each[0][name] for name in NAMES]
+    disputed = answered.fact.certainty is Certainty.CONTRADICTED
+    keys = [origin.key for origin in origins]
+    return [merged(name, keys, [facts[name] for facts in each], disputed=disputed) for name in NAMES]
+
+
+def _of_one(
+    origin: Origin, answered: Answered, record: PredictionRecord, deployment: Deployment | None
+) -> dict[str, Fact]:
+    """A promotion counts only where this version was live then through it, not where it went live another time."""
+    spell = answered.spell_of(origin.key)
+    was_promoted = spell is not None and spell.ground is not Ground.SEEN
+    promotion = origin.promotion if was_promoted else None
+    link = deployment.run_url if deployment and promotion and deployment.request_id == promotion.request_id else ""
+    found = (
+        _live(spell, record),
+        _release(spell if was_promoted else None, record, link),
+        _approvers(promotion),
+        _evidence(promotion),
+    )
+    return {fact.name: fact for fact in found}
+
+
+def _live(spell: Spell | None, record: PredictionRecord) -> Fact:
+    claims = [Claim(_lived(spell), f"ledger entry {spell.seq}")] if spell else []
+    hint = "The ledger has no such version live at that time: it was live before the portal, or round it."
+    return settle("Live", claims, hint=hint if record.time else NO_TIME)
+
+
+def _lived(spell: Spell) -> str:
+    end = spell.sure_until or spell.may_until
+    until = f"to {end:%Y-%m-%d %H:%M:%S} UTC" if end else "until now"
+    if spell.sure_from is None:
+        return f"in {spell.environment} at most from {spell.may_from:%Y-%m-%d %H:%M:%S} UTC {until}, never for sure"
+    since = "seen from" if spell.ground is Ground.SEEN else "from"
+    return f"in {spell.environment} {since} {spell.sure_from:%Y-%m-%d %H:%M:%S} UTC {until}"
+
+
+def _release(spell: Spell | None, record: PredictionRecord, link: str) -> Fact:
+    claims = (
+        [Claim(f"{spell.release} (run {spell.run_id})", f"ledger entry {spell.seq}")] if spell and spell.run_id else []
+    )
+    hint = "The release had no pipeline run." if spell else "It went live before the portal, or round it."
+    return settle("Release", claims, hint=hint if record.time else NO_TIME, link=link)
+
+
+def _approvers(promotion: Promotion | None) -> Fact:
+    if promotion is None:
+        return settle("Approved by", [], hint="No approval is recorded for its being live then.")
+    entries = ", ".join(str(seq) for seq in promotion.approval_seqs)
+    claims = [
+        Claim(", ".join(promotion.approvers), f"ledger entry {entries}"),
+        Claim(", ".join(promotion.approvers_in_table), f"request {promotion.request_id}"),
+    ]
+    link = f"/request?id={promotion.request_id}" if promotion.request else ""
+    return settle("Approved by", claims, hint="No approval is recorded.", link=link)
+
+
+def _evidence(promotion: Promotion | None) -> Fact:
+    claims = []
+    if promotion is not None:
+        claims.append(Claim(promotion.evidence_digest, f"ledger entry {promotion.seal_seq}"))
+        if promotion.request is not None:
+            claims.append(Claim(promotion.request.evidence_digest, f"request {promotion.request_id}"))
+    return settle("Evidence", claims, hint="No evidence was sealed for its being live then.")
