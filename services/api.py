@@ -175,11 +175,14 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
     ) -> RequestDetailReply:
         return _detail(portal.promotions.detail(actor, request_id))
 
+    _add_metrics(api, portal)
+    return api
+
+
+def _add_metrics(api: FastAPI, portal: Portal) -> None:
     @api.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
     def metrics(_: Caller) -> PlainTextResponse:
         return PlainTextResponse(exposition(portal.health, portal.ledger, SystemClock()), media_type=CONTENT_TYPE)
-
-    return api
 
 
 def _reply(request: Any) -> RequestReply:
