@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -20,13 +21,13 @@ from services.adapters.sql.engine import open_engine
 from services.adapters.sql.tables import metadata
 from services.domain.catalogue import SortBy, TestState, VersionQuery
 from services.domain.oversight import Assignment, AssignmentKind
-from services.domain.people import Person
+from services.domain.people import Actor, Person
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
-from services.errors import ConflictError, NotFoundError, SettingsError
+from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
 from services.stores import RequestFilter
-from tests.simulators.basics import CHLOE, START
+from tests.simulators.basics import BEN, CHLOE, START
 from tests.world import MODEL, World
 
 ODD = ["a b", "\"quoted\" 'single'", "<b>html</b>", "*md* [x](y) $1$ :red[x]", "emoji 🚲", "100%_\\x", "ünï"]
@@ -291,11 +292,28 @@ def test_database__wrong_url__says_what_to_do(url: str) -> None:
     assert caught.value.hint
 
 
-def test_reviewers__two_on_either_database__one_rollout(any_world: World) -> None:
+@pytest.mark.parametrize("attempt", range(3))
+def test_reviewers__two_at_the_same_moment_on_either_database__start_one_rollout(
+    any_world: World, attempt: int
+) -> None:
     made = any_world.open()
-    any_world.approve(made, CHLOE)
-    with any_world.units.read() as unit:
-        assert unit.rollouts.of_request(made.id) is not None
+    together = Barrier(2)
+
+    def sign(who: Actor) -> bool:
+        together.wait(30)
+        try:
+            any_world.approve(made, who, key=f"{who.person.id}-{attempt}")
+        except PortalError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        signed = list(pool.map(sign, (CHLOE, BEN)))
+    assert sorted(signed) == [False, True]
+    any_world.run()
+    for action in ("decision:approved", "request:approved", "request:promoted"):
+        assert any_world.actions().count(f"promotion:{action}") == 1
+    assert any_world.actions().count("rollout:run:started") == 1
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

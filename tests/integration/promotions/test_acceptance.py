@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -19,7 +20,7 @@ from services.domain.requests import DecisionKind, RequestState, quorum_reached
 from services.errors import PortalError, RefusedError
 from tests.oversight_world import OversightWorld
 from tests.simulators.basics import ANA, BEN, CHLOE
-from tests.world import MODEL
+from tests.world import MODEL, World
 
 V1, V2, V3 = (VersionKey(MODEL, n) for n in (1, 2, 3))
 
@@ -158,14 +159,20 @@ def test_double_click_and_retry__give_one_pipeline_run(strict: OversightWorld) -
     assert strict.actions().count("promotion:decision:approved") == 2
 
 
-def test_two_approvals_racing__are_one_promotion(strict: OversightWorld) -> None:
-    request = strict.open()
-    strict.approve(request, CHLOE)
-    ben_twice = [("x", BEN), ("y", BEN)]
+@pytest.mark.parametrize("racers", [(CHLOE, BEN), (BEN, BEN)], ids=["two people", "two tabs"])
+def test_two_approvals_racing__are_one_promotion(world: World, racers: tuple[Actor, Actor]) -> None:
+    request, together = world.open(), Barrier(2)
+
+    def sign(number: int) -> None:
+        together.wait(30)
+        _quietly(lambda: world.approve(request, racers[number], key=str(number)))
+
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda pair: _quietly(lambda: strict.approve(request, pair[1], key=pair[0])), ben_twice))
-    strict.run()
-    assert strict.actions().count("promotion:request:promoted") == 1
+        list(pool.map(sign, range(2)))
+    world.run()
+    for action in ("decision:approved", "request:approved", "request:promoted"):
+        assert world.actions().count(f"promotion:{action}") == 1
+    assert world.actions().count("rollout:run:started") == 1
 
 
 def _quietly(run: Callable[[], object]) -> None:
