@@ -35,6 +35,7 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = st.segmented_control(
             "Show", VIEWS, default=OPEN, required=True, key="requests_view", bind="query-params", on_change=changed,
+            wrap=True,
         )  # fmt: skip
         text = st.text_input(
             "Search", key="requests_q", type="search", live="400ms", bind="query-params", on_change=changed, width=340,
