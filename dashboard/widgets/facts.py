@@ -22,7 +22,7 @@ def show_facts(facts: Sequence[Fact], *, caption: str) -> None:
 
 
 def _value(fact: Fact) -> str:
-    if fact.certainty is Certainty.CONTRADICTED:
+    if fact.certainty is Certainty.CONTRADICTED or (fact.certainty is Certainty.UNKNOWN and fact.claims):
         lines = "".join(f"<li>{as_html(c.value)} {soft('(' + c.source + ')')}</li>" for c in fact.claims)
         return f'<ul class="cs-list">{lines}</ul>'
     text = external(shorten(fact.value, 90), fact.link) if fact.link else as_html(shorten(fact.value, 90))
@@ -31,7 +31,7 @@ def _value(fact: Fact) -> str:
 
 def _sources(fact: Fact) -> str:
     if fact.certainty is Certainty.UNKNOWN:
-        return soft(f"Nobody says. {fact.hint}".strip())
+        return soft(fact.hint if fact.sources else f"Nobody says. {fact.hint}".strip())
     return as_html("; ".join(fact.sources))
 
 

@@ -124,7 +124,7 @@ class WhyDesk:
             record=record,
             sentence=sentence(facts, record),
             facts=facts,
-            deployment=examined.deployment,
+            deployment=examined.deployment if origin else None,
             request=promotion.request if promotion else None,
             caveats=(*answered.caveats, *caveats(examined.origins)),
             candidates=answered.candidates,

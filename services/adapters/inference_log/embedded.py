@@ -8,7 +8,8 @@ are not larger than the guard allows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -26,6 +27,29 @@ from services.ports import DateRange
 
 MEMORY = "512MB"
 RECENT_DAYS = 7
+TEXT = "VARCHAR"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns that files have, and what DuckDB calls their types."""
+
+    columns: LogColumns
+    types: Mapping[str, str]
+
+    @property
+    def time_type(self) -> str:
+        """Type of the time column; empty where there is none."""
+        return self.types.get(self.columns.time, "")
+
+    def equals(self, column: str, value: str) -> tuple[str, list[Any]]:
+        """A condition; what cannot be a value of the column's type equals nothing."""
+        kind = self.types[column]
+        return f"{_quote(column)} = " + ("?" if kind == TEXT else f"TRY_CAST(CAST(? AS VARCHAR) AS {kind})"), [value]
+
+
+TIME_HINT = "Map time to a timestamp column, or time_ms to milliseconds since 1970."
+Where = Callable[[Layout], tuple[str, list[Any]]]
 
 
 class EmbeddedInferenceLog:
@@ -55,7 +79,7 @@ class EmbeddedInferenceLog:
         last = wanted.until.date()
         files = self._files.within(DateRange(wanted.since.date(), last))
         self._limits.demand_bytes(sum(f.size for f in files), narrower="Choose a shorter window of time.")
-        return self._select(files, lambda columns: _search_terms(wanted, columns), wanted.limit + 1)
+        return self._select(files, lambda layout: _search_terms(wanted, layout), wanted.limit + 1)
 
     def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
         """The newest records of the newest days."""
@@ -79,38 +103,38 @@ class EmbeddedInferenceLog:
         files = self._files.within(None)
         if not files:
             return f"{self._folder} is there and has no {kind.lower()} yet."
-        columns = self._present(files[:1])
-        absent = columns.absent()
+        there = [f for f in files if Path(f.path).exists()]  # one may vanish meanwhile
+        layout = self._described(there[:1] or files[:1])
+        absent = layout.columns.absent()
         note = f"; no column for {', '.join(absent)}" if absent else ""
+        note += "; its time is a text, so nobody can search by it" if layout.time_type == TEXT else ""
         return f"{self._folder}: {len(files)} {kind}, {sum(f.size for f in files) / 1e6:,.1f} MB{note}."
 
     def _with_id(self, request_id: str, days: DateRange | None) -> list[PredictionRecord]:
         files = [f for f in self._files.within(days) if f.may_hold(request_id)]
         if days is None:
             self._limits.demand_bytes(sum(f.size for f in files), narrower="Name the day as well.")
-        return self._select(files, lambda columns: (f"{_quote(columns.request_id)} = ?", [request_id]), FOUND_LIMIT)
+        return self._select(files, lambda layout: layout.equals(layout.columns.request_id, request_id), FOUND_LIMIT)
 
-    def _select(
-        self, files: Sequence[LogFile], where: Callable[[LogColumns], tuple[str, list[Any]]], limit: int
-    ) -> list[PredictionRecord]:
+    def _select(self, files: Sequence[LogFile], where: Where, limit: int) -> list[PredictionRecord]:
         """Read the columns that these files have; a file may vanish while it is read, and is asked for once more."""
         paths = [f.path for f in files]
         if not paths:
             return []
         try:
-            columns = self._present(files)
-            text, values = where(columns)
+            layout = self._present(files)
+            text, values = where(layout)
             sql = (
-                f"SELECT {_selection(columns)}, filename FROM read_parquet(?, filename = true, union_by_name = true, "  # noqa: S608 - quoted names from the settings, bound values
+                f"SELECT {_selection(layout)}, filename FROM read_parquet(?, filename = true, union_by_name = true, "  # noqa: S608 - quoted names from the settings, bound values
                 f"hive_partitioning = false) WHERE {text} ORDER BY 2 DESC NULLS LAST LIMIT {int(limit)}"
             )
             rows = self._run(sql, [paths, *values])
-        except duckdb.IOException:
+        except duckdb.IOException as error:
             left = [f for f in files if Path(f.path).exists()]
             if len(left) == len(files):
-                raise
+                raise _unreadable(error) from error
             return self._select(left, where, limit)
-        return [self._record(row, columns) for row in rows]
+        return [self._record(row, layout.columns) for row in rows]
 
     def _record(self, row: Sequence[Any], columns: LogColumns) -> PredictionRecord:
         names = (*FIELDS, *columns.input_columns, "filename")
@@ -119,9 +143,19 @@ class EmbeddedInferenceLog:
         place = place.relative_to(self._folder) if place.is_relative_to(self._folder) else place
         return record_of(values, f"prediction log, {place}", columns.input_columns)
 
-    def _present(self, files: Sequence[LogFile]) -> LogColumns:
+    def _described(self, files: Sequence[LogFile]) -> Layout:
+        try:
+            return self._present(files)
+        except duckdb.IOException as error:
+            raise _unreadable(error) from error
+
+    def _present(self, files: Sequence[LogFile]) -> Layout:
         sql = "DESCRIBE SELECT * FROM read_parquet(?, union_by_name = true, hive_partitioning = false)"
-        return self._columns.within({row[0] for row in self._run(sql, [[f.path for f in files]])})
+        types = {str(row[0]): str(row[1]) for row in self._run(sql, [[f.path for f in files]])}
+        layout = Layout(self._columns.within(types), types)
+        if not layout.time_type.startswith(("TIMESTAMP", "DATE", TEXT)) and layout.time_type:
+            raise SettingsError(f"The log's {layout.columns.time} is {layout.time_type}, and no time.", hint=TIME_HINT)
+        return layout
 
     def _run(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
         cursor = self._open().cursor()
@@ -164,35 +198,41 @@ def _files_of(folder: Path, columns: LogColumns) -> LogFiles:
     return ParquetFolder(folder, columns.day)
 
 
-def _selection(columns: LogColumns) -> str:
-    """The fields in their order; time as microseconds since 1970, which needs no time-zone library."""
-    parts = []
+def _selection(layout: Layout) -> str:
+    """The fields in their order; time as microseconds since 1970, which needs no time-zone library, or as its text."""
+    columns, parts = layout.columns, []
     for name in FIELDS:
         column = columns.of(name)
         if name == "time" and columns.time_ms:
             parts.append(f"{_quote(columns.time_ms)} * 1000 AS time")
-        elif name == "time" and column:
+        elif name == "time" and column and layout.time_type != TEXT:
             parts.append(f"epoch_us({_quote(column)}) AS time")
         else:
             parts.append(f"{_quote(column) if column else 'NULL'} AS {name}")
     return ", ".join([*parts, *(_quote(name) for name in columns.input_columns)])
 
 
-def _search_terms(wanted: PredictionQuery, columns: LogColumns) -> tuple[str, list[Any]]:
+def _search_terms(wanted: PredictionQuery, layout: Layout) -> tuple[str, list[Any]]:
+    columns = layout.columns
     if not columns.has_time:
-        raise SettingsError("The prediction log has no time, so it cannot be searched by time.")
+        raise SettingsError("The prediction log has no time, so it cannot be searched by time.", hint=TIME_HINT)
+    if layout.time_type == TEXT:
+        raise SettingsError("The log's time is a text, so it cannot be searched by time.", hint=TIME_HINT)
     terms: list[str] = []
     values: list[Any] = []
     if columns.time_ms:
         terms += [f"{_quote(columns.time_ms)} >= ?", f"{_quote(columns.time_ms)} < ?"]
         values += [int(t.timestamp() * 1000) for t in (wanted.since, wanted.until)]
     else:
-        terms += [f"{_quote(columns.time)} >= ?", f"{_quote(columns.time)} < ?"]
+        has_zone = layout.time_type == "TIMESTAMP WITH TIME ZONE"
+        time = _quote(columns.time) if has_zone else f"CAST({_quote(columns.time)} AS TIMESTAMP)"
+        terms += [f"{time} >= ?", f"{time} < ?"]
         values += [wanted.since, wanted.until]
     for name, value in (("model", wanted.model), ("environment", wanted.environment)):
         if value and columns.of(name):
-            terms.append(f"{_quote(columns.of(name))} = ?")
-            values.append(value)
+            term, bound = layout.equals(columns.of(name), value)
+            terms.append(term)
+            values += bound
     for name, value in wanted.inputs.items():
         term, bound = _input_term(name, value, columns)
         terms.append(term)
@@ -207,7 +247,7 @@ def _input_term(name: str, value: str, columns: LogColumns) -> tuple[str, list[A
         return f"CAST({_quote(name)} AS VARCHAR) IN ({marks})", [*texts]
     if not columns.inputs:
         raise SettingsError("The prediction log has no inputs, so it cannot be searched by them.")
-    path = '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    path = "/" + name.replace("~", "~0").replace("/", "~1")  # RFC 6901: no name has a meaning of its own in it
     column = _quote(columns.inputs)
     as_json = (
         f"CASE WHEN typeof({column}) IN ('VARCHAR', 'JSON') THEN TRY_CAST(CAST({column} AS VARCHAR) AS JSON) "
