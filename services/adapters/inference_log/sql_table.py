@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     ColumnElement,
     Connection,
     DateTime,
     Engine,
+    Integer,
     MetaData,
     Select,
     String,
     Table,
+    Uuid,
     case,
     cast,
     create_engine,
@@ -59,7 +63,10 @@ class SqlInferenceLog:
         """Records with this id, at most ten; the index on the id makes days unnecessary."""
         del days
         table, columns = self._layout()
-        return self._fetch(self._select(table, columns).where(table.c[columns.request_id] == request_id), FOUND_LIMIT)
+        column = table.c[columns.request_id]
+        is_long = isinstance(column.type, BigInteger) or self._engine.dialect.name == "sqlite"
+        wanted = _id_of(column.type, request_id, bits=63 if is_long else 31)
+        return () if wanted is None else self._fetch(self._select(table, columns).where(column == wanted), FOUND_LIMIT)
 
     def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Records of a model in a window of time, newest first."""
@@ -185,6 +192,19 @@ def _open(url: str) -> Engine:
             "The address of the prediction log cannot be used.",
             hint="COUNTERSIGN_PREDICTIONS_URL takes a SQLAlchemy URL whose driver is installed.",
         ) from error
+
+
+def _id_of(kind: Any, request_id: str, *, bits: int) -> str | int | UUID | None:
+    """The id as the column keeps it; None where the column cannot hold it, so that no row has it."""
+    try:
+        if isinstance(kind, Uuid):
+            return UUID(request_id)
+        if isinstance(kind, Integer):
+            is_number = request_id.isascii() and request_id.isdigit()
+            return int(request_id) if is_number and int(request_id) < 2**bits else None
+    except ValueError:
+        return None
+    return request_id
 
 
 def _window(table: Table, columns: LogColumns, wanted: PredictionQuery) -> list[ColumnElement[bool]]:

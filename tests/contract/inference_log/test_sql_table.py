@@ -3,9 +3,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from sqlalchemy import JSON, Column, DateTime, Engine, Float, MetaData, String, Table, create_engine, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Uuid,
+    create_engine,
+    text,
+)
 
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.limits import Limits
@@ -90,6 +105,76 @@ def test_sql_log__endless_statement__is_stopped_and_the_next_one_answers(tmp_pat
 def test_sql_log__driver_that_is_not_installed__is_said() -> None:
     with pytest.raises(SettingsError, match="cannot be used"):
         SqlInferenceLog("oracle+nothing://x", "t", columns=LogColumns(), limits=Limits())
+
+
+@pytest.mark.parametrize("value", ["' OR '1'='1", "'; DROP TABLE predictions; --", '" OR 1=1 --', "%", ":id", "\\"])
+def test_sql_log__value_that_is_sql__is_a_value(log: SqlInferenceLog, value: str) -> None:
+    window = (START, START + timedelta(days=3))
+    assert list(log.find(value)) == []
+    assert list(log.search(PredictionQuery(value, *window))) == []
+    assert list(log.search(PredictionQuery("census", *window, environment=value))) == []
+    assert list(log.search(PredictionQuery("census", *window, inputs={"age": value}))) == []
+    assert list(log.search(PredictionQuery("census", *window, inputs={value: "39"}))) == []
+    assert len(log.search(PredictionQuery("census", *window))) == 21
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "asked"),
+    [
+        (Integer, 17, ["17"]),
+        (BigInteger, 2**40, [str(2**40)]),
+        (Uuid, UUID(int=7), [str(UUID(int=7)), UUID(int=7).hex]),
+    ],
+)
+def test_sql_log__id_that_is_no_text__is_found_and_others_are_not(
+    url: str, kind: type[Integer | Uuid], stored: object, asked: list[str]
+) -> None:
+    engine = create_engine(url)
+    made = Table("p", MetaData(), Column("request_id", kind, primary_key=True), Column("score", Float))
+    made.create(engine)
+    with engine.begin() as connection:
+        connection.execute(made.insert(), [{"request_id": stored, "score": 0.5}])
+    engine.dispose()
+    log = SqlInferenceLog(url, "p", columns=LogColumns(), limits=Limits(seconds=20))
+    if url.startswith("sqlite") and kind is Uuid:  # SQLite keeps 32 letters, and says so
+        asked = asked[1:]
+    assert [len(log.find(text)) for text in asked] == [1] * len(asked)
+    for other in ("order-17", "", "9" * 40, "-17", "1.5", "٣"):
+        assert list(log.find(other)) == []
+    log.close()
+
+
+def test_sql_log__a_hundred_thousand_rows_of_one_id__are_ten(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'log.db'}"
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE p (request_id TEXT, score REAL)"))
+        many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT 'a', i FROM n"
+        connection.execute(text(f"INSERT INTO p {many}"))
+    engine.dispose()
+    log = SqlInferenceLog(url, "p", columns=LogColumns(), limits=Limits(seconds=20))
+    assert len(log.find("a")) == 10
+    log.close()
+
+
+def test_sql_log__mapping_of_a_column_that_is_not_there__names_those_that_are(log: SqlInferenceLog, url: str) -> None:
+    wrong = SqlInferenceLog(url, "predictions", columns=LogColumns.parse({"model": "nmae"}), limits=Limits(seconds=20))
+    for ask in (wrong.check, lambda: wrong.find("x"), wrong.recent):
+        with pytest.raises(SettingsError, match="no column nmae") as caught:
+            ask()
+        assert "model_name" in caught.value.hint
+    wrong.close()
+
+
+def test_sql_log__column_dropped_since__is_said(log: SqlInferenceLog, url: str) -> None:
+    assert log.check()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE predictions DROP COLUMN score"))
+    engine.dispose()
+    with pytest.raises(UpstreamError) as caught:
+        log.find("order-17")
+    assert "score" in caught.value.hint
 
 
 def test_sql_log__text_of_time__is_read_and_not_searched(tmp_path: Path) -> None:
