@@ -296,6 +296,14 @@ def test_compare__what_a_hostile_model_printed__is_shown_as_text(visit: Visit, o
     assert all("<script>" not in str(element.value).replace("\\<script\\>", "") for element in app.caption)
 
 
+def test_request__its_evidence__stands_in_the_order_of_the_compare_page(visit: Visit) -> None:
+    headings = [str(m.value) for m in visit("request", id="req-7").markdown if str(m.value).startswith("####")]
+    wanted = ["Curves", "Slices, worst first", "Fairness", "Drift of the data", "Metrics and parameters"]
+    found = [next(name for name in wanted if heading.startswith(f"#### {name}")) for heading in headings]
+    assert found == [name for name in wanted if name in found]
+    assert {"Curves", "Slices, worst first", "Fairness", "Metrics and parameters"} <= set(found)
+
+
 def test_request__read_from_the_top__says_the_worst_first_and_decides_last(visit: Visit) -> None:
     said = texts(visit("request", id="req-7"))
     order = ["In short", "Checks", "Compared with what is live", "Documentation", "Discussion", "Decide"]
