@@ -6,7 +6,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests import fake_world as world
 from tests.browser.conftest import DESKTOP, PHONE, Join, serving
@@ -340,14 +340,37 @@ def test_sign_out__in_one_tab__ends_the_other_at_its_next_step(server: str, join
     expect(other.get_by_text("You are signed out")).to_be_visible()
 
 
-def test_keyboard__alone__reaches_a_request_and_its_dialog(server: str, join: Join) -> None:
+def tab_to(page: Page, target: Locator) -> None:
+    """Press Tab as somebody without a mouse does, until the focus is there; nowhere may it be caught."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if target.evaluate("element => element === document.activeElement"):
+            return
+    pytest.fail(f"No way by Tab to {target}; the focus is at {page.evaluate('document.activeElement.outerHTML')[:300]}")
+
+
+def test_keyboard__alone__makes_one_whole_decision(server: str, join: Join) -> None:
     tab = join(server, BEN)
-    link = tab.page.get_by_role("link", name="census-income v6 to production")
-    link.focus()
-    tab.page.keyboard.press("Enter")
-    expect(tab.page.locator("h1")).to_contain_text("census-income v6")
-    tab.page.get_by_role("button", name="Request changes").focus()
-    tab.page.keyboard.press("Enter")
-    expect(tab.page.get_by_role("dialog")).to_be_visible()
-    tab.page.keyboard.press("Escape")
-    expect(tab.page.get_by_role("dialog")).to_have_count(0)
+    page, key = tab.page, tab.page.keyboard
+    tab_to(page, page.get_by_role("link", name="census-income v6 to production"))
+    key.press("Enter")
+    expect(page.get_by_role("button", name="Approve")).to_be_enabled()
+    tab.settle()
+    tab_to(page, page.get_by_role("link", name="Go to the decision"))
+    expect(page.get_by_role("link", name="Go to the decision")).to_be_in_viewport()
+    key.press("Enter")
+    approve = page.get_by_role("button", name="Approve")
+    tab_to(page, approve)
+    key.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    key.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(approve).to_be_focused()
+    key.press("Enter")
+    tab_to(page, page.get_by_role("textbox", name="Reason"))
+    key.type("Read from top to bottom, without a mouse.")
+    tab_to(page, page.get_by_role("button", name="Sign and approve"))
+    key.press("Enter")
+    expect(page.get_by_text("1 of 2 signatures").first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert tab.wrong == []
