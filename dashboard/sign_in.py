@@ -172,7 +172,7 @@ def _demo_identity(person: DemoPerson) -> Identity:
 def _problem(error: PortalError, wish: Wish) -> Response:
     """Says what is wrong; the page that somebody wanted is kept. Who is signed in already may also just go back."""
     status = 503 if isinstance(error, UpstreamError) else 403
-    back = {"Go back without": safe_target(wish.target)} if wish.fresh else {}
+    back = {"Go back": safe_target(wish.target)} if wish.fresh else {}
     ways = {"Try again": _way_in(wish), **back}
     return plain_pages.message("Sign in", error.sentence(), ways=ways, status=status)
 

@@ -157,7 +157,7 @@ def test_sign_in__denied_at_the_provider__is_told_with_a_way_on(place: Office, e
     page = enter()
     page.goto(place.portal + "/models")
     page.get_by_role("button", name="Deny").click()
-    expect(page.get_by_role("status")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("did not sign you in (access_denied)")
     page.get_by_role("link", name="Try again").click()
     expect(page).to_have_url(re.compile(re.escape(place.provider)))
 
@@ -326,7 +326,7 @@ def test_signature__provider_that_does_not_ask_again__is_refused_with_a_way_back
     expect(page.get_by_text("did not ask you again who you are")).to_be_visible()
     again = page.get_by_role("link", name="Try again").get_attribute("href")
     assert again == "/sign-in?fresh=1&next=%2Frequest%3Fid%3Dreq-7"
-    page.get_by_role("link", name="Go back without").click()
+    page.get_by_role("link", name="Go back").click()
     expect(page).to_have_url(strict.portal + "/request?id=req-7")
     expect(page.get_by_role("button", name="Approve")).to_be_disabled()
     expect(page.get_by_text("The policy asks for a fresh sign-in").first).to_be_visible()

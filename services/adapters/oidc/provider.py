@@ -59,11 +59,13 @@ class OidcProvider:
     def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
         """Take the provider's answer."""
         kept = self._begun(answer, secrets)
+        if "error" in answer:  # some providers leave the state out of a refusal: it opens nothing, so it may be told
+            raise NotAllowedError(_refusal(answer), hint="Sign in again, or ask your administrator.")
         if kept is None:
             raise NotAllowedError(
                 "This sign-in was not begun in this browser, or too long ago.", hint="Sign in again.", code="no_attempt"
             )
-        if "error" in answer or not answer.get("code"):
+        if not answer.get("code"):
             raise NotAllowedError(_refusal(answer), hint="Sign in again, or ask your administrator.")
         if answer.get("iss", self._config.issuer) != self._config.issuer:
             raise NotAllowedError("The answer comes from another identity provider.", hint="Sign in again.")
@@ -208,7 +210,8 @@ def _authenticated(claims: Mapping[str, Any], fresh_from: str | None) -> datetim
     if fresh_from is not None and (told is None or told < int(fresh_from) - LEEWAY_SECONDS):
         raise NotAllowedError(
             "The identity provider did not ask you again who you are, or does not say so.",
-            hint="Let it send the claim auth_time (see docs/sign-in.md), then sign in again.",
+            hint="Try again and prove it when you are asked. If nothing asks you, tell your administrator: "
+            "the provider must send the claim auth_time.",
             code="not_fresh",
         )
     return None if told is None else datetime.fromtimestamp(max(0.0, min(told, time.time())), UTC)
