@@ -26,6 +26,7 @@ from services.ledger.keys import KeyRing
 from services.ledger.note import Checkpoint
 from services.ledger.witnessing import Witness, WitnessRefusedError
 from tests.contract.witness.blob_service import BlobService, serve_blobs
+from tests.contract.witness.git_service import GitService, header, serve_git
 from tests.contract.witness.tsa import Authority, make_authority, serve_authority
 from tests.unit.ledger.build import NAME, START, fixed_key
 
@@ -66,7 +67,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
         yield served
 
 
-@pytest.fixture(params=["file", "git", "blob", "timestamp"])
+@pytest.fixture(scope="module")
+def gits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitService]:
+    with serve_git(tmp_path_factory.mktemp("git")) as service:
+        yield service
+
+
+@pytest.fixture(params=["file", "git", "git over HTTP", "blob", "timestamp"])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Opens the same witness again and again, each time as another process would."""
     if request.param == "file":
@@ -75,6 +82,10 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
         remote = request.getfixturevalue("remote")
         numbers = iter(range(100))
         return lambda: GitWitness(GitRemote(str(remote), tmp_path / f"clone-{next(numbers)}"))
+    if request.param == "git over HTTP":
+        url = request.getfixturevalue("gits").new_repository(tmp_path.name)
+        numbers = iter(range(100))
+        return lambda: GitWitness(GitRemote(url, tmp_path / f"clone-{next(numbers)}", header=header()))
     if request.param == "blob":
         container = request.getfixturevalue("blobs").new_container()
         return lambda: AzureBlobWitness(container, clock=lambda: START)
@@ -214,6 +225,29 @@ def test_git__remote_away_or_refusing__says_so(remote: Path, tmp_path: Path) -> 
     slow = GitRemote(str(remote), tmp_path / "three", timeout=0.0001)
     with pytest.raises(UpstreamUnavailableError, match="took longer"):
         GitWitness(slow).publish(note(1))
+
+
+def test_git__over_http_with_a_wrong_token__is_refused_and_tells_no_secret(gits: GitService, tmp_path: Path) -> None:
+    url = gits.new_repository("wrong-token")
+    for number, sent in enumerate((header("hunter2"), "")):
+        witness = GitWitness(GitRemote(url, tmp_path / str(number), header=sent))
+        with pytest.raises(UpstreamRefusedError, match="Witness git refused: it does not take the token") as caught:
+            witness.publish(note(1))
+        assert "COUNTERSIGN_WITNESS_GIT_TOKEN" in caught.value.hint
+        assert "hunter2" not in caught.value.sentence() + str(caught.value)
+    absent = GitWitness(GitRemote(url.replace("wrong-token", "absent"), tmp_path / "absent", header=header()))
+    with pytest.raises(UpstreamRefusedError, match="not found"):
+        absent.latest(ORIGIN)
+
+
+def test_git__over_http_history_rewritten__is_refused(gits: GitService, tmp_path: Path) -> None:
+    url = gits.new_repository("rewritten")
+    witness = GitWitness(GitRemote(url, tmp_path / "clone", header=header()))
+    witness.publish(note(1))
+    witness.publish(note(2))
+    git("update-ref", "refs/heads/main", "main~1", cwd=gits.folder / "rewritten.git")
+    with pytest.raises(IntegrityError, match="rewritten"):
+        witness.publish(note(3))
 
 
 def test_git__secret_header__reaches_git_by_the_environment_only(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ _PUSH_ATTEMPTS = 5
 _FOLDER = "checkpoints"
 _PASSED_ON = ("PATH", "HOME", "SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "http_proxy", "https_proxy", "no_proxy")
 _REJECTED = ("[rejected]", "fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref")
+_UNKNOWN_HERE = ("could not read Username", "Authentication failed", "error: 401", "error: 403")
 
 
 def _utc_now() -> datetime:
@@ -210,6 +211,12 @@ class GitWitness:
 
     def _refused(self, stderr: str) -> UpstreamUnavailableError | UpstreamRefusedError:
         last = (stderr.strip().splitlines() or ["no message"])[-1].replace(self._remote.url, "<remote>")
+        if any(word in stderr for word in _UNKNOWN_HERE):
+            return UpstreamRefusedError(
+                f"Witness {self._name} refused: it does not take the token.",
+                system="witness",
+                hint="Set COUNTERSIGN_WITNESS_GIT_TOKEN to one that may read and contribute code, and has not expired.",
+            )
         if any(word in stderr for word in ("Could not resolve", "unable to access", "timed out", "Connection")):
             return UpstreamUnavailableError(f"Witness {self._name} cannot be reached: {last}", system="witness")
         return UpstreamRefusedError(
