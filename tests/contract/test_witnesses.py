@@ -276,6 +276,19 @@ def test_blob__month_after_month__goes_on_in_the_newest_blob(blobs: BlobService)
     assert len(AzureBlobWitness(container).all(ORIGIN)) == 7
 
 
+def test_blob__that_takes_no_more_blocks__is_followed_by_another_of_the_month(blobs: BlobService) -> None:
+    container = blobs.new_container(most_blocks=2)
+    for size in range(1, 8):
+        assert AzureBlobWitness(container, clock=lambda: START).publish(note(size)).size == size
+    with pytest.raises(WitnessRefusedError):
+        AzureBlobWitness(container, clock=lambda: START).publish(note(6))
+    AzureBlobWitness(container, clock=lambda: datetime(2026, 12, 1, tzinfo=UTC)).publish(note(8))
+    assert list(AzureBlobWitness(container).all(ORIGIN)) == [note(size) for size in range(1, 9)]
+    assert AzureBlobWitness(container).latest(ORIGIN) == note(8)
+    names = [name.rpartition("/")[2] for name in blobs.names(container)]
+    assert names == ["2026-11.txt", "2026-11_002.txt", "2026-11_003.txt", "2026-11_004.txt", "2026-12.txt"]
+
+
 def test_blob__receipt__has_the_services_own_time(blobs: BlobService) -> None:
     receipt = AzureBlobWitness(blobs.new_container(), clock=lambda: OCTOBER).publish(note(1))
     assert receipt.at != OCTOBER

@@ -1,6 +1,7 @@
 """A witness that is an Azure Blob container with a locked, time-based immutability policy.
 
-Each month is one append blob, ``<name of the log>/<year>-<month>.txt``. *Append Block* names the length that the
+Each month is one append blob, ``<name of the log>/<year>-<month>.txt``, and a further one (``…_002.txt``) whenever the
+50 000 blocks that an append blob holds are used up. *Append Block* names the length that the
 portal saw (``x-ms-blob-condition-appendpos``), so check and store are one step: whoever comes second gets 412 and looks
 again. The policy must allow protected append writes; then nobody, administrators included, can change or delete what
 was appended until the retention ends. REST as in learn.microsoft.com/rest/api/storageservices (Put Blob, Append Block,
@@ -31,6 +32,7 @@ from services.ledger.writer import Clock
 
 API_VERSION = "2023-11-03"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
+FULL = "BlockCountExceedsLimit"
 _ATTEMPTS = 5
 
 
@@ -94,7 +96,9 @@ class AzureBlobWitness:
             if is_kept(self._latest_with(content, checkpoint.origin), note):
                 return Receipt(self._name, checkpoint.size, self._clock(), blob)
             answer = self._append(blob, framed(note), len(content))
-            if answer is not None:
+            if answer is not None and answer.status_code == 409:
+                self._create(_after(blob))
+            elif answer is not None:
                 return Receipt(self._name, checkpoint.size, _service_time(answer), f"{blob} {answer.headers['ETag']}")
         raise ConflictError(f"Witness {self._name} is being written to all the time; the append was never first.")
 
@@ -126,10 +130,11 @@ class AzureBlobWitness:
         self._send("PUT", blob, {}, headers=headers, body=b"", ok=(201, 409, 412))
 
     def _append(self, blob: str, content: bytes, length: int) -> requests.Response | None:
-        """None when the blob grew since it was read."""
+        """None when the blob grew since it was read; 409 when it takes no more blocks."""
         headers = {"x-ms-blob-condition-appendpos": str(length)}
-        answer = self._send("PUT", blob, {"comp": "appendblock"}, headers=headers, body=content, ok=(201, 412))
-        return answer if answer.status_code == 201 else None
+        query = {"comp": "appendblock"}
+        answer = self._send("PUT", blob, query, headers=headers, body=content, ok=(201, 412), full=409)
+        return None if answer.status_code == 412 else answer
 
     def _list(self, prefix: str) -> list[str]:
         names: list[str] = []
@@ -159,6 +164,7 @@ class AzureBlobWitness:
         ok: tuple[int, ...],
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        full: int = 0,
     ) -> requests.Response:
         base = self._container.url.rstrip("/") + (f"/{quote(blob)}" if blob else "")
         try:
@@ -176,7 +182,8 @@ class AzureBlobWitness:
             raise UpstreamUnavailableError(
                 f"Witness {self._name} cannot be reached: {type(error).__name__}.", system="witness"
             ) from None
-        self._refuse(answer, ok)
+        is_full = answer.status_code == full and answer.headers.get("x-ms-error-code") == FULL
+        self._refuse(answer, (*ok, full) if is_full else ok)
         return answer
 
     def _authorization(self) -> Mapping[str, str]:
@@ -199,6 +206,12 @@ class AzureBlobWitness:
 def _folder(origin: str) -> str:
     """The blobs' prefix: the origin without characters that a blob name treats specially."""
     return "".join(c if c.isalnum() or c in "-._" else "-" for c in origin) + "/"
+
+
+def _after(blob: str) -> str:
+    """The blob that follows a full one of the same month; its name sorts behind it and before the next month's."""
+    month, _, number = blob.removesuffix(".txt").partition("_")
+    return f"{month}_{int(number or 1) + 1:03d}.txt"
 
 
 def _service_time(answer: requests.Response) -> datetime:

@@ -26,7 +26,9 @@ SAS = "sv=2023-11-03&sig=abc%3D"
 class _Container:
     immutable: bool = True
     answer: int = 0
+    most_blocks: int = 50_000
     blobs: dict[str, bytes] = field(default_factory=dict)
+    blocks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -38,10 +40,10 @@ class BlobService:
     lock: threading.Lock = field(default_factory=threading.Lock)
     last_authorization: str = ""
 
-    def new_container(self, *, immutable: bool = True, answer: int = 0) -> BlobContainer:
+    def new_container(self, *, immutable: bool = True, answer: int = 0, most_blocks: int = 50_000) -> BlobContainer:
         """A container; with `answer`, one that gives this status and a body that makes no sense."""
         name = f"witness{len(self.containers)}"
-        self.containers[name] = _Container(immutable, answer)
+        self.containers[name] = _Container(immutable, answer, most_blocks)
         return BlobContainer(f"http://127.0.0.1:{self.port}/{name}", sas=SAS, timeout=10)
 
     def names(self, container: BlobContainer) -> list[str]:
@@ -122,7 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, error="BlobNotFound")
         elif wanted is not None and int(wanted) != len(container.blobs[blob]):
             self._answer(412, error="AppendPositionConditionNotMet")
+        elif container.blocks.get(blob, 0) >= container.most_blocks:
+            self._answer(409, error="BlockCountExceedsLimit")
         else:
+            container.blocks[blob] = container.blocks.get(blob, 0) + 1
             container.blobs[blob] += body
             self._answer(
                 201, headers={"ETag": f'"0x{len(container.blobs[blob]):X}"', "Last-Modified": formatdate(usegmt=True)}
