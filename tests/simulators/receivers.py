@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -86,11 +88,12 @@ class Receiver:
     url: str = ""
     posts: list[Post] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    answer: bytes = b""
 
 
 @contextmanager
-def http_receiver() -> Iterator[Receiver]:
-    """A real HTTP receiver while the block lasts."""
+def http_receiver(certificate: Path | None = None) -> Iterator[Receiver]:
+    """A real HTTP receiver while the block lasts; over TLS with a certificate."""
     found = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,14 +104,19 @@ def http_receiver() -> Iterator[Receiver]:
             self.send_response(status)
             if 300 <= status < 400:
                 self.send_header("Location", f"{found.url}/elsewhere")
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(found.answer)))
             self.end_headers()
+            self.wfile.write(found.answer)
 
         def log_message(self, *_: object) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_port}"
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    found.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

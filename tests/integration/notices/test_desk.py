@@ -246,16 +246,6 @@ def test_mail__server_refuses_or_is_away__waits_and_never_logs_the_password(
     assert "hush-hush-1" not in caplog.text
 
 
-def test_slack_shaped_service__through_apprise__gets_one_post(world: World, receiver: Receiver) -> None:
-    url = receiver.url.replace("http://", "json://")
-    desk = NoticeDesk(world.units, world.clock, [channel_of(name="chat", url=url)])
-    desk.beat()
-    world.open()
-    desk.beat()
-    (post,) = receiver.posts
-    assert json.loads(post.body)["title"] == "Countersign: Ana Ruiz asks to promote census v2"
-
-
 def hook(receiver: Receiver) -> Subscription:
     return channel_of(name="hook", kind="webhook", url=f"{receiver.url}/in", secret=SECRET)
 
