@@ -15,7 +15,7 @@ from services.evidence.ids import respelt
 from services.evidence.inputs import Predictions, Task
 from services.evidence.labels import Coding, binary_coding, class_coding, missing_or_infinite, numbers
 from services.evidence.tables import Column, canonical_texts, kept_by_hash
-from services.evidence.weights import shared_weights, unweighted
+from services.evidence.weights import in_range, shared_weights, unweighted
 
 
 @dataclass(frozen=True)
@@ -272,7 +272,7 @@ def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding)
         classes=coding.classes,
         candidate_decided=_decided(left, coding),
         current_decided=_decided(right, coding),
-        weights=weights,
+        weights=in_range(weights),
         groups=None if groups is None else _group_codes(groups),
         further={**left.further, **right.further},
         disputed=_disputed(left, right),

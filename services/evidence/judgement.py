@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from services.evidence.alignment import Aligned
 from services.evidence.estimates import Difference, FloatArray, Outcome
@@ -53,12 +54,12 @@ def _constant(rows: Aligned, *, has_current: bool) -> list[Finding]:
 
 
 def _few(rows: Aligned) -> list[Finding]:
-    counts = [(rows.rows, "rows", 2.5)]
+    by_weight = "" if rows.weights is None else " by weight"
+    counts = [(_effective(rows, np.ones(rows.rows, dtype=bool)), f"rows{by_weight}", 2.5)]
     if rows.task is Task.BINARY:
-        positives = int(rows.labels.sum())
         counts += [
-            (positives, "rows of the positive class", 1.0),
-            (rows.rows - positives, "rows of the negative class", 1.0),
+            (_effective(rows, rows.labels == 1), f"rows of the positive class{by_weight}", 1.0),
+            (_effective(rows, rows.labels == 0), f"rows of the negative class{by_weight}", 1.0),
         ]
     if rows.groups is not None:
         counts.append((len(np.unique(rows.groups)), "groups", 1.0))
@@ -70,6 +71,14 @@ def _few(rows: Aligned) -> list[Finding]:
         return [Finding("too_few_rows", Severity.BLOCKING, what, sentence)]
     sentence = f"Only {counted(count, what)}: intervals are rough and only large differences can be seen."
     return [Finding("too_few_rows", Severity.WARNING, what, sentence)]
+
+
+def _effective(rows: Aligned, part: npt.NDArray[np.bool_]) -> int:
+    """How many equal rows say as much as these with their weights: (sum of w)^2 / sum of w^2 (Kish 1965)."""
+    if rows.weights is None:
+        return int(part.sum())
+    weights = rows.weights[part]
+    return round(float(weights.sum() ** 2 / (weights**2).sum())) if len(weights) else 0
 
 
 def _identical(rows: Aligned) -> bool:

@@ -296,6 +296,13 @@ def kept_by_hash(ids: Column, rate: float) -> npt.NDArray[np.bool_]:
 
 
 def _columns_of(frame: pd.DataFrame) -> dict[str, Column]:
+    if not frame.columns.is_unique:
+        twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
+        raise InvalidInputError(
+            f"The table has several columns of one name: {', '.join(twice[:5])}.",
+            hint="Name each column once, so that it is clear which one is meant.",
+            code="columns_twice",
+        )
     return {str(name): _plain(frame.iloc[:, place].to_numpy()) for place, name in enumerate(frame.columns)}
 
 

@@ -8,6 +8,8 @@ from services.evidence.estimates import FloatArray
 from services.evidence.findings import Finding, Severity, lost_rows
 from services.evidence.inputs import Predictions
 
+SMALLEST, LARGEST = 1e-100, 1e100
+
 
 def shared_weights(left: Predictions, right: Predictions) -> tuple[FloatArray | None, list[Finding]]:
     """The weights that count for both tables, and what is odd about them."""
@@ -21,6 +23,17 @@ def shared_weights(left: Predictions, right: Predictions) -> tuple[FloatArray | 
         return left.weights, []
     sentence = "The two tables give different weights for the same rows; the current version's are used."
     return right.weights, [Finding("misaligned", Severity.WARNING, "both", sentence)]
+
+
+def in_range(weights: FloatArray | None) -> FloatArray | None:
+    """The same weights where their sums and squares are finite numbers: only their proportions count."""
+    if weights is None:
+        return None
+    known = weights[np.isfinite(weights) & (weights > 0)]
+    if not len(known) or SMALLEST < known.max() < LARGEST:
+        return weights
+    scaled: FloatArray = weights / known.max()
+    return scaled
 
 
 def unweighted(weights: FloatArray) -> list[Finding]:

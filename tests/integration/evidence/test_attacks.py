@@ -1,7 +1,11 @@
 """Tables that tempt the command into a wrong answer: each with a truth that is known, and what must be said of it."""
 
+import io
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from services.errors import InvalidInputError
@@ -189,3 +193,30 @@ def test_slice__whose_name_would_steer_a_terminal__is_printed_as_visible_text(tm
     assert not {"\x1b", "\u202e"} & set(printed)
     assert main(["compare", *paths, "--key", "\x1b[2J"]) == UNUSABLE
     assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("weight", [1e308, 1e-300])
+def test_weights__of_any_size__count_by_their_proportions(weight, tmp_path, capsys):
+    code, document = run(tmp_path, capsys, [table.assign(weight=weight) for table in better()])
+    assert (code, document["verdict"]) == (PROMOTE, "better")
+
+
+def test_table__with_two_columns_of_one_name__is_refused(tmp_path, capsys):
+    candidate, current = better()
+    twice = pa.table(
+        [*(candidate[name].to_numpy() for name in ("row_id", "label", "score", "score"))],
+        names=["row_id", "label", "score", "score"],
+    )
+    content = io.BytesIO()
+    pq.write_table(twice, content)
+    code, document = run(tmp_path, capsys, (content.getvalue(), current))
+    assert (code, document["error"]["code"]) == (UNUSABLE, "columns_twice")
+
+
+def test_weights__that_let_one_row_speak_for_all__are_too_few_rows(tmp_path, capsys):
+    tables = [table.assign(weight=np.where(table.index == 7, 1e9, 1.0)) for table in better()]
+    code, document = run(tmp_path, capsys, tables)
+    assert code == HOLD
+    assert "by weight" in document["reason"]
+    code, document = run(tmp_path, capsys, [table.assign(weight=1.0 + table.index % 3) for table in better()])
+    assert (code, document["findings"]) == (PROMOTE, [])
