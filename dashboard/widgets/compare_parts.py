@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import compare_verdicts, drift, evidence, evidence_tables, fairness, plots
+from dashboard.widgets import compare_verdicts, curve_tabs, drift, evidence, evidence_tables, fairness, plots
 from dashboard.widgets.compare_versions import show_differences
 from dashboard.widgets.evidence import Document
 from dashboard.widgets.markup import bullets, empty, show
@@ -39,7 +39,7 @@ def _show_curves(compared: VersionComparison) -> None:
     said = {problem.partition(": ")[2] for problem in compared.problems}
     for line in (f"v{c.key.version}: {c.problem}" for c in compared.curves if c.problem and c.problem not in said):
         st.caption(as_text(line))
-    plots.show_all(compared.curves)
+    curve_tabs.show_all(compared.curves)
 
 
 def _each(compared: VersionComparison, part: Callable[[Document, str], None], *, counts: bool = False) -> None:

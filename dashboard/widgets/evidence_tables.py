@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.widgets import evidence, formats, plots, slice_plot, tables
+from dashboard.widgets import curve_tabs, evidence, formats, slice_plot, tables
 from dashboard.widgets.evidence import Document, figure, interval, listed
 from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, shorten, words
@@ -115,7 +115,7 @@ def show_curves(document: Document, candidate: VersionKey, current: VersionKey |
     """The curves as they were sealed."""
     sides = [(key, side) for key, side in ((current, "current"), (candidate, "candidate")) if key is not None]
     curves = [_curves(document, key, side) for key, side in sides]
-    plots.show_all(curves)
+    curve_tabs.show_all(curves)
 
 
 def _curves(document: Document, key: VersionKey, side: str) -> VersionCurves:

@@ -28,7 +28,6 @@ _KINDS = {
     "calibration": ("Calibration", "Predicted probability", "Share that was positive"),
 }
 TITLES = {kind: title for kind, (title, _, _) in _KINDS.items()}
-SCORES = "Scores"
 _HEIGHT = 380
 _ROWS_SHOWN = 60
 
@@ -65,24 +64,6 @@ def _curves(found: Sequence[tuple[str, Curve]], kind: str, x_name: str, y_name: 
         line = {"color": "rgba(128,128,128,.9)", "dash": "dot", "width": 1}
         figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", name=name, line=line, hoverinfo="skip")
     return _laid_out(figure, x_name, y_name, unit=True)
-
-
-def show_all(curves: Sequence[VersionCurves]) -> None:
-    """Every kind of curve, a tab each; of a regression the errors."""
-    from dashboard.widgets import distributions
-
-    if any(c.errors for c in curves):
-        distributions.show_errors(curves)
-        return
-    if not any(c.roc or c.precision_recall or c.calibration or c.scores for c in curves):
-        nothing("No curves can be drawn.")
-        return
-    tabs = st.tabs([*TITLES.values(), SCORES])
-    for tab, kind in zip(tabs[:-1], TITLES, strict=True):
-        with tab:
-            show_curves(curves, kind)
-    with tabs[-1]:
-        distributions.show_scores(curves)
 
 
 def nothing(title: str) -> None:
