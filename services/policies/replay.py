@@ -16,7 +16,7 @@ from services.domain.catalogue import TestReport
 from services.domain.checks import Check
 from services.domain.people import Actor
 from services.domain.plan import Plan
-from services.domain.policy import Governance, Meaning, PromotionPolicy
+from services.domain.policy import CheckRule, Governance, Meaning, PromotionPolicy
 from services.domain.promotion import PromotionRequest
 from services.domain.quorum import Signed, standing
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
@@ -30,7 +30,12 @@ from services.stores import RequestFilter, Unit, Units
 
 PAGE = 200
 REJUDGED = {"artifact_digest", "comparison", "lineage_complete", "metric_floor", "model_card", "tests_passed"}
-"""Checks that the sealed evidence holds enough for; of others the verdict of then is taken, where there is one."""
+"""Checks that every sealed evidence holds enough for."""
+INPUT = {
+    "slice_floor": "comparison", "calibration": "comparison", "fairness_bound": "comparison", "drift": "drift",
+    "signature": "model", "dependencies": "model", "safe_format": "model",
+}  # fmt: skip
+"""What these are judged from, where it was sealed; of others the verdict of then is taken, where there is one."""
 _LET_THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED, RequestState.ROLLED_BACK}
 
 
@@ -137,23 +142,33 @@ def _checks(
         model=facts_of_json(evidence.get("model")),
     )
     notes = []
-    if compared.result is not None and _comparing(policy.checks) != _comparing(frozen["checks"]):
+    comparing = [_settings(checks, "comparison") for checks in (policy.checks, frozen["checks"])]
+    if compared.result is not None and comparing[0] != comparing[1]:
         notes.append("compared under the settings of then")
     checks: list[Check] = []
     for rule in policy.checks:
         judged = evaluate(replace(policy, checks=(rule,)), _material(plan, evidence, at), compared)
-        if rule.kind in REJUDGED:
+        if rule.kind in REJUDGED or evidence.get(_input(rule)) is not None:
             checks += judged
             continue
         sealed = {check.name: check for check in checks_of(evidence)}
         checks += [replace(sealed[c.name], enforcement=c.enforcement) for c in judged if c.name in sealed]
         notes += [f"{c.name} was not sealed then" for c in judged if c.name not in sealed]
+        if _settings(policy.checks, rule.kind) != _settings(frozen["checks"], rule.kind):
+            notes += [f"{c.name} judged as it was then" for c in judged if c.name in sealed]
     return tuple(checks), notes
 
 
-def _comparing(checks: Sequence[Any]) -> Any:
+def _input(rule: CheckRule) -> str:
+    """The part of the evidence that a check is judged from; empty where no part says enough."""
+    is_live = rule.kind == "drift" and rule.settings.get("against") == "live"
+    return "live" if is_live else INPUT.get(rule.kind, "")
+
+
+def _settings(checks: Sequence[Any], kind: str) -> list[Any]:
+    """Of all checks of a kind, in a policy or as they were frozen."""
     found = [c if isinstance(c, Mapping) else {"kind": c.kind, "settings": dict(c.settings)} for c in checks]
-    return next((c["settings"] for c in found if c["kind"] == "comparison"), {})
+    return [c["settings"] for c in found if c["kind"] == kind]
 
 
 def _material(plan: Plan, evidence: Mapping[str, Any], at: datetime) -> Material:

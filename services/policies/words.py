@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from services.domain.checks import Enforcement
@@ -47,8 +48,16 @@ def _slot(slot: Slot) -> str:
 
 
 def _check(rule: CheckRule) -> str:
-    with_ = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(rule.settings.items()))
+    with_ = ", ".join(f"{name.replace('_', ' ')} {_value(value)}" for name, value in sorted(rule.settings.items()))
     return f"{rule.kind.replace('_', ' ')}{f' ({with_})' if with_ else ''}: {_EFFECT[rule.enforcement]}."
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_value(item)}" for name, item in value.items())
+    return " and ".join(map(_value, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _effect(policy: PromotionPolicy, environment: Environment) -> list[str]:

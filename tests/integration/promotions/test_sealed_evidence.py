@@ -15,6 +15,7 @@ from services.comparisons import compare_files, drift_files
 from services.domain.checks import Verdict
 from services.domain.registry import VersionKey
 from services.held_out import HeldOutPredictions
+from services.policies.replay import replay
 from services.policy import parse_governance
 from services.promotions.command import as_text
 from services.promotions.desk import PromotionDesk
@@ -176,3 +177,53 @@ def test_verify__engine_that_says_something_else__names_what_differs(
     assert found.is_equal is False
     assert found.differences[0].startswith("comparison.win_rate: ")
     assert found.differences[0].endswith("→ 0.123")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("at_least: 0.5, columns", "at_least: 0.99, columns", "Every slice: Below the floor: sex = "),
+        ("- {kind: safe_format, enforcement: warn}", "- {kind: calibration, with: {max_ece: 0.0001}}", "Calibration"),
+        (
+            "- {kind: safe_format, enforcement: warn}",
+            "- {kind: fairness_bound, with: {column: sex, rate: selection rate, max_difference: 0.00001}}",
+            "Fairness by sex",
+        ),
+        ("", "", ""),
+    ],
+)
+def test_replay__bounds_of_what_was_measured__are_judged_anew_from_the_sealed_evidence(
+    world: World, desk: PromotionDesk, old: str, new: str, why: str
+) -> None:
+    world.desk = desk
+    request = _opened(desk, 2)
+    world.approve(desk.detail(CHLOE, request).request)
+    (found,) = replay(world.units, parse_governance(GOVERNANCE.replace(old, new) if old else GOVERNANCE))
+    assert found.differs is bool(why), found.in_words()
+    assert why in found.in_words()
+
+
+@pytest.mark.parametrize(("bound", "is_told"), [("0.25", True), ("1000", False)])
+def test_replay__another_bound_of_drift__is_judged_anew(
+    world: World, desk: PromotionDesk, bound: str, is_told: bool
+) -> None:
+    _opened(desk, 3)
+    (found,) = replay(world.units, parse_governance(GOVERNANCE.replace("max_psi: 0.25", f"max_psi: {bound}")))
+    assert any("Drift" in reason for reason in found.reasons) is is_told
+
+
+def test_replay__of_evidence_without_the_input__takes_the_verdict_of_then_and_says_so(
+    world: World, desk: PromotionDesk
+) -> None:
+    digest = desk.detail(CHLOE, _opened(desk, 2)).request.evidence_digest
+    with world.engine.begin() as connection:
+        body = json.loads(
+            connection.execute(text("SELECT body FROM document WHERE digest = :d"), {"d": digest}).scalar_one()
+        )
+        body["drift"] = None
+        connection.execute(
+            text("UPDATE document SET body = :b WHERE digest = :d"), {"b": json.dumps(body), "d": digest}
+        )
+    (found,) = replay(world.units, parse_governance(GOVERNANCE.replace("{max_psi: 0.25}", "{max_psi: 0.00001}")))
+    assert "Drift" not in "".join(found.reasons)
+    assert "Drift of the training data judged as it was then" in found.notes
