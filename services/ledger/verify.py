@@ -136,6 +136,7 @@ class _Walk:
         self._tree = TreeStream()
         self._signatures = 0
         self._disagreeing: set[str] = set()
+        self._agreed: dict[str, int] = {}
         self._by_size: dict[int, list[_Held]] = {}
         for note in (note for notes in held.values() for note in notes):
             self._by_size.setdefault(note.note.checkpoint.size, []).append(note)
@@ -157,7 +158,8 @@ class _Walk:
 
     def _view(self, name: str, notes: Sequence[_Held]) -> WitnessView:
         here = [held.note.checkpoint.size for held in notes if held.note.checkpoint.origin == self._history.origin]
-        return WitnessView(name, max(here, default=0), len(notes), name not in self._disagreeing)
+        seen = max([*here, self._agreed.get(name, 0)])  # after a restore, what it saw under the origin before counts
+        return WitnessView(name, seen, len(notes), name not in self._disagreeing)
 
     def _stops(self, size: int) -> list[int]:
         """Where roots are compared: piece ends, rotations and new origins, witnessed sizes, the end."""
@@ -231,6 +233,8 @@ class _Walk:
                 self._by_size.setdefault(-size, []).append(held)
             elif checkpoint.root != self._tree.root():
                 self._disagree(held, size, f"witness {held.witness} holds another root for {size} entries")
+            else:
+                self._agreed[held.witness] = size
 
     def _check_head(self, head: Head | None) -> None:
         if head is not None and head.frontier.root() != self._tree.root():

@@ -143,6 +143,9 @@ def go_on(bench: Bench, reason: str = "the disk failed, backup of last night"):
 def test_restore__new_origin__names_what_was_lost_and_verifies_once_accepted(bench: Bench) -> None:
     restored(bench, 10, 5)
     opened = go_on(bench)
+    with bench.store() as store:
+        early = verify_ledger(store, [OLD], witnesses={"file": bench.witness.all(f"{NAME}/1")})
+    assert (early.holds, early.witnessed) == (True, 10)  # of the log that goes on; the rest of it is lost
     bench.append(3)
     bench.publish()
     entry = LedgerEntry.parse(bench.bodies()[10])
