@@ -12,6 +12,7 @@ from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
+from services.adapters.sql.ledger import ledger_transactions
 from services.bootstrap import known_people, mlflow_config, open_access, open_adapters, open_pipelines
 from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
@@ -21,6 +22,7 @@ from services.domain.people import Actor
 from services.domain.policy import PipelineTarget
 from services.domain.releases import RunKind
 from services.errors import NotFoundError, PortalError, SettingsError, UpstreamRefusedError
+from services.ledger.witnessing import checkpoint_of, counted, demand_agreement
 from services.ledger.writer import first_origin
 from services.ledger_watch import WatchedWitness
 from services.policies.lint import Level, lint
@@ -189,10 +191,25 @@ def _each_witness(settings: Settings) -> list[Diagnosis]:
     def look(found: WatchedWitness) -> str:
         if found.check is not None:
             found.check()
-        held = found.witness.latest(first_origin(settings.ledger_origin))
-        return "answers, and holds checkpoints." if held else "answers, and holds no checkpoint yet."
+        held = _held_by(found, settings)
+        return f"answers, and holds {held}."
 
     return [_check(f"Witness {w.name}", lambda _, found=w: look(found), settings) for w in witnesses]  # type: ignore[misc]  # mypy does not infer a default's type
+
+
+def _held_by(found: WatchedWitness, settings: Settings) -> str:
+    """What the witness holds. Raises WitnessRefusedError when that is not of this ledger, or less than it was."""
+    engine = open_engine(settings.database_url)
+    try:
+        ledgers = ledger_transactions(engine)
+        with ledgers() as ledger:
+            head = ledger.head()
+        held = found.witness.latest(head.origin if head else first_origin(settings.ledger_origin))
+        with ledgers() as ledger:
+            demand_agreement(ledger, held, found.name)
+    finally:
+        engine.dispose()
+    return f"the checkpoint of {counted(checkpoint_of(held).size)}" if held else "no checkpoint yet"
 
 
 def _predictions(settings: Settings) -> str:

@@ -102,7 +102,7 @@ def publish_head(transactions: Transactions, witness: Witness, clock: Clock) -> 
         try:
             return _publish_head(transactions, witness, clock)
         except WitnessRefusedError:
-            # Another replica may have published a newer checkpoint in between: look again. `_compare` then decides.
+            # Another replica may have published a newer checkpoint in between: look again, and then decide.
             continue
     return _publish_head(transactions, witness, clock)
 
@@ -114,7 +114,7 @@ def _publish_head(transactions: Transactions, witness: Witness, clock: Clock) ->
         return None
     held = witness.latest(head.origin)
     with transactions() as ledger:
-        _compare(ledger, held, witness.name)
+        demand_agreement(ledger, held, witness.name)
         newest = latest_checkpoint(ledger)
     receipt = witness.publish(newest)
     with transactions() as ledger:
@@ -122,7 +122,8 @@ def _publish_head(transactions: Transactions, witness: Witness, clock: Clock) ->
     return receipt
 
 
-def _compare(ledger: LedgerArchive, held: str | None, name: str) -> None:
+def demand_agreement(ledger: LedgerArchive, held: str | None, name: str) -> None:
+    """`WitnessRefusedError` when a witness's last note contradicts this ledger, or is less than it confirmed."""
     checkpoint = None if held is None else parse_note(held).checkpoint
     if checkpoint is not None and not extends(ledger, checkpoint):
         raise WitnessRefusedError(
@@ -132,10 +133,15 @@ def _compare(ledger: LedgerArchive, held: str | None, name: str) -> None:
     if size < confirmed:
         still = f"only {size}" if size else "none"
         raise WitnessRefusedError(
-            f"Witness {name} confirmed {confirmed} entries, and holds {still} of them now.",
+            f"Witness {name} confirmed {counted(confirmed)}, and holds {still} of them now.",
             hint="Give it back what it kept: is its share mounted, its address right? If its copy is gone for good, "
             "docs/ledger.md says how to go on.",
         )
+
+
+def counted(entries: int) -> str:
+    """``1 entry``, ``7 entries``."""
+    return f"{entries:,} {'entry' if entries == 1 else 'entries'}"
 
 
 def _confirmed(archive: LedgerArchive, name: str) -> int:

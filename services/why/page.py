@@ -8,6 +8,8 @@ from typing import Any
 
 from services.domain.lineage import Certainty, Fact
 from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
+from services.ledger.entry import LedgerEntry
+from services.ledger_words import words_of
 from services.why.gathered import Gathered
 
 STYLE = """
@@ -58,13 +60,12 @@ def rows_of(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def proof_lines(gathered: Gathered) -> list[tuple[str, str]]:
-    """Number, time, action and actor of each proven entry, as two cells."""
-    import json
-
+    """Number of each proven entry, and what it says in words with its action; two cells."""
     found = []
     for item in (gathered.pack or {}).get("entries", ()):
-        body = json.loads(item["body"])
-        found.append((str(item["seq"]), f"{body['at']} {body['action']} by {body['actor']['name']}"))
+        entry = LedgerEntry.parse(str(item["body"]))
+        said = f"{entry.time:%Y-%m-%d %H:%M:%S} UTC: {entry.actor.name} {words_of(entry)} ({entry.action.value})"
+        found.append((str(item["seq"]), said))
     return found
 
 

@@ -82,13 +82,22 @@ def _tell_reasons(writer: _Writer, reasons: Reasons) -> None:
 
 
 def _tell_card(writer: _Writer, card: str) -> None:
-    """The Markdown that cards are mostly made of: headings and paragraphs; anything else as it stands."""
+    """The Markdown that cards are mostly made of: headings, paragraphs, tables as lines; anything else as it stands."""
     for block in card.replace("**", "").replace("\r\n", "\n").split("\n\n"):
         head, _, rest = block.strip().partition("\n")
         if head.startswith("#"):
             writer.text(head.lstrip("# "), style="strong")
             head = ""
-        writer.text(f"{head}\n{rest}".strip())
+        lines = (_cells(line) for line in f"{head}\n{rest}".strip().splitlines())
+        writer.text("\n".join(line for line in lines if line))
+
+
+def _cells(line: str) -> str:
+    """A line; one of a table as its cells, and nothing for the rule under a table's head."""
+    if not (line.startswith("|") and line.endswith("|") and len(line) > 1):
+        return line
+    cells = [cell.strip() for cell in line[1:-1].split("|")]
+    return "" if all(cell and not cell.strip("-:") for cell in cells) else " · ".join(cells)
 
 
 def _near(found: Neighbour) -> str:

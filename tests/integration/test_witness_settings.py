@@ -19,6 +19,7 @@ from services.ledger.entry import Actor, Subject
 from services.ledger.keys import KeyRing, SigningKey
 from services.ledger.rotation import MINIMUM_OVERLAP, rotate
 from services.ledger.verify import verify_ledger
+from services.ledger.witnessing import publish_head
 from services.ledger.writer import append
 from services.policy import parse_governance
 from services.settings import Settings
@@ -153,3 +154,20 @@ def test_doctor__each_witness__has_its_own_line(tmp_path: Path) -> None:
     assert not told["Witness file"].is_well
     assert "cannot be used" in told["Witness file"].sentence
     assert told["Ledger key"].sentence.startswith("countersign.local/ledger+")
+
+
+def test_doctor__witness_that_contradicts_or_forgot__is_told(tables: Engine, tmp_path: Path) -> None:
+    chosen = settings(tmp_path, witness_file=tmp_path / "w.txt", mlflow_timeout=0.1)
+    write_entry(tables, open_keys(chosen, tables))
+    (found,) = open_witnesses(chosen)
+    publish_head(ledger_transactions(tables), found.witness, StillClock().now)
+
+    def told() -> str:
+        return next(d.sentence for d in examine(chosen) if d.what == "Witness file")
+
+    assert told() == "answers, and holds the checkpoint of 1 entry."
+    kept = (tmp_path / "w.txt").read_text()
+    (tmp_path / "w.txt").unlink()
+    assert told().startswith("Witness file confirmed 1 entry, and holds none of them now.")
+    (tmp_path / "w.txt").write_text(kept.replace("/1\n1\n", "/1\n2\n"))
+    assert "this ledger does not continue" in told()
