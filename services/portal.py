@@ -209,7 +209,7 @@ class Promotions(Protocol):
         """Requests, newest change first; `requester` is a person's id, `text` words of what people know of them."""
 
     def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
-        """Open requests whose turn it is this person's, all of them, newest change first."""
+        """Open requests whose turn it is this person's, all of them, the first to expire on top."""
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         """One request as this person sees it. Raises NotFoundError."""

@@ -61,7 +61,7 @@ def _show_waiting(page: RequestPage) -> None:
     if not page.total:
         empty("Nothing waits for your decision.", "Requests that you may decide show up here and on Home.")
         return
-    st.caption(f"{formats.count(page.total, 'request')}, newest change first")
+    st.caption(f"{formats.count(page.total, 'request')}, the first to expire on top")
     lists.requests(page.rows)
 
 

@@ -106,11 +106,12 @@ class PromotionDesk:
         return RequestPage(tuple(rows), total, wanted.page, wanted.page_size)
 
     def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
-        """Open requests whose turn it is this person's, all of them, newest change first."""
+        """Open requests whose turn it is this person's, all of them, the first to expire on top."""
         with self._units.read() as unit:
             rows = unit.requests.in_states([RequestState.OPEN])
             outlines = outlines_of(unit, rows, self._clock.now())
-        return [row for row, outline in zip(rows, outlines, strict=True) if waits_for_person(actor, outline)]
+        found = [row for row, outline in zip(rows, outlines, strict=True) if waits_for_person(actor, outline)]
+        return sorted(found, key=lambda request: request.expires)
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         """One request as this person sees it; that the evidence was read is recorded."""

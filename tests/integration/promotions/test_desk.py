@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -264,10 +265,12 @@ def test_waiting_for__hundreds_of_requests__are_all_there_and_no_evidence_is_rea
     first = world.open()
     with world.units.begin() as unit:
         for number in range(1000, 1300):
-            unit.requests.insert(replace(first, id=f"req-{number}", key=VersionKey(MODEL, number)))
+            expires = first.expires - timedelta(minutes=number)
+            unit.requests.insert(replace(first, id=f"req-{number}", key=VersionKey(MODEL, number), expires=expires))
     statements: list[str] = []
     listen(world.engine, "before_cursor_execute", lambda *told: statements.append(str(told[2:4])))
-    assert len(world.desk.waiting_for(CHLOE)) == 301
+    found = [request.key.version for request in world.desk.waiting_for(CHLOE)]
+    assert found == [*range(1299, 999, -1), first.key.version], "the first to expire on top"
     assert len([found for found in statements if "SELECT" in found]) == 4, "requests, policies, signatures, assignments"
     assert first.evidence_digest not in "".join(statements)
     assert first.policy_digest in "".join(statements)
