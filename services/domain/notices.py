@@ -81,6 +81,9 @@ _TO_REVIEWERS = frozenset(
     {"promotion:request:opened", "promotion:request:sealed", "registry:version:review_due", "access:break_glass:used"}
 )
 
+_PASSES_ON = frozenset({"promotion:decision:approved", "promotion:decision:reviewed"})
+"""Where the policy keeps an order, these name whose turn it is then."""
+
 
 @dataclass(frozen=True)
 class Event:
@@ -105,7 +108,8 @@ class Event:
         """What happened, on one line: names come from outside and may hold anything."""
         name, _, version = self.subject.rpartition("/")
         what = f"{name} v{version}" if name and version.isdigit() else self.subject
-        return " ".join(WORDS[self.action][1].format(who=self.actor_name, what=what).split())
+        told = " ".join(WORDS[self.action][1].format(who=self.actor_name, what=what).split())
+        return f"{told}; the next discipline signs now" if self.action in _PASSES_ON and self.named else told
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,14 @@ from services.domain.requests import (
 from services.domain.rights import UserAction, actions, waits_for_person
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, RefusedError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
 from services.ledger.writer import EntryFields
 from services.portal import RequestDetail, RequestPage
 from services.ports import Clock, Ids
 from services.promotions.forms import (
     SIGNS,
     comment_form,
+    decision_form,
+    next_in_turn,
     participants_of,
     reason_of,
     request_and_plan,
@@ -197,8 +198,8 @@ class PromotionDesk:
         self, unit: Unit, actor: Actor, request_id: str, decision: Decision, idempotency_key: str
     ) -> PromotionRequest:
         request, _ = request_and_plan(unit, request_id)
+        facts = facts_of(unit, request, self._clock.now())
         if decision.kind in SIGNS:
-            facts = facts_of(unit, request, self._clock.now())
             decision = replace(decision, slot=slot_of(actor, facts, decision))
         if not unit.requests.add_decision(request_id, decision, idempotency_key=idempotency_key):
             return request
@@ -211,7 +212,7 @@ class PromotionDesk:
         if state is None:
             raise ConflictError(f"The request is {request.state.value} by now.")
         saved = unit.requests.save(replace(request, state=state, updated=decision.at))
-        told: Json = {"for": decision.slot} if decision.slot else None
+        told = decision_form(decision, next_in_turn(self._people(), facts, decision, state))
         self.record(unit, actor, _LEDGER_OF[decision.kind], saved, reason=decision.reason, after=told)
         if saved.state is RequestState.APPROVED:
             return self.start_rollout(unit, saved)

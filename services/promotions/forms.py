@@ -13,7 +13,7 @@ from services.domain.policy import Meaning
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
-from services.domain.rights import RequestFacts, slots_open_to
+from services.domain.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
@@ -81,6 +81,21 @@ def slot_of(actor: Actor, facts: RequestFacts, decision: Decision) -> str:
     if decision.slot and decision.slot not in choices:
         raise RefusedError(f"You cannot sign for {decision.slot} now.", code="slot_closed")
     return decision.slot or next(iter(choices), "")
+
+
+def next_in_turn(people: Sequence[Actor], before: RequestFacts, made: Decision, state: RequestState) -> Sequence[str]:
+    """Ids of those whose turn a decision makes it: the next discipline, where the policy keeps an order."""
+    if before.policy is None or not before.policy.in_order:
+        return ()
+    after = replace(before, decisions=(*before.decisions, made), state=state)
+    waiting = (p for p in people if waits_for_person(p, after) and not waits_for_person(p, before))
+    return sorted({person.person.id for person in waiting})
+
+
+def decision_form(made: Decision, now_asked: Sequence[str]) -> dict[str, Json] | None:
+    """What the ledger says of a decision besides its reason: the discipline, and whose turn it makes it."""
+    form: dict[str, Json] = {"for": made.slot} if made.slot else {}
+    return (form | ({"waits_for": list(now_asked)} if now_asked else {})) or None
 
 
 def comment_form(said: Comment) -> dict[str, Json]:

@@ -61,3 +61,9 @@ def test_recipients__decision__goes_to_the_requester() -> None:
     made = replace(EVENT, action="promotion:decision:approved", actor_id="i|ben")
     assert recipients(made, [ANA, BEN, DEV], "i|ana") == [ANA]
     assert recipients(made, [replace(ANA, email="")], "i|ana") == []
+
+
+def test_sentence__of_a_signature_that_passes_the_turn_on__says_so() -> None:
+    event = Event(1, "promotion:decision:approved", "", "chloe", "Chloé", "census/2", "req-1")
+    assert event.sentence() == "Chloé approved census v2"
+    assert replace(event, named=("ben",)).sentence() == "Chloé approved census v2; the next discipline signs now"

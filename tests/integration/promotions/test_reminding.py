@@ -75,6 +75,21 @@ def test_expiry__before_it__tells_requester_and_those_it_waits_for(
     assert strict.actions().count("promotion:request:expiring") == 2
 
 
+def test_signature__in_the_order_of_the_disciplines__tells_those_whose_turn_it_is(
+    strict: OversightWorld, notices: NoticeDesk, mailbox: Mailbox
+) -> None:
+    request = strict.open()
+    strict.approve(request, CHLOE)
+    notices.beat()
+    assert told(mailbox, "promotion:decision:approved") == {"ana.ruiz", "ben.okafor"}
+    with strict.units.read() as unit:
+        entry = json.loads(list(unit.archive.stream(1, 2))[-1].body)
+    assert entry["after"] == {"for": "risk", "waits_for": ["ben.okafor"]}
+    strict.approve(request, BEN)
+    notices.beat()
+    assert told(mailbox, "promotion:decision:approved") == {"ana.ruiz", "ben.okafor"}, "nobody is left to sign"
+
+
 def test_expiry__many_workers__write_one_reminder(strict: OversightWorld) -> None:
     strict.open()
     strict.clock.advance(13 * DAY)
