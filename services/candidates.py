@@ -232,6 +232,7 @@ def _line(tagged: _Tagged, ranked: Ranked) -> CandidateLine:
         ranked.p_adjusted,
         ranked.may_win,
         found.reason,
+        found.recommendation.value,
     )
 
 

@@ -27,6 +27,8 @@ class CandidateLine:
     """One-sided, Holm over all candidates."""
     may_win: bool
     reason: str
+    recommendation: str = ""
+    """promote, hold or reject: harm to some rejects, whatever the verdict on all rows is."""
 
     @property
     def name(self) -> str:

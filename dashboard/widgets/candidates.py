@@ -80,11 +80,18 @@ def _cells(line: CandidateLine) -> tuple[str, ...]:
     verdict = line.verdict.replace("_", " ") or "not compared"
     return (
         as_html(line.name),
-        badge(verdict, _TONES[line.verdict]) + (" " + badge("may win", "good") if line.may_win else ""),
+        badge(verdict, _TONES[line.verdict]) + _advice(line),
         as_html(interval(gap)) if line.difference is not None else soft(formats.UNKNOWN),
         as_html(_chance(line.p_adjusted)),
         as_html(shorten(line.reason, 160)),
     )
+
+
+def _advice(line: CandidateLine) -> str:
+    """Who may win, and who is rejected although all rows together do not say so: for harm to some."""
+    if line.may_win:
+        return " " + badge("may win", "good")
+    return " " + badge("reject", "bad") if line.recommendation == "reject" and line.verdict != "worse" else ""
 
 
 def _chance(p_value: float | None) -> str:

@@ -42,8 +42,9 @@ def show_slices(document: Document, *, against: str, key: str) -> None:
 
 
 def _slice(entry: Document, document: Document) -> tuple[str, ...]:
+    name = evidence.slice_name(entry)
     return (
-        as_html(evidence.slice_name(entry)),
+        f'<span class="cs-keep" title="{as_html(name)}">{as_html(shorten(name, 28))}</span>',
         as_html(formats.number(figure(entry.get("rows")))),
         as_html(formats.number(figure(entry.get("current")))),
         as_html(formats.number(figure(entry.get("candidate")))),

@@ -57,6 +57,7 @@ def test_best__of_three__is_asked_for_and_the_others_tags_are_cleared(world: Wor
     assert "best of 3 candidates" in picked.request.reason
     assert [_is_tagged(world, version) for version in (2, 3, 4)] == [False, False, True]
     assert [line.key.version for line in picked.ranking.lines] == [4, 2, 3]
+    assert [line.recommendation for line in picked.ranking.lines] == ["promote", "promote", "reject"]
     assert not picked.problems
 
 
