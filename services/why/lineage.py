@@ -113,11 +113,7 @@ def merged(name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disp
 
     Where log and ledger dispute the version itself, facts that differ are contradicted like it.
     """
-    claims = tuple(
-        Claim(claim.value, f"if it was v{key.version}: {claim.source}")
-        for key, fact in zip(keys, facts, strict=True)
-        for claim in fact.claims
-    )
+    claims = tuple(claim for key, fact in zip(keys, facts, strict=True) for claim in _if_it_was(key, fact))
     settled = settle(name, claims, hint=facts[0].hint)
     are_all_told = all(fact.certainty is not Certainty.UNKNOWN for fact in facts)
     if not claims or (settled.certainty is Certainty.KNOWN and are_all_told):
@@ -126,3 +122,11 @@ def merged(name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disp
     is_contradicted = any(fact.certainty is Certainty.CONTRADICTED for fact in facts) or (disputed and are_all_told)
     certainty = Certainty.CONTRADICTED if is_contradicted else Certainty.UNKNOWN
     return Fact(name, certainty, value, settled.sources, claims, "It depends on which version answered.")
+
+
+def _if_it_was(key: VersionKey, fact: Fact) -> list[Claim]:
+    """What is said of one version; those who say the same stand together."""
+    sources: dict[str, list[str]] = {}
+    for claim in fact.claims:
+        sources.setdefault(claim.value, []).append(claim.source)
+    return [Claim(value, f"if it was v{key.version}: {', '.join(said)}") for value, said in sources.items()]

@@ -131,9 +131,16 @@ def _near(title: str, found: Sequence[Neighbour]) -> str:
     return f"<h3>{_e(title)}</h3><div class=many>{_table(('Outcome', 'Distance', *names), rows)}</div>"
 
 
+def unproven(gathered: Gathered) -> str:
+    """Why there is no proof."""
+    if len(gathered.answer.candidates) > 1:
+        return "Which version answered is not certain, so no one promotion stands behind it that could be proven here."
+    return "The ledger has no promotion behind this prediction, so there is nothing to prove."
+
+
 def _proof(gathered: Gathered) -> str:
     if gathered.pack is None:
-        return "<p>The ledger has no promotion behind this prediction, so there is nothing to prove.</p>"
+        return f"<p>{_e(unproven(gathered))}</p>"
     rows = [(_e(number), _e(text)) for number, text in proof_lines(gathered)]
     return (
         "<p>These entries stand in the ledger; evidence-pack.json has their proofs.</p>"

@@ -12,11 +12,13 @@ from xml.sax.saxutils import escape
 from services.domain.lineage import Certainty, Fact
 from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
 from services.why.gathered import Gathered
-from services.why.page import proof_lines, rows_of
+from services.why.page import proof_lines, rows_of, unproven
 
 PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 TEXT_LIMIT = 1500
 CARD_LIMIT = 20_000
+HEADED = 90
+"""Points of a page that a section's title needs below it."""
 COLOURS = {Certainty.KNOWN: "#1a7f37", Certainty.UNKNOWN: "#5c6670", Certainty.CONTRADICTED: "#b42318"}
 
 
@@ -107,7 +109,7 @@ def _near(found: Neighbour) -> str:
 
 def _tell_proof(writer: _Writer, gathered: Gathered) -> None:
     if gathered.pack is None:
-        writer.text("The ledger has no promotion behind this prediction, so there is nothing to prove.")
+        writer.text(unproven(gathered))
         return
     writer.text("These entries stand in the ledger; evidence-pack.json has their proofs, verify_ledger.py checks them.")
     writer.table(("Entry", "What it says"), [(_e(n), _e(text)) for n, text in proof_lines(gathered)], (0.1, 0.9))
@@ -140,9 +142,7 @@ class _Writer:
         self._styles = {
             "text": base,
             "title": ParagraphStyle("title", base, fontName=bold, fontSize=16, leading=20, spaceAfter=8),
-            "heading": ParagraphStyle(
-                "heading", base, fontName=bold, fontSize=11.5, leading=15, spaceBefore=10, keepWithNext=1
-            ),
+            "heading": ParagraphStyle("heading", base, fontName=bold, fontSize=11.5, leading=15, spaceBefore=10),
             "answer": ParagraphStyle("answer", base, fontSize=11, leading=15.5, spaceAfter=8, leftIndent=8),
             "strong": ParagraphStyle("strong", base, fontName=bold),
             "soft": ParagraphStyle("soft", base, fontSize=8, leading=11, textColor=HexColor("#5c6670")),
@@ -157,7 +157,10 @@ class _Writer:
         self.text(text, style="title")
 
     def heading(self, text: str) -> None:
-        """A section's title."""
+        """A section's title, on a new page where next to nothing of the section would fit below it."""
+        from reportlab.platypus import CondPageBreak
+
+        self.flow.append(CondPageBreak(HEADED))
         self.text(text, style="heading")
 
     def text(self, text: str, *, style: str = "text") -> None:
