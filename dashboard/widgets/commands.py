@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import identity
+from dashboard.drafts import DRAFTS
 from dashboard.errors import show_expected, show_unexpected
 from dashboard.widgets.markup import bullets, show
 from services.domain.people import Actor
@@ -51,6 +52,9 @@ class Command:
 def launch(command: Command) -> None:
     """Open the dialog of a command; call it in the branch of the button that opens it."""
     st.session_state[f"key:{command.name}"] = uuid.uuid4().hex
+    kept = DRAFTS.take(identity.actor().person.id, command.name)
+    if kept:
+        st.session_state[f"reason:{command.name}"] = kept
     st.dialog(command.title, width="medium")(_body)(command)
 
 
@@ -95,13 +99,16 @@ def perform(command: Command, reason: str) -> bool:
     """Make the call; on an error show it and keep the dialog as it is."""
     key = st.session_state.setdefault(f"key:{command.name}", uuid.uuid4().hex)
     try:
-        command.run(identity.actor(), reason, key)
+        actor = identity.actor()
+        DRAFTS.keep(actor.person.id, command.name, reason)
+        command.run(actor, reason, key)
     except PortalError as error:
         show_expected(error)
         return False
     except Exception as error:  # noqa: BLE001 - the boundary of the commands
         show_unexpected(error)
         return False
+    DRAFTS.take(actor.person.id, command.name)
     return True
 
 

@@ -43,6 +43,11 @@ class Office:
         with sqlite3.connect(self.folder / "portal.db") as connection:
             return connection.execute("SELECT action, actor_id FROM ledger_entry ORDER BY seq").fetchall()
 
+    def let_time_pass(self) -> None:
+        """An hour since everybody proved who they are."""
+        with sqlite3.connect(self.folder / "portal.db", timeout=30) as connection:
+            connection.execute("UPDATE sign_in_session SET authenticated = datetime(authenticated, '-1 hour')")
+
     def until(self, action: str) -> None:
         """Wait until the ledger says so."""
         deadline = time.monotonic() + SLOW / 1000
@@ -285,18 +290,19 @@ def strict(provider: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield found
 
 
-def asked(place: Office, ago: float) -> None:
-    """The provider's word on when it last asked Ben for his password."""
-    place.person("ben", "Ben Okafor", ["reviewers"], auth_time=int(time.time() - ago))
+def asked(place: Office, ago: float, *, sub: str = "ben") -> None:
+    """The provider's word on when it last asked a reviewer for the password."""
+    name = {"ben": "Ben Okafor", "cleo": "Cleo Lund"}[sub]
+    place.person(sub, name, ["reviewers"], auth_time=int(time.time() - ago))
 
 
-def prove_again(page: Page, place: Office) -> None:
+def prove_again(page: Page, place: Office, *, sub: str = "ben") -> None:
     """Take the way that the request's page offers, and say again who one is."""
     page.get_by_role("link", name="Sign in again").click()
     expect(page).to_have_url(re.compile(re.escape(place.provider)))
     sent = parse_qs(urlsplit(page.url).query)
     assert (sent["prompt"], sent["max_age"]) == (["login"], ["0"])
-    page.locator("input[name=sub]").fill("ben")
+    page.locator("input[name=sub]").fill(sub)
     page.get_by_role("button", name="Authorize").click()
 
 
@@ -316,6 +322,27 @@ def test_signature__policy_asks_for_a_fresh_sign_in__takes_one_and_comes_back_to
     page.get_by_role("textbox", name="Reason").fill("Looks right.")
     page.get_by_role("button", name="Sign and approve").click()
     expect(page.get_by_text("1 of 2 signatures")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_signature__sign_in_too_old_by_the_time_of_the_reason__keeps_the_reason_over_the_way_to_the_provider(
+    strict: Office, enter: Enter
+) -> None:
+    page = enter()
+    asked(strict, ago=0, sub="cleo")
+    sign_in(page, strict, "cleo", "/request?id=req-6")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("textbox", name="Reason").fill("Read for a long time.")
+    strict.let_time_pass()
+    page.get_by_role("button", name="Sign and approve").click()
+    expect(page.get_by_role("dialog").get_by_text("The policy asks for a fresh sign-in")).to_be_visible()
+    page.get_by_role("button", name="Back").click()
+    asked(strict, ago=0, sub="cleo")
+    prove_again(page, strict, sub="cleo")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("textbox", name="Reason")).to_have_value("Read for a long time.")
+    page.get_by_role("button", name="Sign and approve").click()
+    expect(page.get_by_text(re.compile("[12] of 2 signatures"))).to_be_visible()
 
 
 def test_signature__provider_that_does_not_ask_again__is_refused_with_a_way_back(strict: Office, enter: Enter) -> None:
