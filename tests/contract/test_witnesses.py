@@ -26,7 +26,7 @@ from services.ledger.keys import KeyRing
 from services.ledger.note import Checkpoint
 from services.ledger.witnessing import Witness, WitnessRefusedError
 from tests.contract.witness.blob_service import BlobService, serve_blobs
-from tests.contract.witness.git_service import GitService, header, serve_git
+from tests.contract.witness.git_service import GitService, header, is_possible, serve_git
 from tests.contract.witness.tsa import Authority, make_authority, serve_authority
 from tests.unit.ledger.build import NAME, START, fixed_key
 
@@ -69,6 +69,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 
 @pytest.fixture(scope="module")
 def gits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitService]:
+    if not is_possible():
+        pytest.skip("git has no http-backend here")
     with serve_git(tmp_path_factory.mktemp("git")) as service:
         yield service
 

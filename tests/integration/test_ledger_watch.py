@@ -172,6 +172,27 @@ def test_watch__backup_restored_while_stopped__is_an_incident_at_the_first_look(
     assert open_incidents(world) == ["witness_refused"]
 
 
+def test_watch__witness_lost_what_it_confirmed__is_an_incident_until_it_has_it_back(
+    world: World, witness: Switch, tmp_path: Path
+) -> None:
+    """As when a share is not mounted: the folder is there, and empty."""
+    world.open(2)
+    watching = watch(world, witness)
+    watching.beat()
+    kept = (tmp_path / "witness.txt").read_text()
+    (tmp_path / "witness.txt").unlink()
+    request = world.open(3)
+    watching.beat()
+    assert open_incidents(world) == ["witness_refused"]
+    assert not (tmp_path / "witness.txt").exists()
+    assert not WitnessDesk(world.units, {"file"}).has_seen(request.id)
+    (tmp_path / "witness.txt").write_text(kept)
+    world.clock.advance(120)
+    watching.beat()
+    assert open_incidents(world) == []
+    assert WitnessDesk(world.units, {"file"}).has_seen(request.id)
+
+
 def test_heartbeat__nothing_happened_for_an_interval__is_one_entry(world: World) -> None:
     world.open()
     heart = Heartbeat(writing(world.units), world.signer, world.clock, HOUR)

@@ -257,6 +257,30 @@ def test_checkpoints__in_another_order__do_not_hold(bench: Bench) -> None:
         assert (bench.verify(folder).returncode == 0) is (order == sorted(order)), order
 
 
+def test_checkpoints__signed_by_others_too__hold_by_the_known_key_alone(bench: Bench) -> None:
+    """Cosignatures, unknown names and ids count nothing; one wrong signature under the known name and id refuses all."""
+    bench.append(3)
+    bench.publish()
+    folder = bench.export()
+    text = (folder / "checkpoints.txt").read_text()
+    line = text.splitlines()[4]
+    name, mine = line.split(" ")[1:]
+    other = base64.b64encode(b"\1\2\3\4" + b"x" * 64).decode()
+    wrong = base64.b64encode(base64.b64decode(mine)[:4] + b"x" * 64).decode()
+    for extra, code in (
+        (f"— {name} {other}\n", 0),
+        (f"— witness.example/w1 {base64.b64encode(b'y' * 76).decode()}\n", 0),
+        (f"— other {mine}\n", 0),
+        (f"{line}\n", 0),
+        (f"— {name} {wrong}\n", 1),
+    ):
+        (folder / "checkpoints.txt").write_text(text.replace(line + "\n", f"{line}\n{extra}"))
+        found = bench.verify(folder)
+        assert (found.returncode, found.stderr) == (code, ""), (extra, found.stdout)
+        (folder / "checkpoints.txt").write_text(text.replace(line + "\n", f"{extra}{line}\n"))
+        assert bench.verify(folder).returncode == code, extra
+
+
 def test_checkpoints__two_roots_signed_for_one_size__do_not_hold(bench: Bench) -> None:
     """The portal's own checkpoints show that it forked, though the other history is not here."""
     bench.append(5)

@@ -36,6 +36,14 @@ class GitService:
         return f"http://127.0.0.1:{self.port}/{name}.git"
 
 
+def is_possible() -> bool:
+    """False where git came without its HTTP server."""
+    where = subprocess.run(
+        ["git", "--exec-path"], check=True, timeout=30, capture_output=True, text=True
+    ).stdout.strip()
+    return Path(where, "git-http-backend").exists()
+
+
 @contextmanager
 def serve_git(folder: Path) -> Iterator[GitService]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
