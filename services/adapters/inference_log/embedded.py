@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -27,6 +28,7 @@ from services.ports import DateRange
 
 MEMORY = "512MB"
 RECENT_DAYS = 7
+LISTINGS = 3
 TEXT = "VARCHAR"
 
 
@@ -49,6 +51,7 @@ class Layout:
 
 
 TIME_HINT = "Map time to a timestamp column, or time_ms to milliseconds since 1970."
+Listing = Callable[[], Sequence[LogFile]]
 Where = Callable[[Layout], tuple[str, list[Any]]]
 
 
@@ -76,19 +79,20 @@ class EmbeddedInferenceLog:
 
     def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Records of a model in a window of time, newest first."""
-        last = wanted.until.date()
-        files = self._files.within(DateRange(wanted.since.date(), last))
-        self._limits.demand_bytes(sum(f.size for f in files), narrower="Choose a shorter window of time.")
-        return self._select(files, lambda layout: _search_terms(wanted, layout), wanted.limit + 1)
+        days = DateRange(wanted.since.date(), wanted.until.date())
+
+        def listed() -> Sequence[LogFile]:
+            files = self._files.within(days)
+            self._limits.demand_bytes(sum(f.size for f in files), narrower="Choose a shorter window of time.")
+            return files
+
+        return self._select(listed, lambda layout: _search_terms(wanted, layout), wanted.limit + 1)
 
     def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
         """The newest records of the newest days."""
         days: list[DateRange | None] = [DateRange(day, day) for day in self._files.days()[:RECENT_DAYS]]
         for wanted in days or [None]:
-            files = self._files.within(wanted)
-            if sum(f.size for f in files) > self._limits.scan_bytes:
-                files = sorted(files, key=lambda f: f.path)[-1:]
-            rows = self._select(files, lambda _: ("true", []), limit)
+            rows = self._select(partial(self._bounded, wanted), lambda _: ("true", []), limit)
             if rows:
                 return rows
         return ()
@@ -110,14 +114,24 @@ class EmbeddedInferenceLog:
         note += "; its time is a text, so nobody can search by it" if layout.time_type == TEXT else ""
         return f"{self._folder}: {len(files)} {kind}, {sum(f.size for f in files) / 1e6:,.1f} MB{note}."
 
-    def _with_id(self, request_id: str, days: DateRange | None) -> list[PredictionRecord]:
-        files = [f for f in self._files.within(days) if f.may_hold(request_id)]
-        if days is None:
-            self._limits.demand_bytes(sum(f.size for f in files), narrower="Name the day as well.")
-        return self._select(files, lambda layout: layout.equals(layout.columns.request_id, request_id), FOUND_LIMIT)
+    def _bounded(self, days: DateRange | None) -> Sequence[LogFile]:
+        """All files of these days, or only the last one where they are more than may be read."""
+        files = self._files.within(days)
+        is_large = sum(f.size for f in files) > self._limits.scan_bytes
+        return sorted(files, key=lambda f: f.path)[-1:] if is_large else files
 
-    def _select(self, files: Sequence[LogFile], where: Where, limit: int) -> list[PredictionRecord]:
-        """Read the columns that these files have; a file may vanish while it is read, and is asked for once more."""
+    def _with_id(self, request_id: str, days: DateRange | None) -> list[PredictionRecord]:
+        def listed() -> Sequence[LogFile]:
+            files = [f for f in self._files.within(days) if f.may_hold(request_id)]
+            if days is None:
+                self._limits.demand_bytes(sum(f.size for f in files), narrower="Name the day as well.")
+            return files
+
+        return self._select(listed, lambda layout: layout.equals(layout.columns.request_id, request_id), FOUND_LIMIT)
+
+    def _select(self, listed: Listing, where: Where, limit: int, *, attempts: int = LISTINGS) -> list[PredictionRecord]:
+        """Read the columns that the files have. One that vanished was put together with others: list them anew."""
+        files = listed()
         paths = [f.path for f in files]
         if not paths:
             return []
@@ -130,10 +144,9 @@ class EmbeddedInferenceLog:
             )
             rows = self._run(sql, [paths, *values])
         except duckdb.IOException as error:
-            left = [f for f in files if Path(f.path).exists()]
-            if len(left) == len(files):
+            if attempts == 1 or all(Path(path).exists() for path in paths):
                 raise _unreadable(error) from error
-            return self._select(left, where, limit)
+            return self._select(listed, where, limit, attempts=attempts - 1)
         return [self._record(row, layout.columns) for row in rows]
 
     def _record(self, row: Sequence[Any], columns: LogColumns) -> PredictionRecord:

@@ -87,14 +87,49 @@ def test_file__that_is_corrupt_among_good_ones__is_named(tmp_path: Path) -> None
     assert len(EmbeddedInferenceLog(folder).find(rows()[40].request_id)) == 1  # of another day
 
 
-def test_file__that_vanishes_while_asked__is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file__put_together_with_others_while_asked__its_rows_are_found_in_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_parquet(tmp_path / "log")
+    log = EmbeddedInferenceLog(folder)
+    real, small = log._files.within, folder / "day=2026-11-18" / "part.parquet"
+    looks: list[int] = []
+
+    def within(days: Any) -> Any:
+        files = real(days)
+        looks.append(len(files))
+        if len(looks) == 1:
+            small.rename(small.with_name("together.parquet"))
+        return files
+
+    monkeypatch.setattr(log._files, "within", within)
+    (found,) = log.find(rows()[0].request_id)
+    assert found.source.endswith("together.parquet")
+    assert len(looks) == 2
+    assert log.check()
+
+
+def test_file__listed_and_never_there__is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when somebody removed files of a Delta table by hand: leaving them out would deny predictions."""
     folder = write_parquet(tmp_path / "log")
     log = EmbeddedInferenceLog(folder)
     real = log._files.within
     gone = LogFile(str(folder / "day=2026-11-18" / "gone.parquet"), 10, date(2026, 11, 18))
     monkeypatch.setattr(log._files, "within", lambda days: [gone, *real(days)])
-    assert len(log.find(rows()[0].request_id)) == 1
+    assert "gone.parquet" in said(lambda: log.find(rows()[0].request_id)).hint
     assert log.check()
+
+
+@pytest.mark.parametrize("text", ["{", '{"add": 5}\n', "\x00\xff"])
+def test_delta__with_a_broken_log__is_said(tmp_path: Path, text: str) -> None:
+    folder = write_delta(tmp_path / "log")
+    max((folder / "_delta_log").glob("*.json")).write_text(text)
+    assert isinstance(said(lambda: EmbeddedInferenceLog(folder).find("order-17")), UpstreamRubbishError)
+
+
+def test_delta__without_any_commit__is_said(tmp_path: Path) -> None:
+    (tmp_path / "log" / "_delta_log").mkdir(parents=True)
+    assert isinstance(said(lambda: EmbeddedInferenceLog(tmp_path / "log").find("x")), UpstreamRubbishError)
 
 
 def test_file__that_appears_or_is_written_anew__is_seen_at_the_next_look(tmp_path: Path) -> None:
