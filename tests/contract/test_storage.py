@@ -22,7 +22,7 @@ from services.adapters.sql.tables import metadata
 from services.domain.catalogue import SortBy, TestState, VersionQuery
 from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import Actor, Person
-from services.domain.promotion import PromotionRequest
+from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
@@ -264,6 +264,22 @@ def test_search__filters__hold_together(catalogue: World) -> None:
         "stage": 7, "alias": 7, "part of an alias": 0, "failed tests": 7, "passed tests": 7, "nothing": 0,
         "percent is no wildcard": 2,
     }  # fmt: skip
+
+
+def test_search__live_somewhere__is_what_holds_that_place_now(catalogue: World) -> None:
+    one, other = VersionKey(ODD[0], 1), VersionKey(ODD[0], 2)
+    with catalogue.units.begin() as unit:
+        unit.deployments.begin(Deployment("d1", one, "production", START))
+        unit.deployments.begin(Deployment("d2", other, "production", START + timedelta(hours=1)))
+        unit.deployments.begin(Deployment("d3", one, "staging", START))
+        unit.deployments.begin(Deployment("d4", VersionKey(ODD[1], 1), "production", START))
+        found = {
+            place: {row.key for row in unit.catalogue.search(VersionQuery(live_in=place))[0]}
+            for place in ("production", "staging", "moon")
+        }
+        total = unit.catalogue.search(VersionQuery(live_in="production", model=ODD[0], page_size=1))[1]
+    assert found == {"production": {other, VersionKey(ODD[1], 1)}, "staging": {one}, "moon": set()}
+    assert total == 1
 
 
 def test_search__paged_and_sorted__misses_and_doubles_nothing(catalogue: World) -> None:

@@ -8,7 +8,20 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.adapters.sql.catalogue_tables import catalogue_model, catalogue_run, catalogue_version, sync_state
@@ -285,9 +298,9 @@ class SqlCatalogueStore:
 
 
 def _is_live(environment: str) -> ColumnElement[bool]:
-    return exists().where(
-        _D.model == _V.model, _D.version == _V.version, _D.environment == environment, _D.live_until.is_(None)
-    )
+    """From the few that are live to their versions; the other way round would look at every version there is."""
+    live = select(_D.model, _D.version).where(_D.environment == environment, _D.live_until.is_(None))
+    return tuple_(_V.model, _V.version).in_(live)
 
 
 def _test_filter(state: TestState) -> ColumnElement[bool]:
