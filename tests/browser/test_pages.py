@@ -25,7 +25,12 @@ def toast(page: Page, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "dark"), [(DESKTOP, False), (DESKTOP, True), (PHONE, False)], ids=["light", "dark", "phone"]
+    ("size", "dark"),
+    [
+        pytest.param(DESKTOP, False, id="light", marks=pytest.mark.slow),
+        pytest.param(DESKTOP, True, id="dark"),
+        pytest.param(PHONE, False, id="phone"),
+    ],
 )
 def test_every_page__on_any_size_and_theme__asks_no_other_host_and_never_scrolls_sideways(
     reading: str, join: Join, size: dict[str, int], dark: bool
@@ -94,6 +99,7 @@ def test_signature__pressed_twice_at_once__is_written_once(server: str, join: Jo
     assert tab.page.locator(".cs-time li", has_text="Twice.").count() == 1
 
 
+@pytest.mark.slow
 def test_rejection__after_another_reviewer_was_faster__stays_in_the_dialog_with_its_reason(
     server: str, join: Join
 ) -> None:
@@ -134,6 +140,7 @@ def test_comment__with_markup__is_shown_as_text(server: str, join: Join) -> None
     assert tab.wrong == []
 
 
+@pytest.mark.slow
 def test_rare_actions__of_a_reviewer__each_has_its_dialog_and_asks_why(server: str, join: Join) -> None:
     tab = join(server, BEN)
     steps = (

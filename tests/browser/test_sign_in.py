@@ -142,6 +142,7 @@ def test_sign_in__deep_link__survives_and_roles_decide_what_is_open(place: Offic
     assert place.ledger()[-1] == ("session:user:signed_in", f"{place.provider}|ben")
 
 
+@pytest.mark.slow
 def test_sign_in__of_a_scientist__does_not_open_the_reviewers_buttons(place: Office, enter: Enter) -> None:
     page = enter()
     sign_in(page, place, "ana", "/request?id=req-6")
@@ -252,6 +253,7 @@ def test_role__removed_at_the_provider__closes_the_buttons_without_a_new_sign_in
         assert ("access:role:revoked", "system") in place.ledger()
 
 
+@pytest.mark.slow
 def test_account__closed_at_the_provider__loses_its_session(provider: str, enter: Enter, tmp_path: Path) -> None:
     with office(tmp_path, provider, "roles_refresh=1") as place:
         page = enter()
@@ -345,6 +347,7 @@ def test_signature__sign_in_too_old_by_the_time_of_the_reason__keeps_the_reason_
     expect(page.get_by_text(re.compile("[12] of 2 signatures"))).to_be_visible()
 
 
+@pytest.mark.slow
 def test_signature__provider_that_does_not_ask_again__is_refused_with_a_way_back(strict: Office, enter: Enter) -> None:
     page = enter()
     asked(strict, ago=HOUR)
@@ -375,6 +378,7 @@ def test_dialog__left_open_while_the_role_is_taken_away__signs_nothing(
         expect(page.get_by_text("0 of 2 signatures")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_dialog__left_open_while_somebody_signs_out_elsewhere__signs_nothing(place: Office, enter: Enter) -> None:
     page = enter()
     sign_in(page, place, "ben", "/request?id=req-6")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from services.errors import SettingsError
 from services.settings import Settings, load_settings
 from services.settings_names import ELSEWHERE, unread_names
 
@@ -56,12 +55,3 @@ def test_start__with_a_mistyped_name__warns_without_the_value(
         load_settings()
     assert "did you mean COUNTERSIGN_SESSION_SECRET?" in caplog.text
     assert "hunter2" not in caplog.text
-
-
-def test_doctor__with_a_mistyped_name__fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    from services.doctor import _settings
-
-    assert _settings(Settings()) == "every name with COUNTERSIGN_ is one of ours."
-    monkeypatch.setenv("COUNTERSIGN_PROT", "1")
-    with pytest.raises(SettingsError, match="COUNTERSIGN_PORT"):
-        _settings(Settings())

@@ -129,6 +129,7 @@ def test_first_deployment__creates_the_endpoint_and_waits(cloud: Cloud) -> None:
     assert "variable=endpointChanged]true" in done.stdout
 
 
+@pytest.mark.slow
 def test_next_deployment__updates_and_roll_back_restores(cloud: Cloud) -> None:
     options = ("--endpoint", "fraud", "--environment", "production")
     assert run(cloud, "deploy", *options, version="2").returncode == 0
@@ -152,6 +153,7 @@ def test_repeated_deployment__of_what_is_served__sends_no_update(cloud: Cloud) -
     assert "endpointChanged" not in done.stdout
 
 
+@pytest.mark.slow
 def test_failed_update__tells_databricks_reason_and_the_old_version_stays(cloud: Cloud) -> None:
     options = ("--endpoint", "fraud", "--environment", "production")
     assert run(cloud, "deploy", *options, version="2").returncode == 0
