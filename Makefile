@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 DEMO_DIR ?= .demo
+# Two workers, a file of tests on one of them: its servers are started once.
+SPREAD := --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-check demo-reset test test-slow test-outage test-all lint format types contracts check lock clean
@@ -22,16 +24,16 @@ demo-check: $(VENV)/ready ## do the main job in a real headless browser, on free
 	@exec $(BIN)/python -m demo check
 
 test: $(VENV)/ready ## run the test suite (without the few long ones)
-	@exec $(BIN)/python -m pytest -m "not slow and not outage" -n 2 --dist loadgroup
+	@exec $(BIN)/python -m pytest -m "not slow and not outage" -n 2 $(SPREAD)
 
 test-slow: $(VENV)/ready ## run the few long tests
-	@$(BIN)/python -m pytest -m slow -n 2 --dist loadgroup -q || test $$? = 5  # 5: none is marked
+	@$(BIN)/python -m pytest -m slow -n 2 $(SPREAD) -q || test $$? = 5  # 5: none is marked
 
 test-outage: $(VENV)/ready ## kill and stall the servers for a quarter of an hour, and look at the pages
-	@exec $(BIN)/python -m pytest -m outage -n 2 --dist loadgroup -q
+	@exec $(BIN)/python -m pytest -m outage -n 2 $(SPREAD) -q
 
 test-all: $(VENV)/ready ## run every test
-	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@exec $(BIN)/python -m pytest -n 2 $(SPREAD)
 
 lint: $(VENV)/ready ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

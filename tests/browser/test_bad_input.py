@@ -29,7 +29,7 @@ from tests.outside.portal import portal_process
 from tests.outside.proxy import Mode, Proxy, proxy_to
 
 pytestmark = [
-    pytest.mark.timeout(600), pytest.mark.browser, pytest.mark.integration, pytest.mark.outage, pytest.mark.xdist_group("bad-input"),
+    pytest.mark.timeout(600), pytest.mark.browser, pytest.mark.integration, pytest.mark.outage,
 ]  # fmt: skip
 
 ODD = "o d d \"q\" 'a' <b>bold *md* [x](y) 🚲 100%_\\ & ? # + =;$x$ <img src=x onerror=alert(1)>"

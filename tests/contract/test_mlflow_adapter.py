@@ -19,7 +19,7 @@ from services.ports import RegistryReader, RegistryWriter
 from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, mlflow_server
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("mlflow_adapter")]
+pytestmark = pytest.mark.integration
 
 NAMES = (
     "plain",

@@ -24,7 +24,7 @@ from tests.mlflow_server import MlflowServer, free_port, mlflow_server
 from tests.outside.portal import PEOPLE, environment, portal_process
 
 pytestmark = [
-    pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("command-line"),
+    pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(600),
 ]  # fmt: skip
 
 POLICY = """

@@ -31,7 +31,7 @@ from demo.world.predictions import PredictionLog, Served, score_and_log
 from demo.world.registry import BEGUN, MARKER, MODEL, build_world, discard_half_built, read_world
 from demo.world.training import RECIPES
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("demo_world"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 SECONDS = 240
 PROMISED = {1: 0.799, 2: 0.891, 3: 0.904, 4: 0.916, 5: 0.926, 6: 0.926, 7: 0.911, 8: 0.894}
 

@@ -18,7 +18,7 @@ from tests.integration.pipelines.answering import answering
 from tests.integration.pipelines.azure_cloud import AzureCloud, azure_cloud
 from tests.integration.pipelines.steps import issue, run_step
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("pipelines")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 MODEL, DIGEST = "fraud", "sha256:" + "a" * 64
 PINNED = ("azure-ai-ml==1.35.2", "azure-identity==1.27.0", "requests==2.34.2")
 

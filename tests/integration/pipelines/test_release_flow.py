@@ -15,7 +15,6 @@ from tests.mlflow_server import MlflowServer
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
-    pytest.mark.xdist_group("pipelines"),
     pytest.mark.timeout(900),
 ]
 ENDPOINT = MODEL.lower()

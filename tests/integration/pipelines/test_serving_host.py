@@ -14,7 +14,7 @@ from services.domain.model_digest import digest_of_files
 from tests.integration.pipelines.conftest import MODEL, ServingHost, serving_host, wait_for
 from tests.mlflow_server import MlflowServer, free_port
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("pipelines")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def stored_digest(mlflow: MlflowServer, version: str) -> str:

@@ -24,7 +24,7 @@ from tests.outside.portal import ROOT, environment
 from tests.world import MODEL, World
 
 pytestmark = [
-    pytest.mark.integration, pytest.mark.outage, pytest.mark.timeout(600), pytest.mark.xdist_group("killed-processes"),
+    pytest.mark.integration, pytest.mark.outage, pytest.mark.timeout(600),
 ]  # fmt: skip
 
 LATER = LEASE.total_seconds() + 3600
