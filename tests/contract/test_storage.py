@@ -16,8 +16,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from services.adapters.sql import migrate
-from services.adapters.sql.batches import SIZE
 from services.adapters.sql.engine import open_engine
+from services.adapters.sql.reading import SIZE
 from services.adapters.sql.tables import metadata
 from services.domain.catalogue import SortBy, TestState, VersionQuery
 from services.domain.oversight import Assignment, AssignmentKind

@@ -28,8 +28,8 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
     try:
         with engine.begin() as connection:
             _prepare(connection)
-            _demand_known(connection)
             config = _config()
+            _demand_known(connection, config)
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
     except OperationalError as error:
@@ -62,10 +62,10 @@ def _prepare(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
 
 
-def _demand_known(connection: Connection) -> None:
+def _demand_known(connection: Connection, config: Config) -> None:
     """Two releases with one database would write over each other; nothing is touched then."""
     found = MigrationContext.configure(connection).get_current_heads()
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     unknown = sorted(set(found) - known)
     if unknown:
         raise SettingsError(

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from datetime import datetime, time
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, true, update
+from sqlalchemy import Connection, RowMapping, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.adapters.sql.notice_tables import notice, notice_cursor, notice_preference
+from services.adapters.sql.reading import count_by
 from services.domain.notices import Event, Preferences, Rhythm, Schedule, Topic
 from services.notices.stores import Delivery
 
@@ -101,8 +102,7 @@ class SqlNoticeStore:
 
     def counts(self) -> dict[str, int]:
         """Number of deliveries by state."""
-        rows = self._connection.execute(select(_N.state, func.count()).group_by(_N.state))
-        return {str(row[0]): int(row[1]) for row in rows}
+        return count_by(self._connection, _N.state)
 
     @property
     def _is_postgres(self) -> bool:

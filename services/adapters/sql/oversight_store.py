@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
-from services.adapters.sql.batches import batches
 from services.adapters.sql.oversight_tables import assignment, finding, re_review
+from services.adapters.sql.reading import by_request
 from services.domain.oversight import Assignment, AssignmentKind, Finding, FindingKind, ReReview, Severity
 from services.domain.people import Person
 from services.errors import ConflictError, NotFoundError
@@ -78,12 +77,7 @@ class SqlOversightStore:
 
     def assignments_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Assignment, ...]]:
         """The same for many requests; those without any are left out."""
-        found: dict[str, tuple[Assignment, ...]] = defaultdict(tuple)
-        for batch in batches(request_ids):
-            query = select(assignment).where(assignment.c.request_id.in_(batch))
-            for row in self._connection.execute(query.order_by(assignment.c.at, assignment.c.id)).mappings():
-                found[row["request_id"]] += (_assignment(row),)
-        return found
+        return by_request(self._connection, assignment, request_ids, _assignment)
 
     def add_review(self, made: ReReview, *, idempotency_key: str) -> bool:
         """Keep a re-review; False when this key has been written before."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, String, cast, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
-from services.adapters.sql.batches import batches
 from services.adapters.sql.governance_tables import comment, decision, document, promotion_request
+from services.adapters.sql.reading import batches, by_request, count_by
 from services.domain.people import Person
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
@@ -91,9 +90,7 @@ class SqlRequestStore:
 
     def counts(self) -> dict[str, int]:
         """Number of requests by state."""
-        column = promotion_request.c.state
-        rows = self._connection.execute(select(column, func.count()).group_by(column))
-        return {str(state): int(number) for state, number in rows}
+        return count_by(self._connection, promotion_request.c.state)
 
     def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
         """Waiting requests whose time is over."""
@@ -113,12 +110,7 @@ class SqlRequestStore:
 
     def decisions_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Decision, ...]]:
         """The same for many requests; those without any are left out."""
-        found: dict[str, tuple[Decision, ...]] = defaultdict(tuple)
-        for batch in batches(request_ids):
-            query = select(decision).where(decision.c.request_id.in_(batch)).order_by(decision.c.at, decision.c.id)
-            for row in self._connection.execute(query).mappings():
-                found[row["request_id"]] += (_decision(row),)
-        return found
+        return by_request(self._connection, decision, request_ids, _decision)
 
     def add_decision(self, request_id: str, made: Decision, *, idempotency_key: str) -> bool:
         """Add a decision; False when this key has been written before (the same click twice)."""

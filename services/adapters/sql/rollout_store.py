@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from services.adapters.sql.governance_tables import rollout, rollout_step, target_lock
+from services.adapters.sql.reading import count_by
 from services.domain.rollout import (
     DEFINITION_VERSION,
     Rollout,
@@ -158,8 +159,7 @@ class SqlRolloutStore:
 
     def counts(self) -> dict[str, int]:
         """Number of rollouts by state."""
-        rows = self._connection.execute(select(rollout.c.state, func.count()).group_by(rollout.c.state))
-        return {str(state): int(number) for state, number in rows}
+        return count_by(self._connection, rollout.c.state)
 
     def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
         """Rollouts in these states that have started a pipeline run."""
