@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.errors import PortalError
+from services.evidence.words import counted
 from services.held_out import HeldOutPredictions, PredictionsFile
 from services.policy import policy_of
 from services.promotions.sealing import Comparer, Drifter, comparison_settings
@@ -73,8 +74,7 @@ class EvidenceVerifier:
         what = " and ".join(found)
         tables = [f"{side}: {_name(file)}" for side, file in sorted(inputs.items()) if file]
         if differences:
-            count = "1 value" if len(differences) == 1 else f"{len(differences):,} values"
-            first = f"Not equal: {count} of {what} not as sealed."
+            first = f"Not equal: {counted(len(differences), 'values')} of {what} not as sealed."
             return Verified(request_id, False, (first, *tables), differences[:DIFFERENCES_SHOWN])
         return Verified(
             request_id, True, (f"Equal: {what} computed again from the same tables gives what was sealed.", *tables)
