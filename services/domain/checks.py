@@ -1,9 +1,13 @@
-"""Checks: a value, a threshold and a verdict, with its source. An unknown value never passes."""
+"""Checks: a value, a threshold and a verdict, with its source and its coverage. What is not whole never passes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
+
+from services.domain.examined import WHOLE, Examined, LeftOut
 
 
 class Verdict(StrEnum):
@@ -36,6 +40,16 @@ class Check:
     source: str = ""
     link: str = ""
     enforcement: Enforcement = Enforcement.BLOCK
+    examined: Examined = WHOLE
+    """What the verdict rests on. A pass on a part becomes *unknown*, and the sentence says so."""
+
+    def __post_init__(self) -> None:
+        """Hold the rule for every check there is, ours and custom ones."""
+        if self.verdict is Verdict.PASS and not self.examined.is_whole:
+            object.__setattr__(self, "verdict", Verdict.UNKNOWN)
+        missing = [told for told in self.examined.sentences() if told not in self.sentence]
+        if missing:
+            object.__setattr__(self, "sentence", " ".join([self.sentence, *missing]).strip())
 
     @property
     def is_blocking(self) -> bool:
@@ -49,3 +63,24 @@ _ORDER = {Verdict.FAIL: 0, Verdict.UNKNOWN: 1, Verdict.WARN: 2, Verdict.PASS: 3}
 def worst_first(checks: tuple[Check, ...]) -> tuple[Check, ...]:
     """Failing checks first; the order within a verdict is kept."""
     return tuple(sorted(checks, key=lambda check: (not check.is_blocking, _ORDER[check.verdict])))
+
+
+def check_to_json(check: Check) -> dict[str, Any]:
+    """A check as it is sealed; its coverage is left out when nothing was."""
+    value = asdict(check)
+    if check.examined == WHOLE:
+        del value["examined"]
+    return value
+
+
+def check_from_json(value: Mapping[str, Any]) -> Check:
+    """A sealed check. Those sealed before coverage was kept say nothing of it, and read as they were."""
+    kept = {name: text for name, text in value.items() if name not in {"verdict", "enforcement", "examined"}}
+    examined = value.get("examined")
+    whole = WHOLE
+    if examined is not None:
+        left_out = tuple(LeftOut(**item) for item in examined["left_out"])
+        whole = Examined(**{**examined, "left_out": left_out})
+    return Check(
+        **kept, verdict=Verdict(value["verdict"]), enforcement=Enforcement(value["enforcement"]), examined=whole
+    )

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from services import policy as policies
 from services.catalogue.derive import algorithm_of
-from services.domain.checks import Check, Enforcement, Verdict
+from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
 from services.domain.plan import Plan
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.registry import ModelVersion, Run, VersionKey
@@ -251,7 +251,7 @@ def _evidence(
         "model": None if compared.model is None else asdict(compared.model),
         "tests": [_test(report) for report in material.tests],
         "card": material.card,
-        "checks": [asdict(check) for check in checks],
+        "checks": [check_to_json(check) for check in checks],
         "policy_in_words": policy_in_words,
     }
 
@@ -264,7 +264,4 @@ def _test(report: Any) -> dict[str, Any]:
 
 def checks_of(evidence: Mapping[str, Any]) -> tuple[Check, ...]:
     """The checks as they were sealed."""
-    return tuple(
-        Check(**{**check, "verdict": Verdict(check["verdict"]), "enforcement": Enforcement(check["enforcement"])})
-        for check in evidence["checks"]
-    )
+    return tuple(check_from_json(check) for check in evidence["checks"])
