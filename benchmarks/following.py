@@ -24,10 +24,10 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
-from demo.azure_devops import seed
-from demo.azure_devops.config import ServerConfig
-from demo.azure_devops.seed import ApprovalCheck
-from demo.azure_devops.server import AzureDevOpsServer
+from azure_devops_server import seed
+from azure_devops_server.config import ServerConfig
+from azure_devops_server.seed import ApprovalCheck
+from azure_devops_server.server import AzureDevOpsServer
 from services.adapters.azure_devops import AzureDevOpsConfig, build_pipelines
 from services.adapters.azure_devops.auth import PersonalAccessToken
 from services.adapters.sql.engine import open_engine

@@ -8,15 +8,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.azure_devops import seed
-from demo.azure_devops.checks.task_check import DEFAULT_HEADERS
-from demo.azure_devops.config import ServerConfig
-from demo.azure_devops.events import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS
-from demo.azure_devops.model.build import PipelineVariable
-from demo.azure_devops.model.hooks import Subscription
-from demo.azure_devops.organization import Organization
-from demo.azure_devops.server import AzureDevOpsServer
-from demo.azure_devops.values import new_guid
+from azure_devops_server import seed
+from azure_devops_server.checks.task_check import DEFAULT_HEADERS
+from azure_devops_server.config import ServerConfig
+from azure_devops_server.events import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS
+from azure_devops_server.model.build import PipelineVariable
+from azure_devops_server.model.hooks import Subscription
+from azure_devops_server.organization import Organization
+from azure_devops_server.server import AzureDevOpsServer
+from azure_devops_server.values import new_guid
 from demo.history import issue_token
 from demo.layout import ENVIRONMENT, ORGANIZATION, PROJECT, Layout
 from demo.processes import Child, ProcessGroup, child_environment
@@ -106,7 +106,7 @@ def _subscription(organization: Organization, kind: str, url: str, secret: str) 
 
 def start_azure(group: ProcessGroup, layout: Layout, root: Path) -> AzureServer:
     """Start the server in a process of its own; the token travels in its environment, never on the command line."""
-    command = [sys.executable, "-m", "demo.azure_devops", "--port", str(layout.ports.azure)]
+    command = [sys.executable, "-m", "azure_devops_server", "--port", str(layout.ports.azure)]
     command += ["--organization", ORGANIZATION, "--project", PROJECT, "--root", str(layout.directory / "azure")]
     environment = child_environment(PYTHONPATH=str(root), AZURE_DEVOPS_DEMO_TOKEN=layout.azure_token)
     child = group.start("azure-devops", command, environment=environment, cwd=root)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from demo.azure_devops import seed
-from demo.azure_devops.config import ServerConfig
-from demo.azure_devops.server import AzureDevOpsServer
+from azure_devops_server import seed
+from azure_devops_server.config import ServerConfig
+from azure_devops_server.server import AzureDevOpsServer
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "ml platform"
@@ -48,7 +48,7 @@ class AzureProcess:
 
     def start(self) -> None:
         """Start, again after a kill on the same port."""
-        command = [sys.executable, "-m", "demo.azure_devops", "--port", str(self.port), "--project", PROJECT]
+        command = [sys.executable, "-m", "azure_devops_server", "--port", str(self.port), "--project", PROJECT]
         command += ["--root", str(self._folder / "root"), "--token", TOKEN]
         with (self._folder / "server.log").open("ab") as log:
             process = subprocess.Popen(

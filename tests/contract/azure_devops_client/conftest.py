@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from demo.azure_devops import seed
+from azure_devops_server import seed
 from services.adapters.azure_devops import AzureDevOpsConfig
 from services.adapters.azure_devops.auth import PersonalAccessToken
 from services.adapters.azure_devops.calls import Calls

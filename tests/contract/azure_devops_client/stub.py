@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from demo.azure_devops.web.locations import locations
+from azure_devops_server.http.locations import locations
 
 
 @dataclass

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from demo.azure_devops import seed
-from demo.azure_devops.seed import ApprovalCheck, RestCheck
+from azure_devops_server import seed
+from azure_devops_server.seed import ApprovalCheck, RestCheck
 from services.adapters.azure_devops.pipelines import AzureDevOpsPipelines
 from services.domain.releases import ReleaseRun, RunApproval, RunResult
 from services.errors import UpstreamRefusedError

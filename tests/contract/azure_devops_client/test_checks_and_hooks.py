@@ -18,8 +18,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from demo.azure_devops import seed
-from demo.azure_devops.seed import RestCheck
+from azure_devops_server import seed
+from azure_devops_server.seed import RestCheck
 from services.adapters.azure_devops import AzureDevOpsConfig
 from services.adapters.azure_devops.auth import PersonalAccessToken
 from services.adapters.azure_devops.callbacks import AzureCheckCallbacks

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from demo.azure_devops import seed
-from demo.azure_devops.seed import ApprovalCheck
+from azure_devops_server import seed
+from azure_devops_server.seed import ApprovalCheck
 from services.doctor import Diagnosis, examine
 from services.settings import load_settings
 from tests.contract.azure_devops_client.conftest import Bench

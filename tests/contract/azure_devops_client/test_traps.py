@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from demo.azure_devops.web.locations import locations
+from azure_devops_server.http.locations import locations
 from services.adapters.azure_devops.pipelines import AzureDevOpsPipelines
 from services.domain.releases import RunRef
 from services.errors import UnknownOutcomeError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError

@@ -19,9 +19,9 @@ import requests
 
 os.environ["AZURE_DEVOPS_CACHE_DIR"] = tempfile.mkdtemp(prefix="azure-devops-cache-")  # two processes would tear one
 
-from demo.azure_devops import seed
-from demo.azure_devops.config import ServerConfig
-from demo.azure_devops.server import AzureDevOpsServer
+from azure_devops_server import seed
+from azure_devops_server.config import ServerConfig
+from azure_devops_server.server import AzureDevOpsServer
 from tests.contract.azure_devops_server import operations
 
 CACHE = os.environ["AZURE_DEVOPS_CACHE_DIR"]

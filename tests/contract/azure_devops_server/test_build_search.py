@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
-from demo.azure_devops.model.build import Build
-from demo.azure_devops.values import new_guid, wire_time
+from azure_devops_server.model.build import Build
+from azure_devops_server.values import new_guid, wire_time
 from tests.contract.azure_devops_server.conftest import Site, open_site
 
 START = datetime(2026, 11, 1, 12, 0, 0, 123456, tzinfo=UTC)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from demo.azure_devops import seed
-from demo.azure_devops.seed import ApprovalCheck, RestCheck
+from azure_devops_server import seed
+from azure_devops_server.seed import ApprovalCheck, RestCheck
 from tests.contract.azure_devops_server.conftest import PROJECT, NotInTimeError, Site, open_site, wait_for
 from tests.contract.azure_devops_server.listener import Heard, Listener, listening
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from demo.azure_devops import seed
+from azure_devops_server import seed
 from tests.contract.azure_devops_server.conftest import PROJECT, Site
 
 NODE = {

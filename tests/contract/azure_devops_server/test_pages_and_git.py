@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.azure_devops import seed
+from azure_devops_server import seed
 from tests.contract.azure_devops_server.conftest import PROJECT, Site
 
 

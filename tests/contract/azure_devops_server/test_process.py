@@ -25,8 +25,8 @@ HERE = Path(__file__).resolve().parents[3]
 
 @contextmanager
 def process(root: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """``python -m demo.azure_devops`` with its address; killed at the end if it still runs."""
-    command = [sys.executable, "-m", "demo.azure_devops", "--port", "0", "--root", str(root), *options]
+    """``python -m azure_devops_server`` with its address; killed at the end if it still runs."""
+    command = [sys.executable, "-m", "azure_devops_server", "--port", "0", "--root", str(root), *options]
     with subprocess.Popen(command, cwd=HERE, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -138,7 +138,7 @@ def test_port_taken__says_so_and_ends(tmp_path: Path) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "demo.azure_devops", "--port", str(port), "--root", str(tmp_path)]
+        command = [sys.executable, "-m", "azure_devops_server", "--port", str(port), "--root", str(tmp_path)]
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert f"Cannot serve on port {port}" in done.stderr

@@ -300,7 +300,7 @@ def test_step_processes__see_no_token_of_the_server_but_can_use_their_own(
     folder = site.organization.config.root.parent / "token"
     folder.mkdir()
     (folder / "token.yml").write_text(text)
-    from demo.azure_devops import seed
+    from azure_devops_server import seed
 
     seed.repository(site.organization, PROJECT, folder)
     seed.pipeline(site.organization, PROJECT, "token", "token.yml")
@@ -314,7 +314,7 @@ def test_step_processes__see_no_token_of_the_server_but_can_use_their_own(
 
 
 def test_run__of_a_commit_that_has_moved_on__uses_the_commit_asked_for(own_site: Site, tmp_path: Path) -> None:
-    from demo.azure_devops import seed
+    from azure_devops_server import seed
 
     site = own_site
     before = site.ok("GET", f"git/repositories/{PROJECT}/commits")["value"][0]["commitId"]

@@ -128,7 +128,7 @@ def test_release__created_and_followed_on_its_own_host_by_the_sdk(site: Site, sd
 
 
 def test_approvals__by_the_sdk_s_private_sender(own_site: Site, sdk: Sdk) -> None:
-    from demo.azure_devops import seed
+    from azure_devops_server import seed
 
     site = own_site
     seed.environment(site.organization, PROJECT, "production", [seed.ApprovalCheck()])

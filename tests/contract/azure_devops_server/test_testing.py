@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from demo.azure_devops.testing import JUnitError, read_junit
+from azure_devops_server.testing import JUnitError, read_junit
 from tests.contract.azure_devops_server.conftest import Site
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from demo.azure_devops.engine.journal import Checkpoint, Deployment
-from demo.azure_devops.engine.runner import RunOutcome, from_document, to_document
+from azure_devops_server.engine.journal import Checkpoint, Deployment
+from azure_devops_server.engine.runner import RunOutcome, from_document, to_document
 from tests.integration.pipeline_engine.world import Verdict, World
 
 RELEASE = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from demo.azure_devops.engine.journal import Checkpoint
+from azure_devops_server.engine.journal import Checkpoint
 from tests.integration.pipeline_engine.world import KeptJournal, World
 
 CHAIN = """

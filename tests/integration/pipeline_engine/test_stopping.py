@@ -228,7 +228,7 @@ def test_daemon__that_holds_the_output_open__does_not_hold_up_the_step(world: Wo
 def test_process__where_ended_ones_cannot_be_looked_at__still_ends_with_its_code(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("demo.azure_devops.engine.running.process._CAN_PEEK", False)
+    monkeypatch.setattr("azure_devops_server.engine.step.process._CAN_PEEK", False)
     world.run("steps:\n- checkout: none\n- {bash: echo last words; exit 4, displayName: step}")
     assert world.journal.named("step").issues[0].message == "Bash exited with code '4'."
     assert "last words" in world.journal.lines("step")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.azure_devops.engine.tasks.patterns import find_files, matcher
-from demo.azure_devops.engine.tasks.python_version import matches
+from azure_devops_server.engine.tasks.patterns import find_files, matcher
+from azure_devops_server.engine.tasks.python_version import matches
 from tests.integration.pipeline_engine.world import World
 
 PASSED = '<testsuites><testsuite><testcase name="a"/></testsuite></testsuites>'

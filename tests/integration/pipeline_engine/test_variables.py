@@ -112,7 +112,7 @@ def test_secrets__by_macro_and_env__work_and_never_reach_the_journal(world: Worl
 
 
 def test_secrets__as_output__stay_secret_in_later_jobs_and_out_of_documents(world: World) -> None:
-    from demo.azure_devops.engine.runner import from_document, to_document
+    from azure_devops_server.engine.runner import from_document, to_document
 
     outcome = world.run("""
         jobs:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from demo.azure_devops.engine.context import RunContext
-from demo.azure_devops.engine.definition import PipelinePlan, expand, load_pipeline
-from demo.azure_devops.engine.journal import Checkpoint, Deployment, Record, RecordResult, TestAttachment
-from demo.azure_devops.engine.runner import RunOutcome, run_pipeline
+from azure_devops_server.engine.context import RunContext
+from azure_devops_server.engine.definition import PipelinePlan, expand, load_pipeline
+from azure_devops_server.engine.journal import Checkpoint, Deployment, Record, RecordResult, TestAttachment
+from azure_devops_server.engine.runner import RunOutcome, run_pipeline
 
 Verdict = Literal["approved", "rejected", "skipped", "canceled"]
 

@@ -18,11 +18,11 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from demo.azure_devops import seed
-from demo.azure_devops.checks.task_check import DEFAULT_HEADERS
-from demo.azure_devops.config import ServerConfig
-from demo.azure_devops.model.build import PipelineVariable
-from demo.azure_devops.server import AzureDevOpsServer
+from azure_devops_server import seed
+from azure_devops_server.checks.task_check import DEFAULT_HEADERS
+from azure_devops_server.config import ServerConfig
+from azure_devops_server.model.build import PipelineVariable
+from azure_devops_server.server import AzureDevOpsServer
 from services.access.sessions import digest
 from services.bootstrap import OpenedPortal, open_portal
 from services.domain.people import Actor, Person, Role

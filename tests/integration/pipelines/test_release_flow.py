@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from demo.azure_devops import seed
+from azure_devops_server import seed
 from tests.integration.pipelines.conftest import MODEL, ServingHost, wait_for
 from tests.integration.pipelines.release_world import BEN, PROJECT, TOKEN, ReleaseWorld, release_world
 from tests.mlflow_server import MlflowServer

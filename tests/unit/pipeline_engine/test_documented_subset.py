@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from demo.azure_devops.engine.expressions.functions import FUNCTIONS
-from demo.azure_devops.engine.reading import jobs, pipeline, steps
-from demo.azure_devops.engine.reading.conditions import STATUS_FUNCTIONS
-from demo.azure_devops.engine.running.logging_commands import _HANDLERS
-from demo.azure_devops.engine.tasks.catalog import TASKS
+from azure_devops_server.engine.expressions.functions import FUNCTIONS
+from azure_devops_server.engine.reading import jobs, pipeline, steps
+from azure_devops_server.engine.reading.conditions import STATUS_FUNCTIONS
+from azure_devops_server.engine.running.logging_commands import _HANDLERS
+from azure_devops_server.engine.tasks.catalog import TASKS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "local-azure-devops-yaml.md").read_text()
 WORDS = (

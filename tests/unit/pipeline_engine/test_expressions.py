@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from demo.azure_devops.engine.expressions.errors import ExpressionError
-from demo.azure_devops.engine.expressions.evaluate import Scope, check, evaluate
+from azure_devops_server.engine.expressions.errors import ExpressionError
+from azure_devops_server.engine.expressions.evaluate import Scope, check, evaluate
 
 NAMES = {
     "variables": {"letters": "ABC", "Build.SourceBranch": "refs/heads/main", "empty": ""},

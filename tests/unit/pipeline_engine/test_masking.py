@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from demo.azure_devops.engine.running.commands import decode, parse_command
-from demo.azure_devops.engine.running.masking import Masker
+from azure_devops_server.engine.step.commands import decode, parse_command
+from azure_devops_server.engine.step.masking import Masker
 
 
 def masked(text: str, *secrets: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.azure_devops.engine.definition import PipelineError
+from azure_devops_server.engine.definition import PipelineError
 from tests.integration.pipeline_engine.world import plan_of
 
 PIPELINE = """

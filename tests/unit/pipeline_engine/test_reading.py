@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.azure_devops.engine.definition import PipelineError, load_pipeline
+from azure_devops_server.engine.definition import PipelineError, load_pipeline
 from tests.integration.pipeline_engine.world import plan_of
 
 
@@ -183,7 +183,7 @@ def test_load__yaml_nested_without_end__is_refused() -> None:
 
 
 def test_expand__loops_over_loops__stop_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demo.azure_devops.engine.reading.templates._MAX_NODES", 500)
+    monkeypatch.setattr("azure_devops_server.engine.reading.templates._MAX_NODES", 500)
     with pytest.raises(PipelineError, match="more than 500 parts"):
         plan_of("""
             parameters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from demo.azure_devops.engine.definition import PipelineError
+from azure_devops_server.engine.definition import PipelineError
 from tests.integration.pipeline_engine.world import plan_of
 
 
