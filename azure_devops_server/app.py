@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 import anyio
 import anyio.to_thread
 
+from azure_devops_server.api.routing import ROUTER
 from azure_devops_server.auth import authenticate, check_host, host_of
 from azure_devops_server.http.errors import ApiError, PlainError, bad_request, internal, no_controller
 from azure_devops_server.http.faults import (
@@ -26,10 +27,10 @@ from azure_devops_server.http.faults import (
     read_fault,
     slowed,
 )
-from azure_devops_server.http.router import ALL_HOSTS, ROUTER, as_answer
+from azure_devops_server.http.router import as_answer
 from azure_devops_server.http.versions import check_version
 from azure_devops_server.http.wire import Answer, Call, Caller
-from azure_devops_server.values import new_guid
+from azure_devops_server.values import ALL_HOSTS, new_guid
 
 if TYPE_CHECKING:
     from azure_devops_server.organization import Organization

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from azure_devops_server.config import ServerConfig
 from azure_devops_server.http.errors import PlainError, unauthorized
 from azure_devops_server.http.faults import SIGN_IN
-from azure_devops_server.http.router import Host
 from azure_devops_server.http.wire import Caller
 from azure_devops_server.identities import presented_token
+from azure_devops_server.values import Host
 
 if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+    from azure_devops_server.resources import Resources
 
 _PREFIXES: dict[str, Host] = {"vsrm": "release", "vstmr": "tests"}
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -50,15 +50,15 @@ def host_of(config: ServerConfig, segments: Sequence[str]) -> tuple[Host, tuple[
     return None
 
 
-def authenticate(org: Organization, method: str, headers: Mapping[str, str], *, is_page: bool) -> Caller:
+def authenticate(resources: Resources, method: str, headers: Mapping[str, str], *, is_page: bool) -> Caller:
     """The caller; otherwise the answers that the service gives to nobody and to wrong tokens.
 
     Pages for people open without a token as long as none is demanded, since a browser has none.
     """
-    if is_page and org.config.token is None and not presented_token(headers):
-        return Caller(org.identities.administrator.id)
+    if is_page and resources.config.token is None and not presented_token(headers):
+        return Caller(resources.identities.administrator.id)
     try:
-        caller = org.identities.caller(headers)
+        caller = resources.identities.caller(headers)
     except KeyError:
         raise PlainError(401, headers={"WWW-Authenticate": _REALM}) from None
     if caller is not None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from azure_devops_server.model.checks import Environment
-from azure_devops_server.state import State
+from azure_devops_server.storage.state import State
 
 
 class Environments:

@@ -2,59 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from azure_devops_server.engine.journal import Record
 from azure_devops_server.model.build import Build
+from azure_devops_server.model.hooks import BUILD_COMPLETE, DEPLOYMENT_COMPLETED, RUN_STATE, STAGE_STATE, Event
 from azure_devops_server.model.release import Release, ReleaseDeployment, ReleaseEnvironment
+from azure_devops_server.resources import Resources
 from azure_devops_server.show.build import show_build
+from azure_devops_server.show.release import show_environment, show_project_reference
 from azure_devops_server.show.run import show_pipeline_reference, show_run_event
 
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
-
-RUN_STATE = "ms.vss-pipelines.run-state-changed-event"
-STAGE_STATE = "ms.vss-pipelines.stage-state-changed-event"
-BUILD_COMPLETE = "build.complete"
-DEPLOYMENT_COMPLETED = "ms.vss-release.deployment-completed-event"
-
-PUBLISHERS = {
-    RUN_STATE: "pipelines",
-    STAGE_STATE: "pipelines",
-    BUILD_COMPLETE: "tfs",
-    DEPLOYMENT_COMPLETED: "rm",
-}
-VERSIONS = {
-    RUN_STATE: ("5.1-preview.1",),
-    STAGE_STATE: ("5.1-preview.1",),
-    BUILD_COMPLETE: ("2.0", "1.0"),
-    DEPLOYMENT_COMPLETED: ("3.0-preview.1",),
-}
 _STAGE_STATES = {"pending": "NotStarted", "inProgress": "Running", "completed": "Completed"}
 _DEPLOYMENT_BITS = {"succeeded": "4", "canceled": "8", "rejected": "16", "partiallySucceeded": "128"}
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened. `filters` are compared with the inputs of a subscription, without case.
-
-    `resource` makes the body for a resource version; it is called only where somebody listens.
-    """
-
-    type: str
-    project_id: str
-    text: str
-    filters: Mapping[str, str]
-    resource: Callable[[str], dict[str, Any]]
 
 
 class Events:
     """Makes events and hands them to the subscriptions."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
+    def __init__(self, resources: Resources, *, publish: Callable[[Event], None]) -> None:
+        self._resources = resources
+        self._publish = publish
 
     def run_changed(self, build: Build, state: str) -> None:
         """A run is InProgress, Canceling or Completed."""
@@ -78,7 +47,7 @@ class Events:
         status = {"canceled": "Stopped"}.get(
             build.result or "", (build.result or "")[:1].upper() + (build.result or "")[1:]
         )
-        pipeline = self._org.pipeline(build.pipeline_id)
+        pipeline = self._resources.pipeline(build.pipeline_id)
         filters = {"definitionName": pipeline.name, "buildStatus": status}
         text = f"Build {build.number} {status.lower()}"
         self._publish(Event(BUILD_COMPLETE, build.project_id, text, filters, lambda v: self._build_resource(build, v)))
@@ -116,14 +85,14 @@ class Events:
         self._publish(Event(STAGE_STATE, build.project_id, text, filters, resource))
 
     def _run_resource(self, build: Build) -> dict[str, Any]:
-        pipeline = self._org.pipeline(build.pipeline_id)
+        pipeline = self._resources.pipeline(build.pipeline_id)
         return {
-            "run": show_run_event(self._org, build),
-            "pipeline": show_pipeline_reference(self._org, pipeline),
+            "run": show_run_event(self._resources, build),
+            "pipeline": show_pipeline_reference(self._resources, pipeline),
         }
 
     def _build_resource(self, build: Build, version: str) -> dict[str, Any]:
-        document = show_build(self._org, build)
+        document = show_build(self._resources, build)
         if version != "1.0":
             return document
         return {
@@ -142,13 +111,8 @@ class Events:
     def _deployment_resource(
         self, release: Release, environment: ReleaseEnvironment, deployment: ReleaseDeployment
     ) -> dict[str, Any]:
-        from azure_devops_server.show.release import show_environment, show_project_reference
-
         return {
-            "environment": show_environment(self._org, release, environment),
-            "project": show_project_reference(self._org, release.project_id),
+            "environment": show_environment(self._resources, release, environment),
+            "project": show_project_reference(self._resources, release.project_id),
             "deployment": {"id": deployment.id, "attempt": deployment.attempt},
         }
-
-    def _publish(self, event: Event) -> None:
-        self._org.hooks.publish(event)

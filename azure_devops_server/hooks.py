@@ -15,15 +15,12 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from azure_devops_server.events import PUBLISHERS, Event
-from azure_devops_server.model.hooks import Notification, Subscription
+from azure_devops_server.model.hooks import PUBLISHERS, Event, Notification, Subscription
 from azure_devops_server.outbound import CallFailedError, send
+from azure_devops_server.resources import Resources
 from azure_devops_server.values import new_guid, wire_time
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _LOGGER = logging.getLogger(__name__)
 _RETRIED = (408, 502, 503, 504)
@@ -36,9 +33,9 @@ _PROBATION = (20, 40, 80, 160, 320, 640, 900)
 class Hooks:
     """Sends notifications from one thread, one after another in the order in which they fall due."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
-        self._state = organization.state
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._state = resources.state
         self._due: list[tuple[float, int]] = []
         self._wake = threading.Condition()
         self._closing = False
@@ -58,7 +55,7 @@ class Hooks:
             subscription_id=subscription.id,
             event_id=new_guid(),
             event_type=event.type,
-            created=self._org.clock(),
+            created=self._resources.clock(),
         )
         return self._state.notifications.put(replace(row, event=self._envelope(row, subscription, event)))
 
@@ -82,7 +79,7 @@ class Hooks:
             self._closing = True
             self._wake.notify_all()
         if self._thread:
-            self._thread.join(self._org.config.call_timeout + 1)
+            self._thread.join(self._resources.config.call_timeout + 1)
 
     def _queue(self, notification: Notification, delay: float = 0.0) -> None:
         with self._wake:
@@ -141,13 +138,13 @@ class Hooks:
             return
         self._state.notifications.put(tried)
         self._set(subscription, status="onProbation", retries=retries + 1)
-        self._queue(tried, _PROBATION[retries] * self._org.config.seconds_per_minute)
+        self._queue(tried, _PROBATION[retries] * self._resources.config.seconds_per_minute)
 
     def _scale(self) -> float:
-        return self._org.config.seconds_per_minute / 60.0
+        return self._resources.config.seconds_per_minute / 60.0
 
     def _set(self, subscription: Subscription, *, status: Any, retries: int = 0) -> None:
-        now = self._org.clock()
+        now = self._resources.clock()
         if self._state.subscriptions.get(subscription.id):
             self._state.subscriptions.change(
                 subscription.id, lambda row: replace(row, status=status, probation_retries=retries, modified=now)
@@ -166,7 +163,7 @@ class Hooks:
                 },
                 body=json.dumps(notification.event, ensure_ascii=False).encode(),
                 auth=(user, password) if user or password else None,
-                timeout=self._org.config.call_timeout,
+                timeout=self._resources.config.call_timeout,
             )
         except CallFailedError as error:
             return None, str(error)
@@ -176,7 +173,7 @@ class Hooks:
         inputs = subscription.consumer_inputs
         resource = _detail(event.resource(subscription.resource_version), inputs.get("resourceDetailsToSend", ""))
         message = {"text": event.text, "html": event.text, "markdown": event.text}
-        account = {"id": self._org.id, "baseUrl": f"{self._org.links.base()}/"}
+        account = {"id": self._resources.id, "baseUrl": f"{self._resources.links.base()}/"}
         return {
             "subscriptionId": row.subscription_id,
             "notificationId": row.id,
@@ -190,7 +187,7 @@ class Hooks:
             "resourceContainers": {
                 "collection": account,
                 "account": account,
-                "project": {"id": event.project_id, "baseUrl": f"{self._org.links.base()}/"},
+                "project": {"id": event.project_id, "baseUrl": f"{self._resources.links.base()}/"},
             },
             "createdDate": wire_time(row.created),
         }

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from azure_devops_server.config import ServerConfig
 from azure_devops_server.http.wire import Caller
 from azure_devops_server.model.core import Identity
-from azure_devops_server.state import State, token_digest
+from azure_devops_server.storage.state import State, token_digest
 from azure_devops_server.values import derived_guid
 
 _NAMESPACE = "5b1f2b8e-53ab-4b09-a4a3-5f9d0c6f3b52"

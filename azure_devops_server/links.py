@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from azure_devops_server.http.router import Host
+from azure_devops_server.values import Host
 
 _PREFIX: dict[Host, str] = {"main": "", "release": "/vsrm", "tests": "/vstmr"}
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from azure_devops_server.model.build import Build, Pipeline
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+from azure_devops_server.resources import Resources
 
 
 def source_variables(
-    org: Organization, pipeline: Pipeline, *, ref: str, commit: str, requested_by: str
+    resources: Resources, pipeline: Pipeline, *, ref: str, commit: str, requested_by: str
 ) -> dict[str, str]:
     """Variables known before a run has an id."""
-    project, repository = org.project(pipeline.project_id), org.repository_of(pipeline)
-    person = org.identities.get(requested_by)
-    collection = f"{org.links.base()}/"
+    project, repository = resources.project(pipeline.project_id), resources.repository_of(pipeline)
+    person = resources.identities.get(requested_by)
+    collection = f"{resources.links.base()}/"
     branch = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
     return {
         "Build.DefinitionName": pipeline.name,
@@ -33,7 +29,7 @@ def source_variables(
         "Build.SourceBranch": ref,
         "Build.SourceBranchName": branch.rsplit("/", 1)[-1],
         "Build.SourceVersion": commit,
-        "System.CollectionId": org.id,
+        "System.CollectionId": resources.id,
         "System.CollectionUri": collection,
         "System.DefinitionId": str(pipeline.id),
         "System.HostType": "build",
@@ -44,10 +40,10 @@ def source_variables(
     }
 
 
-def run_variables(org: Organization, build: Build) -> dict[str, str]:
+def run_variables(resources: Resources, build: Build) -> dict[str, str]:
     """All predefined variables of a run."""
-    pipeline = org.pipeline(build.pipeline_id)
-    known = source_variables(org, pipeline, ref=build.ref, commit=build.commit, requested_by=build.requested_by)
+    pipeline = resources.pipeline(build.pipeline_id)
+    known = source_variables(resources, pipeline, ref=build.ref, commit=build.commit, requested_by=build.requested_by)
     return known | {
         "Build.BuildId": str(build.id),
         "Build.BuildNumber": build.number,

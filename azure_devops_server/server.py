@@ -25,8 +25,8 @@ _POLL = 0.5
 
 def load_handlers() -> None:
     """Import all modules with handlers, so that their routes are known."""
-    for module in pkgutil.iter_modules(azure_devops_server.api.__path__):
-        importlib.import_module(f"{azure_devops_server.api.__name__}.{module.name}")
+    for module in pkgutil.walk_packages(azure_devops_server.api.__path__, f"{azure_devops_server.api.__name__}."):
+        importlib.import_module(module.name)
 
 
 class AzureDevOpsServer:

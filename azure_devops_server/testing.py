@@ -14,7 +14,7 @@ from azure_devops_server.engine.journal import TestAttachment
 from azure_devops_server.model.build import Build
 from azure_devops_server.model.release import Release
 from azure_devops_server.model.testing import TestResult, TestRun
-from azure_devops_server.state import State
+from azure_devops_server.storage.state import State
 
 FIRST_RESULT = 100_000
 _LIMIT = 64 * 1024 * 1024

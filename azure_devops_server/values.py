@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 EMPTY_GUID = "00000000-0000-0000-0000-000000000000"
 ZERO_TIME = "0001-01-01T00:00:00"
@@ -104,3 +104,8 @@ def unique_by_case(items: Iterable[str]) -> list[str]:
     for item in items:
         seen.setdefault(item.casefold(), item)
     return list(seen.values())
+
+
+Host = Literal["main", "release", "tests"]
+
+ALL_HOSTS: tuple[Host, ...] = ("main", "release", "tests")

@@ -11,9 +11,8 @@ from pathlib import Path
 from azure_devops_server import seed
 from azure_devops_server.checks.task_check import DEFAULT_HEADERS
 from azure_devops_server.config import ServerConfig
-from azure_devops_server.events import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS
 from azure_devops_server.model.build import PipelineVariable
-from azure_devops_server.model.hooks import Subscription
+from azure_devops_server.model.hooks import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS, Subscription
 from azure_devops_server.organization import Organization
 from azure_devops_server.server import AzureDevOpsServer
 from azure_devops_server.values import new_guid

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
-from azure_devops_server.http.router import route
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.wire import Answer, Call, collection
 from azure_devops_server.show.build import show_queue
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.checks.approvals import Decision, DecisionRefusedError
 from azure_devops_server.http.errors import ApiError, bad_request, forbidden, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection
 from azure_devops_server.model.checks import Approval
 from azure_devops_server.show.checks import show_approval

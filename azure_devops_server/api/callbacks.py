@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, forbidden, no_project, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection, no_content
 from azure_devops_server.model.build import TimelineEntry
 from azure_devops_server.model.checks import CheckTask

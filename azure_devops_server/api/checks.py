@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, collection, no_content
 from azure_devops_server.model.checks import APPROVAL_TYPE, INVOKE_REST_API, TASK_CHECK_TYPE, CheckConfiguration
 from azure_devops_server.show.checks import show_check, show_suite

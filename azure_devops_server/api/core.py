@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, no_project, not_found
 from azure_devops_server.http.locations import locations
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, collection, no_content
 from azure_devops_server.model.core import ServiceEndpoint
 from azure_devops_server.outbound import check_target

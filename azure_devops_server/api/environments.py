@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, conflict, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, collection, no_content
 from azure_devops_server.model.checks import Environment
 from azure_devops_server.show.checks import show_deployment_record, show_environment
@@ -38,12 +38,12 @@ def create_environment(org: Organization, call: Call) -> Any:
         raise conflict(f"Environment {name} already exists in project {project.name}.")
     by = call.caller.identity_id
     row = org.environments.ensure(project.id, name, by, description=body.text("description"))
-    return show_environment(org, row, resources=True)
+    return show_environment(org, row, with_resources=True)
 
 
 def get_environment(org: Organization, call: Call) -> Any:
     """One environment."""
-    return show_environment(org, _environment(org, call), resources=True)
+    return show_environment(org, _environment(org, call), with_resources=True)
 
 
 def update_environment(org: Organization, call: Call) -> Any:
@@ -55,7 +55,7 @@ def update_environment(org: Organization, call: Call) -> Any:
         description=body.text("description", row.description),
         by=call.caller.identity_id,
     )
-    return show_environment(org, changed, resources=True)
+    return show_environment(org, changed, with_resources=True)
 
 
 def delete_environment(org: Organization, call: Call) -> Answer:

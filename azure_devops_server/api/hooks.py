@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from azure_devops_server.events import BUILD_COMPLETE, PUBLISHERS, VERSIONS, Event
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, collection, no_content
-from azure_devops_server.model.hooks import Notification, Subscription
+from azure_devops_server.model.hooks import BUILD_COMPLETE, PUBLISHERS, VERSIONS, Event, Notification, Subscription
 from azure_devops_server.outbound import check_target
 from azure_devops_server.show.build import show_build
 from azure_devops_server.show.core import show_identity

@@ -8,7 +8,7 @@ from typing import Any
 from azure_devops_server.http.errors import bad_request
 from azure_devops_server.http.wire import Fields
 from azure_devops_server.model.build import Pipeline, RunVariable
-from azure_devops_server.runs.starting import RunOrder
+from azure_devops_server.model.run_order import RunOrder
 
 REASONS = (
     "none", "manual", "individualCI", "batchedCI", "schedule", "scheduleForced", "userCreated", "validateShelveset",

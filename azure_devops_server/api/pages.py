@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import PlainError
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, file_answer, text_answer
 from azure_devops_server.model.build import Build
 from azure_devops_server.pages.lists import (

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import pipeline_of, project_of, run_of
 from azure_devops_server.api.orders import run_order
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, conflict, not_found, pipeline_invalid
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection
 from azure_devops_server.model.build import Pipeline, PipelineVariable
 from azure_devops_server.model.core import Project

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from azure_devops_server.api.releases import release_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import release_invalid
-from azure_devops_server.http.router import Host, route
 from azure_devops_server.http.wire import Answer, Call, collection
 from azure_devops_server.model.release import Release
-from azure_devops_server.values import unique_by_case
+from azure_devops_server.values import Host, unique_by_case
 
 if TYPE_CHECKING:
     from azure_devops_server.organization import Organization

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
-from azure_devops_server.files import zipped
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import no_release, release_invalid
-from azure_devops_server.http.router import Host, route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection, file_answer, no_content, text_answer
 from azure_devops_server.model.release import Release, ReleaseApproval, ReleaseDefinition
 from azure_devops_server.releases.definitions import read_definition
@@ -19,7 +18,8 @@ from azure_devops_server.show.release import (
     show_environment,
     show_release,
 )
-from azure_devops_server.values import comma_list, parse_time
+from azure_devops_server.storage.files import zipped
+from azure_devops_server.values import Host, comma_list, parse_time
 
 if TYPE_CHECKING:
     from azure_devops_server.organization import Organization

@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import no_build
-from azure_devops_server.http.router import Host, route
 from azure_devops_server.http.wire import Answer, Call, collection
 from azure_devops_server.model.testing import TestResult, TestRun
 from azure_devops_server.show.core import show_project
 from azure_devops_server.show.testing import show_test_result
-from azure_devops_server.values import comma_list
+from azure_devops_server.values import Host, comma_list
 
 if TYPE_CHECKING:
     from azure_devops_server.organization import Organization

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection, no_content
 from azure_devops_server.model.testing import TestResult, TestRun
 from azure_devops_server.show.testing import show_statistics, show_test_result, show_test_run

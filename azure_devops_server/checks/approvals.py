@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.model.build import Build
 from azure_devops_server.model.checks import Approval, ApprovalStatus, ApprovalStep, CheckConfiguration, CheckSuite
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+from azure_devops_server.resources import Resources
 
 
 class DecisionRefusedError(Exception):
@@ -36,13 +34,13 @@ class Decision:
 class Approvals:
     """Opens and decides approvals."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
-        self._state = organization.state
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._state = resources.state
 
     def open(self, approval_id: str, check: CheckConfiguration, *, suite: CheckSuite, build: Build | None) -> Approval:
         """Ask the approvers of a check."""
-        settings, now = check.settings, self._org.clock()
+        settings, now = check.settings, self._resources.clock()
         approvers = [str(item.get("id", "")) for item in settings.get("approvers", [])]
         in_sequence = str(settings.get("executionOrder", "anyOrder")).casefold() in ("insequence", "2")
         steps = tuple(
@@ -87,7 +85,7 @@ class Approvals:
         return self._close(approval_id, "timedOut")
 
     def _close(self, approval_id: str, status: ApprovalStatus) -> Approval:
-        now = self._org.clock()
+        now = self._resources.clock()
 
         def closed(row: Approval) -> Approval:
             if row.status != "pending":
@@ -104,7 +102,7 @@ class Approvals:
         if decision.reassign_to is not None:
             return self._with(approval, step, self._reassigned(step, decision))
         self._check_right(approval, decision)
-        now, status = self._org.clock(), decision.status or "approved"
+        now, status = self._resources.clock(), decision.status or "approved"
         done = replace(
             step,
             status=status,
@@ -118,14 +116,14 @@ class Approvals:
     def _check_right(self, approval: Approval, decision: Decision) -> None:
         if not approval.requester_blocked or decision.status == "rejected" or approval.build_id is None:
             return
-        if self._org.build(approval.build_id).requested_by == decision.by:
+        if self._resources.build(approval.build_id).requested_by == decision.by:
             raise DecisionRefusedError("The requester of the run cannot approve it.", is_right=True)
 
     def _step(self, approval: Approval, decision: Decision) -> ApprovalStep:
         wanted = decision.assigned or decision.by
         own = [step for step in approval.steps if step.approver_id == wanted and step.status == "pending"]
         if not own or wanted != decision.by:
-            name = self._org.identities.get(decision.by).name
+            name = self._resources.identities.get(decision.by).name
             raise DecisionRefusedError(
                 f"{name} is not among the approvers whose decision approval {approval.id} waits for.", is_right=True
             )
@@ -134,14 +132,14 @@ class Approvals:
         return own[0]
 
     def _reassigned(self, step: ApprovalStep, decision: Decision) -> ApprovalStep:
-        now = self._org.clock()
+        now = self._resources.clock()
         to = str(decision.reassign_to)
         entry = (to, now, decision.by, decision.comment)
         return replace(step, approver_id=to, modified=now, modified_by=decision.by, history=(*step.history, entry))
 
     def _with(self, approval: Approval, old: ApprovalStep, new: ApprovalStep) -> Approval:
         steps = tuple(new if step is old else step for step in approval.steps)
-        return replace(approval, steps=steps, modified=self._org.clock())
+        return replace(approval, steps=steps, modified=self._resources.clock())
 
     def _with_status(self, approval: Approval) -> Approval:
         """The approval's own status from its steps: one rejection decides, otherwise the minimum counts."""
@@ -152,7 +150,7 @@ class Approvals:
             return replace(approval, status="approved", steps=_rest(steps, "skipped"))
         if approval.in_sequence:
             waiting = next((step for step in steps if step.status == "pending"), None)
-            now = self._org.clock()
+            now = self._resources.clock()
             steps = tuple(
                 replace(step, initiated=now) if step is waiting and step.initiated is None else step for step in steps
             )

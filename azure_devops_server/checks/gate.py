@@ -6,18 +6,22 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
 
+from azure_devops_server.checks.approvals import Approvals
 from azure_devops_server.checks.task_check import TaskCheck
 from azure_devops_server.engine.journal import Checkpoint, Issue, Record, RecordResult, RunJournal
 from azure_devops_server.model.build import Build
-from azure_devops_server.model.checks import APPROVAL_TYPE, CheckConfiguration, CheckRun, CheckStatus, CheckSuite
+from azure_devops_server.model.checks import (
+    APPROVAL_TYPE,
+    CheckConfiguration,
+    CheckRun,
+    CheckStatus,
+    CheckSuite,
+    Verdict,
+)
+from azure_devops_server.resources import Resources
 from azure_devops_server.values import new_guid
 
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
-
-Verdict = Literal["approved", "rejected", "skipped", "canceled"]
 _POLL = 0.5
 _OPEN = ("queued", "running")
 _VERDICTS: dict[str, Verdict] = {
@@ -38,9 +42,11 @@ _RESULTS: dict[Verdict, RecordResult] = {
 class Gate:
     """Evaluates check suites. All checks of a suite run side by side; the first that fails decides."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
-        self._state = organization.state
+    def __init__(self, resources: Resources, approvals: Approvals, *, is_closing: Callable[[], bool]) -> None:
+        self._resources = resources
+        self._approvals = approvals
+        self._is_closing = is_closing
+        self._state = resources.state
 
     def wait(
         self, build: Build, checkpoint: Checkpoint, *, journal: RunJournal, cancelled: Callable[[], bool]
@@ -56,18 +62,20 @@ class Gate:
             identifier=f"Checkpoint.{checkpoint.stage}",
             parent_id=checkpoint.stage_record_id,
             state="inProgress",
-            started=self._org.clock(),
+            started=self._resources.clock(),
         )
         journal.record(record)
         suite = self._open(record.id, build, checkpoint.stage, checks)
-        verdict = Evaluation(self._org, suite, checks, build=build, journal=journal, cancelled=cancelled).run()
-        journal.record(replace(record, state="completed", result=_RESULTS[verdict], finished=self._org.clock()))
+        verdict = Evaluation(
+            self._resources, self._approvals, suite, checks, build=build, journal=journal, cancelled=cancelled
+        ).run()
+        journal.record(replace(record, state="completed", result=_RESULTS[verdict], finished=self._resources.clock()))
         return verdict
 
     def evaluate(self, suite: CheckSuite, checks: Sequence[CheckConfiguration]) -> None:
         """Evaluate a suite that belongs to no run (checks/runs POST), in the background."""
         evaluation = Evaluation(
-            self._org, suite, checks, build=None, journal=None, cancelled=self._org.executor.is_closing
+            self._resources, self._approvals, suite, checks, build=None, journal=None, cancelled=self._is_closing
         )
         threading.Thread(target=evaluation.run, name=f"suite-{suite.id}", daemon=True).start()
 
@@ -75,7 +83,7 @@ class Gate:
         self, project_id: str, suite_id: str, checks: Sequence[CheckConfiguration], context: dict[str, object]
     ) -> CheckSuite:
         """A new suite outside of any run."""
-        runs = tuple(CheckRun(new_guid(), check.id, "queued", self._org.clock()) for check in checks)
+        runs = tuple(CheckRun(new_guid(), check.id, "queued", self._resources.clock()) for check in checks)
         status: CheckStatus = "queued" if runs else "approved"
         suite = CheckSuite(
             id=suite_id,
@@ -84,15 +92,15 @@ class Gate:
             stage="",
             status=status,
             runs=runs,
-            created=self._org.clock(),
-            completed=None if runs else self._org.clock(),
+            created=self._resources.clock(),
+            completed=None if runs else self._resources.clock(),
             context=context,
         )
         return self._state.suites.put(suite)
 
     def close_interrupted(self) -> None:
         """At the start: nobody waits any longer for what the last process left open."""
-        now = self._org.clock()
+        now = self._resources.clock()
         with self._state.store.transaction():
             for approval in self._state.approvals.all():
                 if approval.status == "pending":
@@ -118,7 +126,7 @@ class Gate:
         ]
 
     def _open(self, suite_id: str, build: Build, stage: str, checks: Sequence[CheckConfiguration]) -> CheckSuite:
-        now = self._org.clock()
+        now = self._resources.clock()
         return self._state.suites.put(
             CheckSuite(
                 id=suite_id,
@@ -138,7 +146,8 @@ class Evaluation:
 
     def __init__(
         self,
-        organization: Organization,
+        resources: Resources,
+        approvals: Approvals,
         suite: CheckSuite,
         checks: Sequence[CheckConfiguration],
         *,
@@ -146,8 +155,9 @@ class Evaluation:
         journal: RunJournal | None,
         cancelled: Callable[[], bool],
     ) -> None:
-        self._org = organization
-        self._state = organization.state
+        self._resources = resources
+        self._approvals = approvals
+        self._state = resources.state
         self._suite = suite
         self._checks = {check.id: check for check in checks}
         self._build = build
@@ -177,15 +187,15 @@ class Evaluation:
             identifier=f"Checkpoint.{self._suite.stage}.{check.id}",
             parent_id=self._suite.id,
             state="inProgress",
-            started=self._org.clock(),
+            started=self._resources.clock(),
             order=len(self._records) + 1,
         )
         self._put(record)
         self._set(run.id, "running")
         if is_approval:
-            self._org.approvals.open(run.id, check, suite=self._suite, build=self._build)
+            self._approvals.open(run.id, check, suite=self._suite, build=self._build)
             return
-        task = TaskCheck(self._org, check, run_id=run.id, suite=self._suite, build=self._build, ended=self._ended)
+        task = TaskCheck(self._resources, check, run_id=run.id, suite=self._suite, build=self._build, ended=self._ended)
         thread = threading.Thread(target=self._evaluate, args=(run.id, task), name=f"check-{run.id}", daemon=True)
         thread.start()
 
@@ -215,8 +225,8 @@ class Evaluation:
         for run in self._runs():
             if run.status in _OPEN and (approval := self._state.approvals.get(run.id)):
                 expired = approval.created + self._limit(self._checks[run.check_id])
-                if approval.status == "pending" and self._org.clock() >= expired:
-                    approval = self._org.approvals.expire(approval.id)
+                if approval.status == "pending" and self._resources.clock() >= expired:
+                    approval = self._approvals.expire(approval.id)
                 if approval.status != "pending" and approval.status != "skipped":  # noqa: PLR1714  (mypy narrows so)
                     self._finish(run.id, approval.status, "")
         statuses = [run.status for run in self._runs()]
@@ -230,7 +240,7 @@ class Evaluation:
         return None
 
     def _limit(self, check: CheckConfiguration) -> timedelta:
-        return timedelta(seconds=check.timeout_minutes * self._org.config.seconds_per_minute)
+        return timedelta(seconds=check.timeout_minutes * self._resources.config.seconds_per_minute)
 
     def _ended(self) -> bool:
         return self._decided or self._asked_to_end()
@@ -240,7 +250,7 @@ class Evaluation:
         return suite.runs if suite else ()
 
     def _set(self, run_id: str, status: CheckStatus, message: str = "") -> None:
-        completed = None if status in _OPEN else self._org.clock()
+        completed = None if status in _OPEN else self._resources.clock()
 
         def changed(suite: CheckSuite) -> CheckSuite:
             runs = tuple(
@@ -256,10 +266,10 @@ class Evaluation:
         record = self._records[run_id]
         result = _RESULTS[_VERDICTS[status]]
         issues = (Issue("error", message),) if message and status != "approved" else ()
-        self._put(replace(record, state="completed", result=result, finished=self._org.clock(), issues=issues))
+        self._put(replace(record, state="completed", result=result, finished=self._resources.clock(), issues=issues))
 
     def _conclude(self, status: CheckStatus, message: str) -> None:
-        now = self._org.clock()
+        now = self._resources.clock()
         self._close_open("canceled")
         self._state.suites.change(
             self._suite.id, lambda suite: replace(suite, status=status, message=message, completed=now)
@@ -269,7 +279,7 @@ class Evaluation:
         for run in self._runs():
             if run.status in _OPEN:
                 if self._state.approvals.get(run.id):
-                    self._org.approvals.cancel(run.id)
+                    self._approvals.cancel(run.id)
                 self._finish(run.id, status, "")
 
     def _put(self, record: Record) -> None:

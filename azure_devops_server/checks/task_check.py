@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from azure_devops_server.engine.expressions.errors import ExpressionError
 from azure_devops_server.engine.expressions.evaluate import Scope, evaluate
@@ -16,11 +15,9 @@ from azure_devops_server.model.build import Build
 from azure_devops_server.model.checks import CheckConfiguration, CheckStatus, CheckSuite, CheckTask
 from azure_devops_server.outbound import CallFailedError, Reply, send
 from azure_devops_server.predefined import run_variables
-from azure_devops_server.state import token_digest
+from azure_devops_server.resources import Resources
+from azure_devops_server.storage.state import token_digest
 from azure_devops_server.values import new_guid, wire_time
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 HUB = "checks"
 DEFAULT_HEADERS = {
@@ -46,7 +43,7 @@ class TaskCheck:
 
     def __init__(
         self,
-        organization: Organization,
+        resources: Resources,
         check: CheckConfiguration,
         *,
         run_id: str,
@@ -54,13 +51,13 @@ class TaskCheck:
         build: Build | None,
         ended: Callable[[], bool],
     ) -> None:
-        self._org = organization
+        self._resources = resources
         self._check = check
         self._run_id = run_id
         self._suite = suite
         self._build = build
         self._ended = ended
-        self._deadline = time.monotonic() + check.timeout_minutes * organization.config.seconds_per_minute
+        self._deadline = time.monotonic() + check.timeout_minutes * resources.config.seconds_per_minute
 
     @property
     def _inputs(self) -> Mapping[str, str]:
@@ -70,7 +67,7 @@ class TaskCheck:
     def _interval(self) -> float:
         """Seconds between evaluations; 0 makes a failure final."""
         minutes = float(self._check.settings.get("retryInterval") or 0)
-        return minutes * self._org.config.seconds_per_minute
+        return minutes * self._resources.config.seconds_per_minute
 
     def evaluate(self, *, log: Callable[[str], None]) -> Outcome:
         """Evaluate until it passes, fails for good, or the time is up."""
@@ -84,7 +81,7 @@ class TaskCheck:
             return ("canceled", "") if self._ended() else ("timedOut", message)
 
     def _once(self, log: Callable[[str], None]) -> Outcome:
-        token = self._org.identities.issue(self._build.id if self._build else None)
+        token = self._resources.identities.issue(self._build.id if self._build else None)
         task = self._open(token)
         try:
             reply = self._call(task, token, log)
@@ -103,7 +100,7 @@ class TaskCheck:
         return self._inputs.get("waitforcompletion", "false").casefold() == "true"
 
     def _call(self, task: CheckTask, token: str, log: Callable[[str], None]) -> Reply:
-        endpoint = self._org.endpoint(self._check.project_id, self._inputs.get("connectedservicename", ""))
+        endpoint = self._resources.endpoint(self._check.project_id, self._inputs.get("connectedservicename", ""))
         values = self._values(task, token)
         method = self._inputs.get("method", "POST").upper()
         if method not in _METHODS:
@@ -117,7 +114,7 @@ class TaskCheck:
             headers=self._headers(values),
             body=_filled(self._inputs.get("body", ""), values).encode(),
             auth=(endpoint.username, endpoint.password) if endpoint.username or endpoint.password else None,
-            timeout=self._org.config.call_timeout,
+            timeout=self._resources.config.call_timeout,
         )
         log(self._line(f"Response code: {reply.status}"))
         return reply
@@ -134,10 +131,10 @@ class TaskCheck:
         return {name: value.replace("\r", "").replace("\n", "") for name, value in filled.items()}
 
     def _values(self, task: CheckTask, token: str) -> dict[str, str]:
-        project = self._org.project(self._check.project_id)
-        values = {"system.collectionuri": f"{self._org.links.base()}/", "system.teamproject": project.name}
+        project = self._resources.project(self._check.project_id)
+        values = {"system.collectionuri": f"{self._resources.links.base()}/", "system.teamproject": project.name}
         if self._build:
-            values |= {name.casefold(): value for name, value in run_variables(self._org, self._build).items()}
+            values |= {name.casefold(): value for name, value in run_variables(self._resources, self._build).items()}
             values |= {
                 name.casefold(): item.value or "" for name, item in self._build.variables.items() if not item.is_secret
             }
@@ -168,10 +165,10 @@ class TaskCheck:
 
     def _await(self, task: CheckTask) -> Outcome:
         while True:
-            with self._org.state.changed:
-                now = self._org.state.check_tasks.get(task.plan_id)
+            with self._resources.state.changed:
+                now = self._resources.state.check_tasks.get(task.plan_id)
                 if now and now.result is None and not self._ended() and time.monotonic() < self._deadline:
-                    self._org.state.changed.wait(_WAIT)
+                    self._resources.state.changed.wait(_WAIT)
                     continue
             if now is None or self._ended():
                 return "canceled", ""
@@ -187,12 +184,12 @@ class TaskCheck:
         while time.monotonic() < until:
             if self._ended() or time.monotonic() >= self._deadline:
                 return False
-            with self._org.state.changed:
-                self._org.state.changed.wait(min(_WAIT, max(until - time.monotonic(), 0.01)))
+            with self._resources.state.changed:
+                self._resources.state.changed.wait(min(_WAIT, max(until - time.monotonic(), 0.01)))
         return not self._ended() and time.monotonic() < self._deadline
 
     def _open(self, token: str) -> CheckTask:
-        return self._org.state.check_tasks.put(
+        return self._resources.state.check_tasks.put(
             CheckTask(
                 plan_id=new_guid(),
                 job_id=new_guid(),
@@ -202,16 +199,16 @@ class TaskCheck:
                 build_id=self._build.id if self._build else None,
                 record_id=self._run_id,
                 token_digest=token_digest(token),
-                created=self._org.clock(),
+                created=self._resources.clock(),
             )
         )
 
     def _close(self, task: CheckTask) -> None:
         """Nobody waits any longer. The token stays good, as the real one does for two days."""
-        self._org.state.check_tasks.change(task.plan_id, lambda row: replace(row, closed=True))
+        self._resources.state.check_tasks.change(task.plan_id, lambda row: replace(row, closed=True))
 
     def _line(self, text: str) -> str:
-        return f"{wire_time(self._org.clock())} {text}\n"
+        return f"{wire_time(self._resources.clock())} {text}\n"
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from azure_devops_server.http.router import Host
+from azure_devops_server.values import Host
 
 
 class Location(NamedTuple):

@@ -5,27 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Generic, TypeVar
 
 from azure_devops_server.http.errors import PlainError, dangerous_path, no_controller
 from azure_devops_server.http.wire import Answer, Call
+from azure_devops_server.values import Host
 
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
-
-Host = Literal["main", "release", "tests"]
-ALL_HOSTS: tuple[Host, ...] = ("main", "release", "tests")
-Handler = Callable[["Organization", Call], Any]
+T = TypeVar("T")
+"""What handlers act on."""
 _REFUSED = re.compile(r"[:<>*?]")
 
 
 @dataclass(frozen=True)
-class Route:
+class Route(Generic[T]):
     """One method and path below the organization, on one or more of its hosts."""
 
     method: str
     segments: tuple[str, ...]
-    handler: Handler
+    handler: Callable[[T, Call], Any]
     hosts: tuple[Host, ...]
 
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
@@ -44,27 +41,31 @@ class Route:
         return values if len(path) == len(self.segments) else None
 
 
-class Router:
+class Router(Generic[T]):
     """All routes; modules of handlers add to it by the decorator that `add` gives."""
 
     def __init__(self) -> None:
-        self._routes: list[Route] = []
+        self._routes: list[Route[T]] = []
 
-    def add(self, method: str, path: str, *, hosts: tuple[Host, ...] = ("main",)) -> Callable[[Handler], Handler]:
+    def add(
+        self, method: str, path: str, *, hosts: tuple[Host, ...] = ("main",)
+    ) -> Callable[[Callable[[T, Call], Any]], Callable[[T, Call], Any]]:
         """Register a handler for a method and a path such as ``{project}/_apis/build/Builds/{buildId}``."""
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: Callable[[T, Call], Any]) -> Callable[[T, Call], Any]:
             self._routes.append(Route(method, tuple(part for part in path.split("/") if part), handler, hosts))
             return handler
 
         return register
 
     @property
-    def routes(self) -> tuple[Route, ...]:
+    def routes(self) -> tuple[Route[T], ...]:
         """All routes, in the order in which they are tried."""
         return tuple(self._routes)
 
-    def find(self, method: str, path: Sequence[str], hosts: Sequence[Host]) -> tuple[Handler, dict[str, str]]:
+    def find(
+        self, method: str, path: Sequence[str], hosts: Sequence[Host]
+    ) -> tuple[Callable[[T, Call], Any], dict[str, str]]:
         """The handler on any of the hosts and its path values; 404 and 405 as the service says them."""
         joined = "/".join(path)
         if refused := _REFUSED.search(joined):
@@ -80,10 +81,6 @@ class Router:
             body = f'{{"count":1,"value":{{"Message":"{text}"}}}}'
             raise PlainError(405, body, media_type="application/json", headers={"Allow": ", ".join(sorted(methods))})
         raise no_controller("/" + joined)
-
-
-ROUTER = Router()
-route = ROUTER.add
 
 
 def as_answer(result: Any) -> Answer:

@@ -143,3 +143,6 @@ class CheckTask:
     """What the callback said; None while it is awaited or where none is wanted."""
     closed: bool = False
     """Set once nobody waits any longer: a late callback is refused."""
+
+
+Verdict = Literal["approved", "rejected", "skipped", "canceled"]

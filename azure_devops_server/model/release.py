@@ -121,3 +121,10 @@ class Release:
     variables: Mapping[str, Any] = field(default_factory=dict)
     properties: Mapping[str, Any] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+
+
+def definition_environment(release: Release, environment: ReleaseEnvironment) -> Mapping[str, Any]:
+    """What the definition, as it was, says about an environment."""
+    wanted = environment.definition_environment_id
+    found: Mapping[str, Any] = next(item for item in release.snapshot["environments"] if item["id"] == wanted)
+    return found

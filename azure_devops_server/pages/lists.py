@@ -13,60 +13,60 @@ from azure_devops_server.pages.html import Markup, Part, duration, facts, join, 
 from azure_devops_server.pages.run import run_state
 
 if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+    from azure_devops_server.resources import Resources
 
 _SHOWN = 50
 _TASK_STATES = {"success": "succeeded", "failure": "failed"}
 
 
-def organization_page(org: Organization) -> Answer:
+def organization_page(resources: Resources) -> Answer:
     """All projects."""
     rows = [
-        tag("tr", tag("td", link(row.name, f"{org.links.base()}/{row.id}")), tag("td", row.description))
-        for row in sorted(org.state.projects.all(), key=lambda row: row.name.casefold())
+        tag("tr", tag("td", link(row.name, f"{resources.links.base()}/{row.id}")), tag("td", row.description))
+        for row in sorted(resources.state.projects.all(), key=lambda row: row.name.casefold())
     ]
-    name = org.config.organization
+    name = resources.config.organization
     return page(name, [], tag("h1", name), table(("Project", "Description"), rows))
 
 
-def project_page(org: Organization, project: Project) -> Answer:
+def project_page(resources: Resources, project: Project) -> Answer:
     """Pipelines, last runs, releases and environments of a project."""
-    builds = sorted(org.state.builds.within(project.id), key=lambda row: -row.id)[:_SHOWN]
+    builds = sorted(resources.state.builds.within(project.id), key=lambda row: -row.id)[:_SHOWN]
     return page(
         project.name,
-        [link(org.config.organization, org.links.base())],
+        [link(resources.config.organization, resources.links.base())],
         tag("h1", project.name),
         tag("p", project.description, cls="soft"),
-        _pipelines(org, project),
+        _pipelines(resources, project),
         tag("h2", "Runs"),
-        runs_table(org, builds),
-        _releases(org, project),
-        _environments(org, project),
+        runs_table(resources, builds),
+        _releases(resources, project),
+        _environments(resources, project),
     )
 
 
-def pipeline_page(org: Organization, pipeline: Pipeline) -> Answer:
+def pipeline_page(resources: Resources, pipeline: Pipeline) -> Answer:
     """The last runs of a pipeline."""
-    project = org.project(pipeline.project_id)
-    rows = [row for row in org.state.builds.within(project.id) if row.pipeline_id == pipeline.id]
+    project = resources.project(pipeline.project_id)
+    rows = [row for row in resources.state.builds.within(project.id) if row.pipeline_id == pipeline.id]
     return page(
         pipeline.name,
-        [link(project.name, f"{org.links.base()}/{project.id}")],
+        [link(project.name, f"{resources.links.base()}/{project.id}")],
         tag("h1", pipeline.name),
-        tag("p", f"{pipeline.path} in {org.repository_of(pipeline).name}", cls="soft"),
-        runs_table(org, sorted(rows, key=lambda row: -row.id)[:_SHOWN]),
+        tag("p", f"{pipeline.path} in {resources.repository_of(pipeline).name}", cls="soft"),
+        runs_table(resources, sorted(rows, key=lambda row: -row.id)[:_SHOWN]),
     )
 
 
-def runs_table(org: Organization, builds: list[Build]) -> Markup:
+def runs_table(resources: Resources, builds: list[Build]) -> Markup:
     """Runs, one a row."""
     if not builds:
         return tag("p", "No runs yet.", cls="soft")
     rows = [
         tag(
             "tr",
-            tag("td", link(row.number, org.links.run_page(row.project_id, row.id))),
-            tag("td", org.pipeline(row.pipeline_id).name),
+            tag("td", link(row.number, resources.links.run_page(row.project_id, row.id))),
+            tag("td", resources.pipeline(row.pipeline_id).name),
             tag("td", state(run_state(row))),
             tag("td", when(row.queued), cls="num"),
             tag("td", duration(row.started, row.finished), cls="num"),
@@ -76,17 +76,17 @@ def runs_table(org: Organization, builds: list[Build]) -> Markup:
     return table(("Run", "Pipeline", "State", "Queued", "Time"), rows)
 
 
-def environment_page(org: Organization, environment: Environment) -> Answer:
+def environment_page(resources: Resources, environment: Environment) -> Answer:
     """What was deployed to an environment."""
-    project = org.project(environment.project_id)
-    records = sorted(org.state.deployments.within(environment.id), key=lambda row: -row.id)[:_SHOWN]
+    project = resources.project(environment.project_id)
+    records = sorted(resources.state.deployments.within(environment.id), key=lambda row: -row.id)[:_SHOWN]
     rows = []
     for row in records:
-        build = org.build(row.build_id)
+        build = resources.build(row.build_id)
         rows.append(
             tag(
                 "tr",
-                tag("td", link(build.number, org.links.run_page(build.project_id, build.id))),
+                tag("td", link(build.number, resources.links.run_page(build.project_id, build.id))),
                 tag("td", f"{row.stage} / {row.job}"),
                 tag("td", state(row.result or "inProgress")),
                 tag("td", when(row.started), cls="num"),
@@ -95,7 +95,7 @@ def environment_page(org: Organization, environment: Environment) -> Answer:
     content = table(("Run", "Stage", "State", "Started"), rows) if rows else tag("p", "No deployments yet.", cls="soft")
     return page(
         environment.name,
-        [link(project.name, f"{org.links.base()}/{project.id}")],
+        [link(project.name, f"{resources.links.base()}/{project.id}")],
         tag("h1", environment.name),
         tag("p", environment.description, cls="soft"),
         tag("h2", "Deployments"),
@@ -103,41 +103,45 @@ def environment_page(org: Organization, environment: Environment) -> Answer:
     )
 
 
-def release_page(org: Organization, release: Release) -> Answer:
+def release_page(resources: Resources, release: Release) -> Answer:
     """Environments of a classic release with their deployments and steps."""
-    project = org.project(release.project_id)
+    project = resources.project(release.project_id)
     running = any(row.status in ("queued", "inProgress") for row in release.environments)
     pairs: list[tuple[str, Part]] = [
         ("Definition", str(release.snapshot.get("name", ""))),
-        ("Created by", org.identities.get(release.created_by).name),
+        ("Created by", resources.identities.get(release.created_by).name),
         ("Created", when(release.created)),
         ("Description", release.description or "-"),
     ]
     return page(
         release.name,
-        [link(project.name, f"{org.links.base()}/{project.id}")],
+        [link(project.name, f"{resources.links.base()}/{project.id}")],
         tag("h1", release.name),
         facts(pairs),
-        *(_environment(org, release, row) for row in release.environments),
+        *(_environment(resources, release, row) for row in release.environments),
         refresh=running,
     )
 
 
-def _environment(org: Organization, release: Release, environment: ReleaseEnvironment) -> Markup:
+def _environment(resources: Resources, release: Release, environment: ReleaseEnvironment) -> Markup:
     deployments = [
-        row for row in org.state.release_deployments.within(release.id) if row.environment_id == environment.id
+        row for row in resources.state.release_deployments.within(release.id) if row.environment_id == environment.id
     ]
     approvals = [
-        tag("p", f"{row.kind}: {org.identities.get(row.approver_id).name} - {row.status} {row.comments}", cls="soft")
-        for row in org.state.release_approvals.within(release.id)
+        tag(
+            "p",
+            f"{row.kind}: {resources.identities.get(row.approver_id).name} - {row.status} {row.comments}",
+            cls="soft",
+        )
+        for row in resources.state.release_approvals.within(release.id)
         if row.environment_id == environment.id and row.approver_id
     ]
     head = tag("h2", environment.name, " ", state(environment.status))
-    return join([head, *approvals, *(_deployment(org, release, row) for row in deployments[-1:])])
+    return join([head, *approvals, *(_deployment(resources, release, row) for row in deployments[-1:])])
 
 
-def _deployment(org: Organization, release: Release, row: ReleaseDeployment) -> Markup:
-    base = f"{org.links.base()}/{release.project_id}/_release/log?deploymentId={row.id}&taskId="
+def _deployment(resources: Resources, release: Release, row: ReleaseDeployment) -> Markup:
+    base = f"{resources.links.base()}/{release.project_id}/_release/log?deploymentId={row.id}&taskId="
     rows = [
         tag(
             "tr",
@@ -152,24 +156,24 @@ def _deployment(org: Organization, release: Release, row: ReleaseDeployment) -> 
     return join([*problems, table(("Step", "State", "Time", "Log"), rows) if rows else None])
 
 
-def _pipelines(org: Organization, project: Project) -> Markup:
-    found = sorted(org.state.pipelines.within(project.id), key=lambda row: row.name.casefold())
+def _pipelines(resources: Resources, project: Project) -> Markup:
+    found = sorted(resources.state.pipelines.within(project.id), key=lambda row: row.name.casefold())
     rows = [
-        tag("tr", tag("td", link(row.name, org.links.pipeline_page(project.id, row.id))), tag("td", row.path))
+        tag("tr", tag("td", link(row.name, resources.links.pipeline_page(project.id, row.id))), tag("td", row.path))
         for row in found
     ]
     content = table(("Pipeline", "File"), rows) if rows else tag("p", "No pipelines yet.", cls="soft")
     return join([tag("h2", "Pipelines"), content])
 
 
-def _releases(org: Organization, project: Project) -> Markup | None:
-    found = sorted(org.state.releases.within(project.id), key=lambda row: -row.id)[:_SHOWN]
+def _releases(resources: Resources, project: Project) -> Markup | None:
+    found = sorted(resources.state.releases.within(project.id), key=lambda row: -row.id)[:_SHOWN]
     if not found:
         return None
     rows = [
         tag(
             "tr",
-            tag("td", link(row.name, org.links.release_page(project.id, row.id))),
+            tag("td", link(row.name, resources.links.release_page(project.id, row.id))),
             tag("td", str(row.snapshot.get("name", ""))),
             tag("td", join(item for env in row.environments for item in (f"{env.name}: ", state(env.status), " "))),
         )
@@ -178,15 +182,15 @@ def _releases(org: Organization, project: Project) -> Markup | None:
     return join([tag("h2", "Releases"), table(("Release", "Definition", "Environments"), rows)])
 
 
-def _environments(org: Organization, project: Project) -> Markup | None:
-    found = sorted(org.state.environments.within(project.id), key=lambda row: row.name.casefold())
+def _environments(resources: Resources, project: Project) -> Markup | None:
+    found = sorted(resources.state.environments.within(project.id), key=lambda row: row.name.casefold())
     if not found:
         return None
     rows = []
     for row in found:
-        last = max(org.state.deployments.within(row.id), key=lambda record: record.id, default=None)
+        last = max(resources.state.deployments.within(row.id), key=lambda record: record.id, default=None)
         shown = state(last.result or "inProgress") if last else tag("span", "Never deployed", cls="soft")
         rows.append(
-            tag("tr", tag("td", link(row.name, org.links.environment_page(project.id, row.id))), tag("td", shown))
+            tag("tr", tag("td", link(row.name, resources.links.environment_page(project.id, row.id))), tag("td", shown))
         )
     return join([tag("h2", "Environments"), table(("Environment", "Last deployment"), rows)])

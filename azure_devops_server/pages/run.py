@@ -9,28 +9,28 @@ from azure_devops_server.model.build import Artifact, Build, TimelineEntry
 from azure_devops_server.pages.html import Markup, Part, duration, facts, join, link, page, state, table, tag, when
 
 if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+    from azure_devops_server.resources import Resources
 
 _DEPTH = {"Stage": "", "Checkpoint": "deep1", "Checkpoint.Approval": "deep2", "Checkpoint.TaskCheck": "deep2"}
 
 
-def run_page(org: Organization, build: Build) -> Answer:
+def run_page(resources: Resources, build: Build) -> Answer:
     """Everything about a run on one page."""
-    pipeline = org.pipeline(build.pipeline_id)
-    project = org.project(build.project_id)
+    pipeline = resources.pipeline(build.pipeline_id)
+    project = resources.project(build.project_id)
     trail: list[Part] = [
-        link(project.name, f"{org.links.base()}/{project.id}"),
-        link(pipeline.name, org.links.pipeline_page(project.id, pipeline.id)),
+        link(project.name, f"{resources.links.base()}/{project.id}"),
+        link(pipeline.name, resources.links.pipeline_page(project.id, pipeline.id)),
     ]
     return page(
         f"Run {build.number}",
         trail,
         tag("h1", f"Run {build.number}"),
         tag("p", state(run_state(build)), cls="soft"),
-        _facts(org, build),
-        _timeline(org, build),
-        _tests(org, build),
-        _artifacts(org, build),
+        _facts(resources, build),
+        _timeline(resources, build),
+        _tests(resources, build),
+        _artifacts(resources, build),
         refresh=build.status != "completed",
     )
 
@@ -40,9 +40,9 @@ def run_state(build: Build) -> str:
     return build.result or build.status if build.status == "completed" else build.status
 
 
-def _facts(org: Organization, build: Build) -> Markup:
+def _facts(resources: Resources, build: Build) -> Markup:
     pairs: list[tuple[str, Part]] = [
-        ("Requested by", org.identities.get(build.requested_by).name),
+        ("Requested by", resources.identities.get(build.requested_by).name),
         ("Source", f"{build.ref.removeprefix('refs/heads/')} at {build.commit[:8]}"),
         ("Queued", when(build.queued)),
         ("Took", duration(build.started, build.finished) or "-"),
@@ -55,17 +55,17 @@ def _facts(org: Organization, build: Build) -> Markup:
     return facts(pairs)
 
 
-def _timeline(org: Organization, build: Build) -> Markup:
-    entries = [entry for entry in org.state.timeline.within(build.id) if entry.timeline_id is None]
+def _timeline(resources: Resources, build: Build) -> Markup:
+    entries = [entry for entry in resources.state.timeline.within(build.id) if entry.timeline_id is None]
     if not entries:
         return tag("p", "The run has not started yet.", cls="soft")
     stages = sorted((entry for entry in entries if entry.record.type == "Stage"), key=lambda entry: entry.record.order)
-    return join([tag("h2", "Stages"), *(_stage(org, build, stage, entries) for stage in stages)])
+    return join([tag("h2", "Stages"), *(_stage(resources, build, stage, entries) for stage in stages)])
 
 
-def _stage(org: Organization, build: Build, stage: TimelineEntry, entries: list[TimelineEntry]) -> Markup:
-    rows = [_row(org, build, stage, depth="")]
-    rows += [_row(org, build, entry, depth=depth) for entry, depth in _below(stage.record.id, entries)]
+def _stage(resources: Resources, build: Build, stage: TimelineEntry, entries: list[TimelineEntry]) -> Markup:
+    rows = [_row(resources, build, stage, depth="")]
+    rows += [_row(resources, build, entry, depth=depth) for entry, depth in _below(stage.record.id, entries)]
     return table(("Step", "State", "Time", "Log"), rows)
 
 
@@ -84,11 +84,11 @@ def _below(parent: str, entries: list[TimelineEntry]) -> list[tuple[TimelineEntr
     return found
 
 
-def _row(org: Organization, build: Build, entry: TimelineEntry, *, depth: str) -> Markup:
+def _row(resources: Resources, build: Build, entry: TimelineEntry, *, depth: str) -> Markup:
     record = entry.record
     name = tag("strong", record.name) if record.type == "Stage" else record.name
     issues = [tag("div", issue.message, cls="issue") for issue in record.issues]
-    shown = f"{org.links.base()}/{build.project_id}/_build/log?buildId={build.id}&logId={entry.log_id}"
+    shown = f"{resources.links.base()}/{build.project_id}/_build/log?buildId={build.id}&logId={entry.log_id}"
     return tag(
         "tr",
         tag("td", name, *issues, cls=depth),
@@ -98,13 +98,13 @@ def _row(org: Organization, build: Build, entry: TimelineEntry, *, depth: str) -
     )
 
 
-def _tests(org: Organization, build: Build) -> Markup | None:
-    runs = [row for row in org.state.test_runs.within(build.project_id) if row.build_id == build.id]
+def _tests(resources: Resources, build: Build) -> Markup | None:
+    runs = [row for row in resources.state.test_runs.within(build.project_id) if row.build_id == build.id]
     if not runs:
         return None
     rows = []
     for run in runs:
-        counts = org.testing.statistics(run.id)
+        counts = resources.testing.statistics(run.id)
         failed = sum(number for (_, outcome), number in counts.items() if outcome == "Failed")
         total = sum(counts.values())
         words = f"{failed} of {total} failed" if failed else f"all {total} passed or skipped"
@@ -114,14 +114,14 @@ def _tests(org: Organization, build: Build) -> Markup | None:
     return join([tag("h2", "Tests"), table(("Test run", "Results"), rows)])
 
 
-def _artifacts(org: Organization, build: Build) -> Markup | None:
-    found = org.state.artifacts.within(build.id)
+def _artifacts(resources: Resources, build: Build) -> Markup | None:
+    found = resources.state.artifacts.within(build.id)
     if not found:
         return None
     rows = [
         tag(
             "tr",
-            tag("td", link(row.name, artifact_page(org, build, row))),
+            tag("td", link(row.name, artifact_page(resources, build, row))),
             tag("td", f"{row.size / 1024:.1f} KB", cls="num"),
         )
         for row in found
@@ -129,6 +129,6 @@ def _artifacts(org: Organization, build: Build) -> Markup | None:
     return join([tag("h2", "Artifacts"), table(("Artifact", "Size"), rows)])
 
 
-def artifact_page(org: Organization, build: Build, artifact: Artifact) -> str:
+def artifact_page(resources: Resources, build: Build, artifact: Artifact) -> str:
     """Where a browser gets an artifact: the API's own address would ask it for a token."""
-    return f"{org.links.base()}/{build.project_id}/_build/artifact?buildId={build.id}&artifactId={artifact.id}"
+    return f"{resources.links.base()}/{build.project_id}/_build/artifact?buildId={build.id}&artifactId={artifact.id}"

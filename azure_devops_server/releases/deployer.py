@@ -8,18 +8,23 @@ import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.engine.runner import RunContext, run_pipeline
+from azure_devops_server.events import Events
 from azure_devops_server.http.errors import ApiError
 from azure_devops_server.http.wire import Fields
-from azure_devops_server.model.release import Release, ReleaseApproval, ReleaseDeployment, ReleaseEnvironment
+from azure_devops_server.model.release import (
+    Release,
+    ReleaseApproval,
+    ReleaseDeployment,
+    ReleaseEnvironment,
+    definition_environment,
+)
 from azure_devops_server.releases.definitions import environment_plan
 from azure_devops_server.releases.recorder import DeploymentRecorder
-from azure_devops_server.releases.service import definition_environment, environment_of
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+from azure_devops_server.releases.service import Releases, environment_of
+from azure_devops_server.resources import Resources
 
 _LOGGER = logging.getLogger(__name__)
 _POLL = 0.5
@@ -47,9 +52,11 @@ _ENVIRONMENT = {
 class Deployer:
     """One thread a deployment."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
-        self._closing = threading.Event()
+    def __init__(self, resources: Resources, releases: Releases, events: Events) -> None:
+        self._resources = resources
+        self._releases = releases
+        self._events = events
+        self._closing = resources.closing
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
 
@@ -63,7 +70,7 @@ class Deployer:
     def close(self, timeout: float) -> bool:
         """Cancel all deployments and wait; False where one would not end."""
         self._closing.set()
-        self._org.state.notify()
+        self._resources.state.notify()
         with self._lock:
             threads = list(self._threads)
         for thread in threads:
@@ -72,7 +79,7 @@ class Deployer:
 
     def _run(self, deployment: ReleaseDeployment) -> None:
         try:
-            _Run(self._org, deployment, self._closing).run()
+            _Run(self._resources, self._releases, self._events, deployment).run()
         except Exception:
             _LOGGER.exception("deployment %s broke", deployment.id)
         finally:
@@ -83,11 +90,13 @@ class Deployer:
 class _Run:
     """One deployment while it is carried out."""
 
-    def __init__(self, organization: Organization, deployment: ReleaseDeployment, closing: threading.Event) -> None:
-        self._org = organization
-        self._state = organization.state
+    def __init__(self, resources: Resources, releases: Releases, events: Events, deployment: ReleaseDeployment) -> None:
+        self._resources = resources
+        self._releases = releases
+        self._events = events
+        self._state = resources.state
         self._deployment = deployment
-        self._closing = closing
+        self._closing = resources.closing
 
     def run(self) -> None:
         """From the first approval to the last."""
@@ -105,17 +114,17 @@ class _Run:
         verdict = self._await("preDeploy")
         if verdict != "approved":
             return verdict
-        self._change(operation="queuedForAgent", status="inProgress", started=self._org.clock())
+        self._change(operation="queuedForAgent", status="inProgress", started=self._resources.clock())
         result = self._steps(release, environment)
         self._change(operation=_OPERATION[result], status=_STATUS[result])
         if result not in ("succeeded", "partiallySucceeded"):
             return result
-        self._org.releases.ask_side(release, environment, self._deployment.attempt, before=False)
+        self._releases.ask_side(release, environment, self._deployment.attempt, before=False)
         verdict = self._await("postDeploy")
         return result if verdict == "approved" else verdict
 
     def _finish(self, result: str) -> None:
-        now = self._org.clock()
+        now = self._resources.clock()
         operation = {"canceled": "canceled", "rejected": "rejected"}.get(result)
         changes: dict[str, Any] = {"completed": now}
         if operation:
@@ -126,9 +135,9 @@ class _Run:
         self._environment(status=_ENVIRONMENT[result])
         release, environment = self._now()
         deployment = self._state.release_deployments.get(self._deployment.id) or self._deployment
-        self._org.events.deployment_completed(release, environment, deployment)
+        self._events.deployment_completed(release, environment, deployment)
         if result == "succeeded" and not self._closing.is_set() and release.status == "active":
-            self._org.releases.start_next(release.id, by=self._deployment.requested_by)
+            self._releases.start_next(release.id, by=self._deployment.requested_by)
 
     def _await(self, kind: str) -> str:
         """Wait for one side's approvals: approved, rejected or canceled. All ranks are asked at once."""
@@ -158,7 +167,7 @@ class _Run:
     def _skip(self, rows: list[ReleaseApproval]) -> None:
         for row in rows:
             if row.status == "pending":
-                self._state.release_approvals.put(replace(row, status="skipped", modified=self._org.clock()))
+                self._state.release_approvals.put(replace(row, status="skipped", modified=self._resources.clock()))
 
     def _approvals(self, kind: str) -> list[ReleaseApproval]:
         mine = self._deployment
@@ -175,11 +184,11 @@ class _Run:
         except ApiError as error:
             self._change(issues=(error.message,))
             return "failed"
-        folder = self._org.work_folder(f"deployment-{self._deployment.id}")
+        folder = self._resources.work_folder(f"deployment-{self._deployment.id}")
         source = folder / "artifacts"
         self._fetch(release, source)
-        token = self._org.identities.issue(None)
-        recorder = DeploymentRecorder(self._org, self._deployment, cancelled=self._cancelled)
+        token = self._resources.identities.issue(None)
+        recorder = DeploymentRecorder(self._resources, self._deployment, cancelled=self._cancelled)
         self._change(operation="phaseInProgress")
         try:
             context = RunContext(
@@ -187,13 +196,13 @@ class _Run:
                 source_dir=source,
                 predefined_variables=self._predefined(release, environment),
                 secrets={**self._secrets(release, environment), "System.AccessToken": token},
-                clock=self._org.clock,
-                seconds_per_minute=self._org.config.seconds_per_minute,
-                stop_grace=self._org.config.stop_grace,
+                clock=self._resources.clock,
+                seconds_per_minute=self._resources.config.seconds_per_minute,
+                stop_grace=self._resources.config.stop_grace,
             )
             return run_pipeline(plan, context=context, journal=recorder).result
         finally:
-            self._org.identities.revoke(token)
+            self._resources.identities.revoke(token)
             shutil.rmtree(folder, ignore_errors=True)
 
     def _fetch(self, release: Release, target: Path) -> None:
@@ -205,7 +214,7 @@ class _Run:
             if number is None or "/" in alias or alias in ("", ".", ".."):
                 continue
             for artifact in self._state.artifacts.within(number):
-                source = self._org.files.artifact_path(number, artifact.id)
+                source = self._resources.files.artifact_path(number, artifact.id)
                 shutil.copytree(source, target / alias / artifact.name, dirs_exist_ok=True, symlinks=True)
 
     def _variables(self, release: Release, environment: ReleaseEnvironment) -> dict[str, str]:
@@ -215,8 +224,8 @@ class _Run:
         return _values(release.variables, secret=True) | _values(environment.variables, secret=True)
 
     def _predefined(self, release: Release, environment: ReleaseEnvironment) -> dict[str, str]:
-        project = self._org.project(release.project_id)
-        collection = f"{self._org.links.base()}/"
+        project = self._resources.project(release.project_id)
+        collection = f"{self._resources.links.base()}/"
         return {
             "Build.BuildNumber": release.name,
             "Release.DefinitionId": str(release.definition_id),
@@ -229,7 +238,7 @@ class _Run:
             "Release.ReleaseDescription": release.description,
             "Release.ReleaseId": str(release.id),
             "Release.ReleaseName": release.name,
-            "Release.RequestedFor": self._org.identities.get(release.created_by).name,
+            "Release.RequestedFor": self._resources.identities.get(release.created_by).name,
             "Release.RequestedForId": release.created_by,
             "System.CollectionUri": collection,
             "System.HostType": "release",
@@ -244,15 +253,15 @@ class _Run:
         return self._now()[1].status == "canceled"
 
     def _now(self) -> tuple[Release, ReleaseEnvironment]:
-        release = self._org.releases.get(self._deployment.release_id)
+        release = self._resources.release(self._deployment.release_id)
         return release, environment_of(release, self._deployment.environment_id)
 
     def _environment(self, **changes: Any) -> None:
         if self._now()[1].status != "canceled":
-            self._org.releases.set_environment(self._deployment.release_id, self._deployment.environment_id, **changes)
+            self._releases.set_environment(self._deployment.release_id, self._deployment.environment_id, **changes)
 
     def _change(self, **changes: Any) -> None:
-        now = self._org.clock()
+        now = self._resources.clock()
         self._state.release_deployments.change(self._deployment.id, lambda row: replace(row, modified=now, **changes))
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from azure_devops_server.engine.journal import Checkpoint, Deployment, Record, RecordResult, TestAttachment
 from azure_devops_server.model.release import ReleaseDeployment, ReleaseTask
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+from azure_devops_server.resources import Resources
 
 _STATUS = {
     "succeeded": "succeeded",
@@ -30,10 +28,8 @@ class NotInReleaseError(Exception):
 class DeploymentRecorder:
     """Keeps what a deployment does; a task's id is also the id of its log."""
 
-    def __init__(
-        self, organization: Organization, deployment: ReleaseDeployment, *, cancelled: Callable[[], bool]
-    ) -> None:
-        self._org = organization
+    def __init__(self, resources: Resources, deployment: ReleaseDeployment, *, cancelled: Callable[[], bool]) -> None:
+        self._resources = resources
         self._deployment = deployment
         self._cancelled = cancelled
         self._jobs: list[str | None] = []
@@ -42,10 +38,10 @@ class DeploymentRecorder:
         """Keep steps; stage and jobs have no place in a release."""
         if record.type != "Task":
             return
-        with self._org.state.store.transaction():
+        with self._resources.state.store.transaction():
             known = self._task(record.id)
             if known is None:
-                log = self._org.files.new_log(f"deployment-{self._deployment.id}")
+                log = self._resources.files.new_log(f"deployment-{self._deployment.id}")
                 known = ReleaseTask(id=log.id, record_id=record.id, name=record.name, rank=self._rank(record))
             status = record.state if record.state != "completed" else _STATUS[record.result or "failed"]
             self._put(
@@ -60,11 +56,11 @@ class DeploymentRecorder:
 
     def write_log(self, record_id: str, text: str) -> None:
         """Append to a task's log."""
-        with self._org.state.store.lock:
+        with self._resources.state.store.lock:
             task = self._task(record_id)
-            log = self._org.state.logs.get(f"deployment-{self._deployment.id}/{task.id}") if task else None
+            log = self._resources.state.logs.get(f"deployment-{self._deployment.id}/{task.id}") if task else None
             if task and log:
-                self._put(replace(task, lines=self._org.files.append(log, text).lines))
+                self._put(replace(task, lines=self._resources.files.append(log, text).lines))
 
     def rename_run(self, build_number: str) -> None:
         """A release keeps its name."""
@@ -72,15 +68,15 @@ class DeploymentRecorder:
 
     def add_tag(self, tag: str) -> None:
         """Add a release tag, once."""
-        self._org.state.releases.change(
+        self._resources.state.releases.change(
             self._deployment.release_id,
             lambda row: row if tag in row.tags else replace(row, tags=(*row.tags, tag)),
         )
 
     def publish_tests(self, attachment: TestAttachment) -> None:
         """Read JUnit files into a test run of the release."""
-        release = self._org.releases.get(self._deployment.release_id)
-        self._org.testing.publish_release(release, self._deployment.requested_by, attachment)
+        release = self._resources.release(self._deployment.release_id)
+        self._resources.testing.publish_release(release, self._deployment.requested_by, attachment)
 
     def publish_artifact(self, name: str, path: Path) -> None:
         """Releases consume artifacts; they publish none."""
@@ -119,7 +115,7 @@ class DeploymentRecorder:
         return self._jobs.index(record.parent_id) * 1000 + record.order
 
     def _now(self) -> ReleaseDeployment:
-        return self._org.state.release_deployments.get(self._deployment.id) or self._deployment
+        return self._resources.state.release_deployments.get(self._deployment.id) or self._deployment
 
     def _task(self, record_id: str) -> ReleaseTask | None:
         return next((task for task in self._now().tasks if task.record_id == record_id), None)
@@ -127,7 +123,7 @@ class DeploymentRecorder:
     def _put(self, task: ReleaseTask) -> None:
         others = [item for item in self._now().tasks if item.record_id != task.record_id]
         tasks = tuple(sorted([*others, task], key=lambda item: item.rank))
-        now = self._org.clock()
-        self._org.state.release_deployments.change(
+        now = self._resources.clock()
+        self._resources.state.release_deployments.change(
             self._deployment.id, lambda row: replace(row, tasks=tasks, modified=now)
         )

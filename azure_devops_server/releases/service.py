@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.http.errors import forbidden, release_invalid
 from azure_devops_server.http.wire import Fields
@@ -14,12 +14,11 @@ from azure_devops_server.model.release import (
     ReleaseDefinition,
     ReleaseDeployment,
     ReleaseEnvironment,
+    definition_environment,
 )
 from azure_devops_server.releases.definitions import conditions
+from azure_devops_server.resources import Resources
 from azure_devops_server.values import new_guid
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 RUNNING = ("queued", "inProgress", "scheduled")
 
@@ -42,14 +41,15 @@ class ReleaseOrder:
 class Releases:
     """All changes of releases; what runs is left to the `Deployer`."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
-        self._state = organization.state
+    def __init__(self, resources: Resources, *, submit: Callable[[ReleaseDeployment], None]) -> None:
+        self._resources = resources
+        self._submit = submit
+        self._state = resources.state
 
     def create(self, order: ReleaseOrder) -> Release:
         """A new release; environments that start with it are queued."""
         number = self._state.store.next_number("release")
-        now, body = self._org.clock(), order.definition.body
+        now, body = self._resources.clock(), order.definition.body
         environments = tuple(
             ReleaseEnvironment(
                 id=self._state.store.next_number("release-environment"),
@@ -101,7 +101,7 @@ class Releases:
 
     def abandon(self, release: Release) -> Release:
         """Abandon a release: nothing of it may start any more; what runs is cancelled."""
-        now = self._org.clock()
+        now = self._resources.clock()
         self._state.releases.change(release.id, lambda row: replace(row, status="abandoned", modified=now))
         for environment in release.environments:
             if environment.status in RUNNING:
@@ -122,7 +122,7 @@ class Releases:
             trigger = "Manual" if reason == "manual" else "Environment state changed"
             self.set_environment(release.id, environment.id, status="queued", trigger_reason=trigger)
             self._ask(release, environment, deployment)
-        self._org.deployer.submit(deployment)
+        self._submit(deployment)
         return self.get(release.id)
 
     def cancel(self, release: Release, environment: ReleaseEnvironment) -> Release:
@@ -141,14 +141,16 @@ class Releases:
             if approval.status != "pending":
                 raise release_invalid(f"VS402904: Approval {approval.id} is already {approval.status}.")
             if approval.approver_id != by:
-                raise forbidden(f"VS402905: {self._org.identities.get(by).name} is not the approver of {approval.id}.")
+                raise forbidden(
+                    f"VS402905: {self._resources.identities.get(by).name} is not the approver of {approval.id}."
+                )
             self._check_creator(approval, by, status)
             done = replace(
                 approval,
                 status="approved" if status == "approved" else "rejected",
                 comments=comments,
                 approved_by=by,
-                modified=self._org.clock(),
+                modified=self._resources.clock(),
                 revision=approval.revision + 1,
             )
             self._state.release_approvals.put(done)
@@ -157,7 +159,7 @@ class Releases:
 
     def set_environment(self, release_id: int, environment_id: int, **changes: Any) -> Release:
         """Change one environment of a release."""
-        now = self._org.clock()
+        now = self._resources.clock()
 
         def changed(row: Release) -> Release:
             environments = tuple(
@@ -172,7 +174,7 @@ class Releases:
         """Open the approvals of one side of a deployment."""
         side = "preDeployApprovals" if before else "postDeployApprovals"
         for item in definition_environment(release, environment)[side]["approvals"]:
-            step, now = Fields(item), self._org.clock()
+            step, now = Fields(item), self._resources.clock()
             automated = step.get("isAutomated") is True
             approver = None if automated else step.object("approver").text("id")
             self._state.release_approvals.put(
@@ -202,7 +204,7 @@ class Releases:
 
     def close_interrupted(self) -> None:
         """At the start: deployments that the last process left on their way have failed."""
-        now = self._org.clock()
+        now = self._resources.clock()
         text = "The local server ended while this deployment was in progress. Deploy again."
         with self._state.store.transaction():
             for deployment in self._state.release_deployments.all():
@@ -238,8 +240,8 @@ class Releases:
             environment_id=environment.id,
             attempt=len(before) + 1,
             requested_by=by,
-            queued=self._org.clock(),
-            modified=self._org.clock(),
+            queued=self._resources.clock(),
+            modified=self._resources.clock(),
             plan_id=new_guid(),
             reason=reason,
         )
@@ -260,7 +262,7 @@ class Releases:
             raise forbidden("VS402906: Who created the release cannot approve it.")
 
     def _close_approvals(self, release_id: int, environment_id: int, status: Any) -> None:
-        now = self._org.clock()
+        now = self._resources.clock()
         for row in self._state.release_approvals.within(release_id):
             if row.environment_id == environment_id and row.status == "pending":
                 self._state.release_approvals.put(replace(row, status=status, modified=now, revision=row.revision + 1))
@@ -272,13 +274,6 @@ def environment_of(release: Release, environment_id: int) -> ReleaseEnvironment:
         if environment.id == environment_id:
             return environment
     raise LookupError(f"environment {environment_id} does not exist in release {release.id}")
-
-
-def definition_environment(release: Release, environment: ReleaseEnvironment) -> Mapping[str, Any]:
-    """What the definition, as it was, says about an environment."""
-    wanted = environment.definition_environment_id
-    found: Mapping[str, Any] = next(item for item in release.snapshot["environments"] if item["id"] == wanted)
-    return found
 
 
 def _variables(own: Any, given: Mapping[str, Any]) -> dict[str, Any]:

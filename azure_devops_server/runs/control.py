@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from azure_devops_server.engine.journal import Issue
 from azure_devops_server.engine.plan import PipelinePlan
+from azure_devops_server.events import Events
 from azure_devops_server.model.build import Build, TimelineEntry
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
+from azure_devops_server.resources import Resources
+from azure_devops_server.runs.starting import Starter
 
 _INTERRUPTED = "The local server ended while this was in progress. Start a new run."
 _GOOD = ("succeeded", "succeededWithIssues")
@@ -20,32 +20,42 @@ class RetryRefusedError(Exception):
     """A stage or run cannot be retried now; the text says why."""
 
 
+class Submit(Protocol):
+    """Executes stages of a build again, in the background."""
+
+    def __call__(self, build: Build, *, only_stages: frozenset[str] | None = None, all_jobs: bool = False) -> None:
+        """See `Executor.submit`."""
+
+
 class Control:
     """Changes of builds that exist."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
+    def __init__(self, resources: Resources, starter: Starter, events: Events, *, submit: Submit) -> None:
+        self._resources = resources
+        self._starter = starter
+        self._events = events
+        self._submit = submit
 
     def cancel(self, build: Build) -> Build:
         """Ask a run to end; one that has ended stays as it is."""
-        now = self._org.clock()
+        now = self._resources.clock()
 
         def cancelling(row: Build) -> Build:
             return row if row.status == "completed" else replace(row, status="cancelling", changed=now)
 
         before = build.status
-        after = self._org.state.builds.change(build.id, cancelling)
+        after = self._resources.state.builds.change(build.id, cancelling)
         if after.status == "cancelling" and before != "cancelling":
-            self._org.events.run_changed(after, "Canceling")
-        self._org.state.notify()
+            self._events.run_changed(after, "Canceling")
+        self._resources.state.notify()
         return after
 
     def cancel_stage(self, build: Build, stage: str) -> None:
         """Ask one stage to end."""
-        self._org.state.builds.change(
+        self._resources.state.builds.change(
             build.id, lambda row: replace(row, cancelled_stages=(*row.cancelled_stages, stage))
         )
-        self._org.state.notify()
+        self._resources.state.notify()
 
     def retry_stage(self, build: Build, stage: str, *, all_jobs: bool) -> Build:
         """Run a stage that did not succeed again, and all that come after it."""
@@ -69,7 +79,7 @@ class Control:
 
     def close_interrupted(self) -> list[Build]:
         """At the start: end what the last process left in progress, as failed and abandoned."""
-        state, now = self._org.state, self._org.clock()
+        state, now = self._resources.state, self._resources.clock()
         left = [build for build in state.builds.all() if build.status != "completed"]
         with state.store.transaction():
             for build in left:
@@ -85,7 +95,7 @@ class Control:
         return left
 
     def _abandoned(self, entry: TimelineEntry) -> TimelineEntry:
-        now, record = self._org.clock(), entry.record
+        now, record = self._resources.clock(), entry.record
         running = record.state == "inProgress"
         ended = replace(
             record,
@@ -103,10 +113,10 @@ class Control:
             )
         if not build.outcomes:
             raise RetryRefusedError(f"Run {build.id} was interrupted; its stages cannot be retried. Start a new run.")
-        return self._org.starter.plan_of(build)
+        return self._starter.plan_of(build)
 
     def _again(self, build: Build, stages: frozenset[str], *, all_jobs: bool) -> Build:
-        now = self._org.clock()
+        now = self._resources.clock()
 
         def reopened(row: Build) -> Build:
             if row.status != "completed":
@@ -121,8 +131,8 @@ class Control:
                 cancelled_stages=(),
             )
 
-        after = self._org.state.builds.change(build.id, reopened)
-        self._org.executor.submit(after, only_stages=stages, all_jobs=all_jobs)
+        after = self._resources.state.builds.change(build.id, reopened)
+        self._submit(after, only_stages=stages, all_jobs=all_jobs)
         return after
 
 

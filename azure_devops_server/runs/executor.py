@@ -8,21 +8,20 @@ import shutil
 import threading
 import traceback
 import uuid
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from azure_devops_server.checks.gate import Gate
 from azure_devops_server.engine.journal import Record
 from azure_devops_server.engine.runner import RunContext, RunOutcome, from_document, run_pipeline, to_document
+from azure_devops_server.events import Events
 from azure_devops_server.model.build import Build, BuildResult
 from azure_devops_server.predefined import run_variables
+from azure_devops_server.resources import Resources
 from azure_devops_server.runs.recorder import RunRecorder
-from azure_devops_server.runs.starting import RunRefusedError
+from azure_devops_server.runs.starting import RunRefusedError, Starter
 from azure_devops_server.values import derived_guid
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _LOGGER = logging.getLogger(__name__)
 _POLL = 0.1
@@ -30,19 +29,29 @@ _KEPT_FOLDERS = 20
 """Working folders of finished runs that are kept for stage retries and for looking at."""
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """The parts that take part in a run."""
+
+    starter: Starter
+    events: Events
+    gate: Gate
+
+
 class Executor:
     """Runs builds until `close`."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
-        self._slots = threading.Semaphore(organization.config.parallel_runs)
+    def __init__(self, resources: Resources, neighbours: Neighbours) -> None:
+        self._resources = resources
+        self._neighbours = neighbours
+        self._slots = threading.Semaphore(resources.config.parallel_runs)
         self._threads: dict[int, threading.Thread] = {}
         self._lock = threading.Lock()
-        self._closing = threading.Event()
+        self._closing = resources.closing
 
     def submit(self, build: Build, *, only_stages: frozenset[str] | None = None, all_jobs: bool = False) -> None:
         """Execute a build, or some stages of it again, in a thread of its own."""
-        job = _Job(self._org, build.id, only_stages=only_stages, all_jobs=all_jobs)
+        job = _Job(self._resources, self._neighbours, build.id, only_stages=only_stages, all_jobs=all_jobs)
         thread = threading.Thread(target=self._run, args=(job,), name=f"build-{build.id}", daemon=True)
         with self._lock:
             self._threads[build.id] = thread
@@ -59,7 +68,7 @@ class Executor:
     def close(self, timeout: float) -> bool:
         """Cancel everything, end all child processes, and wait; False where a thread is still alive."""
         self._closing.set()
-        self._org.state.notify()
+        self._resources.state.notify()
         with self._lock:
             threads = list(self._threads.values())
         for thread in threads:
@@ -120,21 +129,35 @@ class _Job:
     """One execution of a build."""
 
     def __init__(
-        self, organization: Organization, build_id: int, *, only_stages: frozenset[str] | None, all_jobs: bool
+        self,
+        resources: Resources,
+        neighbours: Neighbours,
+        build_id: int,
+        *,
+        only_stages: frozenset[str] | None,
+        all_jobs: bool,
     ) -> None:
-        self._org = organization
+        self._resources = resources
+        self._neighbours = neighbours
         self.build_id = build_id
         self._only = only_stages
         self._all_jobs = all_jobs
 
     def build(self) -> Build:
         """The build as it is now."""
-        return self._org.build(self.build_id)
+        return self._resources.build(self.build_id)
 
-    def run(self, *, closing: object, slot: _Slot) -> None:
+    def run(self, *, closing: Callable[[], bool], slot: _Slot) -> None:
         """Execute it; whatever happens, the build ends with a result and a reason."""
         build = self._begin()
-        recorder = RunRecorder(self._org, build, closing=closing, waiting=slot.waiting)  # type: ignore[arg-type]
+        recorder = RunRecorder(
+            self._resources,
+            self._neighbours.events,
+            self._neighbours.gate,
+            build,
+            closing=closing,
+            waiting=slot.waiting,
+        )
         try:
             outcome = self._execute(build, recorder)
         except RunRefusedError as refused:
@@ -149,7 +172,7 @@ class _Job:
 
     def finish(self, outcome: RunOutcome | None, result: BuildResult) -> None:
         """Keep how it ended and tell subscribers."""
-        now = self._org.clock()
+        now = self._resources.clock()
         document = to_document(outcome.stages) if outcome else {}
 
         def ended(build: Build) -> Build:
@@ -163,44 +186,46 @@ class _Job:
                 outcomes=document or build.outcomes,
             )
 
-        build = self._org.state.builds.change(self.build_id, ended)
-        self._org.state.notify()
-        self._org.events.build_completed(build)
+        build = self._resources.state.builds.change(self.build_id, ended)
+        self._resources.state.notify()
+        self._neighbours.events.build_completed(build)
         self._tidy(build)
 
     def _begin(self) -> Build:
-        now = self._org.clock()
+        now = self._resources.clock()
 
         def started(build: Build) -> Build:
             status = "inProgress" if build.status == "notStarted" else build.status
             return replace(build, status=status, started=build.started or now, changed=now)
 
-        build = self._org.state.builds.change(self.build_id, started)
+        build = self._resources.state.builds.change(self.build_id, started)
         if build.attempt == 1:
-            log = self._org.files.new_log(build.id)
-            self._org.files.append(log, build.final_yaml or "\n")
-        self._org.events.run_changed(build, "InProgress")
+            log = self._resources.files.new_log(build.id)
+            self._resources.files.append(log, build.final_yaml or "\n")
+        self._neighbours.events.run_changed(build, "InProgress")
         return build
 
     def _execute(self, build: Build, recorder: RunRecorder) -> RunOutcome:
-        plan = self._org.starter.plan_of(build)
-        folder = self._org.work_folder(build.id)
+        plan = self._neighbours.starter.plan_of(build)
+        folder = self._resources.work_folder(build.id)
         source = folder / "source"
-        self._org.git(self._org.repository_of(self._org.pipeline(build.pipeline_id))).checkout(build.commit, source)
-        token = self._org.identities.issue(build.id)
+        self._resources.git(self._resources.repository_of(self._resources.pipeline(build.pipeline_id))).checkout(
+            build.commit, source
+        )
+        token = self._resources.identities.issue(build.id)
         try:
             with _scratch(source):
                 return run_pipeline(plan, context=self._context(build, folder, token), journal=recorder)
         finally:
-            self._org.identities.revoke(token)
+            self._resources.identities.revoke(token)
 
     def _context(self, build: Build, folder: Path, token: str) -> RunContext:
-        pipeline, config = self._org.pipeline(build.pipeline_id), self._org.config
-        secrets = self._org.secrets.of_run(build, pipeline)
+        pipeline, config = self._resources.pipeline(build.pipeline_id), self._resources.config
+        secrets = self._resources.secrets.of_run(build, pipeline)
         return RunContext(
             work_dir=folder,
             source_dir=folder / "source",
-            predefined_variables=run_variables(self._org, build),
+            predefined_variables=run_variables(self._resources, build),
             secrets={**secrets, "System.AccessToken": token},
             stages_to_skip=frozenset(build.stages_to_skip),
             only_stages=self._only,
@@ -208,7 +233,7 @@ class _Job:
             previous=from_document(build.outcomes) if self._only is not None else {},
             retry_all_jobs=self._all_jobs,
             record_namespace=uuid.UUID(build.plan_id),
-            clock=self._org.clock,
+            clock=self._resources.clock,
             seconds_per_minute=config.seconds_per_minute,
             stop_grace=config.stop_grace,
         )
@@ -224,8 +249,8 @@ class _Job:
                 identifier="__run",
                 state="completed",
                 result="failed",
-                started=self._org.clock(),
-                finished=self._org.clock(),
+                started=self._resources.clock(),
+                finished=self._resources.clock(),
                 attempt=self.build().attempt,
             )
         )
@@ -233,10 +258,10 @@ class _Job:
 
     def _tidy(self, build: Build) -> None:
         """Drop working folders of runs that ended long ago."""
-        finished = sorted(row.id for row in self._org.state.builds.all() if row.status == "completed")
+        finished = sorted(row.id for row in self._resources.state.builds.all() if row.status == "completed")
         for old in finished[:-_KEPT_FOLDERS]:
             if old != build.id:
-                shutil.rmtree(self._org.work_folder(old), ignore_errors=True)
+                shutil.rmtree(self._resources.work_folder(old), ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from azure_devops_server.checks.gate import Verdict
+from azure_devops_server.checks.gate import Gate
 from azure_devops_server.engine.journal import Checkpoint, Deployment, Record, RecordResult, TestAttachment
+from azure_devops_server.events import Events
 from azure_devops_server.model.build import Build
-from azure_devops_server.model.checks import DeploymentRecord
+from azure_devops_server.model.checks import DeploymentRecord, Verdict
+from azure_devops_server.resources import Resources
 from azure_devops_server.runs.timeline import Timeline
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _ATTACHMENTS = {
     "summary": "DistributedTask.Core.Summary",
@@ -28,24 +26,28 @@ class RunRecorder:
 
     def __init__(
         self,
-        organization: Organization,
+        resources: Resources,
+        events: Events,
+        gate: Gate,
         build: Build,
         *,
         closing: Callable[[], bool],
         waiting: Callable[[bool], None],
     ) -> None:
-        self._org = organization
-        self._state = organization.state
+        self._resources = resources
+        self._events = events
+        self._gate = gate
+        self._state = resources.state
         self._build_id = build.id
         self._closing = closing
         self._waiting = waiting
-        self.timeline = Timeline(organization.state, organization.files, build, organization.clock)
+        self.timeline = Timeline(resources.state, resources.files, build, resources.clock)
 
     def record(self, record: Record) -> None:
         """Keep a timeline record; tell subscribers of stages that changed."""
         before = self.timeline.put(record)
         if record.type == "Stage" and (before is None or before.record.state != record.state):
-            self._org.events.stage_changed(self._build(), record)
+            self._events.stage_changed(self._build(), record)
 
     def write_log(self, record_id: str, text: str) -> None:
         """Append to a record's log."""
@@ -61,21 +63,21 @@ class RunRecorder:
 
     def publish_tests(self, attachment: TestAttachment) -> None:
         """Read JUnit files into a test run."""
-        self._org.testing.publish(self._build(), attachment)
+        self._resources.testing.publish(self._build(), attachment)
 
     def publish_artifact(self, name: str, path: Path) -> None:
         """Copy an artifact."""
-        self._org.files.keep_artifact(self._build_id, name, path, producer=self._build().plan_id)
+        self._resources.files.keep_artifact(self._build_id, name, path, producer=self._build().plan_id)
 
     def upload(self, record_id: str, path: Path, *, kind: str) -> None:
         """Copy an attachment."""
-        self._org.files.keep_attachment(self._build_id, record_id, path, kind=_ATTACHMENTS.get(kind, kind))
+        self._resources.files.keep_attachment(self._build_id, record_id, path, kind=_ATTACHMENTS.get(kind, kind))
 
     def deployment_started(self, deployment: Deployment) -> str:
         """Open a deployment record; the environment is made if it is gone."""
         build = self._build()
-        environment = self._org.environments.ensure(build.project_id, deployment.environment, build.requested_by)
-        now = self._org.clock()
+        environment = self._resources.environments.ensure(build.project_id, deployment.environment, build.requested_by)
+        now = self._resources.clock()
         row = DeploymentRecord(
             id=self._state.store.next_number("deployment"),
             environment_id=environment.id,
@@ -90,16 +92,16 @@ class RunRecorder:
 
     def deployment_finished(self, deployment_id: str, result: RecordResult) -> None:
         """Close a deployment record."""
-        now = self._org.clock()
+        now = self._resources.clock()
         self._state.deployments.change(deployment_id, lambda row: replace(row, finished=now, result=result))
 
     def wait_for_checks(self, checkpoint: Checkpoint) -> Verdict:
         """Block until the stage's checks are decided."""
         build = self._build()
         self._waiting(True)
-        self._org.events.stage_waiting(build, checkpoint.stage)
+        self._events.stage_waiting(build, checkpoint.stage)
         try:
-            return self._org.gate.wait(
+            return self._gate.wait(
                 build, checkpoint, journal=self, cancelled=lambda: self.stage_cancelled(checkpoint.stage)
             )
         finally:
@@ -120,7 +122,7 @@ class RunRecorder:
         return build
 
     def _change(self, edit: Callable[[Build], Build]) -> None:
-        now = self._org.clock()
+        now = self._resources.clock()
 
         def edited(build: Build) -> Build:
             after = edit(build)

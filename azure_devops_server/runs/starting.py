@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from azure_devops_server.engine.definition import PipelineError, PipelinePlan, expand, load_pipeline
 from azure_devops_server.git import GitError, GitRepository
 from azure_devops_server.model.build import Build, Pipeline, RunVariable
+from azure_devops_server.model.run_order import RunOrder
 from azure_devops_server.predefined import source_variables
+from azure_devops_server.resources import Resources
 from azure_devops_server.values import new_guid
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _ALWAYS_SETTABLE = frozenset({"system.debug", "agent.diagnostic"})
 
@@ -25,22 +23,6 @@ class RunRefusedError(Exception):
     def __init__(self, *messages: str) -> None:
         super().__init__("\n".join(messages))
         self.messages = messages
-
-
-@dataclass(frozen=True)
-class RunOrder:
-    """What a run is asked to be. `secrets` are the values of the variables marked secret."""
-
-    pipeline: Pipeline
-    requested_by: str
-    ref: str | None = None
-    commit: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, RunVariable] = field(default_factory=dict)
-    stages_to_skip: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    reason: str = "manual"
-    yaml_override: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,14 +37,14 @@ class Prepared:
 class Starter:
     """Turns orders into builds."""
 
-    def __init__(self, organization: Organization) -> None:
-        self._org = organization
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
 
     def prepare(self, order: RunOrder) -> Prepared:
         """Read and check everything without starting anything; RunRefusedError says what is wrong."""
         self._check_variables(order)
-        repository, ref = self._org.repository_of(order.pipeline), self._ref(order)
-        git = self._org.git(repository)
+        repository, ref = self._resources.repository_of(order.pipeline), self._ref(order)
+        git = self._resources.git(repository)
         commit = git.resolve(order.commit or ref)
         if commit is None:
             raise RunRefusedError(
@@ -79,19 +61,24 @@ class Starter:
         """Create the build; it is executed by the caller's `Executor`."""
         prepared = self.prepare(order)
         build = self._build(order, prepared)
-        with self._org.state.store.transaction():
+        with self._resources.state.store.transaction():
             for name in prepared.plan.environments:
-                self._org.environments.ensure(build.project_id, name, order.requested_by)
-            self._org.state.builds.put(build)
+                self._resources.environments.ensure(build.project_id, name, order.requested_by)
+            self._resources.state.builds.put(build)
         return build
 
     def plan_of(self, build: Build) -> PipelinePlan:
         """The plan of a build that exists, from its own commit and parameters."""
-        pipeline = self._org.pipeline(build.pipeline_id)
+        pipeline = self._resources.pipeline(build.pipeline_id)
         order = RunOrder(
-            pipeline, build.requested_by, build.ref, build.commit, build.parameters, self._org.secrets.restore(build)
+            pipeline,
+            build.requested_by,
+            build.ref,
+            build.commit,
+            build.parameters,
+            self._resources.secrets.restore(build),
         )
-        git = self._org.git(self._org.repository_of(pipeline))
+        git = self._resources.git(self._resources.repository_of(pipeline))
         return self._plan(order, git, commit=build.commit, ref=build.ref)
 
     def _plan(self, order: RunOrder, git: GitRepository, *, commit: str, ref: str) -> PipelinePlan:
@@ -103,7 +90,9 @@ class Starter:
                 f"File {pipeline.path} not found in repository {git.path.name} branch {ref} version {commit}."
             ) from error
         plain = {name: item.value or "" for name, item in self._variables(order).items() if not item.is_secret}
-        predefined = source_variables(self._org, pipeline, ref=ref, commit=commit, requested_by=order.requested_by)
+        predefined = source_variables(
+            self._resources, pipeline, ref=ref, commit=commit, requested_by=order.requested_by
+        )
         given = {name: value for name, value in order.parameters.items() if value is not None}
         try:
             definition = load_pipeline(text, read_template=_reader(git, commit), path=pipeline.path)
@@ -112,10 +101,10 @@ class Starter:
             raise RunRefusedError(*error.messages) from error
 
     def _build(self, order: RunOrder, prepared: Prepared) -> Build:
-        org, now = self._org, self._org.clock()
-        build_id = org.state.store.next_number("build")
+        resources, now = self._resources, self._resources.clock()
+        build_id = resources.state.store.next_number("build")
         predefined = source_variables(
-            org, order.pipeline, ref=prepared.ref, commit=prepared.commit, requested_by=order.requested_by
+            resources, order.pipeline, ref=prepared.ref, commit=prepared.commit, requested_by=order.requested_by
         )
         revisions: list[int] = []
         number = prepared.plan.run_name(
@@ -123,7 +112,7 @@ class Starter:
             revision=lambda prefix: self._revision(order.pipeline, prefix, revisions),
             predefined={**predefined, "Build.BuildId": str(build_id)},
         )
-        org.secrets.keep(build_id, order)
+        resources.secrets.keep(build_id, order)
         return Build(
             id=build_id,
             project_id=order.pipeline.project_id,
@@ -147,11 +136,11 @@ class Starter:
 
     def _revision(self, pipeline: Pipeline, prefix: str, given: list[int]) -> int:
         if not given:
-            given.append(self._org.state.store.next_number(f"revision/{pipeline.id}/{prefix}"))
+            given.append(self._resources.state.store.next_number(f"revision/{pipeline.id}/{prefix}"))
         return given[0]
 
     def _ref(self, order: RunOrder) -> str:
-        ref = order.ref or self._org.repository_of(order.pipeline).default_branch
+        ref = order.ref or self._resources.repository_of(order.pipeline).default_branch
         return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
 
     def _variables(self, order: RunOrder) -> dict[str, RunVariable]:
@@ -159,7 +148,7 @@ class Starter:
         return {**own, **order.variables}
 
     def _check_variables(self, order: RunOrder) -> None:
-        if not self._org.config.limit_variables:
+        if not self._resources.config.limit_variables:
             return
         settable = {name.casefold() for name, item in order.pipeline.variables.items() if item.allow_override}
         refused = [name for name in order.variables if name.casefold() not in settable | _ALWAYS_SETTABLE]

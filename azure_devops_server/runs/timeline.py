@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from azure_devops_server.engine.journal import Record
-from azure_devops_server.files import Files
 from azure_devops_server.model.build import Build, TimelineEntry
-from azure_devops_server.state import State
+from azure_devops_server.storage.files import Files
+from azure_devops_server.storage.state import State
 from azure_devops_server.values import derived_guid
 
 

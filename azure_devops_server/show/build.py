@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.model.build import Artifact, Build, LogFile, Pipeline, TimelineEntry
 from azure_devops_server.model.core import Repository
+from azure_devops_server.resources import Resources
 from azure_devops_server.show.core import show_identity, show_project
 from azure_devops_server.show.run import download_url
 from azure_devops_server.values import ZERO_TIME, derived_guid, wire_time, without_none
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _TASKS = "0d8f1f0c-6d0c-4a4b-8ef5-2b7d2dd5b8c2"
 _KNOWN_TASKS = {
@@ -25,11 +23,11 @@ _KNOWN_TASKS = {
 }
 
 
-def show_build(org: Organization, build: Build) -> dict[str, Any]:
+def show_build(resources: Resources, build: Build) -> dict[str, Any]:
     """A Build. Unset times, result, parameters and template parameters are left out, as recorded."""
-    pipeline = org.pipeline(build.pipeline_id)
+    pipeline = resources.pipeline(build.pipeline_id)
     document = {
-        "_links": _links(org, build),
+        "_links": _links(resources, build),
         "properties": {},
         "tags": list(build.tags),
         "validationResults": [],
@@ -42,24 +40,24 @@ def show_build(org: Organization, build: Build) -> dict[str, Any]:
         "queueTime": wire_time(build.queued),
         "startTime": wire_time(build.started),
         "finishTime": wire_time(build.finished),
-        "url": org.links.build(build.project_id, build.id),
-        "definition": show_definition_reference(org, pipeline),
+        "url": resources.links.build(build.project_id, build.id),
+        "definition": show_definition_reference(resources, pipeline),
         "buildNumberRevision": build.number_revision,
-        "project": show_project(org, org.project(build.project_id)),
+        "project": show_project(resources, resources.project(build.project_id)),
         "uri": build_uri(build.id),
         "sourceBranch": build.ref,
         "sourceVersion": build.commit,
         "queue": show_queue(),
         "priority": "normal",
         "reason": build.reason,
-        "requestedFor": show_identity(org, build.requested_by),
-        "requestedBy": show_identity(org, build.requested_by),
+        "requestedFor": show_identity(resources, build.requested_by),
+        "requestedBy": show_identity(resources, build.requested_by),
         "lastChangedDate": wire_time(build.changed),
-        "lastChangedBy": show_identity(org, build.requested_by),
+        "lastChangedBy": show_identity(resources, build.requested_by),
         "parameters": _parameters(build),
         "orchestrationPlan": {"planId": build.plan_id},
-        "logs": {"id": 0, "type": "Container", "url": org.links.build(build.project_id, build.id, "/logs")},
-        "repository": _repository(org.repository_of(pipeline), org),
+        "logs": {"id": 0, "type": "Container", "url": resources.links.build(build.project_id, build.id, "/logs")},
+        "repository": _repository(resources.repository_of(pipeline), resources),
         "templateParameters": dict(build.parameters) or None,
         "keepForever": False,
         "retainedByRelease": False,
@@ -78,32 +76,34 @@ def show_queue() -> dict[str, Any]:
     return {"id": 1, "name": "Azure Pipelines", "pool": {"id": 1, "name": "Azure Pipelines", "isHosted": True}}
 
 
-def show_definition_reference(org: Organization, pipeline: Pipeline) -> dict[str, Any]:
+def show_definition_reference(resources: Resources, pipeline: Pipeline) -> dict[str, Any]:
     """A pipeline as a DefinitionReference."""
     return {
         "drafts": [],
         "id": pipeline.id,
         "name": pipeline.name,
-        "url": org.links.api(pipeline.project_id, f"build/Definitions/{pipeline.id}?revision={pipeline.revision}"),
+        "url": resources.links.api(
+            pipeline.project_id, f"build/Definitions/{pipeline.id}?revision={pipeline.revision}"
+        ),
         "uri": f"vstfs:///Build/Definition/{pipeline.id}",
         "path": pipeline.folder,
         "type": "build",
         "queueStatus": "enabled",
         "revision": pipeline.revision,
         "createdDate": wire_time(pipeline.created),
-        "project": show_project(org, org.project(pipeline.project_id)),
+        "project": show_project(resources, resources.project(pipeline.project_id)),
     }
 
 
-def show_definition(org: Organization, pipeline: Pipeline, *, details: bool) -> dict[str, Any]:
+def show_definition(resources: Resources, pipeline: Pipeline, *, details: bool) -> dict[str, Any]:
     """A pipeline as a BuildDefinition; lists give the reference with author and queue only."""
-    document = show_definition_reference(org, pipeline) | {
+    document = show_definition_reference(resources, pipeline) | {
         "_links": {
-            "self": {"href": org.links.api(pipeline.project_id, f"build/Definitions/{pipeline.id}")},
-            "web": {"href": org.links.pipeline_page(pipeline.project_id, pipeline.id)},
+            "self": {"href": resources.links.api(pipeline.project_id, f"build/Definitions/{pipeline.id}")},
+            "web": {"href": resources.links.pipeline_page(pipeline.project_id, pipeline.id)},
         },
         "quality": "definition",
-        "authoredBy": show_identity(org, pipeline.author_id),
+        "authoredBy": show_identity(resources, pipeline.author_id),
         "queue": show_queue(),
     }
     if not details:
@@ -120,7 +120,7 @@ def show_definition(org: Organization, pipeline: Pipeline, *, details: bool) -> 
     }
     return document | {
         "process": {"yamlFilename": pipeline.path.lstrip("/"), "type": 2},
-        "repository": _repository(org.repository_of(pipeline), org),
+        "repository": _repository(resources.repository_of(pipeline), resources),
         "variables": variables,
         "options": [],
         "triggers": [],
@@ -132,7 +132,7 @@ def show_definition(org: Organization, pipeline: Pipeline, *, details: bool) -> 
     }
 
 
-def show_log(org: Organization, build: Build, log: LogFile) -> dict[str, Any]:
+def show_log(resources: Resources, build: Build, log: LogFile) -> dict[str, Any]:
     """A BuildLog."""
     return {
         "lineCount": log.lines,
@@ -140,11 +140,11 @@ def show_log(org: Organization, build: Build, log: LogFile) -> dict[str, Any]:
         "lastChangedOn": wire_time(log.changed),
         "id": log.id,
         "type": "Container",
-        "url": org.links.build(build.project_id, build.id, f"/logs/{log.id}"),
+        "url": resources.links.build(build.project_id, build.id, f"/logs/{log.id}"),
     }
 
 
-def show_artifact(org: Organization, build: Build, artifact: Artifact) -> dict[str, Any]:
+def show_artifact(resources: Resources, build: Build, artifact: Artifact) -> dict[str, Any]:
     """A BuildArtifact of a pipeline artifact."""
     root = derived_guid(build.plan_id, artifact.name)
     return {
@@ -155,28 +155,28 @@ def show_artifact(org: Organization, build: Build, artifact: Artifact) -> dict[s
             "type": "PipelineArtifact",
             "data": root,
             "properties": {"RootId": root, "artifactsize": str(artifact.size)},
-            "url": org.links.build(
+            "url": resources.links.build(
                 build.project_id, build.id, f"/artifacts?artifactName={artifact.name}&api-version=7.1"
             ),
-            "downloadUrl": download_url(org, build, artifact),
+            "downloadUrl": download_url(resources, build, artifact),
         },
     }
 
 
-def show_timeline(org: Organization, build: Build, timeline_id: str, entries: list[TimelineEntry]) -> dict[str, Any]:
+def show_timeline(resources: Resources, build: Build, timeline_id: str, entries: list[TimelineEntry]) -> dict[str, Any]:
     """A Timeline with all its records."""
     changed = max((entry.modified for entry in entries), default=build.changed)
     return {
-        "records": [_record(org, build, entry) for entry in entries],
-        "lastChangedBy": org.identities.build_service.id,
+        "records": [_record(resources, build, entry) for entry in entries],
+        "lastChangedBy": resources.identities.build_service.id,
         "lastChangedOn": wire_time(changed),
         "id": timeline_id,
         "changeId": max((entry.change_id for entry in entries), default=1),
-        "url": org.links.build(build.project_id, build.id, f"/Timeline/{timeline_id}"),
+        "url": resources.links.build(build.project_id, build.id, f"/Timeline/{timeline_id}"),
     }
 
 
-def _record(org: Organization, build: Build, entry: TimelineEntry) -> dict[str, Any]:
+def _record(resources: Resources, build: Build, entry: TimelineEntry) -> dict[str, Any]:
     """A TimelineRecord; what is unset is null, not missing."""
     record = entry.record
     errors = sum(issue.type == "error" for issue in record.issues)
@@ -204,7 +204,7 @@ def _record(org: Organization, build: Build, entry: TimelineEntry) -> dict[str, 
         "errorCount": errors,
         "warningCount": len(record.issues) - errors,
         "url": None,
-        "log": _log_reference(org, build, entry.log_id),
+        "log": _log_reference(resources, build, entry.log_id),
         "task": _task(record.task),
         "attempt": record.attempt,
         "identifier": record.identifier,
@@ -215,13 +215,13 @@ def _record(org: Organization, build: Build, entry: TimelineEntry) -> dict[str, 
     }
 
 
-def _log_reference(org: Organization, build: Build, log_id: int | None) -> dict[str, Any] | None:
+def _log_reference(resources: Resources, build: Build, log_id: int | None) -> dict[str, Any] | None:
     if log_id is None:
         return None
     return {
         "id": log_id,
         "type": "Container",
-        "url": org.links.build(build.project_id, build.id, f"/logs/{log_id}"),
+        "url": resources.links.build(build.project_id, build.id, f"/logs/{log_id}"),
     }
 
 
@@ -240,24 +240,24 @@ def _parameters(build: Build) -> str | None:
     return json.dumps({name: item.value for name, item in build.variables.items()}, separators=(",", ":"))
 
 
-def _repository(repository: Repository, org: Organization) -> dict[str, Any]:
+def _repository(repository: Repository, resources: Resources) -> dict[str, Any]:
     return {
         "id": repository.id,
         "type": "TfsGit",
         "name": repository.name,
-        "url": f"{org.links.base()}/{repository.project_id}/_git/{repository.name}",
+        "url": f"{resources.links.base()}/{repository.project_id}/_git/{repository.name}",
         "defaultBranch": repository.default_branch,
         "clean": None,
         "checkoutSubmodules": False,
     }
 
 
-def _links(org: Organization, build: Build) -> dict[str, Any]:
-    base = org.links.build(build.project_id, build.id)
+def _links(resources: Resources, build: Build) -> dict[str, Any]:
+    base = resources.links.build(build.project_id, build.id)
     return {
         "self": {"href": base},
-        "web": {"href": org.links.run_page(build.project_id, build.id)},
-        "sourceVersionDisplayUri": {"href": f"{org.links.build(build.project_id, build.id, '/sources')}"},
-        "timeline": {"href": org.links.build(build.project_id, build.id, "/Timeline")},
-        "badge": {"href": f"{org.links.base()}/{build.project_id}/_apis/build/status/{build.pipeline_id}"},
+        "web": {"href": resources.links.run_page(build.project_id, build.id)},
+        "sourceVersionDisplayUri": {"href": f"{resources.links.build(build.project_id, build.id, '/sources')}"},
+        "timeline": {"href": resources.links.build(build.project_id, build.id, "/Timeline")},
+        "badge": {"href": f"{resources.links.base()}/{build.project_id}/_apis/build/status/{build.pipeline_id}"},
     }

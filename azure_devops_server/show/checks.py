@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.model.checks import (
     APPROVAL_TYPE,
@@ -13,37 +13,35 @@ from azure_devops_server.model.checks import (
     DeploymentRecord,
     Environment,
 )
+from azure_devops_server.resources import Resources
 from azure_devops_server.show.core import show_identity
 from azure_devops_server.values import wire_time, without_none
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _BUILD_SERVICE_OWNER = "00025394-6065-48ca-87d9-7f5672854ef7"
 
 
-def show_environment(org: Organization, environment: Environment, *, resources: bool = False) -> dict[str, Any]:
+def show_environment(resources: Resources, environment: Environment, *, with_resources: bool = False) -> dict[str, Any]:
     """An EnvironmentInstance."""
-    project = org.project(environment.project_id)
+    project = resources.project(environment.project_id)
     document: dict[str, Any] = {
         "id": environment.id,
         "name": environment.name,
         "description": environment.description,
-        "createdBy": show_identity(org, environment.created_by),
+        "createdBy": show_identity(resources, environment.created_by),
         "createdOn": wire_time(environment.created),
-        "lastModifiedBy": show_identity(org, environment.modified_by),
+        "lastModifiedBy": show_identity(resources, environment.modified_by),
         "lastModifiedOn": wire_time(environment.modified),
     }
-    if resources:
+    if with_resources:
         document["resources"] = []
     return document | {"project": {"id": project.id, "name": project.name}}
 
 
-def show_deployment_record(org: Organization, row: DeploymentRecord) -> dict[str, Any]:
+def show_deployment_record(resources: Resources, row: DeploymentRecord) -> dict[str, Any]:
     """An EnvironmentDeploymentExecutionRecord."""
-    build = org.build(row.build_id)
-    pipeline = org.pipeline(build.pipeline_id)
-    run_url = org.links.api(build.project_id, f"pipelines/{pipeline.id}/runs/{build.id}")
+    build = resources.build(row.build_id)
+    pipeline = resources.pipeline(build.pipeline_id)
+    run_url = resources.links.api(build.project_id, f"pipelines/{pipeline.id}/runs/{build.id}")
     return without_none(
         {
             "id": row.id,
@@ -59,14 +57,17 @@ def show_deployment_record(org: Organization, row: DeploymentRecord) -> dict[str
             "jobAttempt": row.attempt,
             "definition": {
                 "_links": {
-                    "web": {"href": org.links.pipeline_page(build.project_id, pipeline.id)},
-                    "self": {"href": org.links.api(build.project_id, f"build/Definitions/{pipeline.id}")},
+                    "web": {"href": resources.links.pipeline_page(build.project_id, pipeline.id)},
+                    "self": {"href": resources.links.api(build.project_id, f"build/Definitions/{pipeline.id}")},
                 },
                 "id": pipeline.id,
                 "name": pipeline.name,
             },
             "owner": {
-                "_links": {"web": {"href": org.links.run_page(build.project_id, build.id)}, "self": {"href": run_url}},
+                "_links": {
+                    "web": {"href": resources.links.run_page(build.project_id, build.id)},
+                    "self": {"href": run_url},
+                },
                 "id": build.id,
                 "name": build.number,
             },
@@ -78,38 +79,38 @@ def show_deployment_record(org: Organization, row: DeploymentRecord) -> dict[str
     )
 
 
-def show_check_reference(org: Organization, check: CheckConfiguration) -> dict[str, Any]:
+def show_check_reference(resources: Resources, check: CheckConfiguration) -> dict[str, Any]:
     """A CheckConfigurationRef."""
     return {
         "id": check.id,
         "type": {"id": check.type_id, "name": "Approval" if check.type_id == APPROVAL_TYPE else "Task Check"},
-        "url": _check_url(org, check),
-        "resource": _resource(org, check),
+        "url": _check_url(resources, check),
+        "resource": _resource(resources, check),
     }
 
 
-def show_check(org: Organization, check: CheckConfiguration, *, settings: bool) -> dict[str, Any]:
+def show_check(resources: Resources, check: CheckConfiguration, *, settings: bool) -> dict[str, Any]:
     """A CheckConfiguration; its settings only where asked for (`$expand=settings`)."""
     document: dict[str, Any] = {}
     if settings:
-        document["settings"] = _settings(org, check)
+        document["settings"] = _settings(resources, check)
     return document | {
-        "createdBy": show_identity(org, check.created_by),
+        "createdBy": show_identity(resources, check.created_by),
         "createdOn": wire_time(check.created),
-        "modifiedBy": show_identity(org, check.created_by),
+        "modifiedBy": show_identity(resources, check.created_by),
         "modifiedOn": wire_time(check.modified),
         "timeout": check.timeout_minutes,
         "isDisabled": check.is_disabled,
-        "_links": {"self": {"href": _check_url(org, check)}},
-        **show_check_reference(org, check),
+        "_links": {"self": {"href": _check_url(resources, check)}},
+        **show_check_reference(resources, check),
     }
 
 
-def show_suite(org: Organization, suite: CheckSuite) -> dict[str, Any]:
+def show_suite(resources: Resources, suite: CheckSuite) -> dict[str, Any]:
     """A CheckSuite with its runs."""
     runs = []
     for run in suite.runs:
-        check = org.state.checks.get(run.check_id)
+        check = resources.state.checks.get(run.check_id)
         runs.append(
             without_none(
                 {
@@ -118,11 +119,11 @@ def show_suite(org: Organization, suite: CheckSuite) -> dict[str, Any]:
                     "resultMessage": run.message or None,
                     "createdDate": wire_time(run.created),
                     "completedDate": wire_time(run.completed),
-                    "checkConfigurationRef": show_check_reference(org, check) if check else None,
+                    "checkConfigurationRef": show_check_reference(resources, check) if check else None,
                 }
             )
         )
-    url = org.links.api(suite.project_id, f"pipelines/checks/runs/{suite.id}")
+    url = resources.links.api(suite.project_id, f"pipelines/checks/runs/{suite.id}")
     return without_none(
         {
             "id": suite.id,
@@ -136,13 +137,13 @@ def show_suite(org: Organization, suite: CheckSuite) -> dict[str, Any]:
     )
 
 
-def show_approval(org: Organization, approval: Approval, *, steps: bool, permissions: bool) -> dict[str, Any]:
+def show_approval(resources: Resources, approval: Approval, *, steps: bool, permissions: bool) -> dict[str, Any]:
     """An Approval; its steps only where asked for (`$expand=steps`)."""
-    build = org.state.builds.get(approval.build_id) if approval.build_id else None
-    blocked = [show_identity(org, build.requested_by)] if build and approval.requester_blocked else []
+    build = resources.state.builds.get(approval.build_id) if approval.build_id else None
+    blocked = [show_identity(resources, build.requested_by)] if build and approval.requester_blocked else []
     document: dict[str, Any] = {
         "id": approval.id,
-        "steps": [_step(org, step, permissions=permissions) for step in approval.steps] if steps else [],
+        "steps": [_step(resources, step, permissions=permissions) for step in approval.steps] if steps else [],
         "status": approval.status,
         "createdOn": wire_time(approval.created),
         "lastModifiedOn": wire_time(approval.modified),
@@ -155,19 +156,19 @@ def show_approval(org: Organization, approval: Approval, *, steps: bool, permiss
     if permissions:
         document["permissions"] = "view"
     if build:
-        document["pipeline"] = _pipeline(org, build.id)
-    url = org.links.api(approval.project_id, f"pipelines/approvals/{approval.id}")
+        document["pipeline"] = _pipeline(resources, build.id)
+    url = resources.links.api(approval.project_id, f"pipelines/approvals/{approval.id}")
     return document | {"_links": {"self": {"href": url}}}
 
 
-def _pipeline(org: Organization, build_id: int) -> dict[str, Any]:
-    build = org.build(build_id)
-    pipeline = org.pipeline(build.pipeline_id)
+def _pipeline(resources: Resources, build_id: int) -> dict[str, Any]:
+    build = resources.build(build_id)
+    pipeline = resources.pipeline(build.pipeline_id)
     return {
         "owner": {
             "_links": {
-                "web": {"href": org.links.run_page(build.project_id, build.id)},
-                "self": {"href": org.links.build(build.project_id, build.id)},
+                "web": {"href": resources.links.run_page(build.project_id, build.id)},
+                "self": {"href": resources.links.build(build.project_id, build.id)},
             },
             "id": build.id,
             "name": build.number,
@@ -177,22 +178,22 @@ def _pipeline(org: Organization, build_id: int) -> dict[str, Any]:
     }
 
 
-def _step(org: Organization, step: ApprovalStep, *, permissions: bool) -> dict[str, Any]:
+def _step(resources: Resources, step: ApprovalStep, *, permissions: bool) -> dict[str, Any]:
     return without_none(
         {
-            "assignedApprover": show_identity(org, step.approver_id),
-            "actualApprover": show_identity(org, step.actual_id) if step.actual_id else None,
+            "assignedApprover": show_identity(resources, step.approver_id),
+            "actualApprover": show_identity(resources, step.actual_id) if step.actual_id else None,
             "status": step.status if step.initiated or step.status != "pending" else "uninitiated",
             "comment": step.comment or None,
             "lastModifiedOn": wire_time(step.modified or step.initiated),
             "order": step.order,
-            "lastModifiedBy": show_identity(org, step.modified_by or step.approver_id),
+            "lastModifiedBy": show_identity(resources, step.modified_by or step.approver_id),
             "initiatedOn": wire_time(step.initiated),
             "permissions": "view" if permissions else None,
             "history": [
                 {
-                    "assignedTo": show_identity(org, to),
-                    "createdBy": show_identity(org, by),
+                    "assignedTo": show_identity(resources, to),
+                    "createdBy": show_identity(resources, by),
                     "createdOn": wire_time(moment),
                     "comment": comment,
                 }
@@ -202,18 +203,18 @@ def _step(org: Organization, step: ApprovalStep, *, permissions: bool) -> dict[s
     )
 
 
-def _settings(org: Organization, check: CheckConfiguration) -> dict[str, Any]:
+def _settings(resources: Resources, check: CheckConfiguration) -> dict[str, Any]:
     settings = dict(check.settings)
     if check.type_id == APPROVAL_TYPE:
-        settings["approvers"] = [show_identity(org, item.get("id")) for item in settings.get("approvers", [])]
+        settings["approvers"] = [show_identity(resources, item.get("id")) for item in settings.get("approvers", [])]
     return settings
 
 
-def _resource(org: Organization, check: CheckConfiguration) -> dict[str, Any]:
-    environment = org.state.environments.get(check.resource_id)
+def _resource(resources: Resources, check: CheckConfiguration) -> dict[str, Any]:
+    environment = resources.state.environments.get(check.resource_id)
     document = {"type": check.resource_type, "id": check.resource_id}
     return document | ({"name": environment.name} if environment else {})
 
 
-def _check_url(org: Organization, check: CheckConfiguration) -> str:
-    return org.links.api(check.project_id, f"pipelines/checks/configurations/{check.id}")
+def _check_url(resources: Resources, check: CheckConfiguration) -> str:
+    return resources.links.api(check.project_id, f"pipelines/checks/configurations/{check.id}")

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.http.locations import resource_areas
 from azure_devops_server.model.core import Identity, Project, ServiceEndpoint
+from azure_devops_server.resources import Resources
 from azure_devops_server.values import EMPTY_GUID, derived_guid, wire_time, without_none
 
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
-
-def show_identity(org: Organization, identity_id: str | None) -> dict[str, Any]:
+def show_identity(resources: Resources, identity_id: str | None) -> dict[str, Any]:
     """An IdentityRef."""
-    person = org.identities.get(identity_id)
-    base = org.links.base()
+    person = resources.identities.get(identity_id)
+    base = resources.links.base()
     avatar = f"{base}/_apis/GraphProfile/MemberAvatars/{descriptor(person)}"
     return {
         "displayName": person.name,
@@ -35,14 +33,14 @@ def descriptor(person: Identity) -> str:
     return f"{'svc' if person.is_service else 'aad'}.{text}"
 
 
-def show_project(org: Organization, project: Project) -> dict[str, Any]:
+def show_project(resources: Resources, project: Project) -> dict[str, Any]:
     """A TeamProjectReference."""
     return without_none(
         {
             "id": project.id,
             "name": project.name,
             "description": project.description or None,
-            "url": f"{org.links.base()}/_apis/projects/{project.id}",
+            "url": f"{resources.links.base()}/_apis/projects/{project.id}",
             "state": "wellFormed",
             "revision": 11,
             "visibility": "private",
@@ -51,14 +49,14 @@ def show_project(org: Organization, project: Project) -> dict[str, Any]:
     )
 
 
-def show_project_details(org: Organization, project: Project) -> dict[str, Any]:
+def show_project_details(resources: Resources, project: Project) -> dict[str, Any]:
     """A TeamProject: the reference with links and its default team."""
-    base = org.links.base()
+    base = resources.links.base()
     team_id = derived_guid(project.id, "team")
-    return show_project(org, project) | {
+    return show_project(resources, project) | {
         "_links": {
             "self": {"href": f"{base}/_apis/projects/{project.id}"},
-            "collection": {"href": f"{base}/_apis/projectCollections/{org.id}"},
+            "collection": {"href": f"{base}/_apis/projectCollections/{resources.id}"},
             "web": {"href": f"{base}/{project.id}"},
         },
         "defaultTeam": {
@@ -69,9 +67,9 @@ def show_project_details(org: Organization, project: Project) -> dict[str, Any]:
     }
 
 
-def show_connection(org: Organization, identity_id: str) -> dict[str, Any]:
+def show_connection(resources: Resources, identity_id: str) -> dict[str, Any]:
     """ConnectionData; the Node client needs `authenticatedUser`."""
-    person = org.identities.get(identity_id)
+    person = resources.identities.get(identity_id)
     user = {
         "id": person.id,
         "descriptor": f"Microsoft.IdentityModel.Claims.ClaimsIdentity;{EMPTY_GUID}\\{person.unique_name}",
@@ -85,9 +83,9 @@ def show_connection(org: Organization, identity_id: str) -> dict[str, Any]:
     return {
         "authenticatedUser": user,
         "authorizedUser": user,
-        "instanceId": org.id,
+        "instanceId": resources.id,
         "deploymentId": EMPTY_GUID,
-        "deploymentType": "onPremises" if org.config.on_premises else "hosted",
+        "deploymentType": "onPremises" if resources.config.on_premises else "hosted",
         "locationServiceData": {
             "serviceOwner": "00025394-6065-48ca-87d9-7f5672854ef7",
             "defaultAccessMappingMoniker": "PublicAccessMapping",
@@ -97,19 +95,19 @@ def show_connection(org: Organization, identity_id: str) -> dict[str, Any]:
     }
 
 
-def show_areas(org: Organization) -> list[dict[str, Any]]:
+def show_areas(resources: Resources) -> list[dict[str, Any]]:
     """All resource areas; none for a Server collection, which tells clients to use one address for all."""
-    if org.config.on_premises:
+    if resources.config.on_premises:
         return []
     return [
-        {"id": key, "name": name, "locationUrl": f"{org.links.base(host)}/"}
+        {"id": key, "name": name, "locationUrl": f"{resources.links.base(host)}/"}
         for key, (name, host) in resource_areas().items()
     ]
 
 
-def show_endpoint(org: Organization, endpoint: ServiceEndpoint) -> dict[str, Any]:
+def show_endpoint(resources: Resources, endpoint: ServiceEndpoint) -> dict[str, Any]:
     """A ServiceEndpoint; its password is never shown."""
-    project = org.project(endpoint.project_id)
+    project = resources.project(endpoint.project_id)
     parameters = {"username": endpoint.username} if endpoint.username else {}
     return {
         "data": dict(endpoint.data),
@@ -117,7 +115,7 @@ def show_endpoint(org: Organization, endpoint: ServiceEndpoint) -> dict[str, Any
         "name": endpoint.name,
         "type": endpoint.type,
         "url": endpoint.url,
-        "createdBy": show_identity(org, None),
+        "createdBy": show_identity(resources, None),
         "description": endpoint.description,
         "authorization": {"parameters": parameters, "scheme": endpoint.scheme},
         "isShared": False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.http.wire import Fields
 from azure_devops_server.model.release import (
@@ -13,13 +13,11 @@ from azure_devops_server.model.release import (
     ReleaseDeployment,
     ReleaseEnvironment,
     ReleaseTask,
+    definition_environment,
 )
-from azure_devops_server.releases.service import definition_environment
+from azure_devops_server.resources import Resources
 from azure_devops_server.show.core import show_identity
 from azure_devops_server.values import EMPTY_GUID, wire_time, without_none
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _PHASE = {
     "succeeded": "succeeded",
@@ -30,15 +28,15 @@ _PHASE = {
 }
 
 
-def show_definition(org: Organization, row: ReleaseDefinition, *, details: bool) -> dict[str, Any]:
+def show_definition(resources: Resources, row: ReleaseDefinition, *, details: bool) -> dict[str, Any]:
     """A ReleaseDefinition; lists leave environments, artifacts and variables out."""
     fields = {
         "source": "restApi",
         "revision": row.revision,
         "description": str(row.body.get("description") or ""),
-        "createdBy": show_identity(org, row.created_by),
+        "createdBy": show_identity(resources, row.created_by),
         "createdOn": wire_time(row.created),
-        "modifiedBy": show_identity(org, row.created_by),
+        "modifiedBy": show_identity(resources, row.created_by),
         "modifiedOn": wire_time(row.modified),
         "isDeleted": False,
         "releaseNameFormat": str(row.body.get("releaseNameFormat") or "Release-$(rev:r)"),
@@ -46,53 +44,53 @@ def show_definition(org: Organization, row: ReleaseDefinition, *, details: bool)
     if details:
         fields["variables"] = show_variables(row.body.get("variables") or {})
         fields["variableGroups"] = []
-        fields["environments"] = [_definition_environment(org, item) for item in row.body["environments"]]
+        fields["environments"] = [_definition_environment(resources, item) for item in row.body["environments"]]
         fields["artifacts"] = list(row.body.get("artifacts") or [])
         fields["triggers"] = list(row.body.get("triggers") or [])
         fields["tags"] = list(row.body.get("tags") or [])
         fields["properties"] = dict(row.body.get("properties") or {})
-    return fields | show_definition_reference(org, row.project_id, row.id, row.name)
+    return fields | show_definition_reference(resources, row.project_id, row.id, row.name)
 
 
-def show_definition_reference(org: Organization, project_id: str, definition_id: int, name: str) -> dict[str, Any]:
+def show_definition_reference(resources: Resources, project_id: str, definition_id: int, name: str) -> dict[str, Any]:
     """A ReleaseDefinitionShallowReference."""
-    url = org.links.api(project_id, f"Release/definitions/{definition_id}", "release")
-    web = f"{org.links.base()}/{project_id}/_release?definitionId={definition_id}"
+    url = resources.links.api(project_id, f"Release/definitions/{definition_id}", "release")
+    web = f"{resources.links.base()}/{project_id}/_release?definitionId={definition_id}"
     return {
         "id": definition_id,
         "name": name,
         "path": "\\",
-        "projectReference": show_project_reference(org, project_id),
+        "projectReference": show_project_reference(resources, project_id),
         "url": url,
         "_links": {"self": {"href": url}, "web": {"href": web}},
     }
 
 
-def show_project_reference(org: Organization, project_id: str) -> dict[str, Any]:
+def show_project_reference(resources: Resources, project_id: str) -> dict[str, Any]:
     """Id and name of a project."""
-    return {"id": project_id, "name": org.project(project_id).name}
+    return {"id": project_id, "name": resources.project(project_id).name}
 
 
-def show_release(org: Organization, release: Release, *, details: bool = True) -> dict[str, Any]:
+def show_release(resources: Resources, release: Release, *, details: bool = True) -> dict[str, Any]:
     """A Release; lists leave environments, artifacts and variables out unless asked for."""
-    url = release_url(org, release)
+    url = release_url(resources, release)
     document: dict[str, Any] = {
         "id": release.id,
         "name": release.name,
         "status": release.status,
         "createdOn": wire_time(release.created),
         "modifiedOn": wire_time(release.modified),
-        "modifiedBy": show_identity(org, release.created_by),
-        "createdBy": show_identity(org, release.created_by),
-        "createdFor": show_identity(org, release.created_by),
+        "modifiedBy": show_identity(resources, release.created_by),
+        "createdBy": show_identity(resources, release.created_by),
+        "createdFor": show_identity(resources, release.created_by),
     }
     if details:
-        document["environments"] = [show_environment(org, release, item) for item in release.environments]
+        document["environments"] = [show_environment(resources, release, item) for item in release.environments]
         document["variables"] = show_variables(release.variables)
         document["variableGroups"] = []
-        document["artifacts"] = [_artifact(org, release, item) for item in release.artifacts]
+        document["artifacts"] = [_artifact(resources, release, item) for item in release.artifacts]
     return document | {
-        "releaseDefinition": _definition_of(org, release),
+        "releaseDefinition": _definition_of(resources, release),
         "releaseDefinitionRevision": 1,
         "description": release.description,
         "reason": release.reason,
@@ -102,17 +100,19 @@ def show_release(org: Organization, release: Release, *, details: bool = True) -
         "logsContainerUrl": f"{url}/logs",
         "_links": {
             "self": {"href": url},
-            "web": {"href": org.links.release_page(release.project_id, release.id)},
+            "web": {"href": resources.links.release_page(release.project_id, release.id)},
         },
         "tags": list(release.tags),
-        "projectReference": show_project_reference(org, release.project_id),
+        "projectReference": show_project_reference(resources, release.project_id),
         "properties": {name: _typed(value) for name, value in release.properties.items()},
     }
 
 
-def show_environment(org: Organization, release: Release, environment: ReleaseEnvironment) -> dict[str, Any]:
+def show_environment(resources: Resources, release: Release, environment: ReleaseEnvironment) -> dict[str, Any]:
     """A ReleaseEnvironment with its approvals and deployments."""
-    rows = [row for row in org.state.release_deployments.within(release.id) if row.environment_id == environment.id]
+    rows = [
+        row for row in resources.state.release_deployments.within(release.id) if row.environment_id == environment.id
+    ]
     definition = definition_environment(release, environment)
     return without_none(
         {
@@ -122,11 +122,11 @@ def show_environment(org: Organization, release: Release, environment: ReleaseEn
             "status": environment.status,
             "variables": show_variables(environment.variables),
             "variableGroups": [],
-            "preDeployApprovals": _approvals(org, release, environment, "preDeploy"),
-            "postDeployApprovals": _approvals(org, release, environment, "postDeploy"),
+            "preDeployApprovals": _approvals(resources, release, environment, "preDeploy"),
+            "postDeployApprovals": _approvals(resources, release, environment, "postDeploy"),
             "preApprovalsSnapshot": dict(definition["preDeployApprovals"]),
             "postApprovalsSnapshot": dict(definition["postDeployApprovals"]),
-            "deploySteps": [_attempt(org, release, environment, row) for row in rows],
+            "deploySteps": [_attempt(resources, release, environment, row) for row in rows],
             "rank": environment.rank,
             "definitionEnvironmentId": environment.definition_environment_id,
             "environmentOptions": {"autoLinkWorkItems": False, "badgeEnabled": False, "publishDeploymentStatus": True},
@@ -136,28 +136,28 @@ def show_environment(org: Organization, release: Release, environment: ReleaseEn
             "modifiedOn": wire_time(environment.modified),
             "workflowTasks": [],
             "deployPhasesSnapshot": list(definition["deployPhases"]),
-            "owner": show_identity(org, release.created_by),
+            "owner": show_identity(resources, release.created_by),
             "schedules": [],
-            "release": _release_reference(org, release),
-            "releaseDefinition": _definition_of(org, release),
-            "releaseCreatedBy": show_identity(org, release.created_by),
+            "release": _release_reference(resources, release),
+            "releaseDefinition": _definition_of(resources, release),
+            "releaseCreatedBy": show_identity(resources, release.created_by),
             "triggerReason": environment.trigger_reason or "Manual",
             "timeToDeploy": _minutes(rows),
         }
     )
 
 
-def show_approval(org: Organization, approval: ReleaseApproval) -> dict[str, Any]:
+def show_approval(resources: Resources, approval: ReleaseApproval) -> dict[str, Any]:
     """A ReleaseApproval."""
-    release = org.releases.get(approval.release_id)
+    release = resources.release(approval.release_id)
     environment = next(item for item in release.environments if item.id == approval.environment_id)
-    environment_url = f"{release_url(org, release)}/environments/{environment.id}"
+    environment_url = f"{release_url(resources, release)}/environments/{environment.id}"
     return without_none(
         {
             "id": approval.id,
             "revision": approval.revision,
-            "approver": show_identity(org, approval.approver_id) if approval.approver_id else None,
-            "approvedBy": show_identity(org, approval.approved_by) if approval.approved_by else None,
+            "approver": show_identity(resources, approval.approver_id) if approval.approver_id else None,
+            "approvedBy": show_identity(resources, approval.approved_by) if approval.approved_by else None,
             "approvalType": approval.kind,
             "createdOn": wire_time(approval.created),
             "modifiedOn": wire_time(approval.modified),
@@ -169,57 +169,57 @@ def show_approval(org: Organization, approval: ReleaseApproval) -> dict[str, Any
             "attempt": approval.attempt,
             "rank": approval.rank,
             "history": [],
-            "release": _release_reference(org, release),
-            "releaseDefinition": _definition_of(org, release),
+            "release": _release_reference(resources, release),
+            "releaseDefinition": _definition_of(resources, release),
             "releaseEnvironment": {
                 "id": environment.id,
                 "name": environment.name,
                 "url": environment_url,
                 "_links": {"self": {"href": environment_url}},
             },
-            "url": org.links.api(release.project_id, f"Release/approvals/{approval.id}", "release"),
+            "url": resources.links.api(release.project_id, f"Release/approvals/{approval.id}", "release"),
         }
     )
 
 
-def show_deployment(org: Organization, row: ReleaseDeployment) -> dict[str, Any]:
+def show_deployment(resources: Resources, row: ReleaseDeployment) -> dict[str, Any]:
     """A Deployment as the deployments list gives it."""
-    release = org.releases.get(row.release_id)
+    release = resources.release(row.release_id)
     environment = next(item for item in release.environments if item.id == row.environment_id)
-    url = f"{release_url(org, release)}/environments/{environment.id}"
+    url = f"{release_url(resources, release)}/environments/{environment.id}"
     return without_none(
         {
             "id": row.id,
-            "release": _release_reference(org, release)
+            "release": _release_reference(resources, release)
             | {
-                "artifacts": [_artifact(org, release, item) for item in release.artifacts],
+                "artifacts": [_artifact(resources, release, item) for item in release.artifacts],
                 "createdOn": wire_time(release.created),
-                "createdBy": show_identity(org, release.created_by),
+                "createdBy": show_identity(resources, release.created_by),
                 "reason": release.reason,
             },
-            "releaseDefinition": _definition_of(org, release),
+            "releaseDefinition": _definition_of(resources, release),
             "releaseEnvironment": {
                 "id": environment.id,
                 "name": environment.name,
                 "url": url,
                 "_links": {"self": {"href": url}},
             },
-            "projectReference": show_project_reference(org, release.project_id),
+            "projectReference": show_project_reference(resources, release.project_id),
             "definitionEnvironmentId": environment.definition_environment_id,
             "attempt": row.attempt,
             "reason": row.reason,
             "deploymentStatus": row.status,
             "operationStatus": row.operation,
-            "requestedBy": show_identity(org, row.requested_by),
-            "requestedFor": show_identity(org, row.requested_by),
+            "requestedBy": show_identity(resources, row.requested_by),
+            "requestedFor": show_identity(resources, row.requested_by),
             "queuedOn": wire_time(row.queued),
             "startedOn": wire_time(row.started),
             "completedOn": wire_time(row.completed),
             "lastModifiedOn": wire_time(row.modified),
-            "lastModifiedBy": show_identity(org, row.requested_by),
+            "lastModifiedBy": show_identity(resources, row.requested_by),
             "conditions": [],
-            "preDeployApprovals": _approvals(org, release, environment, "preDeploy", row.attempt),
-            "postDeployApprovals": _approvals(org, release, environment, "postDeploy", row.attempt),
+            "preDeployApprovals": _approvals(resources, release, environment, "preDeploy", row.attempt),
+            "postDeployApprovals": _approvals(resources, release, environment, "postDeploy", row.attempt),
         }
     )
 
@@ -238,13 +238,13 @@ def show_variables(variables: Mapping[str, Any]) -> dict[str, Any]:
     return shown
 
 
-def release_url(org: Organization, release: Release) -> str:
+def release_url(resources: Resources, release: Release) -> str:
     """Where a release is."""
-    return org.links.api(release.project_id, f"Release/releases/{release.id}", "release")
+    return resources.links.api(release.project_id, f"Release/releases/{release.id}", "release")
 
 
 def _attempt(
-    org: Organization, release: Release, environment: ReleaseEnvironment, row: ReleaseDeployment
+    resources: Resources, release: Release, environment: ReleaseEnvironment, row: ReleaseDeployment
 ) -> dict[str, Any]:
     phase = {
         "id": row.id,
@@ -254,7 +254,7 @@ def _attempt(
         "phaseType": "agentBasedDeployment",
         "status": "canceled" if row.operation == "canceled" else _PHASE[row.status],
         "runPlanId": row.plan_id,
-        "deploymentJobs": [_job(org, release, environment, row)] if row.tasks else [],
+        "deploymentJobs": [_job(resources, release, environment, row)] if row.tasks else [],
         "manualInterventions": [],
         "startedOn": wire_time(row.started),
     }
@@ -267,10 +267,10 @@ def _attempt(
             "status": row.status,
             "operationStatus": row.operation,
             "releaseDeployPhases": [without_none(phase)] if row.started else [],
-            "requestedBy": show_identity(org, row.requested_by),
-            "requestedFor": show_identity(org, row.requested_by),
+            "requestedBy": show_identity(resources, row.requested_by),
+            "requestedFor": show_identity(resources, row.requested_by),
             "queuedOn": wire_time(row.queued),
-            "lastModifiedBy": show_identity(org, row.requested_by),
+            "lastModifiedBy": show_identity(resources, row.requested_by),
             "lastModifiedOn": wire_time(row.modified),
             "hasStarted": row.started is not None,
             "tasks": [],
@@ -281,9 +281,9 @@ def _attempt(
 
 
 def _job(
-    org: Organization, release: Release, environment: ReleaseEnvironment, row: ReleaseDeployment
+    resources: Resources, release: Release, environment: ReleaseEnvironment, row: ReleaseDeployment
 ) -> dict[str, Any]:
-    tasks = [_task(org, release, environment, row, task) for task in row.tasks]
+    tasks = [_task(resources, release, environment, row, task) for task in row.tasks]
     job = {
         "id": 0,
         "timelineRecordId": row.plan_id,
@@ -299,7 +299,7 @@ def _job(
 
 
 def _task(
-    org: Organization,
+    resources: Resources,
     release: Release,
     environment: ReleaseEnvironment,
     row: ReleaseDeployment,
@@ -318,29 +318,29 @@ def _task(
             "lineCount": task.lines,
             "issues": [{"issueType": kind.capitalize(), "message": text, "data": {}} for kind, text in task.issues],
             "agentName": "local",
-            "logUrl": f"{release_url(org, release)}/{place}",
+            "logUrl": f"{release_url(resources, release)}/{place}",
         }
     )
 
 
 def _approvals(
-    org: Organization, release: Release, environment: ReleaseEnvironment, kind: str, attempt: int | None = None
+    resources: Resources, release: Release, environment: ReleaseEnvironment, kind: str, attempt: int | None = None
 ) -> list[dict[str, Any]]:
     return [
-        show_approval(org, row)
-        for row in org.state.release_approvals.within(release.id)
+        show_approval(resources, row)
+        for row in resources.state.release_approvals.within(release.id)
         if row.environment_id == environment.id and row.kind == kind and attempt in (None, row.attempt)
     ]
 
 
-def _definition_of(org: Organization, release: Release) -> dict[str, Any]:
+def _definition_of(resources: Resources, release: Release) -> dict[str, Any]:
     name = str(release.snapshot.get("name", ""))
-    return show_definition_reference(org, release.project_id, release.definition_id, name)
+    return show_definition_reference(resources, release.project_id, release.definition_id, name)
 
 
-def _release_reference(org: Organization, release: Release) -> dict[str, Any]:
-    url = release_url(org, release)
-    web = org.links.release_page(release.project_id, release.id)
+def _release_reference(resources: Resources, release: Release) -> dict[str, Any]:
+    url = release_url(resources, release)
+    web = resources.links.release_page(release.project_id, release.id)
     return {
         "id": release.id,
         "name": release.name,
@@ -349,14 +349,14 @@ def _release_reference(org: Organization, release: Release) -> dict[str, Any]:
     }
 
 
-def _definition_environment(org: Organization, item: Mapping[str, Any]) -> dict[str, Any]:
+def _definition_environment(resources: Resources, item: Mapping[str, Any]) -> dict[str, Any]:
     document = dict(item) | {"variables": show_variables(item.get("variables") or {})}
-    document.setdefault("owner", show_identity(org, None))
+    document.setdefault("owner", show_identity(resources, None))
     document.setdefault("retentionPolicy", {"daysToKeep": 30, "releasesToKeep": 3, "retainBuild": True})
     return document
 
 
-def _artifact(org: Organization, release: Release, item: Mapping[str, Any]) -> dict[str, Any]:
+def _artifact(resources: Resources, release: Release, item: Mapping[str, Any]) -> dict[str, Any]:
     fields = Fields(item)
     known = next(
         (Fields(a) for a in release.snapshot.get("artifacts") or [] if Fields(a).text("alias") == fields.text("alias")),
@@ -364,7 +364,7 @@ def _artifact(org: Organization, release: Release, item: Mapping[str, Any]) -> d
     )
     reference = fields.object("instanceReference")
     version = {"id": reference.text("id"), "name": reference.text("name")}
-    project = org.project(release.project_id)
+    project = resources.project(release.project_id)
     definition = {**known.object("definitionReference").raw, "version": version}
     definition.setdefault("project", {"id": project.id, "name": project.name})
     return {

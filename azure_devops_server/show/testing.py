@@ -3,71 +3,69 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azure_devops_server.model.testing import TestResult, TestRun
+from azure_devops_server.resources import Resources
 from azure_devops_server.show.build import build_uri
 from azure_devops_server.show.core import show_identity
 from azure_devops_server.values import wire_time, without_none
-
-if TYPE_CHECKING:
-    from azure_devops_server.organization import Organization
 
 _PASSED, _FAILED = ("Passed",), ("Failed", "Error", "Aborted", "Timeout")
 _NOT_APPLICABLE = ("NotApplicable", "NotExecuted", "NotImpacted")
 
 
-def show_test_run(org: Organization, run: TestRun, *, details: bool) -> dict[str, Any]:
+def show_test_run(resources: Resources, run: TestRun, *, details: bool) -> dict[str, Any]:
     """A TestRun; without details only its name, owner, state and times."""
     short = {
         "id": run.id,
         "name": run.name,
-        "url": test_run_url(org, run),
+        "url": test_run_url(resources, run),
         "isAutomated": run.automated,
-        "owner": show_identity(org, run.owner_id),
+        "owner": show_identity(resources, run.owner_id),
         "startedDate": wire_time(run.started),
         "completedDate": wire_time(run.completed),
         "state": run.state,
         "revision": run.revision,
     }
-    return without_none(short | (_details(org, run) if details else {}))
+    return without_none(short | (_details(resources, run) if details else {}))
 
 
-def show_statistics(org: Organization, run: TestRun) -> dict[str, Any]:
+def show_statistics(resources: Resources, run: TestRun) -> dict[str, Any]:
     """A TestRunStatistic."""
     return {
-        "run": {"id": str(run.id), "name": run.name, "url": test_run_url(org, run)},
-        "runStatistics": _statistics(org.testing.statistics(run.id)),
+        "run": {"id": str(run.id), "name": run.name, "url": test_run_url(resources, run)},
+        "runStatistics": _statistics(resources.testing.statistics(run.id)),
     }
 
 
-def show_test_result(org: Organization, run: TestRun, result: TestResult) -> dict[str, Any]:
+def show_test_result(resources: Resources, run: TestRun, result: TestResult) -> dict[str, Any]:
     """A TestCaseResult."""
-    project = org.project(run.project_id)
+    project = resources.project(run.project_id)
     return without_none(
         {
             "id": result.id,
             "project": {
                 "id": project.id,
                 "name": project.name,
-                "url": f"{org.links.base()}/_apis/projects/{project.id}",
+                "url": f"{resources.links.base()}/_apis/projects/{project.id}",
             },
             "startedDate": wire_time(result.started),
             "completedDate": wire_time(result.completed),
             "durationInMs": result.duration_ms,
             "outcome": result.outcome,
             "revision": result.revision,
-            "runBy": show_identity(org, run.owner_id),
+            "runBy": show_identity(resources, run.owner_id),
             "state": result.state,
             "testCase": {"name": result.title},
-            "testRun": {"id": str(run.id), "name": run.name, "url": test_run_url(org, run)},
+            "testRun": {"id": str(run.id), "name": run.name, "url": test_run_url(resources, run)},
             "lastUpdatedDate": wire_time(result.changed),
-            "lastUpdatedBy": show_identity(org, run.owner_id),
+            "lastUpdatedBy": show_identity(resources, run.owner_id),
             "priority": result.extra.get("priority", 255),
             "computerName": result.computer or None,
-            "build": _build(org, run),
+            "build": _build(resources, run),
             "createdDate": wire_time(result.started or result.changed),
-            "url": f"{test_run_url(org, run)}/Results/{result.id}",
+            "url": f"{test_run_url(resources, run)}/Results/{result.id}",
             "failureType": result.extra.get("failureType", "None"),
             "automatedTestStorage": result.storage or None,
             "automatedTestType": result.extra.get("automatedTestType", "JUnit" if run.build_id else None),
@@ -81,21 +79,21 @@ def show_test_result(org: Organization, run: TestRun, result: TestResult) -> dic
     )
 
 
-def test_run_url(org: Organization, run: TestRun) -> str:
+def test_run_url(resources: Resources, run: TestRun) -> str:
     """Where a test run is."""
-    return org.links.api(run.project_id, f"test/Runs/{run.id}")
+    return resources.links.api(run.project_id, f"test/Runs/{run.id}")
 
 
-def _details(org: Organization, run: TestRun) -> dict[str, Any]:
-    counts = org.testing.statistics(run.id)
+def _details(resources: Resources, run: TestRun) -> dict[str, Any]:
+    counts = resources.testing.statistics(run.id)
     total = sum(counts.values())
     passed, failed = _count(counts, _PASSED), _count(counts, _FAILED)
     not_applicable = _count(counts, _NOT_APPLICABLE)
-    project = org.project(run.project_id)
+    project = resources.project(run.project_id)
     return {
-        "webAccessUrl": f"{org.links.base()}/{project.id}/_TestManagement/Runs?runId={run.id}&_a=runCharts",
+        "webAccessUrl": f"{resources.links.base()}/{project.id}/_TestManagement/Runs?runId={run.id}&_a=runCharts",
         "lastUpdatedDate": wire_time(run.changed),
-        "lastUpdatedBy": show_identity(org, run.owner_id),
+        "lastUpdatedBy": show_identity(resources, run.owner_id),
         "createdDate": wire_time(run.started or run.changed),
         "totalTests": total,
         "passedTests": passed,
@@ -104,8 +102,8 @@ def _details(org: Organization, run: TestRun) -> dict[str, Any]:
         "unanalyzedTests": failed,
         "runStatistics": _statistics(counts),
         "project": {"id": project.id, "name": project.name},
-        "build": _build(org, run),
-        "buildConfiguration": _configuration(org, run),
+        "build": _build(resources, run),
+        "buildConfiguration": _configuration(resources, run),
         "pipelineReference": _reference(run),
         "release": run.extra.get("release"),
         "errorMessage": run.error_message or None,
@@ -121,15 +119,15 @@ def _statistics(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     return [{"state": state, "outcome": outcome, "count": number} for (state, outcome), number in counts.items()]
 
 
-def _build(org: Organization, run: TestRun) -> dict[str, Any] | None:
-    build = org.state.builds.get(run.build_id) if run.build_id else None
+def _build(resources: Resources, run: TestRun) -> dict[str, Any] | None:
+    build = resources.state.builds.get(run.build_id) if run.build_id else None
     if build is None:
         return None
-    return {"id": str(build.id), "name": build.number, "url": org.links.build(build.project_id, build.id)}
+    return {"id": str(build.id), "name": build.number, "url": resources.links.build(build.project_id, build.id)}
 
 
-def _configuration(org: Organization, run: TestRun) -> dict[str, Any] | None:
-    build = org.state.builds.get(run.build_id) if run.build_id else None
+def _configuration(resources: Resources, run: TestRun) -> dict[str, Any] | None:
+    build = resources.state.builds.get(run.build_id) if run.build_id else None
     if build is None:
         return None
     return {
@@ -140,7 +138,7 @@ def _configuration(org: Organization, run: TestRun) -> dict[str, Any] | None:
         "platform": run.extra.get("buildPlatform", ""),
         "buildDefinitionId": build.pipeline_id,
         "branchName": build.ref,
-        "project": {"name": org.project(build.project_id).name},
+        "project": {"name": resources.project(build.project_id).name},
         "sourceVersion": build.commit,
     }
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from azure_devops_server.engine.expressions.errors import ExpressionError
 from azure_devops_server.engine.journal import Record, RecordResult
 from azure_devops_server.engine.plan import StepPlan
+from azure_devops_server.engine.running.logging_commands import obey
 from azure_devops_server.engine.step.records import merged
 from azure_devops_server.engine.step.state import JobState
 from azure_devops_server.engine.step.status import holds, result_text, step_functions
@@ -90,6 +91,7 @@ def _attempt(job: JobState, step: StepPlan, *, record: Record) -> StepRun:
         record=record,
         inputs={name: expand(value) for name, value in step.inputs.items()},
         env={name: expand(value) for name, value in step.env.items()},
+        obey=obey,
     )
     if step.timeout_minutes:
         context = job.run.context

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from azure_devops_server.engine.journal import Issue, Record, RecordResult
 from azure_devops_server.engine.plan import StepPlan
-from azure_devops_server.engine.running.logging_commands import obey
 from azure_devops_server.engine.step.commands import is_command
 from azure_devops_server.engine.step.errors import TaskError
 from azure_devops_server.engine.step.process import Line, ProcessCall
@@ -35,6 +34,8 @@ class StepRun:
     record: Record
     inputs: Mapping[str, str]
     env: Mapping[str, str]
+    obey: Callable[[str, StepRun], None]
+    """Carries out a logging command that a line of output holds."""
     deadline: float | None = None
     result: RecordResult = "succeeded"
     counts: dict[str, int] = field(default_factory=lambda: {"error": 0, "warning": 0})
@@ -117,7 +118,7 @@ class StepRun:
         for stream, text in lines:
             if is_command(text):
                 self._flush(plain)
-                obey(text, self)
+                self.obey(text, self)
             elif stream == "stderr" and fail_on_stderr and text.strip():
                 self._flush(plain)
                 self.error(text)

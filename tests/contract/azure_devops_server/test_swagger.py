@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from azure_devops_server import seed
-from azure_devops_server.http.router import ROUTER
+from azure_devops_server.api.routing import ROUTER
 from tests.contract.azure_devops_server import operations, swagger
 from tests.contract.azure_devops_server.conftest import PROJECT, Site, open_site, wait_for
 

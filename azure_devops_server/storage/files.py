@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from azure_devops_server.model.build import Artifact, Attachment, LogFile
-from azure_devops_server.state import State
+from azure_devops_server.storage.state import State
 
 _UNSAFE = re.compile(r"[^\w.-]", re.ASCII)
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.git import Commit, GitError, Item
 from azure_devops_server.http.errors import not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, collection, file_answer, text_answer
 from azure_devops_server.model.core import Repository
 from azure_devops_server.show.core import show_project

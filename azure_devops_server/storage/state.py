@@ -19,7 +19,7 @@ from azure_devops_server.model.core import Identity, Project, Repository, Servic
 from azure_devops_server.model.hooks import Notification, Subscription
 from azure_devops_server.model.release import Release, ReleaseApproval, ReleaseDefinition, ReleaseDeployment
 from azure_devops_server.model.testing import TestResult, TestRun
-from azure_devops_server.store import Store, Table
+from azure_devops_server.storage.store import Store, Table
 
 
 def token_digest(token: str) -> str:

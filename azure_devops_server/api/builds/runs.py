@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from azure_devops_server.api.build_search import STATUS_BITS, STATUSES, search_builds
+from azure_devops_server.api.builds.search import STATUS_BITS, STATUSES, search_builds
 from azure_devops_server.api.common import build_of, project_of
 from azure_devops_server.api.orders import REASON_BITS, REASONS, build_order
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, build_invalid, conflict, no_definition
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection, no_content
 from azure_devops_server.model.build import Build, Pipeline
 from azure_devops_server.runs.control import RetryRefusedError

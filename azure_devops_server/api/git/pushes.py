@@ -7,10 +7,10 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import project_of
-from azure_devops_server.api.git import repository_of, show_commit, show_repository
+from azure_devops_server.api.git.repositories import repository_of, show_commit, show_repository
+from azure_devops_server.api.routing import route
 from azure_devops_server.git import GitError, Note
 from azure_devops_server.http.errors import bad_request, conflict, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, Fields, chosen, collection
 from azure_devops_server.model.core import Repository
 from azure_devops_server.show.core import show_identity

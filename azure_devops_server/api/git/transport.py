@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from azure_devops_server.api.common import project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import PlainError
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call
 from azure_devops_server.model.core import Repository
 

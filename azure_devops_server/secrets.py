@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from azure_devops_server.model.build import Build, Pipeline, RunVariable
 
 if TYPE_CHECKING:
-    from azure_devops_server.runs.starting import RunOrder
+    from azure_devops_server.model.run_order import RunOrder
 
 
 class RunSecrets:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azure_devops_server.api.common import build_of, project_of
+from azure_devops_server.api.routing import route
 from azure_devops_server.git import Commit
 from azure_devops_server.http.errors import no_definition, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, collection
 from azure_devops_server.model.build import Build
 from azure_devops_server.model.core import Repository

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from azure_devops_server.api.common import build_of
-from azure_devops_server.files import zipped
+from azure_devops_server.api.routing import route
 from azure_devops_server.http.errors import bad_request, not_found
-from azure_devops_server.http.router import route
 from azure_devops_server.http.wire import Answer, Call, collection, file_answer, no_content, text_answer
 from azure_devops_server.model.build import Build
 from azure_devops_server.runs.timeline import older_timeline
 from azure_devops_server.show.build import show_artifact, show_log, show_timeline
+from azure_devops_server.storage.files import zipped
 from azure_devops_server.values import unique_by_case
 
 if TYPE_CHECKING:
