@@ -36,7 +36,7 @@ from services.adapters.sql.unit_of_work import SqlUnits
 from services.domain.releases import RunRef, RunStart
 from services.following import RunFollower
 from services.ledger.keys import KeyRing, SigningKey
-from services.ports import ReleasePipelines
+from services.ports.pipelines import ReleasePipelines
 from services.releases import ReleaseDesk, keep_release, read_release
 
 RUNS = 50

@@ -38,13 +38,13 @@ from services.domain.requests import FINAL, Decision, DecisionKind, Participants
 from services.domain.rights import UserAction, actions
 from services.held_out import HeldOutPredictions
 from services.policy import parse_governance
+from services.ports.unit import Unit
 from services.promotions.desk import PromotionDesk
 from services.promotions.findings import FindingDesk
 from services.promotions.material import MaterialReader
 from services.promotions.reminding import ReminderDesk
 from services.promotions.sealing import Document, Sealed, Sealer
 from services.promotions.views import facts_of
-from services.stores import Unit
 from tests.simulators.basics import ANA
 from tests.world import MODEL, World
 

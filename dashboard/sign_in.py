@@ -14,10 +14,10 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard import cookies, plain_pages, wiring
-from services.access.provider import Arrival, Wish
 from services.domain.people import Person
 from services.domain.sessions import Identity
 from services.errors import PortalError, UpstreamError
+from services.ports.identity import Arrival, Wish
 from services.settings import DemoPerson
 
 PATH = "/sign-in"

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from starlette.types import ASGIApp
 
-from services.access.provider import Ended, IdentityProvider
 from services.domain.sessions import Identity, Session
 from services.errors import SettingsError
 from services.portal import Portal
+from services.ports.identity import Ended, IdentityProvider
 from services.settings import Settings
 
 

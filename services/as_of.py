@@ -16,7 +16,7 @@ from services.ledger.actions import Action
 from services.ledger.entry import LedgerEntry
 from services.ledger.reader import read_stored
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredEntry
-from services.stores import Units
+from services.ports.unit import Units
 
 PIECE = 500
 MEANING: Mapping[Action, Happened] = {

@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from services.domain.catalogue import SourceHealth
 from services.errors import NotFoundError, PortalError, UpstreamError
-from services.ports import Clock, ReleasePipelines
+from services.ports.deployments import ReleaseSnapshot
+from services.ports.pipelines import ReleasePipelines
+from services.ports.time import Clock
+from services.ports.unit import Units
 from services.releases import end_gone_release, refresh_release
-from services.stores import ReleaseSnapshot, Units
 
 log = logging.getLogger(__name__)
 SYSTEM = "azure_devops"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine
 
 from services.access.people import refuse_demo_on_real_data
-from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
 from services.access.tokens import Callers
 from services.adapters.file_origin import origin_of
@@ -57,7 +56,9 @@ from services.live_inputs import LiveInputs
 from services.policies.in_force import note_policy
 from services.policy import load_governance
 from services.portal import Portal
-from services.ports import RegistryReader, RegistryWriter, ReleasePipelines
+from services.ports.identity import IdentityProvider
+from services.ports.pipelines import ReleasePipelines
+from services.ports.registry import RegistryReader, RegistryWriter
 from services.promotions.asking import TagDesk
 from services.promotions.assigning import AssigningDesk
 from services.promotions.desk import PromotionDesk

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.access.provider import IdentityProvider
 from services.access.sessions import SessionDesk
 from services.access.tokens import Callers, TokenDesk
 from services.adapters.sql.unit_of_work import SqlUnits
@@ -13,6 +12,7 @@ from services.clock import RandomIds, SystemClock
 from services.domain.people import Role
 from services.domain.policy import Governance
 from services.domain.sessions import SessionRules
+from services.ports.identity import IdentityProvider
 from services.settings import Settings
 
 

@@ -13,7 +13,7 @@ from services.background import Job
 from services.gate import Gate
 from services.hooks.checks import CheckInbox, CheckWorker
 from services.hooks.inbox import HookInbox, HookWorker
-from services.ports import Clock
+from services.ports.time import Clock
 from services.rollout.context import Tools
 from services.settings import Settings
 

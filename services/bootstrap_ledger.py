@@ -36,7 +36,7 @@ from services.ledger_check import LedgerChecks, LedgerVerdicts
 from services.ledger_export import LedgerExports
 from services.ledger_watch import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
 from services.policy import load_governance
-from services.ports import Clock, Ids
+from services.ports.time import Clock, Ids
 from services.settings import Settings
 
 LedgerKeys = KeyRing | KeyFile

@@ -11,7 +11,7 @@ from services.clock import SystemClock
 from services.domain.notices import Schedule
 from services.notices.desk import NoticeDesk, Subscription
 from services.notices.preferences import PreferenceDesk
-from services.notices.stores import Channel
+from services.ports.notices import Channel
 from services.settings import NotifyChannel, Settings
 
 

@@ -10,7 +10,7 @@ from services.adapters.sql.unit_of_work import SqlUnits
 from services.bootstrap_ledger import LedgerKeys, ledger_keys
 from services.catalogue.browse import CatalogueBrowser
 from services.clock import SystemClock
-from services.ports import RegistryReader
+from services.ports.registry import RegistryReader
 from services.settings import Settings
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk

@@ -22,7 +22,7 @@ from services.errors import NotFoundError, PortalError, RefusedError, UpstreamEr
 from services.held_out import HeldOutPredictions
 from services.ledger.actions import Action
 from services.portal_candidates import CandidateLine, CandidateRanking, Picked
-from services.ports import RegistryReader, RegistryWriter
+from services.ports.registry import RegistryReader, RegistryWriter
 from services.promotions.desk import PromotionDesk
 from services.promotions.sealing import Sealer, comparison_settings
 

@@ -20,10 +20,10 @@ from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.held_out import HeldOutPredictions, PredictionsFile
 from services.live_inputs import LiveDrift, LiveInputs
 from services.portal import CellRow, Curve, ErrorShares, ScoreShares, VersionComparison, VersionCurves
-from services.ports import Clock
+from services.ports.time import Clock
+from services.ports.unit import Units
 from services.promotions.reading import EvidenceReads
 from services.runner.process import Progress
-from services.stores import Units
 
 FEWEST, MOST = 2, 8
 KEPT = 32

@@ -11,9 +11,9 @@ from services.domain.policy import Environment, Governance
 from services.domain.promotion import Deployment
 from services.domain.registry import VersionKey
 from services.domain.requests import RequestState, glass_broken, quorum_reached
-from services.ports import Clock
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 from services.promotions.views import frozen_policy
-from services.stores import Unit, Units
 
 PAGE = 200
 

@@ -27,7 +27,7 @@ from services.ledger.writer import first_origin
 from services.ledger_watch import WatchedWitness
 from services.policies.lint import Level, lint
 from services.policy import load_governance, parse_text, read_text
-from services.ports import ReleasePipelines
+from services.ports.pipelines import ReleasePipelines
 from services.settings import Settings
 from services.settings_names import unread_names
 

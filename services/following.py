@@ -14,9 +14,10 @@ from threading import Lock
 
 from services.domain.promotion import PromotionRequest
 from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
-from services.ports import Clock, ReleasePipelines
+from services.ports.pipelines import ReleasePipelines
+from services.ports.time import Clock
+from services.ports.unit import Units
 from services.releases import demand_azure, keep_release, read_release
-from services.stores import Units
 
 LOOK_EVERY = timedelta(seconds=5)
 DETAIL_EVERY = timedelta(seconds=60)

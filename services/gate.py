@@ -14,9 +14,9 @@ from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import RequestState, glass_broken, standing_signatures
 from services.errors import NotFoundError
-from services.ports import RegistryReader
+from services.ports.registry import RegistryReader
+from services.ports.unit import Unit, Units
 from services.promotions.views import plan_of
-from services.stores import Unit, Units
 
 
 @dataclass(frozen=True)

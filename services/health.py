@@ -9,7 +9,7 @@ from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
 from services.ledger_watch import HEALTH_PREFIX
 from services.portal import Figures
-from services.stores import Units
+from services.ports.unit import Units
 
 
 class HealthDesk:

@@ -18,7 +18,8 @@ from urllib.parse import quote
 
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, NotFoundError
-from services.ports import Clock, RegistryReader
+from services.ports.registry import RegistryReader
+from services.ports.time import Clock
 from services.runner.desk import ModelRunner, digest_of_file
 from services.runner.process import Progress
 

@@ -18,9 +18,9 @@ from services.ledger_export import LedgerExports
 from services.ledger_watch import HEALTH_PREFIX
 from services.ledger_words import words_of
 from services.portal import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
-from services.ports import Clock
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 from services.promotions.forms import version_subject
-from services.stores import Unit, Units
 
 PAGE_SIZE = 50
 HISTORY_LINES = 200

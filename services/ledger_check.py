@@ -17,8 +17,8 @@ from services.ledger.verify import Progress, Verification, WitnessNotes, verify_
 from services.ledger.witnessing import Witness, witnessed_up_to
 from services.ledger_watch import reading
 from services.portal import LedgerCheck, LedgerVerdict
-from services.ports import Clock
-from services.stores import Units
+from services.ports.time import Clock
+from services.ports.unit import Units
 
 log = logging.getLogger(__name__)
 

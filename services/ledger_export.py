@@ -13,8 +13,8 @@ from services.ledger.export import ExportSource, export_zip, fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.witnessing import Witness
 from services.ledger_watch import reading
-from services.ports import Clock
-from services.stores import Units
+from services.ports.time import Clock
+from services.ports.unit import Units
 
 LARGEST = 200_000
 """Entries. A page hands out whole files from memory; the command line has no limit."""

@@ -33,8 +33,8 @@ from services.ledger.witnessing import (
     unseen_since,
 )
 from services.ledger.writer import Signer
-from services.ports import Clock, Ids
-from services.stores import Unit, Units
+from services.ports.time import Clock, Ids
+from services.ports.unit import Unit, Units
 
 log = logging.getLogger(__name__)
 

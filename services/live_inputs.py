@@ -13,7 +13,8 @@ from typing import Any
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.errors import PortalError, RefusedError
 from services.held_out import PredictionsFile
-from services.ports import Clock, InferenceLog
+from services.ports.predictions import InferenceLog
+from services.ports.time import Clock
 
 WINDOWS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
 """The longest one that the log's limits allow is taken."""

@@ -18,7 +18,7 @@ from services.domain.catalogue import SourceHealth
 from services.domain.requests import RequestState
 from services.domain.rollout import RolloutState
 from services.portal import Health, LedgerBrowser, WitnessState
-from services.ports import Clock
+from services.ports.time import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _FRESHNESS = ("fresh", "late", "silent")

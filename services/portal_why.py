@@ -15,7 +15,7 @@ from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.reasons import Reasons
 from services.domain.registry import VersionKey
 from services.domain.replay import Replay
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,10 @@ from services.errors import NotAllowedError, NotFoundError, PortalError, Upstrea
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
 from services.portal import ReleasePage, ReleaseRow, ReleaseView
-from services.ports import Clock, ReleasePipelines
-from services.stores import ReleaseSnapshot, Unit, Units
+from services.ports.deployments import ReleaseSnapshot
+from services.ports.pipelines import ReleasePipelines
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 
 PAGE_SIZE = 25
 DEPLOYMENTS = 15

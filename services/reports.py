@@ -12,7 +12,7 @@ from xml.parsers.expat import ExpatError, ParserCreate
 
 from services.domain.catalogue import TestCase, TestReport
 from services.errors import NotFoundError, PortalError
-from services.ports import RegistryReader
+from services.ports.registry import RegistryReader
 
 FOLDER = "tests"
 """Run artifacts below this folder that end in .xml are read as JUnit."""

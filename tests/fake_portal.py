@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.access.provider import Ended, IdentityProvider
 from services.domain.catalogue import (
     FilterValues,
     MetricPoint,
@@ -68,7 +67,8 @@ from services.portal import (
     WitnessState,
 )
 from services.portal_why import WhyAnswer
-from services.ports import DateRange
+from services.ports.identity import Ended, IdentityProvider
+from services.ports.predictions import DateRange
 from services.promotions.views import consequences
 from services.settings import Settings, load_settings
 from tests import fake_world as world

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from services.domain.sessions import Identity
 from services.errors import SettingsError
-from services.stores import Units
+from services.ports.unit import Units
 
 
 def known_people(units: Units) -> Sequence[Identity]:

@@ -13,15 +13,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.access.provider import Ended
 from services.domain.people import SYSTEM, Actor, Permission, Role
 from services.domain.sessions import Identity, Session, SessionRules
 from services.errors import NotAllowedError, PortalError, UpstreamRefusedError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
-from services.ports import Clock
-from services.stores import Unit, Units
+from services.ports.identity import Ended
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
-from services.access.provider import IdentityProvider
 from services.access.sessions import digest
 from services.domain.people import Actor, Permission
 from services.domain.tokens import Scope, ServiceToken
@@ -15,8 +14,9 @@ from services.errors import InvalidInputError, NotAllowedError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
-from services.ports import Clock, Ids
-from services.stores import Units
+from services.ports.identity import IdentityProvider
+from services.ports.time import Clock, Ids
+from services.ports.unit import Units
 
 PREFIX = "csn_"
 """Lets secret scanners find a token that was committed by mistake."""

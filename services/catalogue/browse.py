@@ -20,8 +20,9 @@ from services.domain.catalogue import (
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import NotFoundError
 from services.ledger_browser import lines_about
+from services.ports.requests import RequestFilter
+from services.ports.unit import Unit, Units
 from services.releases import of_version, row_of, tests_of
-from services.stores import RequestFilter, Unit, Units
 
 
 class Links(Protocol):

@@ -16,9 +16,10 @@ from services import reports
 from services.domain.catalogue import SourceHealth, TestReport
 from services.domain.registry import ModelVersion, RegisteredModel
 from services.errors import NotFoundError, PortalError, UpstreamError
-from services.ports import Clock, RegistryReader
+from services.ports.registry import RegistryReader
+from services.ports.time import Clock
+from services.ports.unit import Units
 from services.promotions.material import CARD, CARD_LIMIT
-from services.stores import Units
 
 log = logging.getLogger(__name__)
 

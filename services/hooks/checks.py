@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
 
 from services.domain.hooks import CheckCall, CheckIds, CheckState
 from services.domain.people import SYSTEM
@@ -31,8 +30,10 @@ from services.errors import (
 from services.gate import Gate, GateAnswer, GateQuestion
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
-from services.ports import Clock, ReleasePipelines
-from services.stores import Units
+from services.ports.callbacks import CheckCallbacks, Safe
+from services.ports.pipelines import ReleasePipelines
+from services.ports.time import Clock
+from services.ports.unit import Units
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(hours=1)
@@ -49,26 +50,6 @@ _NAME = re.compile(r"[\w .-]{1,100}")
 MAX_TOKEN = 8192
 TOKEN = "token"  # noqa: S105 - names a field
 HINT = 'Leave the check\'s headers as Azure DevOps fills them in, and add "BuildId": "$(Build.BuildId)".'
-
-
-class Safe(Protocol):
-    """Encrypts what the database must not show."""
-
-    def seal(self, value: Mapping[str, Any]) -> str:
-        """Encrypted text."""
-
-    def open(self, text: str) -> dict[str, Any] | None:
-        """What was sealed; None when it was sealed under another secret."""
-
-
-class CheckCallbacks(Protocol):
-    """Tells Azure DevOps the outcome of a check."""
-
-    def is_own(self, plan_url: str) -> bool:
-        """True for the address of the configured organization."""
-
-    def complete(self, ids: CheckIds, token: str, *, allowed: bool, lines: str) -> None:
-        """Write the lines to the check's log and complete it. Raises UpstreamError, NotFoundError."""
 
 
 class CheckInbox:

@@ -11,9 +11,10 @@ import logging
 from services.errors import PortalError
 from services.following import RunFollower
 from services.hooks.events import read_event
-from services.ports import Clock, ReleasePipelines
+from services.ports.pipelines import ReleasePipelines
+from services.ports.time import Clock
+from services.ports.unit import Units
 from services.releases import refresh_release
-from services.stores import Units
 
 log = logging.getLogger(__name__)
 BATCH = 100

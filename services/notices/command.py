@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from services.notices.stores import Delivery
-from services.ports import Clock
-from services.stores import Units
+from services.ports.notices import Delivery
+from services.ports.time import Clock
+from services.ports.unit import Units
 
 LINES = 200
 

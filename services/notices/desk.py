@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 
 from services.domain.notices import Event, Preferences, Schedule, Topic, recipients
 from services.errors import NotFoundError, PortalError, UpstreamUnavailableError
-from services.notices.stores import Channel, Delivery
-from services.ports import Clock
-from services.stores import Unit, Units
+from services.ports.notices import Channel, Delivery
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from services.access.admission import admit
 from services.domain.notices import OPTIONAL_TOPICS, Preferences
 from services.domain.people import Actor
 from services.errors import InvalidInputError, NotAllowedError
-from services.ports import Clock
-from services.stores import Units
+from services.ports.time import Clock
+from services.ports.unit import Units
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from services.policies.lint import has_errors, lint
 from services.policies.replay import replay
 from services.policies.words import in_words
 from services.policy import GovernanceText, parse_text, read_text
-from services.stores import Units
+from services.ports.unit import Units
 
 Known = Callable[[], tuple[Path, Sequence[Actor]]]
 """The file in force and the people that the portal knows."""

@@ -18,8 +18,8 @@ from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.policies.words import in_words
 from services.policy import parse_governance, read_text
-from services.ports import Clock
-from services.stores import Unit, Units
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 
 MARK = "policy in force"
 CHANGES_KEPT = 100

@@ -21,12 +21,13 @@ from services.domain.promotion import PromotionRequest
 from services.domain.quorum import Signed, standing
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.domain.requests import Decision, DecisionKind, RequestState
+from services.ports.requests import RequestFilter
+from services.ports.unit import Unit, Units
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
 from services.promotions.model_facts import facts_of_json
 from services.promotions.sealing import checks_of
 from services.promotions.views import plan_of
-from services.stores import RequestFilter, Unit, Units
 
 PAGE = 200
 REJUDGED = {"artifact_digest", "comparison", "lineage_complete", "metric_floor", "model_card", "tests_passed"}

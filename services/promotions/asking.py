@@ -16,9 +16,10 @@ from services.domain.people import Actor, Person, Role
 from services.domain.policy import Governance
 from services.domain.registry import VersionKey
 from services.errors import PortalError
-from services.ports import Clock
+from services.ports.requests import RequestFilter
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
-from services.stores import RequestFilter, Unit, Units
 
 log = logging.getLogger(__name__)
 

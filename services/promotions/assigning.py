@@ -13,11 +13,11 @@ from services.domain.rights import UserAction, slots_open_to, why_not_decide
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
-from services.ports import Clock, Ids
+from services.ports.time import Clock, Ids
+from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of
 from services.promotions.views import facts_of
-from services.stores import Unit, Units
 
 PeopleKnown = Callable[[], Sequence[Actor]]
 """Everybody whom the portal has seen, with the roles that they had last."""

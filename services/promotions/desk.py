@@ -33,7 +33,9 @@ from services.errors import ConflictError, InvalidInputError, NotAllowedError, R
 from services.ledger.actions import Action
 from services.ledger.writer import EntryFields
 from services.portal import RequestDetail, RequestPage
-from services.ports import Clock, Ids
+from services.ports.requests import RequestFilter
+from services.ports.time import Clock, Ids
+from services.ports.unit import Unit, Units
 from services.promotions.forms import (
     SIGNS,
     comment_form,
@@ -52,7 +54,6 @@ from services.promotions.forms import (
 from services.promotions.reading import EvidenceReads
 from services.promotions.sealing import Sealed, Sealer
 from services.promotions.views import detail_of, facts_of, frozen_policy, outlines_of
-from services.stores import RequestFilter, Unit, Units
 
 _ACTION_OF = {
     DecisionKind.APPROVE: UserAction.APPROVE,

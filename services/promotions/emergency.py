@@ -11,11 +11,11 @@ from services.domain.requests import Decision, DecisionKind, RequestEvent, next_
 from services.domain.rights import UserAction
 from services.errors import ConflictError
 from services.ledger.actions import Action
-from services.ports import Clock, Ids
+from services.ports.time import Clock, Ids
+from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of, request_and_plan
 from services.promotions.views import frozen_policy
-from services.stores import Unit, Units
 
 INCIDENT = "break_glass"
 

@@ -17,9 +17,9 @@ from services.domain.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
+from services.ports.unit import Unit
 from services.promotions.sealing import Sealed
 from services.promotions.views import plan_of
-from services.stores import Unit
 
 REASON_LIMIT = 4000
 SIGNS = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}

@@ -16,7 +16,7 @@ from services.domain.policy import Environment
 from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
 from services.held_out import HeldOutPredictions, PredictionsFile
-from services.ports import RegistryReader
+from services.ports.registry import RegistryReader
 
 CARD = "model_card.md"
 CARD_LIMIT = 200_000

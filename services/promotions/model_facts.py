@@ -10,7 +10,7 @@ import yaml
 
 from services.domain.registry import VersionKey
 from services.errors import NotFoundError, PortalError, UpstreamError
-from services.ports import RegistryReader
+from services.ports.registry import RegistryReader
 from services.promotions.checks.facts import ModelFacts
 
 LIMIT = 2_000_000

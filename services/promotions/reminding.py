@@ -20,11 +20,11 @@ from services.domain.rights import Outline, waits_for_person
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
-from services.ports import Clock
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 from services.promotions.findings import FindingDesk
 from services.promotions.forms import version_subject
 from services.promotions.views import outlines_of
-from services.stores import Unit, Units
 
 WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
 

@@ -12,8 +12,8 @@ from services.errors import PortalError
 from services.evidence.words import counted
 from services.held_out import HeldOutPredictions, PredictionsFile
 from services.policy import policy_of
+from services.ports.unit import Unit, Units
 from services.promotions.sealing import Comparer, Drifter, comparison_settings
-from services.stores import Unit, Units
 
 DIFFERENCES_SHOWN = 20
 IGNORED = frozenset({"bootstrap.engine"})

@@ -18,8 +18,9 @@ from services.domain.requests import RequestState
 from services.domain.rights import Outline, RequestFacts, actions, slots_open_to
 from services.policies.frozen import policy_of
 from services.portal import RequestDetail, Since
+from services.ports.requests import RequestFilter
+from services.ports.unit import Unit
 from services.promotions.sealing import checks_of
-from services.stores import RequestFilter, Unit
 
 
 def plan_of(unit: Unit, request: PromotionRequest) -> Plan:

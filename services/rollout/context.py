@@ -19,10 +19,13 @@ from services.errors import PortalError
 from services.following import RunFollower
 from services.ledger.actions import Action
 from services.ledger.writer import EntryFields
-from services.ports import Clock, Ids, RegistryReader, RegistryWriter, ReleasePipelines
+from services.ports.pipelines import ReleasePipelines
+from services.ports.registry import RegistryReader, RegistryWriter
+from services.ports.rollouts import Claim, JournalLine
+from services.ports.time import Clock, Ids
+from services.ports.unit import Unit, Units
 from services.promotions.forms import version_subject
 from services.promotions.sealing import Sealer
-from services.stores import Claim, JournalLine, Unit, Units
 
 LEASE = timedelta(minutes=5)
 """Longer than any step: each outside call has a time-out of its own, and hashing a model is bounded."""

@@ -18,11 +18,12 @@ from services.domain.requests import RequestEvent, next_state
 from services.domain.rollout import DEFINITION_VERSION, RolloutState, RolloutStep, StepState, steps_for
 from services.errors import ConflictError, PortalError, UpstreamError, UpstreamRefusedError
 from services.ledger.actions import Action
+from services.ports.rollouts import Claim, JournalLine
+from services.ports.unit import Unit
 from services.promotions.suspending import suspend_others
 from services.promotions.views import environment_of, plan_of
 from services.rollout.context import LEASE, Context, Done, RolloutFailedError, Tools, Wait, record
 from services.rollout.steps import STEPS
-from services.stores import Claim, JournalLine, Unit
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from services.domain.people import Actor, Person, Role
 from services.errors import InvalidInputError
 from services.portal import Portal
 from services.portal_why import WhyAnswer
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 from services.why.document import answer_document, spell_document
 from services.why.dossier import write
 

@@ -25,8 +25,8 @@ from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.portal_why import WhyAnswer
-from services.ports import DateRange, InferenceLog
-from services.stores import Unit, Units
+from services.ports.predictions import DateRange, InferenceLog
+from services.ports.unit import Unit, Units
 from services.why.lineage import Origin, caveats, lineage_facts
 from services.why.promotions import Promotion, read_promotion
 from services.why.standing import standing_facts

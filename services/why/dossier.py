@@ -24,8 +24,8 @@ from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import verifier_script
 from services.ledger.note import VerifierKey
-from services.ports import Clock
-from services.stores import Unit, Units
+from services.ports.time import Clock
+from services.ports.unit import Unit, Units
 from services.why.desk import Examined, WhyDesk
 from services.why.document import answer_document, plain
 from services.why.exchange import Chain, open_lineage, prov

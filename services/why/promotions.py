@@ -16,7 +16,7 @@ from services.ledger.actions import Action
 from services.ledger.entry import LedgerEntry
 from services.ledger.reader import page_entries
 from services.ledger.store import EntryFilter, EntryPage
-from services.stores import Unit
+from services.ports.unit import Unit
 
 ENTRIES = 1000
 SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)

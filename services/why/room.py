@@ -11,7 +11,7 @@ from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.reasons import Reasons
 from services.domain.replay import Replay
 from services.portal_why import WhyAnswer
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk
 from services.why.scoring import ScoringDesk

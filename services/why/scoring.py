@@ -17,9 +17,9 @@ from services.domain.replay import Mismatch, Replay, ReplayVerdict, compare
 from services.errors import InvalidInputError, NotFoundError, PortalError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
-from services.ports import RegistryReader
+from services.ports.registry import RegistryReader
+from services.ports.unit import Units
 from services.runner.limits import RunResult
-from services.stores import Units
 from services.why.desk import Examined, WhyDesk
 from services.why.lineage import Origin
 from services.why.neighbours import nearest

@@ -15,7 +15,7 @@ from services.adapters.mlflow import runs as runs_module
 from services.domain.model_digest import digest_of_files
 from services.domain.registry import Artifact, Dataset, VersionKey
 from services.errors import InvalidInputError, NotFoundError, UpstreamRefusedError
-from services.ports import RegistryReader, RegistryWriter
+from services.ports.registry import RegistryReader, RegistryWriter
 from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, mlflow_server
 

@@ -26,7 +26,7 @@ from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
-from services.stores import RequestFilter
+from services.ports.requests import RequestFilter
 from tests.simulators.basics import BEN, CHLOE, START
 from tests.world import MODEL, World
 

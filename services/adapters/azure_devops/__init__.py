@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from requests.auth import AuthBase
 
     from services.adapters.azure_devops.auth import Credential
-    from services.hooks.checks import CheckCallbacks
-    from services.ports import ReleasePipelines
+    from services.ports.callbacks import CheckCallbacks
+    from services.ports.pipelines import ReleasePipelines
     from services.settings import Settings
 
 

@@ -41,7 +41,7 @@ class JobToken(AuthBase):
 
 
 class AzureCheckCallbacks:
-    """Implements `services.hooks.checks.CheckCallbacks`."""
+    """Implements `services.ports.callbacks.CheckCallbacks`."""
 
     def __init__(self, config: AzureDevOpsConfig) -> None:
         self._config = config

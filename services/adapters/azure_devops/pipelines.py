@@ -26,7 +26,7 @@ from services.domain.releases import (
 
 
 class AzureDevOpsPipelines:
-    """Implements `services.ports.ReleasePipelines`. Thread-safe."""
+    """Implements `services.ports.pipelines.ReleasePipelines`. Thread-safe."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

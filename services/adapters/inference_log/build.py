@@ -6,7 +6,7 @@ from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.limits import Limits
 from services.adapters.inference_log.spark_sql import SparkSession, SparkSqlInferenceLog
 from services.errors import SettingsError
-from services.ports import InferenceLog
+from services.ports.predictions import InferenceLog
 from services.settings import Settings
 
 

@@ -24,7 +24,7 @@ from services.adapters.inference_log.limits import FOUND_LIMIT, Limits
 from services.adapters.inference_log.rows import record_of, spellings
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.errors import SettingsError, UpstreamRubbishError, UpstreamUnavailableError
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 
 MEMORY = "512MB"
 RECENT_DAYS = 7
@@ -56,7 +56,7 @@ Where = Callable[[Layout], tuple[str, list[Any]]]
 
 
 class EmbeddedInferenceLog:
-    """Implements `services.ports.InferenceLog`."""
+    """Implements `services.ports.predictions.InferenceLog`."""
 
     def __init__(
         self, folder: Path, *, columns: LogColumns | None = None, limits: Limits | None = None, threads: int = 2

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from services.errors import SettingsError, UpstreamRubbishError
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 
 SYSTEM = "inference_log"
 

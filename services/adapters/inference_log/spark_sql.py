@@ -18,7 +18,7 @@ from services.adapters.inference_log.limits import FOUND_LIMIT, TOO_LARGE, Limit
 from services.adapters.inference_log.rows import record_of, spellings
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.errors import InvalidInputError, SettingsError
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 
 RECENT_DAYS = 7
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50, "EiB": 2**60}
@@ -39,7 +39,7 @@ class SparkSession(Protocol):
 
 
 class SparkSqlInferenceLog:
-    """Implements `services.ports.InferenceLog` over any `SparkSession`."""
+    """Implements `services.ports.predictions.InferenceLog` over any `SparkSession`."""
 
     def __init__(self, session: SparkSession, table: str, *, columns: LogColumns, limits: Limits) -> None:
         self._session = session

@@ -43,14 +43,14 @@ from services.errors import (
     UpstreamRubbishError,
     UpstreamUnavailableError,
 )
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 
 LOOKED_THROUGH = 5_000
 """Rows that are fetched at most to look inside inputs where the database cannot."""
 
 
 class SqlInferenceLog:
-    """Implements `services.ports.InferenceLog`."""
+    """Implements `services.ports.predictions.InferenceLog`."""
 
     def __init__(self, url: str, table: str, *, columns: LogColumns, limits: Limits) -> None:
         self._engine = _open(url)

@@ -1,7 +1,7 @@
 """The code flow with PKCE, state and nonce; roles read again with the refresh token; bearer tokens of the API.
 
 The provider's tokens never reach the browser: it keeps one opaque cookie. Implements
-`services.access.provider.IdentityProvider`. Sources: OpenID Connect Core 1.0, RFC 6749, RFC 7636, RFC 9700.
+`services.ports.identity.IdentityProvider`. Sources: OpenID Connect Core 1.0, RFC 6749, RFC 7636, RFC 9700.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from services.access.provider import Arrival, Attempt, Ended, Wish
 from services.adapters.oidc.claims import groups_of, identity_of, roles_for
 from services.adapters.oidc.config import SYSTEM, OidcConfig, Sealer
 from services.adapters.oidc.http import Http
@@ -25,6 +24,7 @@ from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_i
 from services.domain.people import Actor, Person, Role
 from services.domain.sessions import Identity
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError
+from services.ports.identity import Arrival, Attempt, Ended, Wish
 
 ATTEMPT_SECONDS = 600
 HINT_LIMIT = 2000

@@ -20,7 +20,7 @@ _T = service_token.c
 
 
 class SqlSessionStore:
-    """Implements `services.access.stores.SessionStore`."""
+    """Implements `services.ports.sign_ins.SessionStore`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -106,7 +106,7 @@ class SqlSessionStore:
 
 
 class SqlTokenStore:
-    """Implements `services.access.stores.TokenStore`."""
+    """Implements `services.ports.sign_ins.TokenStore`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

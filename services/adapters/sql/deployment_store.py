@@ -11,7 +11,7 @@ from services.adapters.sql.governance_tables import deployment, incident, releas
 from services.domain.promotion import Deployment, Incident
 from services.domain.registry import VersionKey
 from services.domain.releases import RunState
-from services.stores import ReleaseSnapshot
+from services.ports.deployments import ReleaseSnapshot
 
 
 class SqlDeploymentStore:

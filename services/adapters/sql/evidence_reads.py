@@ -19,7 +19,7 @@ evidence_read = Table(
 
 
 class SqlEvidenceReads:
-    """Implements `services.access.stores.ReadStore`."""
+    """Implements `services.ports.sign_ins.ReadStore`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -18,7 +18,7 @@ _IDS = tuple(field.name for field in fields(CheckIds))
 
 
 class SqlHookStore:
-    """Implements `services.stores.HookStore`."""
+    """Implements `services.ports.hooks.HookStore`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

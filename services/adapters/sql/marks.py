@@ -20,7 +20,7 @@ mark = Table(
 
 
 class SqlMarks:
-    """Implements `services.stores.MarkStore`."""
+    """Implements `services.ports.unit.MarkStore`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

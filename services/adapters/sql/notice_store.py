@@ -13,14 +13,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.adapters.sql.notice_tables import notice, notice_cursor, notice_preference
 from services.adapters.sql.reading import count_by
 from services.domain.notices import Event, Preferences, Rhythm, Schedule, Topic
-from services.notices.stores import Delivery
+from services.ports.notices import Delivery
 
 _N = notice.c
 CURSOR = 1
 
 
 class SqlNoticeStore:
-    """Implements `services.notices.stores.NoticeStore`."""
+    """Implements `services.ports.notices.NoticeStore`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

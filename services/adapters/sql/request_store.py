@@ -17,7 +17,7 @@ from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError
-from services.stores import RequestFilter
+from services.ports.requests import RequestFilter
 
 _NEWEST_FIRST = (promotion_request.c.updated.desc(), promotion_request.c.id)
 

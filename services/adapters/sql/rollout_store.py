@@ -24,7 +24,7 @@ from services.domain.rollout import (
     StepState,
 )
 from services.errors import ConflictError, NotFoundError
-from services.stores import Claim, JournalLine
+from services.ports.rollouts import Claim, JournalLine
 
 _AT_WORK = (RolloutState.RUNNING.value, RolloutState.COMPENSATING.value)
 

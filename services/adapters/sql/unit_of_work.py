@@ -24,7 +24,7 @@ from services.ledger import writer
 from services.ledger.actions import Action
 from services.ledger.entry import Actor as LedgerActor
 from services.ledger.entry import Subject
-from services.ports import Clock
+from services.ports.time import Clock
 
 
 class SqlLedgerWriter:

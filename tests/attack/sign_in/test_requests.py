@@ -19,7 +19,7 @@ from dashboard import sign_in, wiring
 from dashboard.cookies import ATTEMPTS, SESSION
 from dashboard.gate import Gate
 from dashboard.guard import Guard
-from services.access.provider import Attempt
+from services.ports.identity import Attempt
 from tests.fake_portal import fake_opened
 
 with warnings.catch_warnings():

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from services.domain.predictions import PredictionQuery
 from services.errors import PortalError
-from services.ports import DateRange, InferenceLog
+from services.ports.predictions import DateRange, InferenceLog
 from tests.contract.inference_log.shelf import START, rows
 
 Question = Callable[[InferenceLog], None]

@@ -15,7 +15,7 @@ from services.adapters.inference_log.ids import days_of, time_of
 from services.adapters.inference_log.limits import Limits
 from services.domain.predictions import PredictionQuery
 from services.errors import InvalidInputError, SettingsError, UpstreamError
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 from tests.contract.inference_log.contract import QUESTIONS, Question
 from tests.contract.inference_log.shelf import START, rows, table, uuid7, write_delta, write_parquet
 

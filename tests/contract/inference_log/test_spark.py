@@ -12,7 +12,7 @@ from services.adapters.inference_log.limits import Limits
 from services.adapters.inference_log.spark import SparkConnectSession
 from services.adapters.inference_log.spark_sql import SparkSqlInferenceLog
 from services.errors import InvalidInputError, SettingsError, UpstreamError
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 from tests.contract.inference_log.contract import QUESTIONS
 from tests.contract.inference_log.shelf import START, rows, write_parquet
 from tests.contract.inference_log.spark_server import spark_connect, why_not

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from services.access.provider import Ended
 from services.access.sessions import SessionDesk
 from services.domain.people import Person, Role
 from services.domain.sessions import Identity, SessionRules
 from services.errors import NotAllowedError
+from services.ports.identity import Ended
 from tests.integration.access.conftest import Client
 from tests.simulators.identity_provider import CLIENT, Provider
 from tests.world import World

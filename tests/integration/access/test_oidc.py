@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import jwt
 import pytest
 
-from services.access.provider import Arrival
 from services.adapters.oidc.provider import OidcProvider
 from services.domain.people import Role
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.ports.identity import Arrival
 from tests.integration.access.conftest import Client
 from tests.simulators.identity_provider import Provider
 

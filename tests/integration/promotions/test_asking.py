@@ -12,8 +12,8 @@ from services.catalogue.sync import CatalogueSync
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.policy import parse_governance
+from services.ports.requests import RequestFilter
 from services.promotions.asking import TagDesk
-from services.stores import RequestFilter
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import OversightWorld
 from tests.simulators.basics import CHLOE

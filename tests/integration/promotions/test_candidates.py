@@ -15,12 +15,12 @@ from services.domain.rights import why_not_decide
 from services.errors import NotAllowedError, NotFoundError, RefusedError
 from services.held_out import HeldOutPredictions
 from services.policy import parse_governance
+from services.ports.requests import RequestFilter
 from services.promotions.command import candidates as command
 from services.promotions.command import who_asks
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
-from services.stores import RequestFilter
 from tests.integration.promotions.test_sealed_evidence import GOVERNANCE, _table
 from tests.simulators.basics import ANA, CHLOE
 from tests.world import MODEL, World

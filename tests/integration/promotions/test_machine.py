@@ -21,8 +21,8 @@ from services.domain.requests import (
 )
 from services.errors import PortalError
 from services.policy import parse_governance
+from services.ports.requests import RequestFilter
 from services.promotions.views import frozen_policy
-from services.stores import RequestFilter
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import EVE, OLU, OversightWorld
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, PIPELINE

@@ -17,7 +17,7 @@ from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.portal_why import WhyAnswer
-from services.ports import DateRange
+from services.ports.predictions import DateRange
 from services.why.desk import WhyDesk
 from tests.simulators.basics import DEV
 from tests.world import MODEL, World

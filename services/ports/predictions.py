@@ -1,0 +1,34 @@
+"""Where served predictions are logged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from services.domain.predictions import PredictionQuery, PredictionRecord
+
+
+@dataclass(frozen=True)
+class DateRange:
+    """Days, both ends included."""
+
+    first: date
+    last: date
+
+
+class InferenceLog(Protocol):
+    """Finds prediction records."""
+
+    def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
+        """None, one, or several when the id is ambiguous (at most 10)."""
+
+    def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+        """Records of a model in a window of time, newest first, at most `limit` and one more when there are more."""
+
+    def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
+        """The newest records, for a picker; may be empty."""
+
+    def check(self) -> str:
+        """What is there, in words. Raises SettingsError when a mapped column is missing, UpstreamError."""
