@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.domain.liveness import Happened, LiveEvent, Spell, Timeline, timeline_of
+from services.domain.live_history import Happened, LiveEvent, Spell, Timeline, timeline_of
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError
 from services.ledger.actions import Action

@@ -12,6 +12,7 @@ from services.ledger.actions import Action
 from services.ledger.entry import instant
 from services.ledger.reader import ReadEntry, page_entries
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredReceipt
+from services.ledger.subjects import version_subject
 from services.ledger.witnessing import Freshness, freshness, unseen_since
 from services.ledger_check import LedgerChecks
 from services.ledger_export import LedgerExports
@@ -20,7 +21,6 @@ from services.ledger_words import words_of
 from services.portal import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
-from services.promotions.forms import version_subject
 
 PAGE_SIZE = 50
 HISTORY_LINES = 200

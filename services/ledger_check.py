@@ -9,11 +9,10 @@ from threading import Lock, Thread
 from typing import Any
 
 from services.errors import PortalError, UpstreamError
-from services.ledger.command import describe_views
 from services.ledger.export import fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.store import EntryFilter, EntryPage
-from services.ledger.verify import Progress, Verification, WitnessNotes, verify_ledger
+from services.ledger.verify import Progress, Verification, WitnessNotes, describe_views, verify_ledger
 from services.ledger.witnessing import Witness, witnessed_up_to
 from services.ledger_watch import reading
 from services.portal import LedgerCheck, LedgerVerdict

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.domain.lineage import Fact
-from services.domain.liveness import Spell, Timeline
+from services.domain.live_history import Spell, Timeline
 from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import Deployment, PromotionRequest

@@ -16,9 +16,9 @@ from services.domain.policy import Environment, Governance
 from services.domain.promotion import Deployment, Incident
 from services.domain.registry import RegisteredModel, VersionKey
 from services.ledger.actions import Action
+from services.ledger.subjects import version_subject
 from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
-from services.promotions.forms import version_subject
 
 KIND, MLFLOW = "out_of_band", "mlflow"
 

@@ -22,7 +22,7 @@ from services.domain.catalogue import (
     VersionRow,
 )
 from services.domain.coverage import CoverageRow, Gap
-from services.domain.liveness import Ground, Spell, Timeline
+from services.domain.live_history import Ground, Spell, Timeline
 from services.domain.mentions import Mentioned, mentioned
 from services.domain.notices import Preferences
 from services.domain.oversight import Finding, FindingKind, NewFinding, ReviewDue

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from services import reports
 from services.catalogue.lineage import facts_of, graph_of
+from services.domain import test_results
 from services.domain.catalogue import (
     FilterValues,
     HistoryLine,
@@ -95,7 +95,7 @@ class CatalogueBrowser:
             graph=graph_of(
                 version, run, deployments=deployments, requests=requests, releases=[row_of(kept) for kept in releases]
             ),
-            tests=run_reports + reports.reports_from_tags(version.tags) + tests_of(releases),
+            tests=run_reports + test_results.reports_from_tags(version.tags) + tests_of(releases),
             card=card,
             deployments=deployments,
             requests=requests,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.catalogue.derive import ALGORITHM_TAGS, training_data
+from services.domain.derived import ALGORITHM_TAGS, training_data
 from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, settle
 from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, Run

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services import reports
+from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.domain import test_results
 from services.domain.catalogue import SourceHealth, TestReport
 from services.domain.registry import ModelVersion, RegisteredModel
 from services.errors import NotFoundError, PortalError, UpstreamError
 from services.ports.registry import RegistryReader
 from services.ports.time import Clock
 from services.ports.unit import Units
-from services.promotions.material import CARD, CARD_LIMIT
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +160,7 @@ class CatalogueSync:
         except UpstreamError as error:
             if error.retryable:
                 raise
-            return (reports.broken_report("tests", "run artifacts", error.message),), None
+            return (test_results.broken_report("tests", "run artifacts", error.message),), None
 
     def _card(self, run_id: str) -> str | None:
         try:

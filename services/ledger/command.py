@@ -29,7 +29,7 @@ from services.ledger.export import (
 from services.ledger.reader import prove_consistency, prove_inclusion
 from services.ledger.store import LedgerArchive
 from services.ledger.tools import LedgerTools
-from services.ledger.verify import Verification, verify_ledger
+from services.ledger.verify import Verification, counted, describe_views, verify_ledger
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -74,24 +74,8 @@ def _verify(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
 
 def describe(result: Verification) -> list[str]:
     """A verification in words, a line each."""
-    compared = f"{_count(result.size, 'entry', 'entries')}, {_count(result.signatures, 'signed checkpoint')} compared"
+    compared = f"{counted(result.size, 'entry', 'entries')}, {counted(result.signatures, 'signed checkpoint')} compared"
     return [compared, *describe_views(result), *([_exposure(result)] if result.holds else [])]
-
-
-def describe_views(result: Verification) -> list[str]:
-    """What each witness holds, what a restore lost, and all that does not hold."""
-    lines: list[str] = []
-    for view in result.witnesses:
-        state = "agrees" if view.agrees else "DISAGREES"
-        lines.append(f"witness {view.name}: {state}, {_count(view.notes, 'checkpoint')}, up to entry {view.size}")
-    lines += [
-        f"a restore ended {origin}; a witness had seen {_count(size, 'entry', 'entries')}"
-        for origin, size in result.lost.items()
-    ]
-    lines += [f"FAILS: {finding.what}" for finding in result.findings]
-    if result.first_bad is not None:
-        lines.append(f"first bad entry: {result.first_bad}")
-    return lines
 
 
 def _exposure(result: Verification) -> str:
@@ -105,17 +89,13 @@ def _exposure(result: Verification) -> str:
     return f"The ledger holds. Its newest {tail:,} entries stand on the signature alone; no witness has seen them yet."
 
 
-def _count(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def _export(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
     demand_new(args.target)
     notes = {} if args.offline else fetch_notes(tools.reading, tools.witnesses)
     source = ExportSource(tools.public_keys(), tools.clock(), notes, args.verifier)
     _record(args, tools, {"what": "ledger", "detail": "all entries"})
     exported = _write(args.target, tools, source)
-    written = _count(exported.entries, "entry", "entries")
+    written = counted(exported.entries, "entry", "entries")
     print(f"{written} written to {args.target}; README.txt says how to verify.", file=out)
     return 0
 

@@ -255,3 +255,24 @@ class _Walk:
     def _disagree(self, held: _Held, seq: int | None, what: str) -> None:
         self._disagreeing.add(held.witness)
         self.findings.append(Finding(seq, what[:1].upper() + what[1:].rstrip(".") + "."))
+
+
+def describe_views(result: Verification) -> list[str]:
+    """What each witness holds, what a restore lost, and all that does not hold."""
+    lines: list[str] = []
+    for view in result.witnesses:
+        state = "agrees" if view.agrees else "DISAGREES"
+        lines.append(f"witness {view.name}: {state}, {counted(view.notes, 'checkpoint')}, up to entry {view.size}")
+    lines += [
+        f"a restore ended {origin}; a witness had seen {counted(size, 'entry', 'entries')}"
+        for origin, size in result.lost.items()
+    ]
+    lines += [f"FAILS: {finding.what}" for finding in result.findings]
+    if result.first_bad is not None:
+        lines.append(f"first bad entry: {result.first_bad}")
+    return lines
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Like ``1 entry`` or ``2,000 entries``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -31,6 +31,7 @@ from services.domain.requests import (
 from services.domain.rights import UserAction, actions, waits_for_person
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, RefusedError
 from services.ledger.actions import Action
+from services.ledger.subjects import version_subject
 from services.ledger.writer import EntryFields
 from services.portal import RequestDetail, RequestPage
 from services.ports.requests import RequestFilter
@@ -49,7 +50,6 @@ from services.promotions.forms import (
     sealed_form,
     slot_of,
     told_people,
-    version_subject,
 )
 from services.promotions.reading import EvidenceReads
 from services.promotions.sealing import Sealed, Sealer

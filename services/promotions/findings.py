@@ -12,10 +12,11 @@ from services.domain.promotion import Deployment
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
 from services.ledger.actions import Action
+from services.ledger.subjects import version_subject
 from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
 from services.promotions.emergency import INCIDENT
-from services.promotions.forms import reason_of, version_subject
+from services.promotions.forms import reason_of
 from services.promotions.views import frozen_policies
 
 

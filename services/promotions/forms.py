@@ -11,23 +11,16 @@ from services.domain.people import Actor
 from services.domain.plan import Plan
 from services.domain.policy import Meaning
 from services.domain.promotion import PromotionRequest
-from services.domain.registry import VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.domain.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.canonical import Json
-from services.ledger.entry import Subject
 from services.ports.unit import Unit
 from services.promotions.sealing import Sealed
 from services.promotions.views import plan_of
 
 REASON_LIMIT = 4000
 SIGNS = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}
-
-
-def version_subject(key: VersionKey) -> Subject:
-    """How the ledger names a version."""
-    return Subject("model_version", f"{key.model}/{key.version}")
 
 
 def participants_of(actor: Actor, sealed: Sealed) -> Participants:

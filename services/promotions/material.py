@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services import reports
+from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.domain import test_results
 from services.domain.catalogue import TestReport
 from services.domain.plan import Plan
 from services.domain.policy import Environment
@@ -17,9 +19,6 @@ from services.domain.registry import ModelVersion, RegistrySnapshot, Run, Versio
 from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
 from services.held_out import HeldOutPredictions, PredictionsFile
 from services.ports.registry import RegistryReader
-
-CARD = "model_card.md"
-CARD_LIMIT = 200_000
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class MaterialReader:
 
     def _tests(self, version: ModelVersion, run: Run | None) -> tuple[TestReport, ...]:
         of_run = reports.read_reports(self.registry, run.run_id) if run else ()
-        return of_run + reports.reports_from_tags(version.tags)
+        return of_run + test_results.reports_from_tags(version.tags)
 
     def _card(self, run: Run | None) -> str | None:
         if run is None:

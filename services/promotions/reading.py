@@ -11,9 +11,9 @@ from services.domain.registry import VersionKey
 from services.ledger.actions import Action
 from services.ledger.canonical import Json, digest
 from services.ledger.entry import Subject
+from services.ledger.subjects import version_subject
 from services.ports.time import Clock
 from services.ports.unit import Units
-from services.promotions.forms import version_subject
 
 
 @dataclass(frozen=True)

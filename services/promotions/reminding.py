@@ -20,10 +20,10 @@ from services.domain.rights import Outline, waits_for_person
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
+from services.ledger.subjects import version_subject
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
 from services.promotions.findings import FindingDesk
-from services.promotions.forms import version_subject
 from services.promotions.views import outlines_of
 
 WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)

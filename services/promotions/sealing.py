@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from services import policy as policies
-from services.catalogue.derive import algorithm_of
 from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
+from services.domain.derived import algorithm_of
 from services.domain.plan import Plan
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.registry import ModelVersion, Run, VersionKey

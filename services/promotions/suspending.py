@@ -10,8 +10,8 @@ from services.domain.plan import Change
 from services.domain.promotion import PromotionRequest
 from services.domain.requests import RequestState
 from services.ledger.actions import Action
+from services.ledger.subjects import version_subject
 from services.ports.unit import Unit
-from services.promotions.forms import version_subject
 from services.promotions.views import plan_of
 
 _WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)

@@ -18,13 +18,13 @@ from services.domain.rollout import RolloutStep
 from services.errors import PortalError
 from services.following import RunFollower
 from services.ledger.actions import Action
+from services.ledger.subjects import version_subject
 from services.ledger.writer import EntryFields
 from services.ports.pipelines import ReleasePipelines
 from services.ports.registry import RegistryReader, RegistryWriter
 from services.ports.rollouts import Claim, JournalLine
 from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
-from services.promotions.forms import version_subject
 from services.promotions.sealing import Sealer
 
 LEASE = timedelta(minutes=5)

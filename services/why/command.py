@@ -15,7 +15,7 @@ from pathlib import Path
 
 from services.as_of import parse_moment
 from services.domain.lineage import Certainty, Fact
-from services.domain.liveness import Spell
+from services.domain.live_history import Spell
 from services.domain.people import Actor, Person, Role
 from services.errors import InvalidInputError
 from services.portal import Portal

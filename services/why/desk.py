@@ -15,7 +15,7 @@ from services.as_of import AsOf, read_timeline
 from services.catalogue.browse import CatalogueBrowser
 from services.domain.catalogue import VersionDetail
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.liveness import Ground, Spell, Timeline
+from services.domain.live_history import Ground, Spell, Timeline
 from services.domain.people import Actor, Permission
 from services.domain.predictions import PredictionQuery, PredictionRecord, masked, without_inputs
 from services.domain.promotion import Deployment

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from services.domain.liveness import Spell
+from services.domain.live_history import Spell
 from services.portal_why import WhyAnswer
 
 

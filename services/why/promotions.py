@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.domain.liveness import Spell
+from services.domain.live_history import Spell
 from services.domain.promotion import PromotionRequest
 from services.domain.requests import glass_broken, standing_signatures
 from services.errors import NotFoundError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.domain.liveness import Spell, Timeline
+from services.domain.live_history import Spell, Timeline
 from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.reasons import Reasons

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.liveness import Ground, Spell
+from services.domain.live_history import Ground, Spell
 from services.domain.predictions import PredictionRecord
 from services.domain.promotion import Deployment
 from services.why.lineage import Origin, merged

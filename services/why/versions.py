@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.liveness import Ground, Spell, Timeline
+from services.domain.live_history import Ground, Spell, Timeline
 from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
 

@@ -26,7 +26,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.adapters.sql.catalogue_tables import catalogue_model, catalogue_run, catalogue_version, sync_state
 from services.adapters.sql.governance_tables import deployment, promotion_request
-from services.catalogue.derive import derive, search_words
 from services.domain.catalogue import (
     FilterValues,
     SortBy,
@@ -36,6 +35,7 @@ from services.domain.catalogue import (
     VersionQuery,
     VersionRow,
 )
+from services.domain.derived import derive, search_words
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import FINAL
 

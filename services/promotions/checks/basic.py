@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services import reports
+from services.domain import test_results
 from services.domain.checks import Check, Verdict
 from services.domain.policy import CheckRule
 from services.promotions.checks.facts import COMPARE, RUN, VERSION, Compared, Line, number, texts
@@ -30,7 +30,7 @@ def artifact_digest(rule: CheckRule, material: Material, _: Compared) -> Check:
 
 def tests_passed(rule: CheckRule, material: Material, _: Compared) -> Check:
     """No test failed, and there are some."""
-    passed, failed = reports.totals(material.tests)
+    passed, failed = test_results.totals(material.tests)
     if passed is None or failed is None:
         return Check(
             "Tests", Verdict.UNKNOWN, "No test results are kept with this version.", threshold="no failed test",

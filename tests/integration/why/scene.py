@@ -11,7 +11,7 @@ from services.as_of import AsOf
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.domain.lineage import Fact
-from services.domain.liveness import Ground, Spell
+from services.domain.live_history import Ground, Spell
 from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import PromotionRequest

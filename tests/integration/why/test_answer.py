@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from services.domain.lineage import Certainty
-from services.domain.liveness import Ground
+from services.domain.live_history import Ground
 from services.domain.predictions import MASK
 from services.errors import InvalidInputError, NotAllowedError
 from services.ledger.actions import Action
@@ -211,7 +211,7 @@ def test_answer__incident_since_the_version_went_live__is_said(scene: Scene) -> 
     spell = scene.promote(2)
     with scene.world.units.begin() as unit:
         from services.domain.people import SYSTEM
-        from services.promotions.forms import version_subject
+        from services.ledger.subjects import version_subject
 
         told = {"incident": "inc-1", "sentence": "The alias champion was moved by another client."}
         unit.ledger.append(SYSTEM, Action.INCIDENT_OPENED, version_subject(key(2)), after=told)

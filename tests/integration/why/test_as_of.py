@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from services.as_of import AsOf, parse_moment
-from services.domain.liveness import Ground
+from services.domain.live_history import Ground
 from services.domain.releases import RunResult
 from services.errors import InvalidInputError
 from tests.integration.why.scene import Scene, between, key

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from services.domain.lineage import Certainty
-from services.domain.liveness import Happened, LiveEvent, Timeline, timeline_of
+from services.domain.live_history import Happened, LiveEvent, Timeline, timeline_of
 from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
 from services.why.versions import Answered, who_answered

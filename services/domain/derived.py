@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services import reports
+from services.domain import test_results
 from services.domain.catalogue import TestReport
 from services.domain.registry import Dataset, ModelVersion, RegisteredModel, Run
 
@@ -33,7 +33,7 @@ def derive(
 ) -> Derived:
     """Owner, training data, headline metric and test totals of a version."""
     name, value = headline(model, run.metrics if run else {})
-    passed, failed = reports.totals((*run_reports, *reports.reports_from_tags(version.tags)))
+    passed, failed = test_results.totals((*run_reports, *test_results.reports_from_tags(version.tags)))
     owner = version.tags.get("owner") or model.tags.get("owner") or (run.user if run else None)
     return Derived(owner or None, training_data(run), name, value, passed, failed)
 
