@@ -34,10 +34,10 @@ from services.adapters.sql.engine import open_engine
 from services.adapters.sql.tables import metadata
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.domain.releases import RunRef, RunStart
-from services.following import RunFollower
 from services.ledger.keys import KeyRing, SigningKey
 from services.ports.pipelines import ReleasePipelines
-from services.releases import ReleaseDesk, keep_release, read_release
+from services.releases.desk import ReleaseDesk, keep_release, read_release
+from services.releases.following import RunFollower
 
 RUNS = 50
 MINUTES, QUICK_MINUTES = 5, 1

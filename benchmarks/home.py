@@ -28,7 +28,8 @@ import numpy as np
 import pandas as pd
 
 from services.adapters.sql.engine import open_engine
-from services.comparisons import compare_files, drift_files
+from services.comparisons.desk import compare_files, drift_files
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import Actor, Person, Role
 from services.domain.policy import Governance
@@ -36,15 +37,14 @@ from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import FINAL, Decision, DecisionKind, Participants, RequestState
 from services.domain.rights import UserAction, actions
-from services.held_out import HeldOutPredictions
-from services.policy import parse_governance
+from services.oversight.findings import FindingDesk
+from services.oversight.reminding import ReminderDesk
+from services.policies.reading import parse_governance
 from services.ports.unit import Unit
 from services.promotions.desk import PromotionDesk
-from services.promotions.findings import FindingDesk
 from services.promotions.material import MaterialReader
-from services.promotions.reminding import ReminderDesk
+from services.promotions.sealed_request import facts_of
 from services.promotions.sealing import Document, Sealed, Sealer
-from services.promotions.views import facts_of
 from tests.simulators.basics import ANA
 from tests.world import MODEL, World
 

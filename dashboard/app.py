@@ -82,7 +82,7 @@ def warm_up() -> None:
         go.Figure(go.Scatter(x=[0], y=[0])).to_json()
         pd.DataFrame({"a": ["b"]})
 
-        from services.comparisons import warm_up as warm_up_comparisons
+        from services.comparisons.desk import warm_up as warm_up_comparisons
 
         warm_up_comparisons()
     except Exception:

@@ -21,9 +21,10 @@ from services.domain.catalogue import VersionQuery
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
 from services.domain.requests import RequestState
-from services.gate import Gate, GateQuestion
 from services.metrics import CONTENT_TYPE, exposition
-from services.portal import Portal, RequestDetail
+from services.portal import Portal
+from services.promotions.answers import RequestDetail
+from services.promotions.gate import Gate, GateQuestion
 
 LARGEST = 2**31 - 1
 """Of a version's number, as MLflow and the database keep it."""

@@ -24,6 +24,8 @@ from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
+from services.audit.verifying import WitnessDesk
+from services.audit.witnesses import WatchedWitness, demand_continuation
 from services.background import BackgroundLoop, Job
 from services.bootstrap_access import AccessTools, open_callers, open_provider, open_sessions, open_tokens
 from services.bootstrap_azure import AzureParts, open_azure
@@ -38,38 +40,36 @@ from services.bootstrap_ledger import (
 )
 from services.bootstrap_notices import open_notices, open_preferences
 from services.bootstrap_why import why_room
-from services.candidates import CandidateDesk
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
-from services.comparisons import ComparisonDesk, compare_files, drift_files
-from services.coverage import CoverageDesk
+from services.comparisons.desk import ComparisonDesk, compare_files, drift_files
+from services.comparisons.held_out import HeldOutPredictions
+from services.comparisons.live_inputs import LiveInputs
 from services.domain.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.errors import SettingsError
-from services.gate import Gate
-from services.health import HealthDesk
-from services.held_out import HeldOutPredictions
-from services.ledger_check import WitnessDesk
-from services.ledger_watch import WatchedWitness, demand_continuation
-from services.live_inputs import LiveInputs
+from services.health.bypassed import RegistryWatch
+from services.health.desk import HealthDesk
+from services.oversight.assigning import AssigningDesk
+from services.oversight.coverage import CoverageDesk
+from services.oversight.emergency import EmergencyDesk
+from services.oversight.findings import FindingDesk
+from services.oversight.reminding import ReminderDesk
 from services.policies.in_force import note_policy
-from services.policy import load_governance
+from services.policies.reading import load_governance
 from services.portal import Portal
 from services.ports.identity import IdentityProvider
 from services.ports.pipelines import ReleasePipelines
 from services.ports.registry import RegistryReader, RegistryWriter
 from services.promotions.asking import TagDesk
-from services.promotions.assigning import AssigningDesk
+from services.promotions.candidates import CandidateDesk
 from services.promotions.desk import PromotionDesk
-from services.promotions.emergency import EmergencyDesk
-from services.promotions.findings import FindingDesk
+from services.promotions.gate import Gate
 from services.promotions.material import MaterialReader
-from services.promotions.reminding import ReminderDesk
 from services.promotions.sealing import Sealer
 from services.promotions.verifying import EvidenceVerifier
-from services.registry_watch import RegistryWatch
-from services.releases import ReleaseDesk
+from services.releases.desk import ReleaseDesk
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
 from services.runner.desk import ModelRunner

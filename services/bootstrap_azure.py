@@ -8,12 +8,12 @@ from services.adapters.azure_devops import build_callbacks
 from services.adapters.oidc.config import Sealer
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.api_azure import AzureInboxes
-from services.azure_watch import AzureWatch
 from services.background import Job
-from services.gate import Gate
 from services.hooks.checks import CheckInbox, CheckWorker
 from services.hooks.inbox import HookInbox, HookWorker
 from services.ports.time import Clock
+from services.promotions.gate import Gate
+from services.releases.watch import AzureWatch
 from services.rollout.context import Tools
 from services.settings import Settings
 

@@ -18,6 +18,10 @@ from services.adapters.witness.azure_blob import AzureBlobWitness, BlobContainer
 from services.adapters.witness.file import FileWitness
 from services.adapters.witness.git import GitRemote, GitWitness
 from services.adapters.witness.timestamp import TimeStampAuthority, TimeStampWitness
+from services.audit.browser import LedgerDesk
+from services.audit.exporting import LedgerExports
+from services.audit.verifying import LedgerChecks, LedgerVerdicts
+from services.audit.witnesses import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
 from services.background import Job
 from services.clock import SystemClock
 from services.domain.people import SYSTEM
@@ -31,11 +35,7 @@ from services.ledger.operate import retain_once
 from services.ledger.retention import RetentionRule
 from services.ledger.rotation import announce_new, demand_signer, known_keys, settle
 from services.ledger.tools import LedgerTools
-from services.ledger_browser import LedgerDesk
-from services.ledger_check import LedgerChecks, LedgerVerdicts
-from services.ledger_export import LedgerExports
-from services.ledger_watch import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
-from services.policy import load_governance
+from services.policies.reading import load_governance
 from services.ports.time import Clock, Ids
 from services.settings import Settings
 

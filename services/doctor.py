@@ -13,6 +13,7 @@ from services.adapters.mlflow.registry import build_registry
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.ledger import ledger_transactions
+from services.audit.witnesses import WatchedWitness
 from services.bootstrap import known_people, mlflow_config, open_access, open_adapters, open_pipelines
 from services.bootstrap_access import open_provider
 from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
@@ -24,9 +25,8 @@ from services.domain.releases import RunKind
 from services.errors import NotFoundError, PortalError, SettingsError, UpstreamRefusedError
 from services.ledger.witnessing import checkpoint_of, counted, demand_agreement
 from services.ledger.writer import first_origin
-from services.ledger_watch import WatchedWitness
 from services.policies.lint import Level, lint
-from services.policy import load_governance, parse_text, read_text
+from services.policies.reading import load_governance, parse_text, read_text
 from services.ports.pipelines import ReleasePipelines
 from services.settings import Settings
 from services.settings_names import unread_names

@@ -14,10 +14,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
+from services.audit.answers import LedgerBrowser, WitnessState
 from services.domain.catalogue import SourceHealth
 from services.domain.requests import RequestState
 from services.domain.rollout import RolloutState
-from services.portal import Health, LedgerBrowser, WitnessState
+from services.health.answers import Health
 from services.ports.time import Clock
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

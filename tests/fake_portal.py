@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from services.audit.answers import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
+from services.comparisons.answers import CellRow, Curve, VersionComparison, VersionCurves
 from services.domain.catalogue import (
     FilterValues,
     MetricPoint,
@@ -45,32 +47,17 @@ from services.errors import (
     RefusedError,
     UpstreamUnavailableError,
 )
+from services.health.answers import Figures
 from services.ledger.actions import Action
 from services.notices.preferences import OwnNotices
-from services.portal import (
-    CellRow,
-    Curve,
-    Figures,
-    LedgerCheck,
-    LedgerLine,
-    LedgerPage,
-    LedgerQuery,
-    LedgerVerdict,
-    Portal,
-    ReleasePage,
-    ReleaseRow,
-    ReleaseView,
-    RequestDetail,
-    RequestPage,
-    VersionComparison,
-    VersionCurves,
-    WitnessState,
-)
-from services.portal_why import WhyAnswer
+from services.portal import Portal
 from services.ports.identity import Ended, IdentityProvider
 from services.ports.predictions import DateRange
-from services.promotions.views import consequences
+from services.promotions.answers import RequestDetail, RequestPage
+from services.promotions.sealed_request import consequences
+from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
 from services.settings import Settings, load_settings
+from services.why.answers import WhyAnswer
 from tests import fake_world as world
 from tests.fake_evidence import EVIDENCE_HARM, EVIDENCE_SAME
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.coverage import CoverageDesk
 from services.domain.people import Actor, Person, Role
-from services.promotions.assigning import AssigningDesk
-from services.promotions.emergency import EmergencyDesk
-from services.promotions.findings import FindingDesk
-from services.promotions.reminding import ReminderDesk
-from services.registry_watch import RegistryWatch
+from services.health.bypassed import RegistryWatch
+from services.oversight.assigning import AssigningDesk
+from services.oversight.coverage import CoverageDesk
+from services.oversight.emergency import EmergencyDesk
+from services.oversight.findings import FindingDesk
+from services.oversight.reminding import ReminderDesk
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV
 from tests.world import World
 

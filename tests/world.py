@@ -11,14 +11,14 @@ from sqlalchemy import Engine
 
 from services.adapters.sql.tables import metadata
 from services.adapters.sql.unit_of_work import SqlUnits
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.people import Actor
 from services.domain.policy import Governance
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind
-from services.held_out import HeldOutPredictions
 from services.ledger.keys import KeyRing, SigningKey
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer

@@ -15,7 +15,8 @@ from services.domain.catalogue import VersionPage, VersionQuery, VersionRow
 from services.domain.people import Actor, Permission
 from services.domain.promotion import Incident, PromotionRequest
 from services.domain.requests import FINAL, Comment, RequestState
-from services.portal import Portal, RequestPage
+from services.portal import Portal
+from services.promotions.answers import RequestPage
 
 SHOWN = 8
 """Lines of a section; the rest is one link away."""

@@ -11,7 +11,7 @@ from dashboard import wiring
 from dashboard.widgets import formats, ledger_state, links, lists
 from dashboard.widgets.markup import empty, show, soft, time
 from dashboard.widgets.text import as_html, words
-from services.portal import LedgerLine, LedgerPage, LedgerQuery
+from services.audit.answers import LedgerLine, LedgerPage, LedgerQuery
 
 PAGE = "ledger_page"
 ANY = "everything"

@@ -16,7 +16,7 @@ from dashboard.widgets.markup import badge, empty, external, row, show, soft, ti
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.people import Permission
 from services.domain.registry import VersionKey
-from services.portal import ReleaseView
+from services.releases.answers import ReleaseView
 
 FOLLOW_SECONDS = 3
 _TABS: dict[str, Callable[[ReleaseView], None]] = {

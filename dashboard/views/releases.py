@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import wiring
 from dashboard.widgets import formats, links, lists
 from dashboard.widgets.markup import empty
-from services.portal import ReleasePage
+from services.releases.answers import ReleasePage
 
 PAGE = "releases_page"
 

@@ -12,7 +12,7 @@ from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, sho
 from dashboard.widgets.rollout_steps import show_rollout
 from dashboard.widgets.text import as_html
 from services.domain.requests import RequestState
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 FOLLOW_SECONDS = 4
 _UNDECIDED = {RequestState.DRAFT, RequestState.OPEN, RequestState.CHANGES_REQUESTED}

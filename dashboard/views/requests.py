@@ -12,7 +12,7 @@ from dashboard.widgets import formats, links, lists
 from dashboard.widgets.markup import empty
 from services.domain.promotion import PromotionRequest
 from services.domain.requests import FINAL, RequestState
-from services.portal import RequestPage
+from services.promotions.answers import RequestPage
 
 PAGE = "requests_page"
 OPEN, DONE, ALL = "undecided", "decided", "all"

@@ -10,7 +10,7 @@ from dashboard import identity, wiring
 from dashboard.errors import boundary
 from dashboard.widgets import formats, live_timeline, why_parts, why_search
 from dashboard.widgets.markup import empty
-from services.portal_why import WhyAnswer
+from services.why.answers import WhyAnswer
 
 ASKED = "why_id"
 KEPT = "why_answer"

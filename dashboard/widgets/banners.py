@@ -8,7 +8,7 @@ from dashboard.widgets import formats
 from dashboard.widgets.text import as_text
 from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
-from services.portal import Health
+from services.health.answers import Health
 
 NAMES = {"mlflow": "MLflow", "azure_devops": "Azure DevOps"}
 """As people call them."""

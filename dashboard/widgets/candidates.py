@@ -15,7 +15,7 @@ from services.domain.people import Actor, Permission
 from services.errors import PortalError
 
 if TYPE_CHECKING:
-    from services.portal_candidates import CandidateLine, CandidateRanking
+    from services.promotions.ranking import CandidateLine, CandidateRanking
 
 _TONES = {"better": "good", "not_worse": "mute", "worse": "bad", "cannot_tell": "warn", "": "mute"}
 

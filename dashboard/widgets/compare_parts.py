@@ -12,8 +12,8 @@ from dashboard.widgets.compare_versions import show_differences
 from dashboard.widgets.evidence import Document
 from dashboard.widgets.markup import bullets, empty, show
 from dashboard.widgets.text import as_html, as_text
+from services.comparisons.answers import VersionComparison
 from services.domain.registry import VersionKey
-from services.portal import VersionComparison
 
 
 def show_all(compared: VersionComparison) -> None:

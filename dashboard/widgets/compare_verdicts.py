@@ -8,8 +8,8 @@ from dashboard.widgets import compare_versions, evidence, tables
 from dashboard.widgets.evidence import Document
 from dashboard.widgets.markup import badge, empty, show, soft, table
 from dashboard.widgets.text import as_html
+from services.comparisons.answers import VersionComparison
 from services.domain.catalogue import VersionRow
-from services.portal import VersionComparison
 
 Found = list[tuple[VersionRow, Document]]
 

@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard.widgets import formats, links, lists, tables
 from dashboard.widgets.markup import alias_badges, live_badges, show, soft, stage_badge, table
 from dashboard.widgets.text import as_html, shorten
+from services.comparisons.answers import CellRow, VersionComparison
 from services.domain.catalogue import VersionRow
-from services.portal import CellRow, VersionComparison
 
 _ABSENT = {"Tag": "not set"}
 """What is said where a value is missing: a tag is known to be absent, the rest is what a run may not have kept."""

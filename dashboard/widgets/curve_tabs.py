@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard.widgets import distributions, plots
-from services.portal import VersionCurves
+from services.comparisons.answers import VersionCurves
 
 SCORES = "Scores"
 

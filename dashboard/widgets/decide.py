@@ -15,7 +15,7 @@ from dashboard.widgets.text import as_html, as_text
 from services.domain.people import Actor
 from services.domain.requests import DecisionKind
 from services.domain.rights import NOT_FRESH, ActionState, UserAction
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 _LABELS = {
     UserAction.APPROVE: ("Approve", ":material/verified:"),

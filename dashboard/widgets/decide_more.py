@@ -14,7 +14,7 @@ from services.domain.oversight import NewFinding, Severity
 from services.domain.people import Actor
 from services.domain.rights import UserAction
 from services.errors import InvalidInputError
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 LABELS = {
     UserAction.DELEGATE: ("Let somebody sign for me", ":material/person_add:"),

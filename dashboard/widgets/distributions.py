@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.widgets import plots
 from dashboard.widgets.style import is_dark
-from services.portal import VersionCurves
+from services.comparisons.answers import VersionCurves
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,8 +10,8 @@ from dashboard.widgets import curve_tabs, evidence, formats, slice_plot, tables
 from dashboard.widgets.evidence import Document, figure, interval, listed
 from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, shorten, words
+from services.comparisons.answers import Curve, ErrorShares, ScoreShares, VersionCurves
 from services.domain.registry import VersionKey
-from services.portal import Curve, ErrorShares, ScoreShares, VersionCurves
 
 FIRST = 6
 """Slices shown at once; the rest is one press away."""

@@ -10,8 +10,8 @@ from dashboard import identity, wiring
 from dashboard.widgets import formats
 from dashboard.widgets.markup import badge, bullets, empty, row, show, soft, time
 from dashboard.widgets.text import as_html, as_text, sentence
+from services.audit.answers import LedgerCheck, LedgerQuery, LedgerVerdict, WitnessState
 from services.domain.people import Permission
-from services.portal import LedgerCheck, LedgerQuery, LedgerVerdict, WitnessState
 
 FOLLOW_SECONDS = 1.0
 _TONES = {"fresh": "good", "late": "warn", "silent": "bad"}

@@ -12,7 +12,7 @@ from dashboard.widgets.markup import badge, row, show, soft, state_badge
 from dashboard.widgets.text import as_text, shorten
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.portal import ReleaseRow
+from services.releases.answers import ReleaseRow
 
 _RESULT_TONE = {"succeeded": "good", "failed": "bad", "canceled": "warn", "partiallySucceeded": "warn"}
 

@@ -12,8 +12,8 @@ import streamlit as st
 
 from dashboard.widgets import formats, tables
 from dashboard.widgets.text import as_html, plain, shorten
+from services.comparisons.answers import Curve, VersionCurves
 from services.domain.catalogue import MetricPoint
-from services.portal import Curve, VersionCurves
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -13,7 +13,7 @@ from dashboard.widgets.text import as_html, as_text, shorten, words
 from services.domain.hooks import CheckAnswer, CheckState
 from services.domain.people import Permission
 from services.domain.releases import DeploymentRecord, RunApproval
-from services.portal import ReleaseView
+from services.releases.answers import ReleaseView
 
 _RESULT = {"succeeded": "good", "succeededWithIssues": "warn", "failed": "bad", "canceled": "warn"}
 

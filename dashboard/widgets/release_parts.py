@@ -11,7 +11,7 @@ from dashboard.widgets.commands import Command
 from dashboard.widgets.markup import badge, empty, external, show, soft, table
 from dashboard.widgets.text import as_html, as_text, plain, shorten, words
 from services.domain.releases import RunResult, TimelineItem
-from services.portal import ReleaseView
+from services.releases.answers import ReleaseView
 
 LOG_LINES = 200
 _OUTCOME = {"passed": "good", "failed": "bad", "aborted": "warn"}

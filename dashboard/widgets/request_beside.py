@@ -13,7 +13,7 @@ from dashboard.widgets.markup import show, soft, table
 from dashboard.widgets.text import as_html, shorten
 from services.domain.registry import Run, VersionKey
 from services.errors import PortalError
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 
 def show_beside(detail: RequestDetail) -> None:

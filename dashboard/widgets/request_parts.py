@@ -23,7 +23,7 @@ from dashboard.widgets.markup import (
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 _NOTHING_LIVE = "a baseline, as nothing is live yet"
 _TONE = {Verdict.PASS: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad", Verdict.UNKNOWN: "mute"}

@@ -10,7 +10,7 @@ from dashboard.widgets.evidence import figure
 from dashboard.widgets.formats import count, signed
 from services.domain.checks import Verdict
 from services.domain.requests import RequestState
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 NAMED = 4
 """Names in a sentence; more are counted."""

@@ -17,7 +17,7 @@ from services.domain.people import Actor, Person
 from services.domain.requests import Comment, DecisionKind
 from services.domain.rights import UserAction
 from services.errors import PortalError
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 _KIND = {
     DecisionKind.APPROVE: ("good", "approved"),

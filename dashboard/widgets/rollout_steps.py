@@ -8,7 +8,7 @@ from dashboard.widgets import formats, links
 from dashboard.widgets.markup import badge, show, soft, time
 from dashboard.widgets.text import as_html, as_text, sentence, words
 from services.domain.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState, steps_for
-from services.portal import RequestDetail
+from services.promotions.answers import RequestDetail
 
 _TONES = {
     RolloutState.SUCCEEDED: "good",

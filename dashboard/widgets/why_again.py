@@ -16,7 +16,7 @@ from dashboard.widgets.text import as_html, as_text, plain, shorten
 from services.domain.people import Permission
 from services.domain.reasons import METHODS, SAYS, SAYS_NOT, InputMoved, Neighbour, Reasons
 from services.domain.replay import Replay, ReplayVerdict
-from services.portal_why import WhyAnswer
+from services.why.answers import WhyAnswer
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

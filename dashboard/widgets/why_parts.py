@@ -9,7 +9,7 @@ from dashboard.widgets.markup import bullets, empty, show, soft, table, time
 from dashboard.widgets.markup import facts as pairs
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.predictions import MASK, PredictionRecord
-from services.portal_why import WhyAnswer
+from services.why.answers import WhyAnswer
 
 
 def show_link(record: PredictionRecord) -> None:

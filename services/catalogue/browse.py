@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from services.audit.browser import lines_about
 from services.catalogue.lineage import facts_of, graph_of
 from services.domain import test_results
 from services.domain.catalogue import (
@@ -19,10 +20,9 @@ from services.domain.catalogue import (
 )
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import NotFoundError
-from services.ledger_browser import lines_about
 from services.ports.requests import RequestFilter
 from services.ports.unit import Unit, Units
-from services.releases import of_version, row_of, tests_of
+from services.releases.desk import of_version, row_of, tests_of
 
 
 class Links(Protocol):
@@ -33,7 +33,7 @@ class Links(Protocol):
 
 
 class CatalogueBrowser:
-    """Implements `services.portal.Catalogue`."""
+    """Implements `services.catalogue.answers.Catalogue`."""
 
     def __init__(self, units: Units, links: Links) -> None:
         self._units = units

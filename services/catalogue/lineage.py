@@ -8,7 +8,7 @@ from services.domain.derived import ALGORITHM_TAGS, training_data
 from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, settle
 from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, Run
-from services.portal import ReleaseRow
+from services.releases.answers import ReleaseRow
 
 
 def facts_of(version: ModelVersion, run: Run | None, links: Mapping[str, str]) -> tuple[Fact, ...]:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services import reports
+from services.catalogue.junit import read_reports
 from services.catalogue.model_card import CARD, CARD_LIMIT
 from services.domain import test_results
 from services.domain.catalogue import SourceHealth, TestReport
@@ -155,7 +155,7 @@ class CatalogueSync:
 
     def _papers(self, run_id: str) -> tuple[tuple[TestReport, ...], str | None]:
         try:
-            found = reports.read_reports(self._reader, run_id)
+            found = read_reports(self._reader, run_id)
             return found, self._card(run_id)
         except UpstreamError as error:
             if error.retryable:

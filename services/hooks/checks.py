@@ -27,13 +27,13 @@ from services.errors import (
     UpstreamRefusedError,
     UpstreamUnavailableError,
 )
-from services.gate import Gate, GateAnswer, GateQuestion
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
 from services.ports.callbacks import CheckCallbacks, Safe
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
 from services.ports.unit import Units
+from services.promotions.gate import Gate, GateAnswer, GateQuestion
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(hours=1)

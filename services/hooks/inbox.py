@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 
 from services.errors import PortalError
-from services.following import RunFollower
 from services.hooks.events import read_event
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
 from services.ports.unit import Units
-from services.releases import refresh_release
+from services.releases.desk import refresh_release
+from services.releases.following import RunFollower
 
 log = logging.getLogger(__name__)
 BATCH = 100

@@ -25,7 +25,7 @@ class OwnNotices:
 
 
 class PreferenceDesk:
-    """Implements `services.portal_notices.Notices`. Nobody reads or changes those of another person."""
+    """Implements `services.notices.answers.Notices`. Nobody reads or changes those of another person."""
 
     def __init__(self, units: Units, clock: Clock, *, is_mailed: bool) -> None:
         self._units = units

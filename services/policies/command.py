@@ -13,10 +13,10 @@ from services.errors import NotFoundError
 from services.policies.directory import read_people
 from services.policies.file import GovernanceFile
 from services.policies.lint import has_errors, lint
-from services.policies.replay import replay
+from services.policies.reading import GovernanceText, parse_text, read_text
 from services.policies.words import in_words
-from services.policy import GovernanceText, parse_text, read_text
 from services.ports.unit import Units
+from services.promotions.replay import replay
 
 Known = Callable[[], tuple[Path, Sequence[Actor]]]
 """The file in force and the people that the portal knows."""

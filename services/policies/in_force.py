@@ -16,8 +16,8 @@ from services.errors import NotFoundError, SettingsError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
+from services.policies.reading import parse_governance, read_text
 from services.policies.words import in_words
-from services.policy import parse_governance, read_text
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
 

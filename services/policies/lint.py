@@ -15,7 +15,7 @@ from services.domain.checks import Enforcement
 from services.domain.people import Actor, Permission, Person, Role
 from services.domain.policy import PromotionPolicy
 from services.domain.quorum import can_be_reached
-from services.policy import GovernanceText
+from services.policies.reading import GovernanceText
 
 ONE = "\ue000"
 """A letter for private use: it stands in no model's name and in no pattern."""

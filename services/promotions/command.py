@@ -17,7 +17,7 @@ from dataclasses import asdict
 
 from services.domain.people import Actor, Person, Role
 from services.errors import NotAllowedError, PortalError
-from services.portal_candidates import Candidates
+from services.promotions.ranking import Candidates
 from services.promotions.verifying import EvidenceVerifier, Verified
 
 CODES = {True: 0, False: 3, None: 4}

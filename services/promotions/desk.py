@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Unpack
 
 from services.access.admission import admit
+from services.audit.evidence_reads import EvidenceReads
 from services.domain.mentions import Mentioned
 from services.domain.people import SYSTEM, Actor, Permission, Person
 from services.domain.plan import Change, Plan, differences
@@ -33,10 +34,10 @@ from services.errors import ConflictError, InvalidInputError, NotAllowedError, R
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.ledger.writer import EntryFields
-from services.portal import RequestDetail, RequestPage
 from services.ports.requests import RequestFilter
 from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
+from services.promotions.answers import RequestDetail, RequestPage
 from services.promotions.forms import (
     SIGNS,
     comment_form,
@@ -51,9 +52,8 @@ from services.promotions.forms import (
     slot_of,
     told_people,
 )
-from services.promotions.reading import EvidenceReads
+from services.promotions.sealed_request import detail_of, facts_of, frozen_policy, outlines_of
 from services.promotions.sealing import Sealed, Sealer
-from services.promotions.views import detail_of, facts_of, frozen_policy, outlines_of
 
 _ACTION_OF = {
     DecisionKind.APPROVE: UserAction.APPROVE,
@@ -75,7 +75,7 @@ _EVENT_OF = {
 
 
 class PromotionDesk:
-    """Implements `services.portal.Promotions`."""
+    """Implements `services.promotions.answers.Promotions`."""
 
     def __init__(
         self,

@@ -16,8 +16,8 @@ from services.domain.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.canonical import Json
 from services.ports.unit import Unit
+from services.promotions.sealed_request import plan_of
 from services.promotions.sealing import Sealed
-from services.promotions.views import plan_of
 
 REASON_LIMIT = 4000
 SIGNS = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}

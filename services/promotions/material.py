@@ -9,15 +9,15 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services import reports
+from services.catalogue.junit import read_reports
 from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.domain import test_results
 from services.domain.catalogue import TestReport
 from services.domain.plan import Plan
 from services.domain.policy import Environment
 from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
-from services.held_out import HeldOutPredictions, PredictionsFile
 from services.ports.registry import RegistryReader
 
 
@@ -91,7 +91,7 @@ class MaterialReader:
             return None, error.sentence()
 
     def _tests(self, version: ModelVersion, run: Run | None) -> tuple[TestReport, ...]:
-        of_run = reports.read_reports(self.registry, run.run_id) if run else ()
+        of_run = read_reports(self.registry, run.run_id) if run else ()
         return of_run + test_results.reports_from_tags(version.tags)
 
     def _card(self, run: Run | None) -> str | None:

@@ -7,16 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from services import policy as policies
+from services.comparisons.held_out import PredictionsFile
+from services.comparisons.live_inputs import LiveInputs, live_document
 from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
 from services.domain.derived import algorithm_of
 from services.domain.plan import Plan
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import PortalError, RefusedError, UpstreamError
-from services.held_out import PredictionsFile
 from services.ledger.canonical import canonical_text, digest
-from services.live_inputs import LiveInputs, live_document
+from services.policies.reading import frozen_form, in_words
 from services.promotions.checks import Compared, evaluate
 from services.promotions.checks.facts import COMPARE
 from services.promotions.material import Material, MaterialReader, build_plan, finite_metrics
@@ -115,8 +115,8 @@ class Sealer:
         compared = self._comparison(key, material, policy)
         compared = self._measured(key, material, compared, policy)
         checks = self._linked(evaluate(policy, material, compared), material)
-        policy_document = Document.of("policy", policies.frozen_form(policy, environment))
-        evidence = _evidence(material, compared, checks, policies.in_words(policy, environment))
+        policy_document = Document.of("policy", frozen_form(policy, environment))
+        evidence = _evidence(material, compared, checks, in_words(policy, environment))
         evidence_document = Document.of("evidence", evidence)
         plan = build_plan(
             material, environment, policy_digest=policy_document.digest, evidence_digest=evidence_document.digest
@@ -131,7 +131,7 @@ class Sealer:
         return build_plan(
             material,
             environment,
-            policy_digest=digest(policies.frozen_form(policy, environment)),
+            policy_digest=digest(frozen_form(policy, environment)),
             evidence_digest=signed.evidence_digest,
         )
 

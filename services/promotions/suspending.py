@@ -12,7 +12,7 @@ from services.domain.requests import RequestState
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.ports.unit import Unit
-from services.promotions.views import plan_of
+from services.promotions.sealed_request import plan_of
 
 _WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
 

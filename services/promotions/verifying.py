@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.errors import PortalError
 from services.evidence.words import counted
-from services.held_out import HeldOutPredictions, PredictionsFile
-from services.policy import policy_of
+from services.policies.reading import policy_of
 from services.ports.unit import Unit, Units
 from services.promotions.sealing import Comparer, Drifter, comparison_settings
 

@@ -16,7 +16,6 @@ from services.domain.registry import VersionKey
 from services.domain.releases import RunStart
 from services.domain.rollout import RolloutStep
 from services.errors import PortalError
-from services.following import RunFollower
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.ledger.writer import EntryFields
@@ -26,6 +25,7 @@ from services.ports.rollouts import Claim, JournalLine
 from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
 from services.promotions.sealing import Sealer
+from services.releases.following import RunFollower
 
 LEASE = timedelta(minutes=5)
 """Longer than any step: each outside call has a time-out of its own, and hashing a model is bounded."""

@@ -16,7 +16,7 @@ from services.domain.releases import ReleaseRun, RunRef, RunResult
 from services.domain.requests import glass_broken, why_not_released
 from services.domain.rollout import RolloutStep
 from services.errors import ConflictError, NotFoundError, UpstreamRefusedError, UpstreamUnavailableError
-from services.following import LOOK_EVERY
+from services.releases.following import LOOK_EVERY
 from services.rollout.context import Context, Done, RolloutFailedError, Tools, Wait
 
 LONGEST_LOOK = timedelta(minutes=5)

@@ -13,16 +13,16 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
-from services.as_of import parse_moment
 from services.domain.lineage import Certainty, Fact
 from services.domain.live_history import Spell
 from services.domain.people import Actor, Person, Role
 from services.errors import InvalidInputError
 from services.portal import Portal
-from services.portal_why import WhyAnswer
 from services.ports.predictions import DateRange
+from services.why.answers import WhyAnswer
 from services.why.document import answer_document, spell_document
 from services.why.dossier import write
+from services.why.timeline import parse_moment
 
 Say = Callable[[str], None]
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.as_of import AsOf, read_timeline
 from services.catalogue.browse import CatalogueBrowser
 from services.domain.catalogue import VersionDetail
 from services.domain.lineage import Certainty, Claim, Fact, settle
@@ -24,12 +23,13 @@ from services.errors import InvalidInputError, NotAllowedError, NotFoundError, U
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
-from services.portal_why import WhyAnswer
 from services.ports.predictions import DateRange, InferenceLog
 from services.ports.unit import Unit, Units
+from services.why.answers import WhyAnswer
 from services.why.lineage import Origin, caveats, lineage_facts
 from services.why.promotions import Promotion, read_promotion
 from services.why.standing import standing_facts
+from services.why.timeline import AsOf, read_timeline
 from services.why.versions import Answered, who_answered
 from services.why.words import sentence
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any
 
 from services.domain.live_history import Spell
-from services.portal_why import WhyAnswer
+from services.why.answers import WhyAnswer
 
 
 def answer_document(answer: WhyAnswer) -> dict[str, Any]:

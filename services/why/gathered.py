@@ -8,7 +8,7 @@ from typing import Any
 
 from services.domain.reasons import Reasons
 from services.domain.replay import Replay
-from services.portal_why import WhyAnswer
+from services.why.answers import WhyAnswer
 from services.why.desk import Examined
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from services.audit.sentences import words_of
 from services.domain.lineage import Certainty, Fact
 from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
 from services.ledger.entry import LedgerEntry
-from services.ledger_words import words_of
 from services.why.gathered import Gathered
 
 STYLE = """

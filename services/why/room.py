@@ -10,8 +10,8 @@ from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.reasons import Reasons
 from services.domain.replay import Replay
-from services.portal_why import WhyAnswer
 from services.ports.predictions import DateRange
+from services.why.answers import WhyAnswer
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk
 from services.why.scoring import ScoringDesk

@@ -18,8 +18,8 @@ from services.domain.people import Actor, Person, Role
 from services.domain.registry import VersionKey
 from services.domain.rights import UserAction
 from services.domain.tokens import Scope, ServiceToken
-from services.gate import Gate, GateAnswer, GateQuestion
 from services.portal import Portal
+from services.promotions.gate import Gate, GateAnswer, GateQuestion
 from tests.asgi import AsgiClient
 from tests.simulators.basics import BEN, CHLOE
 from tests.world import MODEL, World, governance

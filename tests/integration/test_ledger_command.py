@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from services.adapters.sql.unit_of_work import SqlUnits
+from services.audit.witnesses import WitnessWatch
 from services.bootstrap import build_portal, open_adapters
 from services.cli import main
 from services.clock import RandomIds, SystemClock
@@ -22,7 +23,6 @@ from services.domain.people import Actor, Person
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
 from services.ledger.witnessing import WitnessRefusedError
-from services.ledger_watch import WitnessWatch
 from services.settings import load_settings
 from tests.unit.ledger.build import run_script
 
@@ -244,7 +244,7 @@ def test_installed__from_a_wheel__exports_with_the_script_inside(tmp_path: Path)
     run("ledger", "export", "one.zip")
     seed = "import services; assert 'installed' in str(services.__file__); from services.bootstrap import open_adapters; from services.settings import load_settings; "
     seed += "a = open_adapters(load_settings()); from services.ledger.witnessing import publish_head; "
-    seed += "from services.ledger_watch import writing; import datetime as d; "
+    seed += "from services.audit.witnesses import writing; import datetime as d; "
     seed += "[publish_head(writing(a.units), w.witness, lambda: d.datetime.now(d.UTC)) for w in a.witnesses]"
     subprocess.run([sys.executable, "-P", "-c", seed], cwd=empty, env=environment, check=True, timeout=120)
     run("ledger", "export", "two")

@@ -15,6 +15,12 @@ from pathlib import Path
 import pytest
 
 from services.adapters.witness.file import FileWitness
+from services.audit.answers import LedgerQuery
+from services.audit.browser import PAGE_SIZE, LedgerDesk
+from services.audit.exporting import LedgerExports
+from services.audit.sentences import SENTENCES, words_of
+from services.audit.verifying import LedgerChecks, LedgerVerdicts
+from services.audit.witnesses import WitnessWatch
 from services.domain.people import Actor, Person
 from services.domain.predictions import PredictionQuery
 from services.errors import NotAllowedError, RefusedError
@@ -22,12 +28,6 @@ from services.ledger.actions import Action
 from services.ledger.entry import Actor as LedgerActor
 from services.ledger.entry import LedgerEntry, Subject
 from services.ledger.store import EntryFilter, EntryPage
-from services.ledger_browser import PAGE_SIZE, LedgerDesk
-from services.ledger_check import LedgerChecks, LedgerVerdicts
-from services.ledger_export import LedgerExports
-from services.ledger_watch import WitnessWatch
-from services.ledger_words import SENTENCES, words_of
-from services.portal import LedgerQuery
 from tests.integration.why.scene import Scene
 from tests.simulators.basics import ANA, BEN, DEV, START
 from tests.unit.ledger.build import run_script

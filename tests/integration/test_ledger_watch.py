@@ -12,11 +12,11 @@ from sqlalchemy import Engine, text
 
 from services.adapters.sql.ledger_tables import drop_guard_statements
 from services.adapters.witness.file import FileWitness
+from services.audit.verifying import LedgerVerdicts, WitnessDesk
+from services.audit.witnesses import HEALTH_PREFIX, Heartbeat, WitnessWatch, writing
 from services.domain.policy import Governance
 from services.errors import UpstreamUnavailableError
 from services.ledger.witnessing import Receipt, Witness
-from services.ledger_check import LedgerVerdicts, WitnessDesk
-from services.ledger_watch import HEALTH_PREFIX, Heartbeat, WitnessWatch, writing
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
 from tests.fake_world import SILENT

@@ -11,13 +11,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from services.access.tokens import Callers, TokenDesk
 from services.api import build_api
+from services.audit.answers import WitnessState
+from services.audit.browser import LedgerDesk
 from services.catalogue.sync import CatalogueSync
 from services.domain.promotion import Incident
-from services.gate import Gate
-from services.health import HealthDesk
-from services.ledger_browser import LedgerDesk
+from services.health.desk import HealthDesk
 from services.metrics import exposition
-from services.portal import Portal, WitnessState
+from services.portal import Portal
+from services.promotions.gate import Gate
 from tests.asgi import AsgiClient
 from tests.integration.test_api import TOKEN, _issue
 from tests.world import World

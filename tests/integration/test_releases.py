@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from services import releases
-from services.azure_watch import AzureWatch
 from services.domain.people import Actor, Person, Role
 from services.domain.registry import VersionKey
 from services.errors import (
@@ -15,8 +13,10 @@ from services.errors import (
     UpstreamRubbishError,
     UpstreamUnavailableError,
 )
-from services.health import HealthDesk
-from services.releases import ReleaseDesk
+from services.health.desk import HealthDesk
+from services.releases import desk as releases
+from services.releases.desk import ReleaseDesk
+from services.releases.watch import AzureWatch
 from tests.simulators.basics import ANA
 from tests.world import MODEL, World
 

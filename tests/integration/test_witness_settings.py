@@ -21,7 +21,7 @@ from services.ledger.rotation import MINIMUM_OVERLAP, rotate
 from services.ledger.verify import verify_ledger
 from services.ledger.witnessing import publish_head
 from services.ledger.writer import append
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from services.settings import Settings
 from tests.simulators.basics import StillClock
 from tests.world import GOVERNANCE

@@ -17,9 +17,9 @@ from typing import Any
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.clock import RandomIds
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.requests import FINAL
 from services.domain.rollout import RolloutStep
-from services.held_out import HeldOutPredictions
 from services.ledger.keys import load_or_create
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from services.comparisons.held_out import PredictionsFile
+from services.comparisons.live_inputs import LiveInputs, live_document
 from services.domain.predictions import PredictionRecord
 from services.errors import PortalError, RefusedError, UpstreamUnavailableError
-from services.held_out import PredictionsFile
-from services.live_inputs import LiveInputs, live_document
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

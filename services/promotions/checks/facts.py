@@ -39,7 +39,7 @@ class Compared:
     """Drift of the training data against what the current version was trained on, a line a column."""
     drift_problem: str = ""
     live: Mapping[str, Any] | None = None
-    """Drift of live inputs against the candidate's training sample (`services.live_inputs.LiveDrift` as JSON)."""
+    """Drift of live inputs against the candidate's training sample (`comparisons.live_inputs.LiveDrift` as JSON)."""
     live_problem: str = ""
     model: ModelFacts | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)

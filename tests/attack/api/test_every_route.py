@@ -39,10 +39,10 @@ from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.domain.people import Actor, Person, Role
 from services.domain.tokens import Scope
-from services.gate import Gate
 from services.hooks.checks import CheckInbox
 from services.hooks.inbox import HookInbox
 from services.portal import Portal
+from services.promotions.gate import Gate
 from tests.asgi import AsgiClient
 from tests.fake_portal import fake_opened
 from tests.integration.catalogue.test_sync import NoLinks

@@ -28,11 +28,11 @@ from services.api import build_api
 from services.api_azure import AzureInboxes, add_azure
 from services.domain.hooks import CheckCall, CheckState
 from services.domain.promotion import PromotionRequest
-from services.following import RunFollower
-from services.gate import Gate
 from services.hooks.checks import CheckInbox, CheckWorker
 from services.hooks.inbox import HookInbox, HookWorker
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
+from services.promotions.gate import Gate
+from services.releases.following import RunFollower
 from tests.contract.azure_devops_client.conftest import Bench, until
 from tests.contract.azure_devops_server.conftest import PROJECT, Site, open_site
 from tests.world import GOVERNANCE, World

@@ -10,7 +10,7 @@ from services.domain.people import SYSTEM, Actor, Permission, Person, Role
 from services.domain.sessions import SessionRules
 from services.domain.tokens import Scope, ServiceToken
 from services.notices.preferences import PreferenceDesk
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from tests.oversight_world import OversightWorld
 from tests.simulators.basics import START
 from tests.world import MODEL

@@ -16,7 +16,7 @@ from services.domain.requests import DecisionKind
 from services.domain.sessions import SessionRules
 from services.domain.tokens import Scope
 from services.errors import NotAllowedError, RefusedError
-from services.releases import ReleaseDesk
+from services.releases.desk import ReleaseDesk
 from tests.simulators.basics import CHLOE, DEV
 from tests.world import MODEL, World
 

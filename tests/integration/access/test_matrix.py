@@ -22,8 +22,11 @@ import pytest
 from sqlalchemy import Engine
 
 import services
-from services.candidates import CandidateDesk
-from services.comparisons import ComparisonDesk
+from services.audit.browser import LedgerChecks, LedgerDesk
+from services.audit.exporting import LedgerExports
+from services.audit.verifying import LedgerVerdicts
+from services.comparisons.desk import ComparisonDesk
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.notices import Preferences
 from services.domain.oversight import NewFinding, Severity
 from services.domain.people import Actor, Permission, Role
@@ -32,12 +35,9 @@ from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind, RequestState
 from services.domain.tokens import Scope
 from services.errors import NotAllowedError, PortalError, RefusedError
-from services.held_out import HeldOutPredictions
-from services.ledger_browser import LedgerChecks, LedgerDesk
-from services.ledger_check import LedgerVerdicts
-from services.ledger_export import LedgerExports
 from services.portal import Portal
-from services.releases import ReleaseDesk
+from services.promotions.candidates import CandidateDesk
+from services.releases.desk import ReleaseDesk
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk
 from services.why.scoring import ScoringDesk

@@ -17,7 +17,7 @@ from services.domain.people import PERMISSIONS, Permission
 from services.domain.requests import DecisionKind
 from services.domain.tokens import PERMISSIONS_OF, Scope
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
-from services.gate import Gate
+from services.promotions.gate import Gate
 from tests.fake_portal import fake_opened
 from tests.integration.access.conftest import Client
 from tests.simulators.basics import ANA, BEN, DEV

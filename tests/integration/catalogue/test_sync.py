@@ -14,7 +14,7 @@ from services.domain.catalogue import SortBy, SourceHealth, TestState, VersionDe
 from services.domain.lineage import Certainty, NodeKind
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.errors import NotFoundError, UpstreamRubbishError
-from services.health import HealthDesk
+from services.health.desk import HealthDesk
 from tests.world import MODEL, World
 
 SWEEP = timedelta(minutes=10)

@@ -13,6 +13,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import wiring
 from dashboard.widgets import links
 from dashboard.widgets.text import JOINER
+from services.audit.answers import LedgerCheck
+from services.comparisons.answers import VersionComparison
 from services.domain.catalogue import VersionQuery
 from services.domain.registry import VersionKey
 from services.domain.requests import Participants
@@ -24,7 +26,6 @@ from services.errors import (
     PortalError,
     UpstreamUnavailableError,
 )
-from services.portal import LedgerCheck, VersionComparison
 from services.settings import DemoPerson
 from tests import fake_portal
 from tests import fake_world as world

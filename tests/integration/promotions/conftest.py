@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from services.domain.policy import Governance
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from tests.oversight_world import OversightWorld
 
 RULES = """

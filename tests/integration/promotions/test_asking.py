@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from services.catalogue.sync import CatalogueSync
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from services.ports.requests import RequestFilter
 from services.promotions.asking import TagDesk
 from tests.integration.promotions.conftest import RULES

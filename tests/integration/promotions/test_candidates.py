@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from services.candidates import CandidateDesk
-from services.comparisons import compare_files
+from services.comparisons.desk import compare_files
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.registry import VersionKey
 from services.domain.rights import why_not_decide
 from services.errors import NotAllowedError, NotFoundError, RefusedError
-from services.held_out import HeldOutPredictions
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from services.ports.requests import RequestFilter
+from services.promotions.candidates import CandidateDesk
 from services.promotions.command import candidates as command
 from services.promotions.command import who_asks
 from services.promotions.desk import PromotionDesk

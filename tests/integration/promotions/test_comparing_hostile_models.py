@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from services.catalogue.sync import CatalogueSync
-from services.comparisons import ComparisonDesk
+from services.comparisons.desk import ComparisonDesk
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.registry import VersionKey
-from services.held_out import HeldOutPredictions
 from services.runner.desk import ModelRunner, digest_of_folder
 from services.runner.limits import MIB, Limits
 from services.runner.process import Host

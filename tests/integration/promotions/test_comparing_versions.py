@@ -9,16 +9,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from services.audit.sentences import words_of
 from services.catalogue.sync import CatalogueSync
-from services.comparisons import ComparisonDesk
+from services.comparisons.desk import ComparisonDesk
+from services.comparisons.held_out import HeldOutPredictions
+from services.comparisons.live_inputs import LiveInputs
 from services.domain.people import Actor, Person
 from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, ModelRunError, NotAllowedError, NotFoundError
-from services.held_out import HeldOutPredictions
 from services.ledger.entry import LedgerEntry
-from services.ledger_words import words_of
-from services.live_inputs import LiveInputs
 from tests.integration.promotions.test_sealed_evidence import _table
 from tests.simulators.basics import ANA, DEV
 from tests.world import MODEL, World

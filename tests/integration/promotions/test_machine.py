@@ -20,9 +20,9 @@ from services.domain.requests import (
     quorum_reached,
 )
 from services.errors import PortalError
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from services.ports.requests import RequestFilter
-from services.promotions.views import frozen_policy
+from services.promotions.sealed_request import frozen_policy
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import EVE, OLU, OversightWorld
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, PIPELINE

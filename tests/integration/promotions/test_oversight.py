@@ -18,8 +18,8 @@ from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind, RequestState
 from services.domain.rights import UserAction
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, PortalError, RefusedError
-from services.gate import Gate, GateQuestion
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
+from services.promotions.gate import Gate, GateQuestion
 from tests.integration.promotions.conftest import RULES
 from tests.integration.why.scene import Scene, part
 from tests.oversight_world import EVE, OLU, OversightWorld

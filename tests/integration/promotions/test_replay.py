@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.policies.replay import Replayed, replay
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
+from services.promotions.replay import Replayed, replay
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import EVERYBODY, OLU, OversightWorld
 from tests.simulators.basics import BEN, CHLOE

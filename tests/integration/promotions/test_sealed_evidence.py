@@ -11,15 +11,15 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
-from services.comparisons import compare_files, drift_files
+from services.comparisons.desk import compare_files, drift_files
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.checks import Verdict
 from services.domain.registry import VersionKey
-from services.held_out import HeldOutPredictions
-from services.policies.replay import replay
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from services.promotions.command import as_text
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
+from services.promotions.replay import replay
 from services.promotions.sealing import Sealer
 from services.promotions.verifying import EvidenceVerifier
 from tests.simulators.basics import ANA, CHLOE

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from services.comparisons import compare_files
+from services.comparisons.desk import compare_files
+from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.domain.registry import VersionKey
 from services.errors import NotFoundError
-from services.held_out import HeldOutPredictions, PredictionsFile
 from services.runner.limits import Isolation
 from tests.world import MODEL, World
 

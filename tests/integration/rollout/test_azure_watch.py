@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from services.azure_watch import OLD, AzureWatch
 from services.domain.people import Actor, Person, Role
 from services.domain.releases import ReleaseRun, RunRef, RunResult, RunStart, RunState
 from services.errors import NotAllowedError
-from services.following import RunFollower
 from services.hooks.inbox import HookInbox, HookWorker
-from services.releases import ReleaseDesk, keep_release, read_release
+from services.releases.desk import ReleaseDesk, keep_release, read_release
+from services.releases.following import RunFollower
+from services.releases.watch import OLD, AzureWatch
 from tests.simulators.basics import START
 from tests.world import World
 

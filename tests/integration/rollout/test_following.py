@@ -13,9 +13,9 @@ from sqlalchemy import Engine
 
 from services.domain.releases import ReleaseRun, RunKind, RunRef, RunStart, RunState, TimelineItem
 from services.errors import NotFoundError
-from services.following import DETAIL_EVERY, LOOK_EVERY, RunFollower
-from services.policy import parse_governance
-from services.releases import ReleaseDesk
+from services.policies.reading import parse_governance
+from services.releases.desk import ReleaseDesk
+from services.releases.following import DETAIL_EVERY, LOOK_EVERY, RunFollower
 from tests.simulators.basics import START
 from tests.simulators.pipelines import PipelinesSimulator
 from tests.world import GOVERNANCE, World

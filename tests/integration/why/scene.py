@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.as_of import AsOf
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.domain.lineage import Fact
@@ -16,9 +15,10 @@ from services.domain.people import Actor
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
-from services.portal_why import WhyAnswer
 from services.ports.predictions import DateRange
+from services.why.answers import WhyAnswer
 from services.why.desk import WhyDesk
+from services.why.timeline import AsOf
 from tests.simulators.basics import DEV
 from tests.world import MODEL, World
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.as_of import AsOf, parse_moment
 from services.domain.live_history import Ground
 from services.domain.releases import RunResult
 from services.errors import InvalidInputError
+from services.why.timeline import AsOf, parse_moment
 from tests.integration.why.scene import Scene, between, key
 from tests.world import MODEL, World
 

@@ -12,7 +12,7 @@ from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import PERMISSIONS, Actor, Permission, Person, Role
 from services.domain.requests import FINAL, Decision, DecisionKind, Participants, RequestState
 from services.domain.rights import RequestFacts, UserAction, actions, waits_for_person
-from services.policy import parse_governance
+from services.policies.reading import parse_governance
 from tests.simulators.basics import START
 from tests.unit.policies.test_file import FULL
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from services.comparisons import OPTION_NAMES, TABLE_NAMES
+from services.comparisons.desk import OPTION_NAMES, TABLE_NAMES
 from services.domain.people import Actor, Person, Role
 from services.errors import SettingsError
 from services.evidence.inputs import Task
@@ -14,7 +14,7 @@ from services.policies import yaml_lines
 from services.policies.check_settings import KNOWN, TASKS
 from services.policies.file import CheckKind
 from services.policies.lint import Level, covers, lint
-from services.policy import parse_text
+from services.policies.reading import parse_text
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, START
 from tests.unit.policies.test_file import FULL
 

@@ -14,7 +14,7 @@ from services.domain.policy import Meaning
 from services.errors import SettingsError
 from services.ledger.canonical import digest
 from services.policies.command import schema
-from services.policy import frozen_form, parse_governance, policy_of
+from services.policies.reading import frozen_form, parse_governance, policy_of
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKS = [path for path in (ROOT / "policies").glob("*.yaml") if path.name != "people.example.yaml"]

@@ -11,7 +11,7 @@ from services.domain.people import Actor, Person, Role
 from services.errors import InvalidInputError
 from services.policies.directory import read_people
 from services.policies.lint import Level, Remark, has_errors, lint
-from services.policy import parse_text
+from services.policies.reading import parse_text
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, PIPELINE, START
 from tests.unit.policies.test_file import FULL
 

@@ -10,7 +10,7 @@ import pytest
 from services.policies.directory import read_people
 from services.policies.file import GovernanceFile, PolicyFile, TierFile
 from services.policies.lint import Level, lint
-from services.policy import parse_text
+from services.policies.reading import parse_text
 from services.promotions.checks import KINDS
 from tests.simulators.basics import START
 

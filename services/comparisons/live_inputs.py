@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from services.comparisons.held_out import PredictionsFile
 from services.domain.predictions import PredictionQuery, PredictionRecord
 from services.errors import PortalError, RefusedError
-from services.held_out import PredictionsFile
 from services.ports.predictions import InferenceLog
 from services.ports.time import Clock
 

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.access.admission import admit
-from services.comparisons import options_of, predictions_of, with_task
+from services.comparisons.desk import options_of, predictions_of, with_task
+from services.comparisons.held_out import HeldOutPredictions
 from services.domain.people import Actor
 from services.domain.policy import PromotionPolicy
 from services.domain.registry import Run, VersionKey
 from services.errors import NotFoundError, PortalError, RefusedError, UpstreamError
-from services.held_out import HeldOutPredictions
 from services.ledger.actions import Action
-from services.portal_candidates import CandidateLine, CandidateRanking, Picked
 from services.ports.registry import RegistryReader, RegistryWriter
 from services.promotions.desk import PromotionDesk
+from services.promotions.ranking import CandidateLine, CandidateRanking, Picked
 from services.promotions.sealing import Sealer, comparison_settings
 
 if TYPE_CHECKING:

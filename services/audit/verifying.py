@@ -8,14 +8,14 @@ from dataclasses import replace
 from threading import Lock, Thread
 from typing import Any
 
+from services.audit.answers import LedgerCheck, LedgerVerdict
+from services.audit.witnesses import reading
 from services.errors import PortalError, UpstreamError
 from services.ledger.export import fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.store import EntryFilter, EntryPage
 from services.ledger.verify import Progress, Verification, WitnessNotes, describe_views, verify_ledger
 from services.ledger.witnessing import Witness, witnessed_up_to
-from services.ledger_watch import reading
-from services.portal import LedgerCheck, LedgerVerdict
 from services.ports.time import Clock
 from services.ports.unit import Units
 

@@ -17,9 +17,9 @@ from services.domain.releases import RunKind
 from services.domain.requests import RequestState
 from services.domain.rights import Outline, RequestFacts, actions, slots_open_to
 from services.policies.frozen import policy_of
-from services.portal import RequestDetail, Since
 from services.ports.requests import RequestFilter
 from services.ports.unit import Unit
+from services.promotions.answers import RequestDetail, Since
 from services.promotions.sealing import checks_of
 
 

@@ -13,7 +13,7 @@ from services.domain.registry import VersionKey
 from services.domain.requests import RequestState, glass_broken, quorum_reached
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
-from services.promotions.views import frozen_policy
+from services.promotions.sealed_request import frozen_policy
 
 PAGE = 200
 

@@ -15,7 +15,7 @@ from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of, request_and_plan
-from services.promotions.views import frozen_policy
+from services.promotions.sealed_request import frozen_policy
 
 INCIDENT = "break_glass"
 

@@ -13,11 +13,11 @@ from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
+from services.oversight.emergency import INCIDENT
 from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
-from services.promotions.emergency import INCIDENT
 from services.promotions.forms import reason_of
-from services.promotions.views import frozen_policies
+from services.promotions.sealed_request import frozen_policies
 
 
 class FindingDesk:

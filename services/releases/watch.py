@@ -11,7 +11,7 @@ from services.ports.deployments import ReleaseSnapshot
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
 from services.ports.unit import Units
-from services.releases import end_gone_release, refresh_release
+from services.releases.desk import end_gone_release, refresh_release
 
 log = logging.getLogger(__name__)
 SYSTEM = "azure_devops"

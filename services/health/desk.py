@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from services.audit.witnesses import HEALTH_PREFIX
 from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
-from services.ledger_watch import HEALTH_PREFIX
-from services.portal import Figures
+from services.health.answers import Figures
 from services.ports.unit import Units
 
 
 class HealthDesk:
-    """Implements `services.portal.Health`."""
+    """Implements `services.health.answers.Health`."""
 
     def __init__(self, units: Units) -> None:
         self._units = units

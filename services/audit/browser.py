@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from services.audit.answers import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
+from services.audit.exporting import LedgerExports
+from services.audit.sentences import words_of
+from services.audit.verifying import LedgerChecks
+from services.audit.witnesses import HEALTH_PREFIX
 from services.domain.catalogue import HistoryLine, SourceHealth
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
@@ -14,11 +19,6 @@ from services.ledger.reader import ReadEntry, page_entries
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredReceipt
 from services.ledger.subjects import version_subject
 from services.ledger.witnessing import Freshness, freshness, unseen_since
-from services.ledger_check import LedgerChecks
-from services.ledger_export import LedgerExports
-from services.ledger_watch import HEALTH_PREFIX
-from services.ledger_words import words_of
-from services.portal import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
 
@@ -28,7 +28,7 @@ EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 class LedgerDesk:
-    """Implements `services.portal.LedgerBrowser`."""
+    """Implements `services.audit.answers.LedgerBrowser`."""
 
     def __init__(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 
+from services.audit.witnesses import reading
 from services.domain.people import Actor, Permission
 from services.errors import NotAllowedError, RefusedError, UpstreamError
 from services.ledger.actions import Action
@@ -12,7 +13,6 @@ from services.ledger.entry import Subject
 from services.ledger.export import ExportSource, export_zip, fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.witnessing import Witness
-from services.ledger_watch import reading
 from services.ports.time import Clock
 from services.ports.unit import Units
 

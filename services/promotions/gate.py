@@ -16,7 +16,7 @@ from services.domain.requests import RequestState, glass_broken, standing_signat
 from services.errors import NotFoundError
 from services.ports.registry import RegistryReader
 from services.ports.unit import Unit, Units
-from services.promotions.views import plan_of
+from services.promotions.sealed_request import plan_of
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ledger.subjects import version_subject
+from services.oversight.findings import FindingDesk
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
-from services.promotions.findings import FindingDesk
-from services.promotions.views import outlines_of
+from services.promotions.sealed_request import outlines_of
 
 WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
 

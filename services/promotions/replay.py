@@ -26,8 +26,8 @@ from services.ports.unit import Unit, Units
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
 from services.promotions.model_facts import facts_of_json
+from services.promotions.sealed_request import plan_of
 from services.promotions.sealing import checks_of
-from services.promotions.views import plan_of
 
 PAGE = 200
 REJUDGED = {"artifact_digest", "comparison", "lineage_complete", "metric_floor", "model_card", "tests_passed"}

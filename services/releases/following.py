@@ -17,7 +17,7 @@ from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
 from services.ports.unit import Units
-from services.releases import demand_azure, keep_release, read_release
+from services.releases.desk import demand_azure, keep_release, read_release
 
 LOOK_EVERY = timedelta(seconds=5)
 DETAIL_EVERY = timedelta(seconds=60)

@@ -17,7 +17,7 @@ from services.ports.time import Clock, Ids
 from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of
-from services.promotions.views import facts_of
+from services.promotions.sealed_request import facts_of
 
 PeopleKnown = Callable[[], Sequence[Actor]]
 """Everybody whom the portal has seen, with the roles that they had last."""

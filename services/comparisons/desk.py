@@ -12,17 +12,17 @@ from threading import Lock
 from typing import Any
 
 from services.access.admission import admit
+from services.audit.evidence_reads import EvidenceReads
+from services.comparisons.answers import CellRow, Curve, ErrorShares, ScoreShares, VersionComparison, VersionCurves
+from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
+from services.comparisons.live_inputs import LiveDrift, LiveInputs
 from services.domain.catalogue import VersionRow
 from services.domain.people import Actor
 from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
-from services.held_out import HeldOutPredictions, PredictionsFile
-from services.live_inputs import LiveDrift, LiveInputs
-from services.portal import CellRow, Curve, ErrorShares, ScoreShares, VersionComparison, VersionCurves
 from services.ports.time import Clock
 from services.ports.unit import Units
-from services.promotions.reading import EvidenceReads
 from services.runner.process import Progress
 
 FEWEST, MOST = 2, 8
@@ -162,7 +162,7 @@ def _drift_of(reference: PredictionsFile, now: PredictionsFile) -> Callable[[], 
 
 
 class ComparisonDesk:
-    """Implements `services.portal.Comparisons`."""
+    """Implements `services.comparisons.answers.Comparisons`."""
 
     def __init__(
         self,

@@ -28,11 +28,11 @@ from services.domain.rights import why_party
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
-from services.portal import ReleasePage, ReleaseRow, ReleaseView
 from services.ports.deployments import ReleaseSnapshot
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
 from services.ports.unit import Unit, Units
+from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
 
 PAGE_SIZE = 25
 DEPLOYMENTS = 15
@@ -118,7 +118,7 @@ def demand_azure(pipelines: ReleasePipelines | None) -> ReleasePipelines:
 
 
 class ReleaseDesk:
-    """Implements `services.portal.Releases`."""
+    """Implements `services.releases.answers.Releases`."""
 
     def __init__(self, units: Units, pipelines: ReleasePipelines | None, clock: Clock) -> None:
         self._units = units

@@ -1,0 +1,131 @@
+"""What promotion requests answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.domain.checks import Check
+from services.domain.mentions import Mentioned
+from services.domain.oversight import Assignment, Finding
+from services.domain.people import Actor, Person
+from services.domain.plan import Change, Plan
+from services.domain.policy import Environment
+from services.domain.promotion import PromotionRequest
+from services.domain.registry import VersionKey
+from services.domain.requests import Comment, Decision, DecisionKind, RequestState
+from services.domain.rights import ActionState
+from services.domain.rollout import Rollout
+
+
+@dataclass(frozen=True)
+class Since:
+    """What is different from the plan that was approved last for the same place."""
+
+    request_id: str
+    version: int
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class RequestDetail:
+    """Everything that the page of one request shows."""
+
+    request: PromotionRequest
+    plan: Plan
+    checks: tuple[Check, ...]
+    """Worst first."""
+    evidence: Mapping[str, Any]
+    """The sealed evidence document: `comparison`, `tests`, `lineage`, `policy_in_words`, …"""
+    decisions: tuple[Decision, ...]
+    comments: tuple[Comment, ...]
+    actions: tuple[ActionState, ...]
+    rollout: Rollout | None
+    quorum: int
+    signatures: int
+    consequences: tuple[str, ...]
+    """What approving will do, in words: ``moves champion from v5 to v7``."""
+    environment: Environment
+    release: tuple[str, int] | None = None
+    """Project and run id of the release, once there is one."""
+    missing: str = ""
+    """Which signatures are missing, in words; empty once the quorum stands."""
+    slots: tuple[str, ...] = ()
+    """Disciplines that this person could sign for now."""
+    findings: tuple[Finding, ...] = ()
+    """Open findings that block it."""
+    assignments: tuple[Assignment, ...] = ()
+    since: Since | None = None
+    """None when nothing was approved for the place before."""
+
+
+@dataclass(frozen=True)
+class RequestPage:
+    """A page of requests."""
+
+    rows: tuple[PromotionRequest, ...]
+    total: int
+    page: int
+    page_size: int
+
+
+class Promotions(Protocol):
+    """Requests and decisions. Commands are idempotent by key: the same click twice is one effect."""
+
+    def environments(self, model: str) -> Sequence[Environment]:
+        """Where the model may be promoted to, by the policy."""
+
+    def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
+        """Collect the evidence, seal the plan and open a request. Raises RefusedError, ConflictError, UpstreamError."""
+
+    def find(
+        self, *, states: Sequence[RequestState] = (), requester: str = "", text: str = "", page: int = 1
+    ) -> RequestPage:
+        """Requests, newest change first; `requester` is a person's id, `text` words of what people know of them."""
+
+    def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
+        """Open requests whose turn it is this person's, all of them, the first to expire on top."""
+
+    def detail(self, actor: Actor, request_id: str) -> RequestDetail:
+        """One request as this person sees it. Raises NotFoundError."""
+
+    def decide(
+        self,
+        actor: Actor,
+        request_id: str,
+        kind: DecisionKind,
+        *,
+        seen: str,
+        reason: str,
+        idempotency_key: str,
+        slot: str = "",
+    ) -> PromotionRequest:
+        """Decide on the plan digest that was seen; `slot` where a person could sign for several disciplines.
+
+        Raises RefusedError, NotAllowedError, ConflictError.
+        """
+
+    def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
+        """Collect and seal again after a change; earlier signatures are void."""
+
+    def withdraw(self, actor: Actor, request_id: str, *, reason: str) -> PromotionRequest:
+        """Take the request back."""
+
+    def comment(
+        self,
+        actor: Actor,
+        request_id: str,
+        text: str,
+        *,
+        idempotency_key: str,
+        reply_to: str | None = None,
+        tell: Sequence[str] = (),
+    ) -> Mentioned:
+        """Add to the discussion, or answer a comment; people named by ``@name``, or by id in `tell`, are told."""
+
+    def mentions(self, actor: Actor) -> Sequence[tuple[PromotionRequest, Comment]]:
+        """Comments in undecided requests that name this person and that they have not answered, newest first."""
+
+    def people(self) -> Sequence[Person]:
+        """Who can be told: everybody whom the portal knows."""
