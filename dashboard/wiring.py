@@ -43,7 +43,7 @@ class SignIns(Protocol):
 
 
 class Opened(Protocol):
-    """What `services.bootstrap.open_portal` gives."""
+    """What `services.bootstrap.portal.open_portal` gives."""
 
     @property
     def portal(self) -> Portal:
@@ -77,7 +77,7 @@ _STATE = _State()
 def start() -> None:
     """Read the settings and open the portal, once. Raises SettingsError."""
     if _STATE.opened is None:
-        from services.bootstrap import open_portal
+        from services.bootstrap.portal import open_portal
         from services.settings import load_settings
 
         _STATE.opened = open_portal(load_settings())

@@ -79,7 +79,7 @@ def delete_in_mlflow(layout: Layout, version: int) -> None:
 
 def command(layout: Layout, *arguments: str) -> str:
     """What `countersign …` prints with the portal's settings."""
-    return _run([sys.executable, "-m", "services.cli", *arguments], {**os.environ, **layout.portal_settings()})
+    return _run([sys.executable, "-m", "services.cli.main", *arguments], {**os.environ, **layout.portal_settings()})
 
 
 def _run(arguments: list[str], environment: dict[str, str] | None) -> str:

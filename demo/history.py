@@ -24,8 +24,8 @@ from demo.show import Progress
 from demo.world.adult import load_adult
 from demo.world.gaps import BIKES, SOUND
 from demo.world.registry import MODEL
-from services.access.command import administrator
-from services.bootstrap import OpenedPortal, build_portal, open_access
+from services.bootstrap.portal import OpenedPortal, build_portal, open_access
+from services.cli.access import administrator
 from services.domain.people import Actor, Person, Role
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey

@@ -15,8 +15,8 @@ from dashboard.app import app
 from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
-from services.background import BackgroundLoop, Job
-from services.bootstrap_access import open_provider, open_sessions
+from services.bootstrap.access import open_provider, open_sessions
+from services.bootstrap.background import BackgroundLoop, Job
 from services.clock import SystemClock
 from services.ledger.keys import KeyRing, SigningKey
 from tests import fake_portal

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 
-from services.bootstrap import OpenedPortal, build_portal
+from services.bootstrap.portal import OpenedPortal, build_portal
 from services.domain.people import Actor, Person, Role
 from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
-from services.access.command import administrator
 from services.access.sessions import SessionDesk
 from services.access.tokens import TokenDesk
+from services.cli.access import administrator
 from services.domain.notices import Schedule, Topic
 from services.domain.people import Person, Role
 from services.domain.sessions import Identity, SessionRules

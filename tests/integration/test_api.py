@@ -11,7 +11,7 @@ import pytest
 
 from services.access.sessions import digest
 from services.access.tokens import Callers, TokenDesk
-from services.api import build_api
+from services.api.app import build_api
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.domain.people import Actor, Person, Role

@@ -51,7 +51,7 @@ class Place:
 
     def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "services.cli", *arguments], cwd=self.folder, env=environment(self.settings | more),
+            [sys.executable, "-m", "services.cli.main", *arguments], cwd=self.folder, env=environment(self.settings | more),
             capture_output=True, text=True, timeout=LIMIT, check=False,
         )  # fmt: skip
 
@@ -231,7 +231,7 @@ def test_readiness__database_breaks__is_503_while_health_stays_ok(place: Place) 
 def test_worker__started__fills_the_catalogue_and_ends_when_told(place: Place, number: signal.Signals) -> None:
     with (place.folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "worker"], cwd=place.folder, stdout=log, stderr=log,
+            [sys.executable, "-m", "services.cli.main", "worker"], cwd=place.folder, stdout=log, stderr=log,
             env=environment(place.settings | {"sync_interval": "1"}),
         )  # fmt: skip
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.doctor import _settings
+from services.cli.doctor import _settings
 from services.errors import SettingsError
 from services.settings import Settings
 

@@ -181,7 +181,7 @@ def test_command__replay_and_seed__repeat_themselves(tmp_path, capsys):
 
 
 def test_command__portal_command_line__has_the_same_compare(tmp_path, capsys):
-    from services.cli import main as portal
+    from services.cli.main import main as portal
 
     world = World(seed=8)
     pair = [written(tmp_path / name, world, world.scores(noise)) for name, noise in (("a.csv", 0.1), ("b.csv", 1.0))]

@@ -16,8 +16,8 @@ import pytest
 
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.audit.witnesses import WitnessWatch
-from services.bootstrap import build_portal, open_adapters
-from services.cli import main
+from services.bootstrap.portal import build_portal, open_adapters
+from services.cli.main import main
 from services.clock import RandomIds, SystemClock
 from services.domain.people import Actor, Person
 from services.ledger.actions import Action
@@ -233,7 +233,13 @@ def test_installed__from_a_wheel__exports_with_the_script_inside(tmp_path: Path)
     environment |= {"COUNTERSIGN_DATABASE_URL": "sqlite:///portal.db", "COUNTERSIGN_WITNESS_FILE": "witness.txt"}
 
     def run(*words: str) -> str:
-        command = [sys.executable, "-P", "-c", "import sys; from services.cli import main; sys.exit(main())", *words]
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            "import sys; from services.cli.main import main; sys.exit(main())",
+            *words,
+        ]
         done = subprocess.run(
             command, cwd=empty, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
@@ -242,7 +248,7 @@ def test_installed__from_a_wheel__exports_with_the_script_inside(tmp_path: Path)
 
     key = run("ledger", "key").splitlines()[0]
     run("ledger", "export", "one.zip")
-    seed = "import services; assert 'installed' in str(services.__file__); from services.bootstrap import open_adapters; from services.settings import load_settings; "
+    seed = "import services; assert 'installed' in str(services.__file__); from services.bootstrap.portal import open_adapters; from services.settings import load_settings; "
     seed += "a = open_adapters(load_settings()); from services.ledger.witnessing import publish_head; "
     seed += "from services.audit.witnesses import writing; import datetime as d; "
     seed += "[publish_head(writing(a.units), w.witness, lambda: d.datetime.now(d.UTC)) for w in a.witnesses]"

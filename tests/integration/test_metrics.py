@@ -10,13 +10,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.access.tokens import Callers, TokenDesk
-from services.api import build_api
+from services.api.app import build_api
+from services.api.metrics import exposition
 from services.audit.answers import WitnessState
 from services.audit.browser import LedgerDesk
 from services.catalogue.sync import CatalogueSync
 from services.domain.promotion import Incident
 from services.health.desk import HealthDesk
-from services.metrics import exposition
 from services.portal import Portal
 from services.promotions.gate import Gate
 from tests.asgi import AsgiClient

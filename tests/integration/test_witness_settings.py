@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from services.adapters.sql.ledger import ledger_transactions
 from services.adapters.sql.tables import metadata
-from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
-from services.doctor import examine
+from services.bootstrap.ledger import active_ring, demand_witnesses, open_keys, open_witnesses
+from services.cli.doctor import examine
 from services.errors import SettingsError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, Subject

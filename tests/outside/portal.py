@@ -42,7 +42,7 @@ def portal_process(folder: Path, settings: Mapping[str, str]) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "portal.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "services.cli", "serve"], cwd=folder, env=environment(chosen), stdout=log, stderr=log,
+            [sys.executable, "-m", "services.cli.main", "serve"], cwd=folder, env=environment(chosen), stdout=log, stderr=log,
         )  # fmt: skip
     try:
         _wait_until_ready(f"http://127.0.0.1:{port}", process, folder)

@@ -7,7 +7,7 @@ from threading import Event, current_thread
 
 import pytest
 
-from services.background import BackgroundLoop, Job
+from services.bootstrap.background import BackgroundLoop, Job
 from services.errors import UpstreamUnavailableError
 
 LIMIT = 10.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.cli import build_parser
+from services.cli.main import build_parser
 from services.policies.reading import CheckKind, load_governance
 from services.promotions.checks import KINDS
 from services.settings import Settings

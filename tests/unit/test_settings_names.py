@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.settings import Settings, load_settings
-from services.settings_names import ELSEWHERE, unread_names
+from services.settings import ELSEWHERE, Settings, load_settings, unread_names
 
 
 def told(*names: str) -> list[str]:

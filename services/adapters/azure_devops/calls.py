@@ -24,7 +24,7 @@ from services.adapters.azure_devops.failures import (
 from services.adapters.azure_devops.guard import GuardedAdapter, Operation, SecondWriteError, operating
 from services.adapters.azure_devops.pace import Pace
 from services.adapters.azure_devops.sdk import SdkClients, load, prepare
-from services.adapters.mlflow.deadline import Deadline
+from services.adapters.http.deadline import Deadline
 from services.errors import (
     NotFoundError,
     PortalError,

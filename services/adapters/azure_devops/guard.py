@@ -19,7 +19,7 @@ from requests.adapters import BaseAdapter
 from services.adapters.azure_devops.config import AzureDevOpsConfig, origin
 from services.adapters.azure_devops.failures import WRITES, foreign_host, too_large
 from services.adapters.azure_devops.pace import Pace
-from services.adapters.mlflow.deadline import BoundedAdapter, Call, Deadline, under
+from services.adapters.http.deadline import BoundedAdapter, Call, Deadline, under
 
 CHUNK = 64 * 1024
 CONNECTIONS = 16

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import requests
 
 from services.adapters.azure_devops.failures import retry_after, throttled
-from services.adapters.mlflow.deadline import Deadline
+from services.adapters.http.deadline import Deadline
 
 UNNAMED_PAUSE = 10.0
 """Seconds to wait after a 429 that names no time."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from services.adapters.http.deadline import Deadline
 from services.adapters.mlflow import artifact_paths, entities, parse
-from services.adapters.mlflow.deadline import Deadline
 from services.adapters.mlflow.paging import pages
 from services.adapters.mlflow.parse import Json
 from services.adapters.mlflow.transport import Ask, Params, Transport

@@ -12,8 +12,8 @@ from typing import Any
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from services.adapters.http.deadline import Call
 from services.adapters.mlflow.config import MlflowConfig
-from services.adapters.mlflow.deadline import Call
 from services.errors import (
     NotFoundError,
     PortalError,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
+from services.adapters.http.deadline import Deadline
 from services.adapters.mlflow import artifact_paths, parse
 from services.adapters.mlflow.artifacts import ArtifactReads, Chunks, whole
-from services.adapters.mlflow.deadline import Deadline
 from services.adapters.mlflow.transport import Transport
 from services.domain.model_digest import digest_of_files
 from services.domain.registry import Artifact, ModelVersion, VersionKey

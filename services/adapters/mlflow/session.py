@@ -7,8 +7,8 @@ from http.cookiejar import DefaultCookiePolicy
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from services.adapters.http.deadline import BoundedAdapter
 from services.adapters.mlflow.config import MlflowConfig
-from services.adapters.mlflow.deadline import BoundedAdapter
 
 CONNECTIONS = 8
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import requests
 
+from services.adapters.http.deadline import Call, Deadline, under
 from services.adapters.mlflow.breaker import Breaker
 from services.adapters.mlflow.config import MlflowConfig
-from services.adapters.mlflow.deadline import Call, Deadline, under
 from services.adapters.mlflow.failures import OVERLOADED, Failures, Reply, TransportError
 from services.adapters.mlflow.parse import Rubbish
 from services.adapters.mlflow.session import new_session

@@ -33,8 +33,8 @@ from services.adapters.azure_devops.auth import PersonalAccessToken
 from services.adapters.azure_devops.callbacks import AzureCheckCallbacks
 from services.adapters.oidc.config import OidcConfig, Sealer
 from services.adapters.oidc.provider import OidcProvider
-from services.api import build_api
-from services.api_azure import AzureInboxes, add_azure
+from services.api.app import build_api
+from services.api.azure_devops import AzureInboxes, add_azure
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.domain.people import Actor, Person, Role

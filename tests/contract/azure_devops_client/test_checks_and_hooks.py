@@ -24,8 +24,8 @@ from services.adapters.azure_devops import AzureDevOpsConfig
 from services.adapters.azure_devops.auth import PersonalAccessToken
 from services.adapters.azure_devops.callbacks import AzureCheckCallbacks
 from services.adapters.oidc.config import Sealer
-from services.api import build_api
-from services.api_azure import AzureInboxes, add_azure
+from services.api.app import build_api
+from services.api.azure_devops import AzureInboxes, add_azure
 from services.domain.hooks import CheckCall, CheckState
 from services.domain.promotion import PromotionRequest
 from services.hooks.checks import CheckInbox, CheckWorker

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from azure_devops_server import seed
 from azure_devops_server.seed import ApprovalCheck
-from services.doctor import Diagnosis, examine
+from services.cli.doctor import Diagnosis, examine
 from services.settings import load_settings
 from tests.contract.azure_devops_client.conftest import Bench
 from tests.contract.azure_devops_server.conftest import PROJECT

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.access.command import administrator
 from services.access.people import known_people, refuse_demo_on_real_data
 from services.access.sessions import SessionDesk
+from services.cli.access import administrator
 from services.domain.people import Person, Role
 from services.domain.sessions import Identity, SessionRules
 from services.errors import SettingsError, UpstreamRefusedError, UpstreamUnavailableError

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.access.command import administrator
 from services.access.tokens import Callers, TokenDesk
-from services.api import build_api
+from services.api.app import build_api
+from services.cli.access import administrator
 from services.domain.people import PERMISSIONS, Permission
 from services.domain.requests import DecisionKind
 from services.domain.tokens import PERMISSIONS_OF, Scope

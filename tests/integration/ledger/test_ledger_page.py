@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from services.ledger.command import add_parser
+from services.cli.ledger import add_parser
 from tests.unit.ledger.build import run_script
 
 ROOT = Path(__file__).parents[3]

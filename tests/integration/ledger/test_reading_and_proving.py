@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from services.cli.ledger import add_parser, run
 from services.errors import IntegrityError, InvalidInputError, NotFoundError, SettingsError
 from services.ledger.actions import Action
-from services.ledger.command import add_parser, run
 from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import ExportSource, export_folder, export_zip, fetch_notes

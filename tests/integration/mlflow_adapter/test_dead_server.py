@@ -106,7 +106,7 @@ def test_read__several_addresses__share_one_connect_limit(monkeypatch: pytest.Mo
 
     addresses = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 9))] * 20
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
-    monkeypatch.setattr("services.adapters.mlflow.deadline.create_connection", slow)
+    monkeypatch.setattr("services.adapters.http.deadline.create_connection", slow)
     with registry_at("http://many.example.invalid", call_seconds=0.1, connect_seconds=0.1) as registry:
         with pytest.raises(UpstreamUnavailableError, match="within"):
             registry.ping()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.bootstrap_notices import check_channels, subscription
+from services.bootstrap.notices import check_channels, subscription
 from services.domain.notices import Event, Rhythm, Schedule, Topic
 from services.domain.people import Person, Role
 from services.domain.sessions import Identity

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from services.bootstrap_notices import check_channels, subscription
+from services.bootstrap.notices import check_channels, subscription
 from services.errors import SettingsError
 from services.notices.desk import NoticeDesk
 from services.settings import NotifyChannel, load_settings

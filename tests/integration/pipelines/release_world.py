@@ -24,7 +24,7 @@ from azure_devops_server.config import ServerConfig
 from azure_devops_server.model.build import PipelineVariable
 from azure_devops_server.server import AzureDevOpsServer
 from services.access.sessions import digest
-from services.bootstrap import OpenedPortal, open_portal
+from services.bootstrap.portal import OpenedPortal, open_portal
 from services.domain.people import Actor, Person, Role
 from services.domain.requests import DecisionKind
 from services.domain.tokens import Scope, ServiceToken

@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from services.cli.candidates import candidates as command
+from services.cli.candidates import who_asks
 from services.comparisons.desk import compare_files
 from services.comparisons.held_out import HeldOutPredictions
 from services.domain.registry import VersionKey
@@ -16,8 +18,6 @@ from services.errors import NotAllowedError, NotFoundError, RefusedError
 from services.policies.reading import parse_governance
 from services.ports.requests import RequestFilter
 from services.promotions.candidates import CandidateDesk
-from services.promotions.command import candidates as command
-from services.promotions.command import who_asks
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from sqlalchemy import text
 
+from services.cli.candidates import as_text
 from services.comparisons.desk import compare_files, drift_files
 from services.comparisons.held_out import HeldOutPredictions
 from services.domain.checks import Verdict
 from services.domain.registry import VersionKey
 from services.policies.reading import parse_governance
-from services.promotions.command import as_text
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.replay import replay

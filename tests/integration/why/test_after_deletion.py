@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services.bootstrap import OpenedPortal, build_portal
+from services.bootstrap.portal import OpenedPortal, build_portal
+from services.cli.why import account, in_words
 from services.domain.registry import VersionKey
 from services.domain.requests import DecisionKind, RequestState
 from services.settings import load_settings
-from services.why.command import account, in_words
 from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, mlflow_server
 from tests.simulators.basics import ANA, CHLOE, DEV

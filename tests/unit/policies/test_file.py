@@ -10,10 +10,10 @@ import jsonschema
 import pytest
 import yaml
 
+from services.cli.policy import schema
 from services.domain.policy import Meaning
 from services.errors import SettingsError
 from services.ledger.canonical import digest
-from services.policies.command import schema
 from services.policies.reading import frozen_form, parse_governance, policy_of
 
 ROOT = Path(__file__).resolve().parents[3]

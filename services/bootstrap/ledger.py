@@ -22,7 +22,7 @@ from services.audit.browser import LedgerDesk
 from services.audit.exporting import LedgerExports
 from services.audit.verifying import LedgerChecks, LedgerVerdicts
 from services.audit.witnesses import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
-from services.background import Job
+from services.bootstrap.background import Job
 from services.clock import SystemClock
 from services.domain.people import SYSTEM
 from services.domain.policy import Governance

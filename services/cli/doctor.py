@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.access.command import administrator
 from services.access.people import refuse_demo_on_real_data
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
@@ -14,10 +13,11 @@ from services.adapters.sql import migrate
 from services.adapters.sql.engine import open_engine
 from services.adapters.sql.ledger import ledger_transactions
 from services.audit.witnesses import WatchedWitness
-from services.bootstrap import known_people, mlflow_config, open_access, open_adapters, open_pipelines
-from services.bootstrap_access import open_provider
-from services.bootstrap_ledger import active_ring, demand_witnesses, open_keys, open_witnesses
-from services.bootstrap_notices import check_channels
+from services.bootstrap.access import open_provider
+from services.bootstrap.ledger import active_ring, demand_witnesses, open_keys, open_witnesses
+from services.bootstrap.notices import check_channels
+from services.bootstrap.portal import known_people, mlflow_config, open_access, open_adapters, open_pipelines
+from services.cli.access import administrator
 from services.clock import SystemClock
 from services.domain.people import Actor
 from services.domain.policy import PipelineTarget
@@ -28,8 +28,7 @@ from services.ledger.writer import first_origin
 from services.policies.lint import Level, lint
 from services.policies.reading import load_governance, parse_text, read_text
 from services.ports.pipelines import ReleasePipelines
-from services.settings import Settings
-from services.settings_names import unread_names
+from services.settings import Settings, unread_names
 
 log = logging.getLogger(__name__)
 

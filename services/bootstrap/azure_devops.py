@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.adapters.azure_devops import build_callbacks
 from services.adapters.oidc.config import Sealer
 from services.adapters.sql.unit_of_work import SqlUnits
-from services.api_azure import AzureInboxes
-from services.background import Job
+from services.api.azure_devops import AzureInboxes
+from services.bootstrap.background import Job
 from services.hooks.checks import CheckInbox, CheckWorker
 from services.hooks.inbox import HookInbox, HookWorker
 from services.ports.time import Clock

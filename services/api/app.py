@@ -15,13 +15,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.access.admission import admit
 from services.access.tokens import Callers
-from services.api_problems import ANSWERS, add_problems
+from services.api.metrics import CONTENT_TYPE, exposition
+from services.api.problems import ANSWERS, add_problems
 from services.clock import SystemClock
 from services.domain.catalogue import VersionQuery
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
 from services.domain.requests import RequestState
-from services.metrics import CONTENT_TYPE, exposition
 from services.portal import Portal
 from services.promotions.answers import RequestDetail
 from services.promotions.gate import Gate, GateQuestion

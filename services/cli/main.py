@@ -71,8 +71,8 @@ def _add_evidence(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _candidates(args: argparse.Namespace) -> int:
-    from services.bootstrap import build_portal, known_people
-    from services.promotions.command import candidates
+    from services.bootstrap.portal import build_portal, known_people
+    from services.cli.candidates import candidates
     from services.settings import load_settings
 
     settings = load_settings()
@@ -84,35 +84,35 @@ def _candidates(args: argparse.Namespace) -> int:
 
 
 def _verify_evidence(args: argparse.Namespace) -> int:
-    from services.bootstrap import open_verifier
-    from services.promotions.command import verify
+    from services.bootstrap.portal import open_verifier
+    from services.cli.candidates import verify
     from services.settings import load_settings
 
     return verify(args, open_verifier(load_settings()))
 
 
 def _add_ledger(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from services.ledger import command
+    from services.cli import ledger as command
 
     command.add_parser(commands).set_defaults(run=_ledger)
 
 
 def _add_why(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from services.why import command
+    from services.cli import why as command
 
     for parser in command.add_parsers(commands):
         parser.set_defaults(run=_why)
 
 
 def _add_policy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from services.policies import command
+    from services.cli import policy as command
 
     command.add_parser(commands).set_defaults(run=_policy)
 
 
 def _policy(args: argparse.Namespace) -> int:
-    from services.bootstrap import known_people, open_units
-    from services.policies import command
+    from services.bootstrap.portal import known_people, open_units
+    from services.cli import policy as command
     from services.settings import load_settings
 
     settings = load_settings()
@@ -120,9 +120,9 @@ def _policy(args: argparse.Namespace) -> int:
 
 
 def _why(args: argparse.Namespace) -> int:
-    from services.bootstrap import build_portal
+    from services.bootstrap.portal import build_portal
+    from services.cli import why as command
     from services.settings import load_settings
-    from services.why import command
 
     opened = build_portal(load_settings())
     try:
@@ -132,8 +132,8 @@ def _why(args: argparse.Namespace) -> int:
 
 
 def _ledger(args: argparse.Namespace) -> int:
-    from services.bootstrap_ledger import open_ledger
-    from services.ledger import command
+    from services.bootstrap.ledger import open_ledger
+    from services.cli import ledger as command
     from services.settings import load_settings
 
     with open_ledger(load_settings()) as tools:
@@ -141,15 +141,15 @@ def _ledger(args: argparse.Namespace) -> int:
 
 
 def _add_access(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from services.access import command
+    from services.cli import access as command
 
     for parser in command.add_parsers(commands):
         parser.set_defaults(run=_access)
 
 
 def _access(args: argparse.Namespace) -> int:
-    from services.access import command
-    from services.bootstrap import open_access
+    from services.bootstrap.portal import open_access
+    from services.cli import access as command
     from services.settings import load_settings
 
     with open_access(load_settings()) as access:
@@ -157,15 +157,15 @@ def _access(args: argparse.Namespace) -> int:
 
 
 def _add_notices(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    from services.notices import command
+    from services.cli import notices as command
 
     command.add_parser(commands).set_defaults(run=_notices)
 
 
 def _notices(args: argparse.Namespace) -> int:
-    from services.bootstrap import open_units
+    from services.bootstrap.portal import open_units
+    from services.cli import notices as command
     from services.clock import SystemClock
-    from services.notices import command
     from services.settings import load_settings
 
     return command.run(args, open_units(load_settings()), SystemClock())
@@ -180,7 +180,7 @@ def serve(_: argparse.Namespace) -> int:
 
 def worker(_: argparse.Namespace) -> int:
     """Run sync and rollouts until told to stop."""
-    from services.bootstrap import build_portal
+    from services.bootstrap.portal import build_portal
     from services.settings import load_settings
 
     opened = build_portal(load_settings())
@@ -208,7 +208,7 @@ def migrate(_: argparse.Namespace) -> int:
 
 def sync(args: argparse.Namespace) -> int:
     """Read the registry once."""
-    from services.bootstrap import build_portal
+    from services.bootstrap.portal import build_portal
     from services.domain.catalogue import VersionQuery
     from services.settings import load_settings
 
@@ -227,7 +227,7 @@ def sync(args: argparse.Namespace) -> int:
 
 def doctor(_: argparse.Namespace) -> int:
     """Check everything."""
-    from services.doctor import examine
+    from services.cli.doctor import examine
     from services.settings import load_settings
 
     findings = examine(load_settings())

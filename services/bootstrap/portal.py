@@ -26,10 +26,10 @@ from services.adapters.sql.engine import open_engine
 from services.adapters.sql.unit_of_work import SqlUnits
 from services.audit.verifying import WitnessDesk
 from services.audit.witnesses import WatchedWitness, demand_continuation
-from services.background import BackgroundLoop, Job
-from services.bootstrap_access import AccessTools, open_callers, open_provider, open_sessions, open_tokens
-from services.bootstrap_azure import AzureParts, open_azure
-from services.bootstrap_ledger import (
+from services.bootstrap.access import AccessTools, open_callers, open_provider, open_sessions, open_tokens
+from services.bootstrap.azure_devops import AzureParts, open_azure
+from services.bootstrap.background import BackgroundLoop, Job
+from services.bootstrap.ledger import (
     LedgerKeys,
     demand_witnesses,
     ledger_desk,
@@ -38,8 +38,8 @@ from services.bootstrap_ledger import (
     open_witnesses,
     retention_jobs,
 )
-from services.bootstrap_notices import open_notices, open_preferences
-from services.bootstrap_why import why_room
+from services.bootstrap.notices import open_notices, open_preferences
+from services.bootstrap.why import why_room
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
 from services.clock import RandomIds, SystemClock
@@ -138,8 +138,8 @@ class OpenedPortal:
 
     def api(self) -> FastAPI:
         """The HTTP API of this portal."""
-        from services.api import build_api
-        from services.api_azure import add_azure
+        from services.api.app import build_api
+        from services.api.azure_devops import add_azure
 
         api = build_api(self.portal, self.gate, self.callers)
         add_azure(api, self.azure.inboxes)

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.sql.unit_of_work import SqlUnits
-from services.bootstrap_ledger import LedgerKeys, ledger_keys
+from services.bootstrap.ledger import LedgerKeys, ledger_keys
 from services.catalogue.browse import CatalogueBrowser
 from services.clock import SystemClock
 from services.ports.registry import RegistryReader
