@@ -30,9 +30,9 @@ from azure_devops_server.seed import ApprovalCheck
 from azure_devops_server.server import AzureDevOpsServer
 from services.adapters.azure_devops import AzureDevOpsConfig, build_pipelines
 from services.adapters.azure_devops.auth import PersonalAccessToken
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.tables import metadata
-from services.adapters.sql.unit_of_work import SqlUnits
+from services.database.engine import open_engine
+from services.database.tables.everything import metadata
+from services.database.unit import Units
 from services.domain.releases import RunRef, RunStart
 from services.ledger.keys import KeyRing, SigningKey
 from services.ports.pipelines import ReleasePipelines
@@ -90,7 +90,7 @@ class Bench:
 
     address: str
     azure: ReleasePipelines
-    units: SqlUnits
+    units: Units
     clock: WalkingClock
     refs: list[RunRef]
 
@@ -160,7 +160,7 @@ def run(count: int, minutes: int) -> dict[str, float]:
 def _bench(server: AzureDevOpsServer, azure: ReleasePipelines, root: Path, refs: list[RunRef]) -> Bench:
     engine, clock = open_engine(f"sqlite:///{root / 'portal.db'}"), WalkingClock()
     metadata.create_all(engine)
-    units = SqlUnits(engine, KeyRing(SigningKey.generate("bench.local/ledger")), clock)
+    units = Units(engine, KeyRing(SigningKey.generate("bench.local/ledger")), clock)
     return Bench(server.address, azure, units, clock, refs)
 
 

@@ -27,9 +27,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from services.adapters.sql.engine import open_engine
 from services.comparisons.desk import compare_files, drift_files
 from services.comparisons.held_out import HeldOutPredictions
+from services.database.engine import open_engine
+from services.database.unit import Unit
 from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import Actor, Person, Role
 from services.domain.policy import Governance
@@ -40,7 +41,6 @@ from services.domain.rights import UserAction, actions
 from services.oversight.findings import FindingDesk
 from services.oversight.reminding import ReminderDesk
 from services.policies.reading import parse_governance
-from services.ports.unit import Unit
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealed_request import facts_of

@@ -27,10 +27,10 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.ledger import SqlLedgerStore, copied_columns, ledger_transactions
-from services.adapters.sql.ledger_tables import ledger_checkpoint, ledger_entry, ledger_head
-from services.adapters.sql.metadata import metadata
+from services.database.engine import open_engine
+from services.database.stores.ledger import SqlLedgerStore, copied_columns, ledger_transactions
+from services.database.tables.ledger import ledger_checkpoint, ledger_entry, ledger_head
+from services.database.tables.metadata import metadata
 from services.ledger.actions import Action
 from services.ledger.canonical import digest
 from services.ledger.entry import Actor, LedgerEntry, Subject, instant

@@ -32,7 +32,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    from services.adapters.sql.engine import open_engine
+    from services.database.engine import open_engine
 
     opened = open_engine(f"sqlite:///{tmp_path / 'portal.db'}")
     yield opened

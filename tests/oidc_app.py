@@ -12,12 +12,12 @@ from pathlib import Path
 
 from dashboard import wiring
 from dashboard.app import app
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.bootstrap.access import open_provider, open_sessions
 from services.bootstrap.background import BackgroundLoop, Job
 from services.clock import SystemClock
+from services.database import migrate
+from services.database.engine import open_engine
+from services.database.unit import Units
 from services.ledger.keys import KeyRing, SigningKey
 from tests import fake_portal
 from tests.fake_portal import fake_opened
@@ -38,7 +38,7 @@ def main() -> None:
     )  # fmt: skip
     engine = open_engine(f"sqlite:///{Path(folder) / 'portal.db'}")
     migrate.upgrade(engine)
-    units = SqlUnits(engine, KeyRing(SigningKey.generate("test.local/ledger")), SystemClock())
+    units = Units(engine, KeyRing(SigningKey.generate("test.local/ledger")), SystemClock())
     sessions = open_sessions(opened.settings, units)
     provider = open_provider(opened.settings, replace(governance(), groups=GROUPS))
     assert provider is not None

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from services.adapters.sql.tables import metadata
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.comparisons.held_out import HeldOutPredictions
+from services.database.tables.everything import metadata
+from services.database.unit import Units
 from services.domain.people import Actor
 from services.domain.policy import Governance
 from services.domain.promotion import PromotionRequest
@@ -77,7 +77,7 @@ class World:
     def __post_init__(self) -> None:
         metadata.create_all(self.engine)
         self.signer = KeyRing(SigningKey.generate("test.local/ledger"))
-        self.units = SqlUnits(self.engine, self.signer, self.clock)
+        self.units = Units(self.engine, self.signer, self.clock)
         held_out = HeldOutPredictions(self.registry, self.folder / "cache", self.clock)
         reader = MaterialReader(self.registry, held_out)
         self.sealer = Sealer(reader, self.rules, _no_comparison)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.database.unit import Units
 from services.domain.sessions import Identity
 from services.errors import SettingsError
-from services.ports.unit import Units
 
 
 def known_people(units: Units) -> Sequence[Identity]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from services.database.unit import Unit, Units
 from services.domain.people import SYSTEM, Actor, Permission, Role
 from services.domain.sessions import Identity, Session, SessionRules
 from services.errors import NotAllowedError, PortalError, UpstreamRefusedError
@@ -21,7 +22,6 @@ from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ports.identity import Ended
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 
 log = logging.getLogger(__name__)
 

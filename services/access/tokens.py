@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from services.access.sessions import digest
+from services.database.unit import Units
 from services.domain.people import Actor, Permission
 from services.domain.tokens import Scope, ServiceToken
 from services.errors import InvalidInputError, NotAllowedError
@@ -16,7 +17,6 @@ from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ports.identity import IdentityProvider
 from services.ports.time import Clock, Ids
-from services.ports.unit import Units
 
 PREFIX = "csn_"
 """Lets secret scanners find a token that was committed by mistake."""

@@ -10,6 +10,7 @@ from services.audit.exporting import LedgerExports
 from services.audit.sentences import words_of
 from services.audit.verifying import LedgerChecks
 from services.audit.witnesses import HEALTH_PREFIX
+from services.database.unit import Unit, Units
 from services.domain.catalogue import HistoryLine, SourceHealth
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
@@ -20,7 +21,6 @@ from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredR
 from services.ledger.subjects import version_subject
 from services.ledger.witnessing import Freshness, freshness, unseen_since
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 
 PAGE_SIZE = 50
 HISTORY_LINES = 200

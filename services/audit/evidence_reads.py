@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from services.database.unit import Units
 from services.domain.people import Actor
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
@@ -13,7 +14,6 @@ from services.ledger.canonical import Json, digest
 from services.ledger.entry import Subject
 from services.ledger.subjects import version_subject
 from services.ports.time import Clock
-from services.ports.unit import Units
 
 
 @dataclass(frozen=True)

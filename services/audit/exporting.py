@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 
 from services.audit.witnesses import reading
+from services.database.unit import Units
 from services.domain.people import Actor, Permission
 from services.errors import NotAllowedError, RefusedError, UpstreamError
 from services.ledger.actions import Action
@@ -14,7 +15,6 @@ from services.ledger.export import ExportSource, export_zip, fetch_notes
 from services.ledger.note import VerifierKey
 from services.ledger.witnessing import Witness
 from services.ports.time import Clock
-from services.ports.unit import Units
 
 LARGEST = 200_000
 """Entries. A page hands out whole files from memory; the command line has no limit."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from services.audit.answers import LedgerCheck, LedgerVerdict
 from services.audit.witnesses import reading
+from services.database.unit import Units
 from services.errors import PortalError, UpstreamError
 from services.ledger.export import fetch_notes
 from services.ledger.note import VerifierKey
@@ -17,7 +18,6 @@ from services.ledger.store import EntryFilter, EntryPage
 from services.ledger.verify import Progress, Verification, WitnessNotes, describe_views, verify_ledger
 from services.ledger.witnessing import Witness, witnessed_up_to
 from services.ports.time import Clock
-from services.ports.unit import Units
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.database.unit import Unit, Units
 from services.domain.catalogue import SourceHealth
 from services.domain.people import SYSTEM
 from services.domain.promotion import Incident
@@ -34,7 +35,6 @@ from services.ledger.witnessing import (
 )
 from services.ledger.writer import Signer
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 
 log = logging.getLogger(__name__)
 

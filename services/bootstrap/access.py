@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from services.access.sessions import SessionDesk
 from services.access.tokens import Callers, TokenDesk
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.clock import RandomIds, SystemClock
+from services.database.unit import Units
 from services.domain.people import Role
 from services.domain.policy import Governance
 from services.domain.sessions import SessionRules
@@ -24,12 +24,12 @@ class AccessTools:
     sessions: SessionDesk
 
 
-def open_tokens(units: SqlUnits) -> TokenDesk:
+def open_tokens(units: Units) -> TokenDesk:
     """Service tokens."""
     return TokenDesk(units, clock=SystemClock(), ids=RandomIds())
 
 
-def open_callers(settings: Settings, units: SqlUnits, provider: IdentityProvider | None) -> Callers:
+def open_callers(settings: Settings, units: Units, provider: IdentityProvider | None) -> Callers:
     """Who calls the API."""
     return Callers(open_tokens(units), provider, has_audience=bool(settings.oidc_api_audience))
 
@@ -61,7 +61,7 @@ def open_provider(settings: Settings, governance: Governance) -> IdentityProvide
     )
 
 
-def open_sessions(settings: Settings, units: SqlUnits) -> SessionDesk:
+def open_sessions(settings: Settings, units: Units) -> SessionDesk:
     """Sign-ins under the rules of the settings; roles grow old only where a provider gives them."""
     rules = SessionRules(
         max_age=timedelta(seconds=settings.session_max_age),

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from services.adapters.azure_devops import build_callbacks
 from services.adapters.oidc.config import Sealer
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.api.azure_devops import AzureInboxes
 from services.bootstrap.background import Job
+from services.database.unit import Units
 from services.hooks.checks import CheckInbox, CheckWorker
 from services.hooks.inbox import HookInbox, HookWorker
 from services.ports.time import Clock
@@ -28,7 +28,7 @@ class AzureParts:
     jobs: tuple[Job, ...]
 
 
-def open_azure(settings: Settings, units: SqlUnits, gate: Gate, tools: Tools, clock: Clock) -> AzureParts:
+def open_azure(settings: Settings, units: Units, gate: Gate, tools: Tools, clock: Clock) -> AzureParts:
     """Everything around Azure DevOps that no page asks for."""
     safe = Sealer(settings.azure_devops_hook_secret, "azure check")
     callbacks = build_callbacks(settings) if settings.azure_devops_url else None

@@ -10,10 +10,6 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.ledger import ledger_transactions
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.adapters.witness.azure_blob import AzureBlobWitness, BlobContainer, entra_token
 from services.adapters.witness.file import FileWitness
 from services.adapters.witness.git import GitRemote, GitWitness
@@ -24,6 +20,10 @@ from services.audit.verifying import LedgerChecks, LedgerVerdicts
 from services.audit.witnesses import Heartbeat, WatchedWitness, WitnessWatch, reading, writing
 from services.bootstrap.background import Job
 from services.clock import SystemClock
+from services.database import migrate
+from services.database.engine import open_engine
+from services.database.stores.ledger import ledger_transactions
+from services.database.unit import Units
 from services.domain.people import SYSTEM
 from services.domain.policy import Governance
 from services.errors import SettingsError
@@ -72,7 +72,7 @@ def active_ring(keys: LedgerKeys) -> KeyRing:
     return keys.ring if isinstance(keys, KeyFile) else keys
 
 
-def ledger_keys(units: SqlUnits, keys: LedgerKeys) -> list[VerifierKey]:
+def ledger_keys(units: Units, keys: LedgerKeys) -> list[VerifierKey]:
     """Every public key that this ledger was ever signed with, oldest first."""
     with units.read() as unit:
         return known_keys(active_ring(keys), unit.archive)
@@ -101,7 +101,7 @@ def demand_witnesses(governance: Governance, settings: Settings, witnesses: Sequ
 
 
 def ledger_desk(
-    settings: Settings, units: SqlUnits, keys: LedgerKeys, *, witnesses: Sequence[WatchedWitness], clock: Clock
+    settings: Settings, units: Units, keys: LedgerKeys, *, witnesses: Sequence[WatchedWitness], clock: Clock
 ) -> LedgerDesk:
     """What the Ledger page works with."""
     known, asked = partial(ledger_keys, units, keys), [found.witness for found in witnesses]
@@ -117,7 +117,7 @@ def ledger_desk(
 
 def ledger_jobs(
     settings: Settings,
-    units: SqlUnits,
+    units: Units,
     keys: LedgerKeys,
     *,
     witnesses: Sequence[WatchedWitness],
@@ -139,7 +139,7 @@ def ledger_jobs(
     return [Job("heartbeat", look, heartbeat.beat), *watches]
 
 
-def retention_jobs(units: SqlUnits, keys: LedgerKeys, *, clock: Clock, keep: timedelta | None) -> list[Job]:
+def retention_jobs(units: Units, keys: LedgerKeys, *, clock: Clock, keep: timedelta | None) -> list[Job]:
     """Drops personal values that are older than the policy keeps them, every hour."""
     if keep is None:
         return []
@@ -163,14 +163,14 @@ def open_ledger(settings: Settings) -> Iterator[LedgerTools]:
     try:
         migrate.upgrade(engine)
         keys = open_keys(settings, engine)
-        units = SqlUnits(engine, keys, clock)
+        units = Units(engine, keys, clock)
         yield ledger_tools(units, keys, witnesses=open_witnesses(settings), clock=clock, keep_personal=keep)
     finally:
         engine.dispose()
 
 
 def ledger_tools(
-    units: SqlUnits,
+    units: Units,
     keys: LedgerKeys,
     *,
     witnesses: Sequence[WatchedWitness],

@@ -6,21 +6,21 @@ from datetime import time
 
 from services.adapters.notify.apprise_channel import AppriseChannel
 from services.adapters.notify.webhook import WebhookChannel
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.clock import SystemClock
+from services.database.unit import Units
 from services.domain.notices import Schedule
 from services.notices.desk import NoticeDesk, Subscription
 from services.notices.preferences import PreferenceDesk
-from services.ports.notices import Channel
+from services.ports.channels import Channel
 from services.settings import NotifyChannel, Settings
 
 
-def open_notices(settings: Settings, units: SqlUnits) -> NoticeDesk:
+def open_notices(settings: Settings, units: Units) -> NoticeDesk:
     """The outbox with the channels of the settings."""
     return NoticeDesk(units, SystemClock(), [subscription(item, settings.address) for item in settings.notify])
 
 
-def open_preferences(settings: Settings, units: SqlUnits) -> PreferenceDesk:
+def open_preferences(settings: Settings, units: Units) -> PreferenceDesk:
     """What people want to be told."""
     return PreferenceDesk(units, SystemClock(), is_mailed=any(item.kind == "people" for item in settings.notify))
 

@@ -21,9 +21,6 @@ from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
 from services.adapters.mlflow.registry import build_registry
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.audit.verifying import WitnessDesk
 from services.audit.witnesses import WatchedWitness, demand_continuation
 from services.bootstrap.access import AccessTools, open_callers, open_provider, open_sessions, open_tokens
@@ -46,6 +43,9 @@ from services.clock import RandomIds, SystemClock
 from services.comparisons.desk import ComparisonDesk, compare_files, drift_files
 from services.comparisons.held_out import HeldOutPredictions
 from services.comparisons.live_inputs import LiveInputs
+from services.database import migrate
+from services.database.engine import open_engine
+from services.database.unit import Units
 from services.domain.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.errors import SettingsError
@@ -108,7 +108,7 @@ class Adapters:
     """Everything that talks to the outside."""
 
     engine: Engine
-    units: SqlUnits
+    units: Units
     registry: Any
     """Implements RegistryReader and RegistryWriter with short time-outs, for pages and commands."""
     sync_registry: RegistryReader
@@ -263,7 +263,7 @@ def open_adapters(settings: Settings) -> Adapters:
     keys = open_keys(settings, engine)
     return Adapters(
         engine=engine,
-        units=SqlUnits(engine, keys, SystemClock()),
+        units=Units(engine, keys, SystemClock()),
         registry=build_registry(mlflow_config(settings, settings.mlflow_timeout)),
         sync_registry=build_registry(mlflow_config(settings, settings.mlflow_sync_timeout)),
         pipelines=open_pipelines(settings),
@@ -272,11 +272,11 @@ def open_adapters(settings: Settings) -> Adapters:
     )
 
 
-def open_units(settings: Settings) -> SqlUnits:
+def open_units(settings: Settings) -> Units:
     """The portal's database alone, for the command line."""
     engine = open_engine(settings.database_url)
     migrate.upgrade(engine)
-    return SqlUnits(engine, open_keys(settings, engine), SystemClock())
+    return Units(engine, open_keys(settings, engine), SystemClock())
 
 
 def known_people(settings: Settings) -> tuple[Actor, ...]:
@@ -284,7 +284,7 @@ def known_people(settings: Settings) -> tuple[Actor, ...]:
     return _people_seen(open_units(settings), settings)
 
 
-def _people_seen(units: SqlUnits, settings: Settings) -> tuple[Actor, ...]:
+def _people_seen(units: Units, settings: Settings) -> tuple[Actor, ...]:
     if settings.demo_people:
         return tuple(Actor(Person(p.id, p.name), frozenset(p.roles)) for p in settings.demo_people)
     with units.read() as unit:

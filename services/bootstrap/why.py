@@ -6,10 +6,10 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from services.adapters.inference_log.build import build_inference_log
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.bootstrap.ledger import LedgerKeys, ledger_keys
 from services.catalogue.browse import CatalogueBrowser
 from services.clock import SystemClock
+from services.database.unit import Units
 from services.ports.registry import RegistryReader
 from services.settings import Settings
 from services.why.desk import WhyDesk
@@ -20,7 +20,7 @@ from services.why.scoring import Runner, ScoringDesk
 
 def why_room(
     settings: Settings,
-    units: SqlUnits,
+    units: Units,
     browser: CatalogueBrowser,
     *,
     runner: Runner,

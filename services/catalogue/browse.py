@@ -8,6 +8,8 @@ from typing import Protocol
 
 from services.audit.browser import lines_about
 from services.catalogue.lineage import facts_of, graph_of
+from services.database.stores.requests import RequestFilter
+from services.database.unit import Unit, Units
 from services.domain import test_results
 from services.domain.catalogue import (
     FilterValues,
@@ -20,8 +22,6 @@ from services.domain.catalogue import (
 )
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import NotFoundError
-from services.ports.requests import RequestFilter
-from services.ports.unit import Unit, Units
 from services.releases.desk import of_version, row_of, tests_of
 
 

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 
 from services.catalogue.junit import read_reports
 from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.database.unit import Units
 from services.domain import test_results
 from services.domain.catalogue import SourceHealth, TestReport
 from services.domain.registry import ModelVersion, RegisteredModel
 from services.errors import NotFoundError, PortalError, UpstreamError
 from services.ports.registry import RegistryReader
 from services.ports.time import Clock
-from services.ports.unit import Units
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from services.access.people import refuse_demo_on_real_data
 from services.adapters.inference_log.build import build_inference_log
 from services.adapters.mlflow.registry import build_registry
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.ledger import ledger_transactions
 from services.audit.witnesses import WatchedWitness
 from services.bootstrap.access import open_provider
 from services.bootstrap.ledger import active_ring, demand_witnesses, open_keys, open_witnesses
@@ -19,6 +16,9 @@ from services.bootstrap.notices import check_channels
 from services.bootstrap.portal import known_people, mlflow_config, open_access, open_adapters, open_pipelines
 from services.cli.access import administrator
 from services.clock import SystemClock
+from services.database import migrate
+from services.database.engine import open_engine
+from services.database.stores.ledger import ledger_transactions
 from services.domain.people import Actor
 from services.domain.policy import PipelineTarget
 from services.domain.releases import RunKind

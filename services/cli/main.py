@@ -195,8 +195,8 @@ def worker(_: argparse.Namespace) -> int:
 
 def migrate(_: argparse.Namespace) -> int:
     """Bring the database to this release's schema."""
-    from services.adapters.sql import migrate as migrations
-    from services.adapters.sql.engine import open_engine
+    from services.database import migrate as migrations
+    from services.database.engine import open_engine
     from services.settings import load_settings
 
     engine = open_engine(load_settings().database_url)

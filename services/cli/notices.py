@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from services.ports.notices import Delivery
+from services.database.stores.notices import Delivery
+from services.database.unit import Units
 from services.ports.time import Clock
-from services.ports.unit import Units
 
 LINES = 200
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from services.clock import SystemClock
+from services.database.unit import Units
 from services.domain.people import Actor
 from services.errors import NotFoundError
 from services.policies.directory import read_people
@@ -15,7 +16,6 @@ from services.policies.file import GovernanceFile
 from services.policies.lint import has_errors, lint
 from services.policies.reading import GovernanceText, parse_text, read_text
 from services.policies.words import in_words
-from services.ports.unit import Units
 from services.promotions.replay import replay
 
 Known = Callable[[], tuple[Path, Sequence[Actor]]]

@@ -16,13 +16,13 @@ from services.audit.evidence_reads import EvidenceReads
 from services.comparisons.answers import CellRow, Curve, ErrorShares, ScoreShares, VersionComparison, VersionCurves
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.comparisons.live_inputs import LiveDrift, LiveInputs
+from services.database.unit import Units
 from services.domain.catalogue import VersionRow
 from services.domain.people import Actor
 from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.ports.time import Clock
-from services.ports.unit import Units
 from services.runner.process import Progress
 
 FEWEST, MOST = 2, 8

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery
 from services.domain.people import SYSTEM
 from services.domain.policy import Environment, Governance
@@ -18,7 +19,6 @@ from services.domain.registry import RegisteredModel, VersionKey
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 
 KIND, MLFLOW = "out_of_band", "mlflow"
 

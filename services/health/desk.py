@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.audit.witnesses import HEALTH_PREFIX
+from services.database.unit import Units
 from services.domain.catalogue import SourceHealth
 from services.domain.promotion import Incident
 from services.health.answers import Figures
-from services.ports.unit import Units
 
 
 class HealthDesk:

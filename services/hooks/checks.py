@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
+from services.database.unit import Units
 from services.domain.hooks import CheckCall, CheckIds, CheckState
 from services.domain.people import SYSTEM
 from services.domain.registry import VersionKey
@@ -32,7 +33,6 @@ from services.ledger.entry import Subject
 from services.ports.callbacks import CheckCallbacks, Safe
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
-from services.ports.unit import Units
 from services.promotions.gate import Gate, GateAnswer, GateQuestion
 
 log = logging.getLogger(__name__)

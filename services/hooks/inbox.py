@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 
+from services.database.unit import Units
 from services.errors import PortalError
 from services.hooks.events import read_event
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
-from services.ports.unit import Units
 from services.releases.desk import refresh_release
 from services.releases.following import RunFollower
 

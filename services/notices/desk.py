@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.database.stores.notices import Delivery
+from services.database.unit import Unit, Units
 from services.domain.notices import Event, Preferences, Schedule, Topic, recipients
 from services.errors import NotFoundError, PortalError, UpstreamUnavailableError
-from services.ports.notices import Channel, Delivery
+from services.ports.channels import Channel
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 
 log = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 from services.access.admission import admit
+from services.database.unit import Units
 from services.domain.notices import OPTIONAL_TOPICS, Preferences
 from services.domain.people import Actor
 from services.errors import InvalidInputError, NotAllowedError
 from services.ports.time import Clock
-from services.ports.unit import Units
 
 
 @dataclass(frozen=True)

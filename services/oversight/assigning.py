@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from services.database.unit import Unit, Units
 from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import Actor, Person
 from services.domain.promotion import PromotionRequest
@@ -14,7 +15,6 @@ from services.errors import InvalidInputError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of
 from services.promotions.sealed_request import facts_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery, VersionRow
 from services.domain.coverage import CoverageRow, Gap
 from services.domain.policy import Environment, Governance
@@ -12,7 +13,6 @@ from services.domain.promotion import Deployment
 from services.domain.registry import VersionKey
 from services.domain.requests import RequestState, glass_broken, quorum_reached
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 from services.promotions.sealed_request import frozen_policy
 
 PAGE = 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from services.database.unit import Unit, Units
 from services.domain.oversight import Finding, FindingKind, Severity
 from services.domain.people import Actor
 from services.domain.promotion import Incident, PromotionRequest
@@ -12,7 +13,6 @@ from services.domain.rights import UserAction
 from services.errors import ConflictError
 from services.ledger.actions import Action
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of, request_and_plan
 from services.promotions.sealed_request import frozen_policy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from services.database.unit import Unit, Units
 from services.domain.oversight import Finding, FindingKind, NewFinding, ReReview, ReviewDue, why_not_close
 from services.domain.people import Actor, Permission, Person
 from services.domain.policy import PromotionPolicy
@@ -15,7 +16,6 @@ from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.oversight.emergency import INCIDENT
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 from services.promotions.forms import reason_of
 from services.promotions.sealed_request import frozen_policies
 

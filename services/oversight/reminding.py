@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from services.database.unit import Unit, Units
 from services.domain.oversight import Finding, ReviewDue
 from services.domain.people import SYSTEM, Actor
 from services.domain.promotion import PromotionRequest
@@ -23,7 +24,6 @@ from services.ledger.entry import Subject
 from services.ledger.subjects import version_subject
 from services.oversight.findings import FindingDesk
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 from services.promotions.sealed_request import outlines_of
 
 WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from services.database.unit import Unit, Units
 from services.domain.people import SYSTEM
 from services.domain.policy import Governance
 from services.errors import NotFoundError, SettingsError
@@ -19,7 +20,6 @@ from services.ledger.entry import Subject
 from services.policies.reading import parse_governance, read_text
 from services.policies.words import in_words
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 
 MARK = "policy in force"
 CHANGES_KEPT = 100

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from services.database.stores.requests import RequestFilter
+from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery, VersionRow
 from services.domain.people import Actor, Person, Role
 from services.domain.policy import Governance
 from services.domain.registry import VersionKey
 from services.errors import PortalError
-from services.ports.requests import RequestFilter
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 from services.promotions.desk import PromotionDesk
 
 log = logging.getLogger(__name__)

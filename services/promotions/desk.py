@@ -13,6 +13,8 @@ from typing import Unpack
 
 from services.access.admission import admit
 from services.audit.evidence_reads import EvidenceReads
+from services.database.stores.requests import RequestFilter
+from services.database.unit import Unit, Units
 from services.domain.mentions import Mentioned
 from services.domain.people import SYSTEM, Actor, Permission, Person
 from services.domain.plan import Change, Plan, differences
@@ -34,9 +36,7 @@ from services.errors import ConflictError, InvalidInputError, NotAllowedError, R
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.ledger.writer import EntryFields
-from services.ports.requests import RequestFilter
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 from services.promotions.answers import RequestDetail, RequestPage
 from services.promotions.forms import (
     SIGNS,

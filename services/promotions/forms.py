@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from services.database.unit import Unit
 from services.domain.mentions import Mentioned, mentioned
 from services.domain.people import Actor
 from services.domain.plan import Plan
@@ -15,7 +16,6 @@ from services.domain.requests import Comment, Decision, DecisionKind, Participan
 from services.domain.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.canonical import Json
-from services.ports.unit import Unit
 from services.promotions.sealed_request import plan_of
 from services.promotions.sealing import Sealed
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from services.database.stores.requests import RequestFilter
+from services.database.unit import Unit, Units
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check
 from services.domain.people import Actor
@@ -21,8 +23,6 @@ from services.domain.promotion import PromotionRequest
 from services.domain.quorum import Signed, standing
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.domain.requests import Decision, DecisionKind, RequestState
-from services.ports.requests import RequestFilter
-from services.ports.unit import Unit, Units
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
 from services.promotions.model_facts import facts_of_json

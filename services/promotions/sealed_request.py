@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from services.database.stores.requests import RequestFilter
+from services.database.unit import Unit
 from services.domain.checks import worst_first
 from services.domain.oversight import Finding
 from services.domain.people import Actor
@@ -17,8 +19,6 @@ from services.domain.releases import RunKind
 from services.domain.requests import RequestState
 from services.domain.rights import Outline, RequestFacts, actions, slots_open_to
 from services.policies.frozen import policy_of
-from services.ports.requests import RequestFilter
-from services.ports.unit import Unit
 from services.promotions.answers import RequestDetail, Since
 from services.promotions.sealing import checks_of
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from services.database.unit import Unit
 from services.domain.people import SYSTEM
 from services.domain.plan import Change
 from services.domain.promotion import PromotionRequest
 from services.domain.requests import RequestState
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
-from services.ports.unit import Unit
 from services.promotions.sealed_request import plan_of
 
 _WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
+from services.database.unit import Unit, Units
 from services.errors import PortalError
 from services.evidence.words import counted
 from services.policies.reading import policy_of
-from services.ports.unit import Unit, Units
 from services.promotions.sealing import Comparer, Drifter, comparison_settings
 
 DIFFERENCES_SHOWN = 20

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
+from services.database.stores.deployments import ReleaseSnapshot
+from services.database.unit import Unit, Units
 from services.domain.catalogue import TestCase, TestReport
 from services.domain.hooks import CheckAnswer
 from services.domain.people import Actor, Permission
@@ -28,10 +30,8 @@ from services.domain.rights import why_party
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
-from services.ports.deployments import ReleaseSnapshot
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
 
 PAGE_SIZE = 25

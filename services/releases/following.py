@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 
+from services.database.unit import Units
 from services.domain.promotion import PromotionRequest
 from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
-from services.ports.unit import Units
 from services.releases.desk import demand_azure, keep_release, read_release
 
 LOOK_EVERY = timedelta(seconds=5)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
+from services.database.stores.deployments import ReleaseSnapshot
+from services.database.unit import Units
 from services.domain.catalogue import SourceHealth
 from services.errors import NotFoundError, PortalError, UpstreamError
-from services.ports.deployments import ReleaseSnapshot
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
-from services.ports.unit import Units
 from services.releases.desk import end_gone_release, refresh_release
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
+from services.database.stores.rollouts import Claim, JournalLine
+from services.database.unit import Unit, Units
 from services.domain.people import SYSTEM
 from services.domain.plan import Plan
 from services.domain.policy import Environment, PromotionPolicy
@@ -21,9 +23,7 @@ from services.ledger.subjects import version_subject
 from services.ledger.writer import EntryFields
 from services.ports.pipelines import ReleasePipelines
 from services.ports.registry import RegistryReader, RegistryWriter
-from services.ports.rollouts import Claim, JournalLine
 from services.ports.time import Clock, Ids
-from services.ports.unit import Unit, Units
 from services.promotions.sealing import Sealer
 from services.releases.following import RunFollower
 

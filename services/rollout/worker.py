@@ -12,14 +12,14 @@ import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.database.stores.rollouts import Claim, JournalLine
+from services.database.unit import Unit
 from services.domain.promotion import Deployment, Incident
 from services.domain.requests import RequestEvent, next_state
 from services.domain.rollout import DEFINITION_VERSION, RolloutState, RolloutStep, StepState, steps_for
 from services.errors import ConflictError, PortalError, UpstreamError, UpstreamRefusedError
 from services.ledger.actions import Action
 from services.policies.reading import policy_of
-from services.ports.rollouts import Claim, JournalLine
-from services.ports.unit import Unit
 from services.promotions.sealed_request import environment_of, plan_of
 from services.promotions.suspending import suspend_others
 from services.rollout.context import LEASE, Context, Done, RolloutFailedError, Tools, Wait, record

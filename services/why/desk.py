@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.catalogue.browse import CatalogueBrowser
+from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionDetail
 from services.domain.lineage import Certainty, Claim, Fact, settle
 from services.domain.live_history import Ground, Spell, Timeline
@@ -24,7 +25,6 @@ from services.ledger.actions import Action
 from services.ledger.canonical import Json
 from services.ledger.entry import Subject
 from services.ports.predictions import DateRange, InferenceLog
-from services.ports.unit import Unit, Units
 from services.why.answers import WhyAnswer
 from services.why.lineage import Origin, caveats, lineage_facts
 from services.why.promotions import Promotion, read_promotion

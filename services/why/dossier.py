@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from services.database.unit import Unit, Units
 from services.domain.lineage import Certainty
 from services.domain.people import Actor, Permission
 from services.domain.reasons import SAYS, SAYS_NOT
@@ -25,7 +26,6 @@ from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import verifier_script
 from services.ledger.note import VerifierKey
 from services.ports.time import Clock
-from services.ports.unit import Unit, Units
 from services.why.desk import Examined, WhyDesk
 from services.why.document import answer_document, plain
 from services.why.exchange import Chain, open_lineage, prov

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.database.unit import Unit
 from services.domain.live_history import Spell
 from services.domain.promotion import PromotionRequest
 from services.domain.requests import glass_broken, standing_signatures
@@ -16,7 +17,6 @@ from services.ledger.actions import Action
 from services.ledger.entry import LedgerEntry
 from services.ledger.reader import page_entries
 from services.ledger.store import EntryFilter, EntryPage
-from services.ports.unit import Unit
 
 ENTRIES = 1000
 SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)

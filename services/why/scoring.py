@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from services.database.unit import Units
 from services.domain.people import Actor, Permission
 from services.domain.predictions import MASK, PredictionQuery, PredictionRecord
 from services.domain.reasons import InputMoved, Neighbour, Reasons
@@ -18,7 +19,6 @@ from services.errors import InvalidInputError, NotFoundError, PortalError, Refus
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
 from services.ports.registry import RegistryReader
-from services.ports.unit import Units
 from services.runner.limits import RunResult
 from services.why.desk import Examined, WhyDesk
 from services.why.lineage import Origin

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.database.unit import Units
 from services.domain.live_history import Happened, LiveEvent, Spell, Timeline, timeline_of
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError
@@ -16,7 +17,6 @@ from services.ledger.actions import Action
 from services.ledger.entry import LedgerEntry
 from services.ledger.reader import read_stored
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredEntry
-from services.ports.unit import Units
 
 PIECE = 500
 MEANING: Mapping[Action, Happened] = {

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.ledger import SqlLedgerStore, ledger_transactions
-from services.adapters.sql.metadata import metadata
+from services.database.engine import open_engine
+from services.database.stores.ledger import SqlLedgerStore, ledger_transactions
+from services.database.tables.metadata import metadata
 from services.errors import IntegrityError, SettingsError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, Subject, instant

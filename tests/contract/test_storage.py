@@ -15,10 +15,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.reading import SIZE
-from services.adapters.sql.tables import metadata
+from services.database import migrate
+from services.database.engine import open_engine
+from services.database.reading import SIZE
+from services.database.stores.requests import RequestFilter
+from services.database.tables.everything import metadata
 from services.domain.catalogue import SortBy, TestState, VersionQuery
 from services.domain.oversight import Assignment, AssignmentKind
 from services.domain.people import Actor, Person
@@ -26,7 +27,6 @@ from services.domain.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
-from services.ports.requests import RequestFilter
 from tests.simulators.basics import BEN, CHLOE, START
 from tests.world import MODEL, World
 

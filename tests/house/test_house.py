@@ -21,8 +21,6 @@ MOST_POSITIONAL = 5
 PICTURES = {".png", ".ico", ".svg", ".woff2", ".parquet"}
 
 LONGER_FILES = {
-    "services/portal.py": 600,  # the face of all use cases: Protocols and records, no code
-    "services/ports/unit.py": 500,  # the same for the database
     "tests/fake_portal.py": 750,  # one small world behind that face
 }
 LONGER_FUNCTIONS = {
@@ -30,7 +28,7 @@ LONGER_FUNCTIONS = {
 }
 
 TIMED_ELSEWHERE = {
-    "dashboard/gate.py": "its HTTPConnection is Starlette's view of a visitor, none that is opened",
+    "dashboard/server/gate.py": "its HTTPConnection is Starlette's view of a visitor, none that is opened",
     "benchmarks/predictions.py": "a program of ours that takes as long as it takes",
     "services/adapters/azure_devops/calls.py": "its session sets time-outs and a deadline on every send (guard.py)",
 }
@@ -60,6 +58,10 @@ CALLED = frozenset(
 )
 TIME_AT = {"urlopen": 2, "create_connection": 1}
 """Position at which these take their time-out."""
+
+MOST_FILES = 20
+"""Python files in one folder, without `__init__.py`: more are two ideas."""
+SQL_ROOMS = ("services/database/", "services/bootstrap/", "services/adapters/inference_log/")
 
 NOTES = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X{3})\b")
 MACHINE = re.compile(r"(?<![\w.:/}$])/(work|home|Users|root|tmp)/\w")
@@ -152,6 +154,43 @@ def test_function__any__takes_few_parameters() -> None:
         "run_model": "one question with its limits, all but two by name",
     }
     assert {where for where in found if where.split()[1] not in named} == set()
+
+
+def test_folder__any__holds_few_files() -> None:
+    folders: dict[str, int] = {}
+    for path in python("services", "dashboard", "azure_devops_server"):
+        if path.name != "__init__.py" and "versions" not in path.parts:
+            folders[place(path.parent)] = folders.get(place(path.parent), 0) + 1
+    assert {folder: count for folder, count in folders.items() if count > MOST_FILES} == {}
+
+
+def imported(path: Path) -> set[str]:
+    """Top-level packages that a file imports."""
+    modules = [n.module or "" for n in ast.walk(tree_of(path)) if isinstance(n, ast.ImportFrom)]
+    modules += [name.name for n in ast.walk(tree_of(path)) if isinstance(n, ast.Import) for name in n.names]
+    return {module.split(".")[0] for module in modules}
+
+
+def test_statement__of_the_database__stands_in_the_database_room() -> None:
+    """Use cases know the stores, never SQL (docs/adr/0008)."""
+    found = [p for p in python("services", "dashboard") if "sqlalchemy" in imported(p)]
+    assert [place(path) for path in found if not place(path).startswith(SQL_ROOMS)] == []
+
+
+def without_types(path: Path) -> list[str]:
+    """Methods of a port whose answer or parameter is plain `Any`."""
+    return [
+        f"{place(path, function.lineno)} {function.name}"
+        for function in functions(path)
+        for note in (function.returns, *(argument.annotation for argument in function.args.args))
+        if isinstance(note, ast.Name) and note.id == "Any"
+    ]
+
+
+def test_port__any_method__has_types() -> None:
+    ports = [path for path in python("services") if place(path).startswith("services/ports/")]
+    assert len(ports) > 5
+    assert [found for path in ports for found in without_types(path)] == []
 
 
 def is_timed(call: ast.Call, name: str) -> bool:

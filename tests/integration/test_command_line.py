@@ -17,8 +17,8 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
+from services.database import migrate
+from services.database.engine import open_engine
 from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, free_port, mlflow_server
 from tests.outside.portal import PEOPLE, environment, portal_process

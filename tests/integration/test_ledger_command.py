@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.audit.witnesses import WitnessWatch
 from services.bootstrap.portal import build_portal, open_adapters
 from services.cli.main import main
 from services.clock import RandomIds, SystemClock
+from services.database.unit import Units
 from services.domain.people import Actor, Person
 from services.ledger.actions import Action
 from services.ledger.entry import Subject
@@ -45,7 +45,7 @@ class Host:
         said = self.capsys.readouterr()
         return code, said.out + said.err
 
-    def units(self) -> SqlUnits:
+    def units(self) -> Units:
         return open_adapters(load_settings()).units
 
     def write(self, count: int = 1, *, email: str = "") -> None:

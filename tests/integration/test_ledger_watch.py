@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from services.adapters.sql.ledger_tables import drop_guard_statements
 from services.adapters.witness.file import FileWitness
 from services.audit.verifying import LedgerVerdicts, WitnessDesk
 from services.audit.witnesses import HEALTH_PREFIX, Heartbeat, WitnessWatch, writing
+from services.database.tables.ledger import drop_guard_statements
 from services.domain.policy import Governance
 from services.errors import UpstreamUnavailableError
 from services.ledger.witnessing import Receipt, Witness

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from services.adapters.sql.ledger import ledger_transactions
-from services.adapters.sql.tables import metadata
 from services.bootstrap.ledger import active_ring, demand_witnesses, open_keys, open_witnesses
 from services.cli.doctor import examine
+from services.database.stores.ledger import ledger_transactions
+from services.database.tables.everything import metadata
 from services.errors import SettingsError
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, Subject

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.unit_of_work import SqlUnits
 from services.clock import RandomIds
 from services.comparisons.held_out import HeldOutPredictions
+from services.database.engine import open_engine
+from services.database.unit import Units
 from services.domain.requests import FINAL
 from services.domain.rollout import RolloutStep
 from services.ledger.keys import load_or_create
@@ -64,7 +64,7 @@ def main() -> int:
         step = RolloutStep(kill[0])
         steps.STEPS[step] = Killing(steps.STEPS[step], kill[1])
     engine, clock, registry = open_engine(url), QuickClock(ahead), Kept(folder / "registry")
-    units = SqlUnits(engine, load_or_create(folder / "ledger.pem", LEDGER), clock)
+    units = Units(engine, load_or_create(folder / "ledger.pem", LEDGER), clock)
     reader = MaterialReader(registry, HeldOutPredictions(registry, folder / "cache", clock))
     tools = Tools(
         units=units, reader=registry, writer=registry, pipelines=Kept(folder / "pipelines"),

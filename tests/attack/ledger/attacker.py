@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import insert
 
-from services.adapters.sql.ledger_tables import ledger_checkpoint, ledger_entry
+from services.database.tables.ledger import ledger_checkpoint, ledger_entry
 from services.ledger.canonical import canonical_text
 from services.ledger.keys import KeyRing
 from services.ledger.merkle import Frontier, leaf_hash

@@ -200,8 +200,8 @@ LISTS = {"PromotionDesk.mentions", "PromotionDesk.waiting_for", "AssigningDesk.c
 INNER = {
     "PromotionDesk.close", "PromotionDesk.demand", "PromotionDesk.demand_asking", "PromotionDesk.record",
     "PromotionDesk.tell", "EvidenceReads.note", "EvidenceReads.note_comparison",
-    "EvidenceReads.note_ranking", "WhyDesk.answer_of", "WhyDesk.shown_to", "SqlLedgerWriter.append",
-    "LedgerWriter.append", "Circle.has",
+    "EvidenceReads.note_ranking", "WhyDesk.answer_of", "WhyDesk.shown_to", "LedgerWriter.append",
+    "Circle.has",
 }  # fmt: skip
 """Steps of the commands above, in reach of no page: they write or look for an actor who was let in."""
 HANDED_ON = {"WhyRoom": {"recent", "search", "answer", "replay", "reasons", "dossier"}}

@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from hypothesis.strategies import integers
 
-from services.adapters.sql.ledger import SqlLedgerStore
+from services.database.stores.ledger import SqlLedgerStore
 from services.ledger.actions import Action
 from services.ledger.keys import KeyRing
 from services.ledger.merkle import root_of

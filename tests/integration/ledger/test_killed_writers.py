@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.ledger import SqlLedgerStore
-from services.adapters.sql.metadata import metadata
-from services.adapters.sql.unit_of_work import SqlUnits
+from services.database.engine import open_engine
+from services.database.stores.ledger import SqlLedgerStore
+from services.database.tables.metadata import metadata
+from services.database.unit import Units
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, LedgerEntry
 from services.ledger.keys import KeyRing
@@ -161,7 +161,7 @@ def _next(line: Connection) -> int:
 def test_verify__while_others_write__sees_one_picture(bench: Bench, url: str) -> None:
     """A reader that saw a newer row than its head would cry wolf."""
     bench.append(5)
-    units = SqlUnits(bench.engine, KeyRing(fixed_key()), StillClock())
+    units = Units(bench.engine, KeyRing(fixed_key()), StillClock())
     with units.read() as unit:
         head = unit.archive.head()
         with units.begin() as other:

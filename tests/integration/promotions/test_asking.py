@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import Engine
 
 from services.catalogue.sync import CatalogueSync
+from services.database.stores.requests import RequestFilter
 from services.domain.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.policies.reading import parse_governance
-from services.ports.requests import RequestFilter
 from services.promotions.asking import TagDesk
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import OversightWorld

@@ -12,11 +12,11 @@ from services.cli.candidates import candidates as command
 from services.cli.candidates import who_asks
 from services.comparisons.desk import compare_files
 from services.comparisons.held_out import HeldOutPredictions
+from services.database.stores.requests import RequestFilter
 from services.domain.registry import VersionKey
 from services.domain.rights import why_not_decide
 from services.errors import NotAllowedError, NotFoundError, RefusedError
 from services.policies.reading import parse_governance
-from services.ports.requests import RequestFilter
 from services.promotions.candidates import CandidateDesk
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from services.adapters.sql.engine import open_engine
+from services.database.engine import open_engine
+from services.database.stores.requests import RequestFilter
 from services.domain.people import Actor
 from services.domain.registry import VersionKey
 from services.domain.requests import (
@@ -21,7 +22,6 @@ from services.domain.requests import (
 )
 from services.errors import PortalError
 from services.policies.reading import parse_governance
-from services.ports.requests import RequestFilter
 from services.promotions.sealed_request import frozen_policy
 from tests.integration.promotions.conftest import RULES
 from tests.oversight_world import EVE, OLU, OversightWorld

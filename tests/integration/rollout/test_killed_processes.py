@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from services.adapters.sql import migrate
-from services.adapters.sql.engine import open_engine
+from services.database import migrate
+from services.database.engine import open_engine
 from services.domain.registry import VersionKey
 from services.domain.releases import RunResult
 from services.domain.rollout import RolloutStep

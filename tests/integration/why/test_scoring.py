@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine
 
-from services.adapters.sql.engine import open_engine
+from services.database.engine import open_engine
 from services.domain.predictions import MASK
 from services.domain.registry import VersionKey
 from services.domain.replay import ReplayVerdict

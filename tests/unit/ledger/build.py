@@ -14,9 +14,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 
-from services.adapters.sql.engine import open_engine
-from services.adapters.sql.ledger import SqlLedgerStore, ledger_transactions
-from services.adapters.sql.ledger_tables import (
+from services.adapters.witness.file import FileWitness
+from services.database.engine import open_engine
+from services.database.stores.ledger import SqlLedgerStore, ledger_transactions
+from services.database.tables.ledger import (
     drop_guard_statements,
     guard_statements,
     ledger_actor,
@@ -26,8 +27,7 @@ from services.adapters.sql.ledger_tables import (
     ledger_personal,
     ledger_receipt,
 )
-from services.adapters.sql.metadata import metadata
-from services.adapters.witness.file import FileWitness
+from services.database.tables.metadata import metadata
 from services.ledger.actions import Action
 from services.ledger.entry import Actor, Subject, instant
 from services.ledger.export import ExportSource, export_folder

@@ -1,1 +1,0 @@
-"""Adapters for the ports in `services.ports`."""
