@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from services.evidence.bootstrap import Draw, paired_auc, warm_up
-from services.evidence.delong import delong_test
-from services.evidence.estimates import FloatArray
+from services.evidence.arrays import FloatArray
+from services.evidence.resampling.bootstrap import Draw, paired_auc, warm_up
+from services.evidence.resampling.delong import delong_test
 
 RESAMPLES = 1000
 SIZES = {"1k": 1_000, "10k": 10_000, "100k": 100_000, "1M": 1_000_000}

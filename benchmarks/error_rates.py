@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from services.evidence.arrays import FloatArray
 from services.evidence.comparison import Comparison, Options, compare
-from services.evidence.estimates import FloatArray
-from services.evidence.inputs import Columns, Predictions, Task, predictions_from_table
-from services.evidence.tables import table_from_mapping
+from services.evidence.rows.inputs import Columns, Predictions, Task, predictions_from_table
+from services.evidence.rows.tables import table_from_mapping
 
 QUICK = Options(resamples=100, with_curves=False)
 HARMS = ("slice_harm", "calibration_harm")

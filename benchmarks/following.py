@@ -34,7 +34,7 @@ from services.database.engine import open_engine
 from services.database.tables.everything import metadata
 from services.database.unit import Units
 from services.domain.releases import RunRef, RunStart
-from services.ledger.keys import KeyRing, SigningKey
+from services.ledger.signing.keys import KeyRing, SigningKey
 from services.ports.pipelines import ReleasePipelines
 from services.releases.desk import ReleaseDesk, keep_release, read_release
 from services.releases.following import RunFollower

@@ -31,13 +31,13 @@ from services.comparisons.desk import compare_files, drift_files
 from services.comparisons.held_out import HeldOutPredictions
 from services.database.engine import open_engine
 from services.database.unit import Unit
-from services.domain.oversight import Assignment, AssignmentKind
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.domain.policy import Governance
-from services.domain.promotion import Deployment, PromotionRequest
+from services.domain.promotions.oversight import Assignment, AssignmentKind
+from services.domain.promotions.promotion import Deployment, PromotionRequest
+from services.domain.promotions.requests import FINAL, Decision, DecisionKind, Participants, RequestState
+from services.domain.promotions.rights import UserAction, actions
 from services.domain.registry import VersionKey
-from services.domain.requests import FINAL, Decision, DecisionKind, Participants, RequestState
-from services.domain.rights import UserAction, actions
 from services.oversight.findings import FindingDesk
 from services.oversight.reminding import ReminderDesk
 from services.policies.reading import parse_governance

@@ -32,12 +32,12 @@ from services.database.stores.ledger import SqlLedgerStore, copied_columns, ledg
 from services.database.tables.ledger import ledger_checkpoint, ledger_entry, ledger_head
 from services.database.tables.metadata import metadata
 from services.ledger.actions import Action
-from services.ledger.canonical import digest
-from services.ledger.entry import Actor, LedgerEntry, Subject, instant
 from services.ledger.export import ExportSource, export_folder
-from services.ledger.keys import KeyRing, SigningKey
-from services.ledger.merkle import Frontier, leaf_hash
-from services.ledger.note import Checkpoint
+from services.ledger.signing.keys import KeyRing, SigningKey
+from services.ledger.tree.canonical import digest
+from services.ledger.tree.entry import Actor, LedgerEntry, Subject, instant
+from services.ledger.tree.merkle import Frontier, leaf_hash
+from services.ledger.tree.note import Checkpoint
 from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
 from tests.postgres import start_postgres

@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import cookies, wiring
 from services.access.admission import admit
-from services.domain.people import Actor, Person
-from services.domain.sessions import Identity
+from services.domain.identity.people import Actor, Person
+from services.domain.identity.sessions import Identity
 from services.errors import PortalError
 from services.settings import DemoPerson
 

@@ -14,8 +14,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from dashboard import cookies, plain_pages, wiring
-from services.domain.people import Person
-from services.domain.sessions import Identity
+from services.domain.identity.people import Person
+from services.domain.identity.sessions import Identity
 from services.errors import PortalError, UpstreamError
 from services.ports.identity import Arrival, Wish
 from services.settings import DemoPerson

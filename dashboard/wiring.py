@@ -11,7 +11,7 @@ from typing import Protocol
 
 from starlette.types import ASGIApp
 
-from services.domain.sessions import Identity, Session
+from services.domain.identity.sessions import Identity, Session
 from services.errors import SettingsError
 from services.portal import Portal
 from services.ports.identity import Ended, IdentityProvider

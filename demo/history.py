@@ -26,11 +26,11 @@ from demo.world.gaps import BIKES, SOUND
 from demo.world.registry import MODEL
 from services.bootstrap.portal import OpenedPortal, build_portal, open_access
 from services.cli.access import administrator
-from services.domain.people import Actor, Person, Role
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.tokens import Scope
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import DecisionKind, RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState
-from services.domain.tokens import Scope
 from services.settings import Settings, load_settings
 
 FIRST = 4

@@ -22,8 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSettingError
 
+from services.domain.identity.people import Role
 from services.domain.notices import Rhythm, Topic
-from services.domain.people import Role
 from services.errors import SettingsError
 
 log = logging.getLogger(__name__)

@@ -24,21 +24,28 @@ from services.domain.catalogue import (
     VersionRow,
 )
 from services.domain.coverage import CoverageRow, Gap
-from services.domain.live_history import Ground, Spell, Timeline
-from services.domain.mentions import Mentioned, mentioned
+from services.domain.identity.people import Actor, Circle, Permission, Person
+from services.domain.identity.sessions import Identity, Session, SessionRules
 from services.domain.notices import Preferences
-from services.domain.oversight import Finding, FindingKind, NewFinding, ReviewDue
-from services.domain.people import Actor, Circle, Permission, Person
 from services.domain.policy import BreakGlass, Environment, PromotionPolicy
-from services.domain.predictions import PredictionQuery, PredictionRecord
-from services.domain.promotion import Deployment, Incident, PromotionRequest
-from services.domain.reasons import InputMoved, Neighbour, Reasons
+from services.domain.promotions.mentions import Mentioned, mentioned
+from services.domain.promotions.oversight import Finding, FindingKind, NewFinding, ReviewDue
+from services.domain.promotions.promotion import Deployment, Incident, PromotionRequest
+from services.domain.promotions.requests import (
+    Comment,
+    Decision,
+    DecisionKind,
+    Participants,
+    RequestState,
+    standing_signatures,
+)
+from services.domain.promotions.rights import ActionState, RequestFacts, UserAction, actions
 from services.domain.registry import VersionKey
 from services.domain.releases import DeploymentRecord
-from services.domain.replay import Mismatch, Replay, ReplayVerdict
-from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState, standing_signatures
-from services.domain.rights import ActionState, RequestFacts, UserAction, actions
-from services.domain.sessions import Identity, Session, SessionRules
+from services.domain.why.live_history import Ground, Spell, Timeline
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.reasons import InputMoved, Neighbour, Reasons
+from services.domain.why.replay import Mismatch, Replay, ReplayVerdict
 from services.errors import (
     ConflictError,
     InvalidInputError,

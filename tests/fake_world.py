@@ -15,12 +15,13 @@ from services.domain.catalogue import (
     VersionRow,
 )
 from services.domain.checks import Check, Enforcement, Verdict, worst_first
+from services.domain.identity.people import Person
 from services.domain.lineage import Certainty, Claim, Edge, Fact, Graph, Node, NodeKind
-from services.domain.people import Person
-from services.domain.plan import Plan
 from services.domain.policy import Environment, PipelineTarget
-from services.domain.predictions import PredictionRecord
-from services.domain.promotion import Deployment, Incident, PromotionRequest
+from services.domain.promotions.plan import Plan
+from services.domain.promotions.promotion import Deployment, Incident, PromotionRequest
+from services.domain.promotions.requests import Comment, Decision, DecisionKind, Participants, RequestState
+from services.domain.promotions.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState
 from services.domain.registry import Dataset, ModelVersion, RegisteredModel, Run, VersionKey
 from services.domain.releases import (
     ReleaseDetail,
@@ -34,8 +35,7 @@ from services.domain.releases import (
     RunTests,
     TimelineItem,
 )
-from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
-from services.domain.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState
+from services.domain.why.predictions import PredictionRecord
 from services.settings import DemoPerson
 
 NOW = datetime.now(UTC).replace(microsecond=0)

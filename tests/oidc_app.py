@@ -18,7 +18,7 @@ from services.clock import SystemClock
 from services.database import migrate
 from services.database.engine import open_engine
 from services.database.unit import Units
-from services.ledger.keys import KeyRing, SigningKey
+from services.ledger.signing.keys import KeyRing, SigningKey
 from tests import fake_portal
 from tests.fake_portal import fake_opened
 from tests.world import governance

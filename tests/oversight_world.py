@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.health.bypassed import RegistryWatch
 from services.oversight.assigning import AssigningDesk
 from services.oversight.coverage import CoverageDesk

@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 from services.comparisons.held_out import HeldOutPredictions
 from services.database.tables.everything import metadata
 from services.database.unit import Units
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.policy import Governance
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import DecisionKind
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind
-from services.ledger.keys import KeyRing, SigningKey
+from services.ledger.signing.keys import KeyRing, SigningKey
 from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader

@@ -12,9 +12,9 @@ from dashboard.widgets.markup import alias_badges, badge, empty, row, show, soft
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.clock import SystemClock
 from services.domain.catalogue import VersionPage, VersionQuery, VersionRow
-from services.domain.people import Actor, Permission
-from services.domain.promotion import Incident, PromotionRequest
-from services.domain.requests import FINAL, Comment, RequestState
+from services.domain.identity.people import Actor, Permission
+from services.domain.promotions.promotion import Incident, PromotionRequest
+from services.domain.promotions.requests import FINAL, Comment, RequestState
 from services.portal import Portal
 from services.promotions.answers import RequestPage
 

@@ -14,7 +14,7 @@ from dashboard.widgets import release_parts as parts
 from dashboard.widgets.commands import launch
 from dashboard.widgets.markup import badge, empty, external, row, show, soft, time
 from dashboard.widgets.text import as_html, as_text, shorten
-from services.domain.people import Permission
+from services.domain.identity.people import Permission
 from services.domain.registry import VersionKey
 from services.releases.answers import ReleaseView
 

@@ -11,7 +11,7 @@ from dashboard.widgets import request_talk as talk
 from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
 from dashboard.widgets.rollout_steps import show_rollout
 from dashboard.widgets.text import as_html
-from services.domain.requests import RequestState
+from services.domain.promotions.requests import RequestState
 from services.promotions.answers import RequestDetail
 
 FOLLOW_SECONDS = 4

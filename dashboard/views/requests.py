@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard import identity, wiring
 from dashboard.widgets import formats, links, lists
 from dashboard.widgets.markup import empty
-from services.domain.promotion import PromotionRequest
-from services.domain.requests import FINAL, RequestState
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import FINAL, RequestState
 from services.promotions.answers import RequestPage
 
 PAGE = "requests_page"

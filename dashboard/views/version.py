@@ -23,7 +23,7 @@ from dashboard.widgets.markup import (
 from dashboard.widgets.promote import launch_request
 from dashboard.widgets.text import as_html, as_text, shorten
 from services.domain.catalogue import VersionDetail
-from services.domain.people import Permission
+from services.domain.identity.people import Permission
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from dashboard import identity, wiring
 from dashboard.errors import boundary
 from dashboard.widgets.markup import bullets, show
 from dashboard.widgets.text import as_text
+from services.domain.identity.people import Actor, Permission
 from services.domain.notices import OPTIONAL_TOPICS, Preferences, Rhythm, Schedule
-from services.domain.people import Actor, Permission
 from services.notices.preferences import OwnNotices
 
 RHYTHMS = {

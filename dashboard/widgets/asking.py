@@ -7,8 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard.widgets import commands, links
-from services.domain.people import Actor
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor
+from services.domain.promotions.promotion import PromotionRequest
 
 
 def forget(name: str) -> None:

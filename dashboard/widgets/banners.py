@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.widgets import formats
 from dashboard.widgets.text import as_text
 from services.domain.catalogue import SourceHealth
-from services.domain.promotion import Incident
+from services.domain.promotions.promotion import Incident
 from services.health.answers import Health
 
 NAMES = {"mlflow": "MLflow", "azure_devops": "Azure DevOps"}

@@ -11,7 +11,7 @@ from dashboard.widgets import asking, formats, tables
 from dashboard.widgets.evidence import interval
 from dashboard.widgets.markup import badge, show, soft, table
 from dashboard.widgets.text import as_html, as_text, shorten
-from services.domain.people import Actor, Permission
+from services.domain.identity.people import Actor, Permission
 from services.errors import PortalError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from dashboard import identity
 from dashboard.drafts import DRAFTS
 from dashboard.errors import show_expected, show_unexpected
 from dashboard.widgets.markup import bullets, show
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.errors import PortalError
 
 _FLASH = "cs_flash"

@@ -12,9 +12,9 @@ from dashboard.widgets import decide_more, formats, lists
 from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import bullets, show
 from dashboard.widgets.text import as_html, as_text
-from services.domain.people import Actor
-from services.domain.requests import DecisionKind
-from services.domain.rights import NOT_FRESH, ActionState, UserAction
+from services.domain.identity.people import Actor
+from services.domain.promotions.requests import DecisionKind
+from services.domain.promotions.rights import NOT_FRESH, ActionState, UserAction
 from services.promotions.answers import RequestDetail
 
 _LABELS = {

@@ -10,9 +10,9 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.widgets.commands import Command
-from services.domain.oversight import NewFinding, Severity
-from services.domain.people import Actor
-from services.domain.rights import UserAction
+from services.domain.identity.people import Actor
+from services.domain.promotions.oversight import NewFinding, Severity
+from services.domain.promotions.rights import UserAction
 from services.errors import InvalidInputError
 from services.promotions.answers import RequestDetail
 

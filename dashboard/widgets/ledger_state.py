@@ -11,7 +11,7 @@ from dashboard.widgets import formats
 from dashboard.widgets.markup import badge, bullets, empty, row, show, soft, time
 from dashboard.widgets.text import as_html, as_text, sentence
 from services.audit.answers import LedgerCheck, LedgerQuery, LedgerVerdict, WitnessState
-from services.domain.people import Permission
+from services.domain.identity.people import Permission
 
 FOLLOW_SECONDS = 1.0
 _TONES = {"fresh": "good", "late": "warn", "silent": "bad"}

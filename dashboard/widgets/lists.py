@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.widgets import formats, links
 from dashboard.widgets.markup import badge, row, show, soft, state_badge
 from dashboard.widgets.text import as_text, shorten
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.releases.answers import ReleaseRow
 

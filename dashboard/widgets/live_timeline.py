@@ -13,7 +13,7 @@ from dashboard.widgets import formats, lists
 from dashboard.widgets.markup import badge, empty, show, soft, table, time
 from dashboard.widgets.plots import CONFIG, numbers
 from dashboard.widgets.text import as_html, plain, shorten
-from services.domain.live_history import Ground, Spell, Timeline
+from services.domain.why.live_history import Ground, Spell, Timeline
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -10,7 +10,7 @@ from dashboard.widgets import formats
 from dashboard.widgets.text import as_html, shorten
 from services.domain.checks import Verdict
 from services.domain.lineage import Certainty
-from services.domain.requests import RequestState
+from services.domain.promotions.requests import RequestState
 
 TONES = ("good", "bad", "warn", "info", "mute", "violet")
 """Colour of a badge; the words always say it too."""

@@ -12,8 +12,8 @@ from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import badge, row, show, soft, time
 from dashboard.widgets.text import as_html, as_text
 from services.clock import SystemClock
-from services.domain.oversight import Assignment, AssignmentKind, Finding, ReviewDue, Severity, why_not_close
-from services.domain.people import Actor, Permission
+from services.domain.identity.people import Actor, Permission
+from services.domain.promotions.oversight import Assignment, AssignmentKind, Finding, ReviewDue, Severity, why_not_close
 
 _TONE = {Severity.LOW: "mute", Severity.MEDIUM: "warn", Severity.HIGH: "bad", Severity.CRITICAL: "bad"}
 _SAID = {

@@ -11,7 +11,7 @@ from dashboard.widgets.commands import Command, launch
 from dashboard.widgets.markup import badge, empty, paragraphs, show, table, time
 from dashboard.widgets.text import as_html, as_text, shorten, words
 from services.domain.hooks import CheckAnswer, CheckState
-from services.domain.people import Permission
+from services.domain.identity.people import Permission
 from services.domain.releases import DeploymentRecord, RunApproval
 from services.releases.answers import ReleaseView
 

@@ -9,7 +9,7 @@ from dashboard.widgets import evidence
 from dashboard.widgets.evidence import figure
 from dashboard.widgets.formats import count, signed
 from services.domain.checks import Verdict
-from services.domain.requests import RequestState
+from services.domain.promotions.requests import RequestState
 from services.promotions.answers import RequestDetail
 
 NAMED = 4

@@ -12,10 +12,10 @@ from dashboard.errors import show_expected
 from dashboard.widgets import commands, formats
 from dashboard.widgets.markup import badge, code, empty, paragraphs, show, soft, time
 from dashboard.widgets.text import as_html, as_text
-from services.domain.mentions import Mentioned
-from services.domain.people import Actor, Person
-from services.domain.requests import Comment, DecisionKind
-from services.domain.rights import UserAction
+from services.domain.identity.people import Actor, Person
+from services.domain.promotions.mentions import Mentioned
+from services.domain.promotions.requests import Comment, DecisionKind
+from services.domain.promotions.rights import UserAction
 from services.errors import PortalError
 from services.promotions.answers import RequestDetail
 

@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.widgets import formats, links
 from dashboard.widgets.markup import badge, show, soft, time
 from dashboard.widgets.text import as_html, as_text, sentence, words
-from services.domain.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState, steps_for
+from services.domain.promotions.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState, steps_for
 from services.promotions.answers import RequestDetail
 
 _TONES = {

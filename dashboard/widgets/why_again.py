@@ -13,9 +13,9 @@ from dashboard.widgets import formats
 from dashboard.widgets.markup import badge, bullets, empty, show, soft, table
 from dashboard.widgets.plots import CONFIG, numbers
 from dashboard.widgets.text import as_html, as_text, plain, shorten
-from services.domain.people import Permission
-from services.domain.reasons import METHODS, SAYS, SAYS_NOT, InputMoved, Neighbour, Reasons
-from services.domain.replay import Replay, ReplayVerdict
+from services.domain.identity.people import Permission
+from services.domain.why.reasons import METHODS, SAYS, SAYS_NOT, InputMoved, Neighbour, Reasons
+from services.domain.why.replay import Replay, ReplayVerdict
 from services.why.answers import WhyAnswer
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dashboard.widgets import facts, formats, links, lists, why_again
 from dashboard.widgets.markup import bullets, empty, show, soft, table, time
 from dashboard.widgets.markup import facts as pairs
 from dashboard.widgets.text import as_html, as_text, shorten
-from services.domain.predictions import MASK, PredictionRecord
+from services.domain.why.predictions import MASK, PredictionRecord
 from services.why.answers import WhyAnswer
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard import identity, wiring
 from dashboard.widgets import formats, why_parts
 from dashboard.widgets.markup import empty
-from services.domain.predictions import PredictionQuery
+from services.domain.why.predictions import PredictionQuery
 from services.errors import InvalidInputError
 
 LIMIT = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.domain.people import Actor, Permission
+from services.domain.identity.people import Actor, Permission
 from services.errors import NotAllowedError
 
 

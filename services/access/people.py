@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.database.unit import Units
-from services.domain.sessions import Identity
+from services.domain.identity.sessions import Identity
 from services.errors import SettingsError
 
 

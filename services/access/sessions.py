@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.database.unit import Unit, Units
-from services.domain.people import SYSTEM, Actor, Permission, Role
-from services.domain.sessions import Identity, Session, SessionRules
+from services.domain.identity.people import SYSTEM, Actor, Permission, Role
+from services.domain.identity.sessions import Identity, Session, SessionRules
 from services.errors import NotAllowedError, PortalError, UpstreamRefusedError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Subject
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Subject
 from services.ports.identity import Ended
 from services.ports.time import Clock
 

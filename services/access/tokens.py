@@ -9,12 +9,12 @@ from datetime import timedelta
 
 from services.access.sessions import digest
 from services.database.unit import Units
-from services.domain.people import Actor, Permission
-from services.domain.tokens import Scope, ServiceToken
+from services.domain.identity.people import Actor, Permission
+from services.domain.identity.tokens import Scope, ServiceToken
 from services.errors import InvalidInputError, NotAllowedError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Subject
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Subject
 from services.ports.identity import IdentityProvider
 from services.ports.time import Clock, Ids
 

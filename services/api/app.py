@@ -19,9 +19,9 @@ from services.api.metrics import CONTENT_TYPE, exposition
 from services.api.problems import ANSWERS, add_problems
 from services.clock import SystemClock
 from services.domain.catalogue import VersionQuery
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
+from services.domain.promotions.requests import RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import RequestState
 from services.portal import Portal
 from services.promotions.answers import RequestDetail
 from services.promotions.gate import Gate, GateQuestion

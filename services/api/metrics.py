@@ -16,8 +16,8 @@ from prometheus_client.registry import Collector
 
 from services.audit.answers import LedgerBrowser, WitnessState
 from services.domain.catalogue import SourceHealth
-from services.domain.requests import RequestState
-from services.domain.rollout import RolloutState
+from services.domain.promotions.requests import RequestState
+from services.domain.promotions.rollout import RolloutState
 from services.health.answers import Health
 from services.ports.time import Clock
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 
 
 @dataclass(frozen=True)

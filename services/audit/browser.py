@@ -12,13 +12,13 @@ from services.audit.verifying import LedgerChecks
 from services.audit.witnesses import HEALTH_PREFIX
 from services.database.unit import Unit, Units
 from services.domain.catalogue import HistoryLine, SourceHealth
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.registry import VersionKey
 from services.ledger.actions import Action
-from services.ledger.entry import instant
 from services.ledger.reader import ReadEntry, page_entries
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredReceipt
 from services.ledger.subjects import version_subject
+from services.ledger.tree.entry import instant
 from services.ledger.witnessing import Freshness, freshness, unseen_since
 from services.ports.time import Clock
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.database.unit import Units
-from services.domain.people import Actor
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.ledger.actions import Action
-from services.ledger.canonical import Json, digest
-from services.ledger.entry import Subject
 from services.ledger.subjects import version_subject
+from services.ledger.tree.canonical import Json, digest
+from services.ledger.tree.entry import Subject
 from services.ports.time import Clock
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 from services.audit.witnesses import reading
 from services.database.unit import Units
-from services.domain.people import Actor, Permission
+from services.domain.identity.people import Actor, Permission
 from services.errors import NotAllowedError, RefusedError, UpstreamError
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
 from services.ledger.export import ExportSource, export_zip, fetch_notes
-from services.ledger.note import VerifierKey
+from services.ledger.tree.entry import Subject
+from services.ledger.tree.note import VerifierKey
 from services.ledger.witnessing import Witness
 from services.ports.time import Clock
 

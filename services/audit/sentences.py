@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.ledger.actions import Action
-from services.ledger.entry import LedgerEntry
+from services.ledger.tree.entry import LedgerEntry
 
 SENTENCES: Mapping[Action, str] = {
     Action.REQUEST_OPENED: "asked for the promotion of {subject}",

@@ -13,8 +13,8 @@ from services.audit.witnesses import reading
 from services.database.unit import Units
 from services.errors import PortalError, UpstreamError
 from services.ledger.export import fetch_notes
-from services.ledger.note import VerifierKey
 from services.ledger.store import EntryFilter, EntryPage
+from services.ledger.tree.note import VerifierKey
 from services.ledger.verify import Progress, Verification, WitnessNotes, describe_views, verify_ledger
 from services.ledger.witnessing import Witness, witnessed_up_to
 from services.ports.time import Clock

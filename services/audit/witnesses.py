@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 
 from services.database.unit import Unit, Units
 from services.domain.catalogue import SourceHealth
-from services.domain.people import SYSTEM
-from services.domain.promotion import Incident
+from services.domain.identity.people import SYSTEM
+from services.domain.promotions.promotion import Incident
 from services.errors import IntegrityError, PortalError, UpstreamError
 from services.ledger.actions import Action
-from services.ledger.entry import Actor, Subject
 from services.ledger.reader import extends
+from services.ledger.tree.entry import Actor, Subject
 from services.ledger.witnessing import (
     Freshness,
     Ledger,

@@ -9,9 +9,9 @@ from services.access.sessions import SessionDesk
 from services.access.tokens import Callers, TokenDesk
 from services.clock import RandomIds, SystemClock
 from services.database.unit import Units
-from services.domain.people import Role
+from services.domain.identity.people import Role
+from services.domain.identity.sessions import SessionRules
 from services.domain.policy import Governance
-from services.domain.sessions import SessionRules
 from services.ports.identity import IdentityProvider
 from services.settings import Settings
 

@@ -24,17 +24,17 @@ from services.database import migrate
 from services.database.engine import open_engine
 from services.database.stores.ledger import ledger_transactions
 from services.database.unit import Units
-from services.domain.people import SYSTEM
+from services.domain.identity.people import SYSTEM
 from services.domain.policy import Governance
 from services.errors import SettingsError
-from services.ledger.entry import Actor
-from services.ledger.key_file import KeyFile
-from services.ledger.keys import KeyRing
-from services.ledger.note import VerifierKey
-from services.ledger.operate import retain_once
-from services.ledger.retention import RetentionRule
-from services.ledger.rotation import announce_new, demand_signer, known_keys, settle
+from services.ledger.keeping.operate import retain_once
+from services.ledger.keeping.retention import RetentionRule
+from services.ledger.signing.key_file import KeyFile
+from services.ledger.signing.keys import KeyRing
+from services.ledger.signing.rotation import announce_new, demand_signer, known_keys, settle
 from services.ledger.tools import LedgerTools
+from services.ledger.tree.entry import Actor
+from services.ledger.tree.note import VerifierKey
 from services.policies.reading import load_governance
 from services.ports.time import Clock, Ids
 from services.settings import Settings

@@ -46,7 +46,7 @@ from services.comparisons.live_inputs import LiveInputs
 from services.database import migrate
 from services.database.engine import open_engine
 from services.database.unit import Units
-from services.domain.people import Actor, Person
+from services.domain.identity.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.errors import SettingsError
 from services.health.bypassed import RegistryWatch

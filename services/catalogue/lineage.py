@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from services.domain.derived import ALGORITHM_TAGS, training_data
 from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, settle
-from services.domain.promotion import Deployment, PromotionRequest
+from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, Run
 from services.releases.answers import ReleaseRow
 

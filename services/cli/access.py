@@ -13,8 +13,8 @@ from typing import Protocol
 
 from services.access.sessions import SessionDesk
 from services.access.tokens import TokenDesk
-from services.domain.people import Actor, Person, Role
-from services.domain.tokens import Scope, ServiceToken
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.tokens import Scope, ServiceToken
 
 
 class Access(Protocol):

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.errors import NotAllowedError, PortalError
 from services.promotions.ranking import Candidates
 from services.promotions.verifying import EvidenceVerifier, Verified

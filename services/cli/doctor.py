@@ -19,7 +19,7 @@ from services.clock import SystemClock
 from services.database import migrate
 from services.database.engine import open_engine
 from services.database.stores.ledger import ledger_transactions
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.policy import PipelineTarget
 from services.domain.releases import RunKind
 from services.errors import NotFoundError, PortalError, SettingsError, UpstreamRefusedError

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from services.ledger import operate
-from services.ledger.canonical import Json
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import (
     VERIFIER,
@@ -26,9 +24,11 @@ from services.ledger.export import (
     fetch_notes,
     record_export,
 )
+from services.ledger.keeping import operate
 from services.ledger.reader import prove_consistency, prove_inclusion
 from services.ledger.store import LedgerArchive
 from services.ledger.tools import LedgerTools
+from services.ledger.tree.canonical import Json
 from services.ledger.verify import Verification, counted, describe_views, verify_ledger
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.clock import SystemClock
 from services.database.unit import Units
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.errors import NotFoundError
 from services.policies.directory import read_people
 from services.policies.file import GovernanceFile

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 
+from services.domain.identity.people import Actor, Person, Role
 from services.domain.lineage import Certainty, Fact
-from services.domain.live_history import Spell
-from services.domain.people import Actor, Person, Role
+from services.domain.why.live_history import Spell
 from services.errors import InvalidInputError
 from services.portal import Portal
 from services.ports.predictions import DateRange

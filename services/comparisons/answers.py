@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from services.domain.catalogue import (
     VersionRow,
 )
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.registry import VersionKey
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class VersionComparison:
     """Paired comparison with the baseline, by candidate (`services.evidence.comparison.Comparison`)."""
     problems: tuple[str, ...] = ()
     drift: Mapping[VersionKey, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    """Drift of the training data against the baseline's (`services.evidence.drift.DriftLine` as JSON)."""
+    """Drift of the training data against the baseline's (`services.evidence.aspects.drift.DriftLine` as JSON)."""
     notes: tuple[str, ...] = ()
     """How predictions came to be that no run kept."""
     live: Mapping[VersionKey, LiveDrift] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.comparisons.live_inputs import LiveDrift, LiveInputs
 from services.database.unit import Units
 from services.domain.catalogue import VersionRow
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
@@ -51,7 +51,7 @@ def compare_tables(candidate: PredictionsFile, current: PredictionsFile | None, 
     """
     from services.evidence.baseline import first_version
     from services.evidence.comparison import compare
-    from services.evidence.inputs import Task
+    from services.evidence.rows.inputs import Task
 
     unknown = set(settings) - {*OPTION_NAMES, *TABLE_NAMES}
     if unknown:
@@ -72,8 +72,8 @@ def with_task(settings: Mapping[str, Any], file: PredictionsFile) -> Mapping[str
     """The settings with the task: as the policy says, else as the table shows it. No candidate chooses its own."""
     if "task" in settings:
         return settings
-    from services.evidence.inputs import task_of_table
-    from services.evidence.tables import mlflow_table, peek_table
+    from services.evidence.rows.inputs import task_of_table
+    from services.evidence.rows.tables import mlflow_table, peek_table
 
     table = mlflow_table(peek_table(file.path, name="predictions"))
     return {**settings, "task": task_of_table(table).value}
@@ -92,9 +92,9 @@ def _setting(value: Any) -> Any:
 
 
 def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]) -> Any:
-    """`services.evidence.inputs.Predictions` of a table, read as the comparison's settings say."""
-    from services.evidence.inputs import Columns, Task, predictions_from_table
-    from services.evidence.tables import mlflow_table, read_table
+    """`services.evidence.rows.inputs.Predictions` of a table, read as the comparison's settings say."""
+    from services.evidence.rows.inputs import Columns, Task, predictions_from_table
+    from services.evidence.rows.tables import mlflow_table, read_table
 
     table = mlflow_table(read_table(file.path, name=name, key="row_id"))
     columns = Columns(slices=_setting(settings.get("slices") or None), group=settings.get("group"))
@@ -103,8 +103,8 @@ def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]
 
 def drift_files(reference: PredictionsFile, now: PredictionsFile) -> list[Mapping[str, Any]]:
     """Drift of a table against a reference, a JSON object a column. Raises InvalidInputError."""
-    from services.evidence.drift import drift_lines
-    from services.evidence.tables import read_table
+    from services.evidence.aspects.drift import drift_lines
+    from services.evidence.rows.tables import read_table
 
     sides = [read_table(file.path, name=name) for name, file in (("reference", reference), ("training", now))]
     return [asdict(line) for line in drift_lines(*sides, skip=frozenset({"row_id"}))]
@@ -113,7 +113,7 @@ def drift_files(reference: PredictionsFile, now: PredictionsFile) -> list[Mappin
 def warm_up() -> None:
     """Load the engine and compile its loops, so that the first comparison does not wait for it."""
     from services.evidence import comparison
-    from services.evidence.bootstrap import warm_up as compile_loops
+    from services.evidence.resampling.bootstrap import warm_up as compile_loops
 
     del comparison
     compile_loops()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.comparisons.held_out import PredictionsFile
-from services.domain.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
 from services.errors import PortalError, RefusedError
 from services.ports.predictions import InferenceLog
 from services.ports.time import Clock
@@ -25,7 +25,7 @@ FEWEST = 100
 
 @dataclass(frozen=True)
 class LiveDrift:
-    """Drift of live inputs against a training sample, largest first (`services.evidence.drift.DriftLine` as JSON)."""
+    """Drift of live inputs against a training sample, largest first (`aspects.drift.DriftLine` as JSON)."""
 
     lines: tuple[Mapping[str, Any], ...]
     rows: int
@@ -81,8 +81,8 @@ class LiveInputs:
     def _lines(self, records: Sequence[PredictionRecord], reference: PredictionsFile) -> tuple[Mapping[str, Any], ...]:
         import numpy as np
 
-        from services.evidence.drift import drift_lines
-        from services.evidence.tables import read_table, table_from_mapping
+        from services.evidence.aspects.drift import drift_lines
+        from services.evidence.rows.tables import read_table, table_from_mapping
 
         names = sorted({name for record in records for name in record.inputs} - self._masked)
         columns = {name: np.array([_plain(r.inputs.get(name)) for r in records], dtype=object) for name in names}

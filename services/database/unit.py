@@ -19,11 +19,11 @@ from services.database.stores.oversight import OversightStore
 from services.database.stores.requests import RequestStore
 from services.database.stores.rollouts import RolloutStore
 from services.database.stores.sign_ins import SessionStore, TokenStore
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.ledger import writer
 from services.ledger.actions import Action
-from services.ledger.entry import Actor as LedgerActor
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Actor as LedgerActor
+from services.ledger.tree.entry import Subject
 from services.ports.time import Clock
 
 

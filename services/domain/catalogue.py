@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from services.domain.lineage import Fact, Graph
-from services.domain.promotion import Deployment, PromotionRequest
+from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 
 

@@ -14,8 +14,8 @@ from datetime import datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from services.domain.people import Permission, Role, permissions_of
-from services.domain.sessions import Identity
+from services.domain.identity.people import Permission, Role, permissions_of
+from services.domain.identity.sessions import Identity
 
 
 class Topic(StrEnum):

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.domain.calendar import Calendar
 from services.domain.checks import Enforcement
-from services.domain.people import Circle
+from services.domain.identity.people import Circle
 from services.domain.releases import RunKind
 
 

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from services.evidence.alignment import Aligned, align
+from services.evidence.arrays import FloatArray
+from services.evidence.aspects.leaks import TrainingRows
 from services.evidence.comparison import Options, compare_aligned
-from services.evidence.estimates import Design, FloatArray, difference_from, outcome_of, variance
 from services.evidence.findings import Finding, Severity
-from services.evidence.inputs import Predictions, Task
 from services.evidence.judgement import recommend, standing_in_words
-from services.evidence.leaks import TrainingRows
-from services.evidence.metrics import paired_metrics
+from services.evidence.measures.estimates import Design, difference_from, outcome_of, variance
+from services.evidence.measures.metrics import paired_metrics
 from services.evidence.record import Comparison, finite, gap_of
+from services.evidence.rows.alignment import Aligned, align
+from services.evidence.rows.inputs import Predictions, Task
 
 
 def first_version(

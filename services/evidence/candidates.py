@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from services.errors import InvalidInputError
 from services.evidence.comparison import Options, compare
-from services.evidence.estimates import NAN, holm
-from services.evidence.inputs import Predictions, Task
+from services.evidence.measures.estimates import NAN, holm
 from services.evidence.record import Comparison, Recommendation
+from services.evidence.rows.inputs import Predictions, Task
 
 LEVEL = 0.05
 

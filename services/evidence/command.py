@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from services.errors import PortalError
 
 if TYPE_CHECKING:
-    from services.evidence.inputs import Columns, Predictions
-    from services.evidence.leaks import TrainingRows
+    from services.evidence.aspects.leaks import TrainingRows
     from services.evidence.record import Comparison
+    from services.evidence.rows.inputs import Columns, Predictions
 
 EXIT_CODES = {"promote": 0, "hold": 3, "reject": 4}
 UNUSABLE = 2
@@ -174,7 +174,7 @@ def _failed(error: PortalError, *, as_json: bool) -> int:
 def _compare(args: argparse.Namespace) -> Comparison:
     from services.evidence.baseline import first_version
     from services.evidence.comparison import compare
-    from services.evidence.inputs import Columns
+    from services.evidence.rows.inputs import Columns
 
     columns = Columns(
         args.key, args.label, args.score, args.prediction, args.weight, args.group, tuple(args.slices or ()) or None
@@ -192,8 +192,8 @@ def _compare(args: argparse.Namespace) -> Comparison:
 
 
 def _predictions(args: argparse.Namespace, path: Path, name: str, columns: Columns) -> Predictions:
-    from services.evidence.inputs import Task, predictions_from_table
-    from services.evidence.tables import ROW_LIMIT, read_table
+    from services.evidence.rows.inputs import Task, predictions_from_table
+    from services.evidence.rows.tables import ROW_LIMIT, read_table
 
     table = read_table(path, name=name, key=columns.key, row_limit=args.row_limit or ROW_LIMIT)
     return predictions_from_table(table, columns, task=Task(args.task))
@@ -202,8 +202,8 @@ def _predictions(args: argparse.Namespace, path: Path, name: str, columns: Colum
 def _training(args: argparse.Namespace, candidate: Predictions) -> TrainingRows | None:
     if args.train is None:
         return None
-    from services.evidence.leaks import training_rows
-    from services.evidence.tables import read_table
+    from services.evidence.aspects.leaks import training_rows
+    from services.evidence.rows.tables import read_table
 
     table = read_table(args.train, name="training")
     return training_rows(table, key=args.key, columns=candidate.further)
@@ -211,7 +211,7 @@ def _training(args: argparse.Namespace, candidate: Predictions) -> TrainingRows 
 
 def _options(args: argparse.Namespace) -> object:
     from services.evidence.comparison import Options
-    from services.evidence.metrics import Settings
+    from services.evidence.measures.metrics import Settings
 
     return Options(
         metric=args.metric,

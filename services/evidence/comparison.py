@@ -8,28 +8,25 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from services.errors import InvalidInputError
-from services.evidence.alignment import Aligned, align
-from services.evidence.bootstrap import Draw, Resampled, paired_auc, paired_sums
-from services.evidence.calibration import calibration_findings, calibration_of
-from services.evidence.curves import curves_of
-from services.evidence.digests import inputs_digest
-from services.evidence.estimates import (
-    Difference,
-    Outcome,
-    outcome_of,
-    power_of,
-    win_probability,
+from services.evidence.aspects.calibration import calibration_findings, calibration_of
+from services.evidence.aspects.fairness import fairness_findings, fairness_tables
+from services.evidence.aspects.leaks import TrainingRows, leak_findings
+from services.evidence.aspects.oddities import decisive_findings, perfect_findings
+from services.evidence.aspects.slices import (
+    Whole,
+    is_categorical,
+    least_loss,
+    slice_columns,
+    slice_findings,
+    slice_lines,
 )
-from services.evidence.fairness import fairness_findings, fairness_tables
 from services.evidence.findings import Finding
 from services.evidence.guards import agreed_columns, cluster_findings, estimability_findings, reversed_findings
-from services.evidence.inputs import Predictions, Task
 from services.evidence.judgement import difference_in_words, recommend, row_findings, standing_in_words
-from services.evidence.leaks import TrainingRows, leak_findings
-from services.evidence.metrics import PRIMARY, Paired, Settings, paired_metrics
-from services.evidence.oddities import decisive_findings, perfect_findings
-from services.evidence.published import DEFAULT_BAR, replay, rule_of
-from services.evidence.ranking import rank_order, same_ranking
+from services.evidence.measures.curves import curves_of
+from services.evidence.measures.estimates import Difference, Outcome, outcome_of, power_of, win_probability
+from services.evidence.measures.metrics import PRIMARY, Paired, Settings, paired_metrics
+from services.evidence.measures.ranking import rank_order, same_ranking
 from services.evidence.record import (
     Bootstrap,
     Calibration,
@@ -44,7 +41,11 @@ from services.evidence.record import (
     finite,
     gap_of,
 )
-from services.evidence.slices import Whole, is_categorical, least_loss, slice_columns, slice_findings, slice_lines
+from services.evidence.resampling.bootstrap import Draw, Resampled, paired_auc, paired_sums
+from services.evidence.resampling.published import DEFAULT_BAR, replay, rule_of
+from services.evidence.rows.alignment import Aligned, align
+from services.evidence.rows.digests import inputs_digest
+from services.evidence.rows.inputs import Predictions, Task
 
 ENOUGH_GROUPS = 30
 """Suspected groups are used for the tests of harm from this number on: of fewer the spread is not known."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.evidence.alignment import Aligned
-from services.evidence.clusters import Suspected, suspected_groups
-from services.evidence.estimates import Design, Difference, Outcome, outcome_of, variance
+from services.evidence.aspects.clusters import Suspected, suspected_groups
 from services.evidence.findings import LOST_SHARE, Finding, Severity, owner
-from services.evidence.metrics import Paired
-from services.evidence.tables import Column
+from services.evidence.measures.estimates import Design, Difference, Outcome, outcome_of, variance
+from services.evidence.measures.metrics import Paired
+from services.evidence.rows.alignment import Aligned
+from services.evidence.rows.tables import Column
 
 
 def cluster_findings(

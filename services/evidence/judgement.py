@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from services.evidence.alignment import Aligned
-from services.evidence.estimates import Difference, FloatArray, Outcome
+from services.evidence.arrays import FloatArray
 from services.evidence.findings import HARMS, Finding, Severity, owner
-from services.evidence.inputs import Task
-from services.evidence.metrics import class_decisions
+from services.evidence.measures.estimates import Difference, Outcome
+from services.evidence.measures.metrics import class_decisions
 from services.evidence.record import Recommendation
+from services.evidence.rows.alignment import Aligned
+from services.evidence.rows.inputs import Task
 from services.evidence.words import counted, level, signed
 
 FEW = 20

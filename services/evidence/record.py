@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any
 
 from services.errors import InvalidInputError
-from services.evidence.estimates import Difference, Outcome
 from services.evidence.findings import Finding
+from services.evidence.measures.estimates import Difference, Outcome
 
 SCHEMA = "countersign.evidence.comparison/3"
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from services.domain.catalogue import (
     SourceHealth,
 )
-from services.domain.promotion import Incident
+from services.domain.promotions.promotion import Incident
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from datetime import datetime
 
 from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery
-from services.domain.people import SYSTEM
+from services.domain.identity.people import SYSTEM
 from services.domain.policy import Environment, Governance
-from services.domain.promotion import Deployment, Incident
+from services.domain.promotions.promotion import Deployment, Incident
 from services.domain.registry import RegisteredModel, VersionKey
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from services.audit.witnesses import HEALTH_PREFIX
 from services.database.unit import Units
 from services.domain.catalogue import SourceHealth
-from services.domain.promotion import Incident
+from services.domain.promotions.promotion import Incident
 from services.health.answers import Figures
 
 

@@ -16,7 +16,7 @@ from datetime import timedelta
 
 from services.database.unit import Units
 from services.domain.hooks import CheckCall, CheckIds, CheckState
-from services.domain.people import SYSTEM
+from services.domain.identity.people import SYSTEM
 from services.domain.registry import VersionKey
 from services.domain.releases import ReleaseRun, RunRef
 from services.errors import (
@@ -29,7 +29,7 @@ from services.errors import (
     UpstreamUnavailableError,
 )
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Subject
 from services.ports.callbacks import CheckCallbacks, Safe
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock

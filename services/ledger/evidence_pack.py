@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.errors import NotFoundError
-from services.ledger.canonical import Json
-from services.ledger.note import VerifierKey, parse_note
 from services.ledger.reader import InclusionProof, checkpoint_note, encode_hashes, latest_checkpoint, prove_inclusion
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredEntry, StoredReceipt
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.note import VerifierKey, parse_note
 from services.ledger.witnessing import witnessed_up_to
 
 FORMAT = 1

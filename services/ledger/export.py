@@ -25,11 +25,11 @@ from typing import IO
 
 from services.errors import InvalidInputError, NotFoundError, SettingsError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Actor, Subject, instant
-from services.ledger.note import VerifierKey, parse_note
 from services.ledger.reader import checkpoint_note, turning_points
 from services.ledger.store import LedgerArchive, LedgerStore
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Actor, Subject, instant
+from services.ledger.tree.note import VerifierKey, parse_note
 from services.ledger.witnessing import Transactions, Witness
 from services.ledger.writer import AppendedEntry, Clock, Signer, append
 

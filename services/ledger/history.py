@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from services.errors import IntegrityError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import LedgerEntry
-from services.ledger.note import NoteError, SignedNote, VerifierKey, verify_note
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.note import NoteError, SignedNote, VerifierKey, verify_note
 
 
 @dataclass(frozen=True)

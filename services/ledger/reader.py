@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from services.errors import IntegrityError, NotFoundError
 from services.ledger.actions import Action
-from services.ledger.entry import LedgerEntry
-from services.ledger.merkle import (
+from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredEntry
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.merkle import (
     Range,
     complete_subtrees,
     consistency_ranges,
@@ -23,8 +24,7 @@ from services.ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from services.ledger.note import Checkpoint, parse_note
-from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredEntry
+from services.ledger.tree.note import Checkpoint, parse_note
 
 _PAGE = 500
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.ledger.entry import LedgerEntry
-from services.ledger.merkle import Frontier, NodeId
 from services.ledger.personal import PersonalValue
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.merkle import Frontier, NodeId
 
 
 @dataclass(frozen=True)

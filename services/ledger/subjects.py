@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.domain.registry import VersionKey
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Subject
 
 
 def version_subject(key: VersionKey) -> Subject:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from services.ledger.note import VerifierKey
+from services.ledger.tree.note import VerifierKey
 from services.ledger.witnessing import Transactions, Witness
 from services.ledger.writer import Clock, Signer
 

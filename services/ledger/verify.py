@@ -17,13 +17,13 @@ from itertools import pairwise
 from typing import NoReturn
 
 from services.errors import IntegrityError
-from services.ledger.entry import LedgerEntry
 from services.ledger.history import LogHistory
-from services.ledger.merkle import EMPTY_ROOT, HASH_BYTES
-from services.ledger.note import SignedNote, VerifierKey, parse_note
 from services.ledger.reader import read_stored, turning_points
 from services.ledger.store import BareEntry, EntryFilter, EntryPage, Head, LedgerArchive
-from services.ledger.stream import TreeStream
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.merkle import EMPTY_ROOT, HASH_BYTES
+from services.ledger.tree.note import SignedNote, VerifierKey, parse_note
+from services.ledger.tree.stream import TreeStream
 
 PIECE = 2000
 Progress = Callable[[int, int], None]

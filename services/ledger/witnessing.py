@@ -21,11 +21,11 @@ from typing import Protocol
 
 from services.errors import IntegrityError
 from services.ledger.actions import Action
-from services.ledger.canonical import canonical_text
-from services.ledger.entry import Actor, LedgerEntry, Subject, instant
-from services.ledger.note import Checkpoint, parse_note, split_notes
 from services.ledger.reader import extends, latest_checkpoint
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, LedgerStore, StoredReceipt
+from services.ledger.tree.canonical import canonical_text
+from services.ledger.tree.entry import Actor, LedgerEntry, Subject, instant
+from services.ledger.tree.note import Checkpoint, parse_note, split_notes
 from services.ledger.writer import AppendedEntry, Clock, Signer, append
 
 PUBLISH_ATTEMPTS = 3

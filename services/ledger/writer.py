@@ -15,12 +15,12 @@ from typing import Any, Protocol, TypedDict, Unpack
 
 from services.errors import SettingsError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Actor, LedgerEntry, Subject, instant
-from services.ledger.merkle import leaf_hash
-from services.ledger.note import Checkpoint, SignedNote
 from services.ledger.personal import commit
 from services.ledger.store import LedgerStore
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Actor, LedgerEntry, Subject, instant
+from services.ledger.tree.merkle import leaf_hash
+from services.ledger.tree.note import Checkpoint, SignedNote
 
 Clock = Callable[[], datetime]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from services.domain.identity.people import Actor
 from services.domain.notices import Preferences
-from services.domain.people import Actor
 from services.notices.preferences import OwnNotices
 
 

@@ -7,8 +7,8 @@ from zoneinfo import available_timezones
 
 from services.access.admission import admit
 from services.database.unit import Units
+from services.domain.identity.people import Actor
 from services.domain.notices import OPTIONAL_TOPICS, Preferences
-from services.domain.people import Actor
 from services.errors import InvalidInputError, NotAllowedError
 from services.ports.time import Clock
 

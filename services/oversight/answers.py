@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from services.domain.coverage import CoverageRow
-from services.domain.oversight import Finding, NewFinding, ReviewDue
-from services.domain.people import Actor, Person
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor, Person
+from services.domain.promotions.oversight import Finding, NewFinding, ReviewDue
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 
 

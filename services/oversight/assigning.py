@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.database.unit import Unit, Units
-from services.domain.oversight import Assignment, AssignmentKind
-from services.domain.people import Actor, Person
-from services.domain.promotion import PromotionRequest
-from services.domain.requests import Participants
-from services.domain.rights import UserAction, slots_open_to, why_not_decide
+from services.domain.identity.people import Actor, Person
+from services.domain.promotions.oversight import Assignment, AssignmentKind
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import Participants
+from services.domain.promotions.rights import UserAction, slots_open_to, why_not_decide
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
+from services.ledger.tree.canonical import Json
 from services.ports.time import Clock, Ids
 from services.promotions.desk import PromotionDesk
 from services.promotions.forms import reason_of

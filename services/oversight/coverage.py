@@ -9,9 +9,9 @@ from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery, VersionRow
 from services.domain.coverage import CoverageRow, Gap
 from services.domain.policy import Environment, Governance
-from services.domain.promotion import Deployment
+from services.domain.promotions.promotion import Deployment
+from services.domain.promotions.requests import RequestState, glass_broken, quorum_reached
 from services.domain.registry import VersionKey
-from services.domain.requests import RequestState, glass_broken, quorum_reached
 from services.ports.time import Clock
 from services.promotions.sealed_request import frozen_policy
 

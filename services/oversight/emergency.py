@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.database.unit import Unit, Units
-from services.domain.oversight import Finding, FindingKind, Severity
-from services.domain.people import Actor
-from services.domain.promotion import Incident, PromotionRequest
-from services.domain.requests import Decision, DecisionKind, RequestEvent, next_state
-from services.domain.rights import UserAction
+from services.domain.identity.people import Actor
+from services.domain.promotions.oversight import Finding, FindingKind, Severity
+from services.domain.promotions.promotion import Incident, PromotionRequest
+from services.domain.promotions.requests import Decision, DecisionKind, RequestEvent, next_state
+from services.domain.promotions.rights import UserAction
 from services.errors import ConflictError
 from services.ledger.actions import Action
 from services.ports.time import Clock, Ids

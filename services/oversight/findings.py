@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.database.unit import Unit, Units
-from services.domain.oversight import Finding, FindingKind, NewFinding, ReReview, ReviewDue, why_not_close
-from services.domain.people import Actor, Permission, Person
+from services.domain.identity.people import Actor, Permission, Person
 from services.domain.policy import PromotionPolicy
-from services.domain.promotion import Deployment
+from services.domain.promotions.oversight import Finding, FindingKind, NewFinding, ReReview, ReviewDue, why_not_close
+from services.domain.promotions.promotion import Deployment
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
 from services.ledger.actions import Action

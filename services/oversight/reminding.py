@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.database.unit import Unit, Units
-from services.domain.oversight import Finding, ReviewDue
-from services.domain.people import SYSTEM, Actor
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import SYSTEM, Actor
+from services.domain.promotions.oversight import Finding, ReviewDue
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import RequestState
+from services.domain.promotions.rights import Outline, waits_for_person
 from services.domain.registry import VersionKey
 from services.domain.reminders import BEFORE_EXPIRY, BEFORE_FINDING, BEFORE_REVIEW, step_reached
-from services.domain.requests import RequestState
-from services.domain.rights import Outline, waits_for_person
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Subject
 from services.ledger.subjects import version_subject
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Subject
 from services.oversight.findings import FindingDesk
 from services.ports.time import Clock
 from services.promotions.sealed_request import outlines_of

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from services.domain.checks import Enforcement
-from services.domain.people import Role
+from services.domain.identity.people import Role
 from services.domain.policy import Meaning, RegistryOrder
 from services.domain.releases import RunKind
-from services.ledger.retention import FLOOR
+from services.ledger.keeping.retention import FLOOR
 from services.policies.check_settings import wrong_settings
 
 CheckKind = Literal[
@@ -248,7 +248,7 @@ class PolicyFile(_Route):
 
 
 class LedgerFile(_Strict):
-    """What the ledger keeps. Entries stay for good; the floor is that of `services.ledger.retention`."""
+    """What the ledger keeps. Entries stay for good; the floor is that of `services.ledger.keeping.retention`."""
 
     keep_personal_days: Whole | None = Field(default=None, ge=FLOOR.days, le=36_500)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from services.domain.calendar import Calendar, Freeze, Window
 from services.domain.checks import Enforcement
-from services.domain.people import Circle
+from services.domain.identity.people import Circle
 from services.domain.policy import BreakGlass, CheckRule, Environment, Meaning, PromotionPolicy, Slot
 from services.domain.releases import RunKind
 

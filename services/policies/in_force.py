@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from services.database.unit import Unit, Units
-from services.domain.people import SYSTEM
+from services.domain.identity.people import SYSTEM
 from services.domain.policy import Governance
 from services.errors import NotFoundError, SettingsError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Subject
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Subject
 from services.policies.reading import parse_governance, read_text
 from services.policies.words import in_words
 from services.ports.time import Clock

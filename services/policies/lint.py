@@ -12,9 +12,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from services.domain.checks import Enforcement
-from services.domain.people import Actor, Permission, Person, Role
+from services.domain.identity.people import Actor, Permission, Person, Role
 from services.domain.policy import PromotionPolicy
-from services.domain.quorum import can_be_reached
+from services.domain.promotions.quorum import can_be_reached
 from services.policies.reading import GovernanceText
 
 ONE = "\ue000"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from services.domain.people import Actor
-from services.domain.sessions import Identity
+from services.domain.identity.people import Actor
+from services.domain.identity.sessions import Identity
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from services.domain.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from services.domain.checks import Check
-from services.domain.mentions import Mentioned
-from services.domain.oversight import Assignment, Finding
-from services.domain.people import Actor, Person
-from services.domain.plan import Change, Plan
+from services.domain.identity.people import Actor, Person
 from services.domain.policy import Environment
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.mentions import Mentioned
+from services.domain.promotions.oversight import Assignment, Finding
+from services.domain.promotions.plan import Change, Plan
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import Comment, Decision, DecisionKind, RequestState
+from services.domain.promotions.rights import ActionState
+from services.domain.promotions.rollout import Rollout
 from services.domain.registry import VersionKey
-from services.domain.requests import Comment, Decision, DecisionKind, RequestState
-from services.domain.rights import ActionState
-from services.domain.rollout import Rollout
 
 
 @dataclass(frozen=True)

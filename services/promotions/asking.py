@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery, VersionRow
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.domain.policy import Governance
 from services.domain.registry import VersionKey
 from services.errors import PortalError

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from services.access.admission import admit
 from services.comparisons.desk import options_of, predictions_of, with_task
 from services.comparisons.held_out import HeldOutPredictions
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.policy import PromotionPolicy
 from services.domain.registry import Run, VersionKey
 from services.errors import NotFoundError, PortalError, RefusedError, UpstreamError

@@ -15,13 +15,12 @@ from services.access.admission import admit
 from services.audit.evidence_reads import EvidenceReads
 from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit, Units
-from services.domain.mentions import Mentioned
-from services.domain.people import SYSTEM, Actor, Permission, Person
-from services.domain.plan import Change, Plan, differences
+from services.domain.identity.people import SYSTEM, Actor, Permission, Person
 from services.domain.policy import Environment, PromotionPolicy
-from services.domain.promotion import PromotionRequest
-from services.domain.registry import VersionKey
-from services.domain.requests import (
+from services.domain.promotions.mentions import Mentioned
+from services.domain.promotions.plan import Change, Plan, differences
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import (
     FINAL,
     Comment,
     Decision,
@@ -31,7 +30,8 @@ from services.domain.requests import (
     next_state,
     quorum_reached,
 )
-from services.domain.rights import UserAction, actions, waits_for_person
+from services.domain.promotions.rights import UserAction, actions, waits_for_person
+from services.domain.registry import VersionKey
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject

@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.database.unit import Unit
-from services.domain.mentions import Mentioned, mentioned
-from services.domain.people import Actor
-from services.domain.plan import Plan
+from services.domain.identity.people import Actor
 from services.domain.policy import Meaning
-from services.domain.promotion import PromotionRequest
-from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
-from services.domain.rights import RequestFacts, slots_open_to, waits_for_person
+from services.domain.promotions.mentions import Mentioned, mentioned
+from services.domain.promotions.plan import Plan
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import Comment, Decision, DecisionKind, Participants, RequestState
+from services.domain.promotions.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
-from services.ledger.canonical import Json
+from services.ledger.tree.canonical import Json
 from services.promotions.sealed_request import plan_of
 from services.promotions.sealing import Sealed
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.database.unit import Unit, Units
-from services.domain.plan import Plan
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.plan import Plan
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import RequestState, glass_broken, standing_signatures
 from services.domain.registry import VersionKey
-from services.domain.requests import RequestState, glass_broken, standing_signatures
 from services.errors import NotFoundError
 from services.ports.registry import RegistryReader
 from services.promotions.sealed_request import plan_of

@@ -14,8 +14,8 @@ from services.catalogue.model_card import CARD, CARD_LIMIT
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.domain import test_results
 from services.domain.catalogue import TestReport
-from services.domain.plan import Plan
 from services.domain.policy import Environment
+from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
 from services.ports.registry import RegistryReader

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.domain.people import Actor
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 
 

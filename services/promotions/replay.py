@@ -16,13 +16,13 @@ from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit, Units
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check
-from services.domain.people import Actor
-from services.domain.plan import Plan
+from services.domain.identity.people import Actor
 from services.domain.policy import CheckRule, Governance, Meaning, PromotionPolicy
-from services.domain.promotion import PromotionRequest
-from services.domain.quorum import Signed, standing
+from services.domain.promotions.plan import Plan
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.quorum import Signed, standing
+from services.domain.promotions.requests import Decision, DecisionKind, RequestState
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
-from services.domain.requests import Decision, DecisionKind, RequestState
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
 from services.promotions.model_facts import facts_of_json

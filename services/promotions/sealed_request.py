@@ -10,14 +10,14 @@ from typing import Any
 from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit
 from services.domain.checks import worst_first
-from services.domain.oversight import Finding
-from services.domain.people import Actor
-from services.domain.plan import Plan, differences
+from services.domain.identity.people import Actor
 from services.domain.policy import Environment, PipelineTarget, PromotionPolicy, RegistryOrder
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.oversight import Finding
+from services.domain.promotions.plan import Plan, differences
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import RequestState
+from services.domain.promotions.rights import Outline, RequestFacts, actions, slots_open_to
 from services.domain.releases import RunKind
-from services.domain.requests import RequestState
-from services.domain.rights import Outline, RequestFacts, actions, slots_open_to
 from services.policies.frozen import policy_of
 from services.promotions.answers import RequestDetail, Since
 from services.promotions.sealing import checks_of

@@ -11,11 +11,11 @@ from services.comparisons.held_out import PredictionsFile
 from services.comparisons.live_inputs import LiveInputs, live_document
 from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
 from services.domain.derived import algorithm_of
-from services.domain.plan import Plan
 from services.domain.policy import Environment, Governance, PromotionPolicy
+from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import PortalError, RefusedError, UpstreamError
-from services.ledger.canonical import canonical_text, digest
+from services.ledger.tree.canonical import canonical_text, digest
 from services.policies.reading import frozen_form, in_words
 from services.promotions.checks import Compared, evaluate
 from services.promotions.checks.facts import COMPARE

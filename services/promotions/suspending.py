@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.database.unit import Unit
-from services.domain.people import SYSTEM
-from services.domain.plan import Change
-from services.domain.promotion import PromotionRequest
-from services.domain.requests import RequestState
+from services.domain.identity.people import SYSTEM
+from services.domain.promotions.plan import Change
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import RequestState
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject
 from services.promotions.sealed_request import plan_of

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from services.domain.hooks import CheckAnswer
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
 from services.domain.releases import DeploymentRecord, ReleaseDetail
 
 

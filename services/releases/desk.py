@@ -13,8 +13,9 @@ from services.database.stores.deployments import ReleaseSnapshot
 from services.database.unit import Unit, Units
 from services.domain.catalogue import TestCase, TestReport
 from services.domain.hooks import CheckAnswer
-from services.domain.people import Actor, Permission
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor, Permission
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.rights import why_party
 from services.domain.registry import VersionKey
 from services.domain.releases import (
     DeploymentRecord,
@@ -26,10 +27,9 @@ from services.domain.releases import (
     RunTests,
     TimelineItem,
 )
-from services.domain.rights import why_party
 from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Subject
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock
 from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView

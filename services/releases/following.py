@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 from services.database.unit import Units
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.releases import ReleaseDetail, ReleaseRun, RunRef
 from services.ports.pipelines import ReleasePipelines
 from services.ports.time import Clock

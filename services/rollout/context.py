@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 from services.database.stores.rollouts import Claim, JournalLine
 from services.database.unit import Unit, Units
-from services.domain.people import SYSTEM
-from services.domain.plan import Plan
+from services.domain.identity.people import SYSTEM
 from services.domain.policy import Environment, PromotionPolicy
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.plan import Plan
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.rollout import RolloutStep
 from services.domain.registry import VersionKey
 from services.domain.releases import RunStart
-from services.domain.rollout import RolloutStep
 from services.errors import PortalError
 from services.ledger.actions import Action
 from services.ledger.subjects import version_subject

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from services.domain.plan import differences
+from services.domain.promotions.plan import differences
+from services.domain.promotions.requests import glass_broken, why_not_released
+from services.domain.promotions.rollout import RolloutStep
 from services.domain.registry import RegistrySnapshot, VersionKey
 from services.domain.releases import ReleaseRun, RunRef, RunResult
-from services.domain.requests import glass_broken, why_not_released
-from services.domain.rollout import RolloutStep
 from services.errors import ConflictError, NotFoundError, UpstreamRefusedError, UpstreamUnavailableError
 from services.releases.following import LOOK_EVERY
 from services.rollout.context import Context, Done, RolloutFailedError, Tools, Wait

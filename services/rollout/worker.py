@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 
 from services.database.stores.rollouts import Claim, JournalLine
 from services.database.unit import Unit
-from services.domain.promotion import Deployment, Incident
-from services.domain.requests import RequestEvent, next_state
-from services.domain.rollout import DEFINITION_VERSION, RolloutState, RolloutStep, StepState, steps_for
+from services.domain.promotions.promotion import Deployment, Incident
+from services.domain.promotions.requests import RequestEvent, next_state
+from services.domain.promotions.rollout import DEFINITION_VERSION, RolloutState, RolloutStep, StepState, steps_for
 from services.errors import ConflictError, PortalError, UpstreamError, UpstreamRefusedError
 from services.ledger.actions import Action
 from services.policies.reading import policy_of

@@ -16,7 +16,7 @@ from typing import Any
 from services.domain.model_digest import digest_of_files
 from services.domain.registry import VersionKey
 from services.errors import ModelRunError
-from services.ledger.canonical import digest as digest_of_json
+from services.ledger.tree.canonical import digest as digest_of_json
 from services.ports.registry import RegistryReader
 from services.runner.limits import Isolation, Limits, RunResult
 from services.runner.process import Host, Progress, run_model

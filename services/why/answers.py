@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from services.domain.identity.people import Actor
 from services.domain.lineage import Fact
-from services.domain.live_history import Spell, Timeline
-from services.domain.people import Actor
-from services.domain.predictions import PredictionQuery, PredictionRecord
-from services.domain.promotion import Deployment, PromotionRequest
-from services.domain.reasons import Reasons
+from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import VersionKey
-from services.domain.replay import Replay
+from services.domain.why.live_history import Spell, Timeline
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.reasons import Reasons
+from services.domain.why.replay import Replay
 from services.ports.predictions import DateRange
 
 

@@ -14,16 +14,16 @@ from datetime import datetime
 from services.catalogue.browse import CatalogueBrowser
 from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionDetail
+from services.domain.identity.people import Actor, Permission
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.live_history import Ground, Spell, Timeline
-from services.domain.people import Actor, Permission
-from services.domain.predictions import PredictionQuery, PredictionRecord, masked, without_inputs
-from services.domain.promotion import Deployment
+from services.domain.promotions.promotion import Deployment
 from services.domain.registry import VersionKey
+from services.domain.why.live_history import Ground, Spell, Timeline
+from services.domain.why.predictions import PredictionQuery, PredictionRecord, masked, without_inputs
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, UpstreamUnavailableError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Subject
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Subject
 from services.ports.predictions import DateRange, InferenceLog
 from services.why.answers import WhyAnswer
 from services.why.lineage import Origin, caveats, lineage_facts

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from services.domain.live_history import Spell
+from services.domain.why.live_history import Spell
 from services.why.answers import WhyAnswer
 
 

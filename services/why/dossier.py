@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from services.database.unit import Unit, Units
+from services.domain.identity.people import Actor, Permission
 from services.domain.lineage import Certainty
-from services.domain.people import Actor, Permission
-from services.domain.reasons import SAYS, SAYS_NOT
+from services.domain.why.reasons import SAYS, SAYS_NOT
 from services.errors import NotAllowedError, PortalError, SettingsError
 from services.ledger.actions import Action
-from services.ledger.canonical import Json
-from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import verifier_script
-from services.ledger.note import VerifierKey
+from services.ledger.tree.canonical import Json
+from services.ledger.tree.entry import Subject
+from services.ledger.tree.note import VerifierKey
 from services.ports.time import Clock
 from services.why.desk import Examined, WhyDesk
 from services.why.document import answer_document, plain

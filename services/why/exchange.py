@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
+from services.domain.why.predictions import PredictionRecord
 
 SPEC = "https://openlineage.io/spec/2-0-2/OpenLineage.json"
 PRODUCER = "urn:countersign:dossier:1"

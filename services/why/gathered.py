@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.domain.reasons import Reasons
-from services.domain.replay import Replay
+from services.domain.why.reasons import Reasons
+from services.domain.why.replay import Replay
 from services.why.answers import WhyAnswer
 from services.why.desk import Examined
 

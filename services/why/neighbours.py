@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from services.domain.reasons import Neighbour
+from services.domain.why.reasons import Neighbour
 
 SHOWN = 3
 

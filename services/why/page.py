@@ -8,8 +8,8 @@ from typing import Any
 
 from services.audit.sentences import words_of
 from services.domain.lineage import Certainty, Fact
-from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
-from services.ledger.entry import LedgerEntry
+from services.domain.why.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
+from services.ledger.tree.entry import LedgerEntry
 from services.why.gathered import Gathered
 
 STYLE = """

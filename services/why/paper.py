@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from services.domain.lineage import Certainty, Fact
-from services.domain.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
+from services.domain.why.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
 from services.why.gathered import Gathered
 from services.why.page import proof_lines, rows_of, unproven
 

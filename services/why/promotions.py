@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.database.unit import Unit
-from services.domain.live_history import Spell
-from services.domain.promotion import PromotionRequest
-from services.domain.requests import glass_broken, standing_signatures
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import glass_broken, standing_signatures
+from services.domain.why.live_history import Spell
 from services.errors import NotFoundError
 from services.ledger.actions import Action
-from services.ledger.entry import LedgerEntry
 from services.ledger.reader import page_entries
 from services.ledger.store import EntryFilter, EntryPage
+from services.ledger.tree.entry import LedgerEntry
 
 ENTRIES = 1000
 SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)

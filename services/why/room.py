@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from services.domain.live_history import Spell, Timeline
-from services.domain.people import Actor
-from services.domain.predictions import PredictionQuery, PredictionRecord
-from services.domain.reasons import Reasons
-from services.domain.replay import Replay
+from services.domain.identity.people import Actor
+from services.domain.why.live_history import Spell, Timeline
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.reasons import Reasons
+from services.domain.why.replay import Replay
 from services.ports.predictions import DateRange
 from services.why.answers import WhyAnswer
 from services.why.desk import WhyDesk

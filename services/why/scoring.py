@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from services.database.unit import Units
-from services.domain.people import Actor, Permission
-from services.domain.predictions import MASK, PredictionQuery, PredictionRecord
-from services.domain.reasons import InputMoved, Neighbour, Reasons
+from services.domain.identity.people import Actor, Permission
 from services.domain.registry import VersionKey
-from services.domain.replay import Mismatch, Replay, ReplayVerdict, compare
+from services.domain.why.predictions import MASK, PredictionQuery, PredictionRecord
+from services.domain.why.reasons import InputMoved, Neighbour, Reasons
+from services.domain.why.replay import Mismatch, Replay, ReplayVerdict, compare
 from services.errors import InvalidInputError, NotFoundError, PortalError, RefusedError
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Subject
 from services.ports.registry import RegistryReader
 from services.runner.limits import RunResult
 from services.why.desk import Examined, WhyDesk

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.live_history import Ground, Spell
-from services.domain.predictions import PredictionRecord
-from services.domain.promotion import Deployment
+from services.domain.promotions.promotion import Deployment
+from services.domain.why.live_history import Ground, Spell
+from services.domain.why.predictions import PredictionRecord
 from services.why.lineage import Origin, merged
 from services.why.promotions import Promotion
 from services.why.versions import Answered

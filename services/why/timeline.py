@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.database.unit import Units
-from services.domain.live_history import Happened, LiveEvent, Spell, Timeline, timeline_of
 from services.domain.registry import VersionKey
+from services.domain.why.live_history import Happened, LiveEvent, Spell, Timeline, timeline_of
 from services.errors import InvalidInputError
 from services.ledger.actions import Action
-from services.ledger.entry import LedgerEntry
 from services.ledger.reader import read_stored
 from services.ledger.store import EntryFilter, EntryPage, LedgerArchive, StoredEntry
+from services.ledger.tree.entry import LedgerEntry
 
 PIECE = 500
 MEANING: Mapping[Action, Happened] = {

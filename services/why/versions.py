@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.live_history import Ground, Spell, Timeline
-from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
+from services.domain.why.live_history import Ground, Spell, Timeline
+from services.domain.why.predictions import PredictionRecord
 
 LOG_HINT = "Let the endpoint log the version that answered."
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from services.domain.lineage import Certainty, Fact
-from services.domain.predictions import PredictionRecord
+from services.domain.why.predictions import PredictionRecord
 from services.why.promotions import GLASS
 
 PARAMETERS_TOLD = 5

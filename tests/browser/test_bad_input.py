@@ -17,9 +17,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from services.bootstrap.portal import OpenedPortal, build_portal
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.promotions.requests import DecisionKind
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind
 from services.settings import Settings, load_settings
 from tests.browser.conftest import Join, Tab
 from tests.mlflow_seed import Seed

@@ -9,10 +9,10 @@ from datetime import timedelta
 from services.access.sessions import SessionDesk
 from services.access.tokens import TokenDesk
 from services.cli.access import administrator
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity, SessionRules
+from services.domain.identity.tokens import Scope
 from services.domain.notices import Schedule, Topic
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity, SessionRules
-from services.domain.tokens import Scope
 from services.notices.desk import NoticeDesk, Subscription
 from tests.contract.test_storage import any_engine, any_world  # noqa: F401 - fixtures
 from tests.integration.access.test_sessions import BEN, RULES, Reader

@@ -15,11 +15,11 @@ from services.database.stores.ledger import SqlLedgerStore, ledger_transactions
 from services.database.tables.metadata import metadata
 from services.errors import IntegrityError, SettingsError
 from services.ledger.actions import Action
-from services.ledger.entry import Actor, Subject, instant
-from services.ledger.keys import KeyRing
-from services.ledger.merkle import Frontier, leaf_hash
 from services.ledger.reader import page_entries, prove_consistency, prove_inclusion, root_at
+from services.ledger.signing.keys import KeyRing
 from services.ledger.store import EntryFilter, EntryPage, StoredReceipt
+from services.ledger.tree.entry import Actor, Subject, instant
+from services.ledger.tree.merkle import Frontier, leaf_hash
 from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
 from tests.postgres import fresh_database, start_postgres

@@ -21,11 +21,11 @@ from services.database.reading import SIZE
 from services.database.stores.requests import RequestFilter
 from services.database.tables.everything import metadata
 from services.domain.catalogue import SortBy, TestState, VersionQuery
-from services.domain.oversight import Assignment, AssignmentKind
-from services.domain.people import Actor, Person
-from services.domain.promotion import Deployment, PromotionRequest
+from services.domain.identity.people import Actor, Person
+from services.domain.promotions.oversight import Assignment, AssignmentKind
+from services.domain.promotions.promotion import Deployment, PromotionRequest
+from services.domain.promotions.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
-from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
 from tests.simulators.basics import BEN, CHLOE, START
 from tests.world import MODEL, World

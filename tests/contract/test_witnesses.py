@@ -22,8 +22,8 @@ from services.errors import (
     UpstreamRubbishError,
     UpstreamUnavailableError,
 )
-from services.ledger.keys import KeyRing
-from services.ledger.note import Checkpoint
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.note import Checkpoint
 from services.ledger.witnessing import Witness, WitnessRefusedError
 from tests.contract.witness.blob_service import BlobService, serve_blobs
 from tests.contract.witness.git_service import GitService, header, is_possible, serve_git

@@ -14,10 +14,10 @@ from services.access.tokens import Callers, TokenDesk
 from services.api.app import build_api
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.tokens import Scope, ServiceToken
+from services.domain.promotions.rights import UserAction
 from services.domain.registry import VersionKey
-from services.domain.rights import UserAction
-from services.domain.tokens import Scope, ServiceToken
 from services.portal import Portal
 from services.promotions.gate import Gate, GateAnswer, GateQuestion
 from tests.asgi import AsgiClient

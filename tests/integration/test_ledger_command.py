@@ -19,9 +19,9 @@ from services.bootstrap.portal import build_portal, open_adapters
 from services.cli.main import main
 from services.clock import RandomIds, SystemClock
 from services.database.unit import Units
-from services.domain.people import Actor, Person
+from services.domain.identity.people import Actor, Person
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Subject
 from services.ledger.witnessing import WitnessRefusedError
 from services.settings import load_settings
 from tests.unit.ledger.build import run_script

@@ -21,13 +21,13 @@ from services.audit.exporting import LedgerExports
 from services.audit.sentences import SENTENCES, words_of
 from services.audit.verifying import LedgerChecks, LedgerVerdicts
 from services.audit.witnesses import WitnessWatch
-from services.domain.people import Actor, Person
-from services.domain.predictions import PredictionQuery
+from services.domain.identity.people import Actor, Person
+from services.domain.why.predictions import PredictionQuery
 from services.errors import NotAllowedError, RefusedError
 from services.ledger.actions import Action
-from services.ledger.entry import Actor as LedgerActor
-from services.ledger.entry import LedgerEntry, Subject
 from services.ledger.store import EntryFilter, EntryPage
+from services.ledger.tree.entry import Actor as LedgerActor
+from services.ledger.tree.entry import LedgerEntry, Subject
 from tests.integration.why.scene import Scene
 from tests.simulators.basics import ANA, BEN, DEV, START
 from tests.unit.ledger.build import run_script

@@ -15,7 +15,7 @@ from services.api.metrics import exposition
 from services.audit.answers import WitnessState
 from services.audit.browser import LedgerDesk
 from services.catalogue.sync import CatalogueSync
-from services.domain.promotion import Incident
+from services.domain.promotions.promotion import Incident
 from services.health.desk import HealthDesk
 from services.portal import Portal
 from services.promotions.gate import Gate

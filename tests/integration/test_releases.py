@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.domain.registry import VersionKey
 from services.errors import (
     NotAllowedError,

@@ -15,9 +15,9 @@ from services.database.stores.ledger import ledger_transactions
 from services.database.tables.everything import metadata
 from services.errors import SettingsError
 from services.ledger.actions import Action
-from services.ledger.entry import Actor, Subject
-from services.ledger.keys import KeyRing, SigningKey
-from services.ledger.rotation import MINIMUM_OVERLAP, rotate
+from services.ledger.signing.keys import KeyRing, SigningKey
+from services.ledger.signing.rotation import MINIMUM_OVERLAP, rotate
+from services.ledger.tree.entry import Actor, Subject
 from services.ledger.verify import verify_ledger
 from services.ledger.witnessing import publish_head
 from services.ledger.writer import append

@@ -18,9 +18,9 @@ from services.clock import RandomIds
 from services.comparisons.held_out import HeldOutPredictions
 from services.database.engine import open_engine
 from services.database.unit import Units
-from services.domain.requests import FINAL
-from services.domain.rollout import RolloutStep
-from services.ledger.keys import load_or_create
+from services.domain.promotions.requests import FINAL
+from services.domain.promotions.rollout import RolloutStep
+from services.ledger.signing.keys import load_or_create
 from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
 from services.rollout import steps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 
 START = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ import pytest
 
 from services.comparisons.held_out import PredictionsFile
 from services.comparisons.live_inputs import LiveInputs, live_document
-from services.domain.predictions import PredictionRecord
+from services.domain.why.predictions import PredictionRecord
 from services.errors import PortalError, RefusedError, UpstreamUnavailableError
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

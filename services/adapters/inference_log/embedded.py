@@ -22,7 +22,7 @@ from services.adapters.inference_log.files import SYSTEM, DeltaFolder, LogFile, 
 from services.adapters.inference_log.ids import days_of
 from services.adapters.inference_log.limits import FOUND_LIMIT, Limits
 from services.adapters.inference_log.rows import record_of, spellings
-from services.domain.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
 from services.errors import SettingsError, UpstreamRubbishError, UpstreamUnavailableError
 from services.ports.predictions import DateRange
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.adapters.inference_log.ids import EPOCH
-from services.domain.predictions import PredictionRecord
+from services.domain.why.predictions import PredictionRecord
 
 VERSION_DIGITS = 18
 

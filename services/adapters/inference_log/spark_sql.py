@@ -16,7 +16,7 @@ from services.adapters.inference_log.columns import FIELDS, LogColumns
 from services.adapters.inference_log.ids import days_of
 from services.adapters.inference_log.limits import FOUND_LIMIT, TOO_LARGE, Limits
 from services.adapters.inference_log.rows import record_of, spellings
-from services.domain.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
 from services.errors import InvalidInputError, SettingsError
 from services.ports.predictions import DateRange
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.adapters.oidc.config import SYSTEM, OidcConfig
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity
 from services.errors import UpstreamRubbishError
 
 _NAMES = ("preferred_username", "email", "upn", "unique_name", "oid")

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import SecretStr
 
-from services.domain.people import Role
+from services.domain.identity.people import Role
 
 SYSTEM = "identity_provider"
 

@@ -21,8 +21,8 @@ from services.adapters.oidc.config import SYSTEM, OidcConfig, Sealer
 from services.adapters.oidc.http import Http
 from services.adapters.oidc.metadata import Metadata
 from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_id_token, check_logout_token, verified
-from services.domain.people import Actor, Person, Role
-from services.domain.sessions import Identity
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.sessions import Identity
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError
 from services.ports.identity import Arrival, Attempt, Ended, Wish
 

@@ -36,8 +36,8 @@ from services.domain.catalogue import (
     VersionRow,
 )
 from services.domain.derived import derive, search_words
+from services.domain.promotions.requests import FINAL
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
-from services.domain.requests import FINAL
 
 _RUN = TypeAdapter(Run)
 _REPORTS = TypeAdapter(tuple[TestReport, ...])

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, RowMapping, func, or_, select, update
 
 from services.database.tables.governance import deployment, incident, release_snapshot
-from services.domain.promotion import Deployment, Incident
+from services.domain.promotions.promotion import Deployment, Incident
 from services.domain.registry import VersionKey
 from services.domain.releases import RunState
 

@@ -22,10 +22,10 @@ from services.database.tables.ledger import (
     ledger_personal,
     ledger_receipt,
 )
-from services.ledger.entry import LedgerEntry
-from services.ledger.merkle import HASH_BYTES, Frontier, NodeId
 from services.ledger.personal import PersonalValue
 from services.ledger.store import BareEntry, EntryFilter, EntryPage, Head, PersonalKey, StoredEntry, StoredReceipt
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.merkle import HASH_BYTES, Frontier, NodeId
 from services.ledger.witnessing import Ledger, Transactions
 
 HEAD_ID = 1

@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from services.database.reading import by_request
 from services.database.tables.oversight import assignment, finding, re_review
-from services.domain.oversight import Assignment, AssignmentKind, Finding, FindingKind, ReReview, Severity
-from services.domain.people import Person
+from services.domain.identity.people import Person
+from services.domain.promotions.oversight import Assignment, AssignmentKind, Finding, FindingKind, ReReview, Severity
 from services.errors import ConflictError, NotFoundError
 
 

@@ -13,10 +13,10 @@ from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from services.database.reading import batches, by_request, count_by
 from services.database.tables.governance import comment, decision, document, promotion_request
-from services.domain.people import Person
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Person
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.errors import ConflictError, NotFoundError
 
 _NEWEST_FIRST = (promotion_request.c.updated.desc(), promotion_request.c.id)

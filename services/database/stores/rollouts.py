@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError as SqlIntegrityError
 
 from services.database.reading import count_by
 from services.database.tables.governance import rollout, rollout_step, target_lock
-from services.domain.rollout import (
+from services.domain.promotions.rollout import (
     DEFINITION_VERSION,
     Rollout,
     RolloutState,

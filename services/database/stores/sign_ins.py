@@ -10,9 +10,9 @@ from sqlalchemy import Connection, RowMapping, delete, insert, or_, select, upda
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.database.tables.sign_ins import known_person, service_token, sign_in_session
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity, Session
-from services.domain.tokens import Scope, ServiceToken
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity, Session
+from services.domain.identity.tokens import Scope, ServiceToken
 from services.errors import NotFoundError
 
 _S = sign_in_session.c

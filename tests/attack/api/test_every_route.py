@@ -37,8 +37,8 @@ from services.api.app import build_api
 from services.api.azure_devops import AzureInboxes, add_azure
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
-from services.domain.people import Actor, Person, Role
-from services.domain.tokens import Scope
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.tokens import Scope
 from services.hooks.checks import CheckInbox
 from services.hooks.inbox import HookInbox
 from services.portal import Portal

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from sqlalchemy import insert
 
 from services.database.tables.ledger import ledger_checkpoint, ledger_entry
-from services.ledger.canonical import canonical_text
-from services.ledger.keys import KeyRing
-from services.ledger.merkle import Frontier, leaf_hash
-from services.ledger.note import Checkpoint
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.canonical import canonical_text
+from services.ledger.tree.merkle import Frontier, leaf_hash
+from services.ledger.tree.note import Checkpoint
 from services.ledger.verify import Verification, verify_ledger
 from tests.unit.ledger.build import NAME, START, Bench, fixed_key
 

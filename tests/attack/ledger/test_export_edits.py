@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from services.ledger.merkle import Frontier, leaf_hash
+from services.ledger.tree.merkle import Frontier, leaf_hash
 from tests.attack.ledger.conftest import COUNT, WITNESSED, Judge
 from tests.unit.ledger.build import NAME, SCRIPT, Bench, fixed_key, run_script
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.keys import KeyRing
-from services.ledger.merkle import Frontier, leaf_hash
-from services.ledger.note import Checkpoint
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.merkle import Frontier, leaf_hash
+from services.ledger.tree.note import Checkpoint
 from tests.attack.ledger.attacker import changed, rewrite
 from tests.attack.ledger.conftest import COUNT, WITNESSED, Judge
 from tests.unit.ledger.build import NAME, SCRIPT, START, Bench, fixed_key

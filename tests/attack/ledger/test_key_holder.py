@@ -7,11 +7,11 @@ import shutil
 import pytest
 
 from services.errors import IntegrityError
-from services.ledger.canonical import canonical_text
-from services.ledger.entry import LedgerEntry
-from services.ledger.keys import KeyRing
-from services.ledger.merkle import EMPTY_ROOT
-from services.ledger.note import Checkpoint, parse_note
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.canonical import canonical_text
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.merkle import EMPTY_ROOT
+from services.ledger.tree.note import Checkpoint, parse_note
 from services.ledger.witnessing import WitnessRefusedError
 from tests.attack.ledger.attacker import changed, judge, renumbered, rewrite
 from tests.unit.ledger.build import NAME, Bench, fixed_key

@@ -27,7 +27,7 @@ from services.adapters.oidc.config import Sealer
 from services.api.app import build_api
 from services.api.azure_devops import AzureInboxes, add_azure
 from services.domain.hooks import CheckCall, CheckState
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.promotion import PromotionRequest
 from services.hooks.checks import CheckInbox, CheckWorker
 from services.hooks.inbox import HookInbox, HookWorker
 from services.policies.reading import parse_governance

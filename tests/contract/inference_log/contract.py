@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-from services.domain.predictions import PredictionQuery
+from services.domain.why.predictions import PredictionQuery
 from services.errors import PortalError
 from services.ports.predictions import DateRange, InferenceLog
 from tests.contract.inference_log.shelf import START, rows

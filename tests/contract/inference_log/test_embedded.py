@@ -13,7 +13,7 @@ from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.embedded import EmbeddedInferenceLog
 from services.adapters.inference_log.ids import days_of, time_of
 from services.adapters.inference_log.limits import Limits
-from services.domain.predictions import PredictionQuery
+from services.domain.why.predictions import PredictionQuery
 from services.errors import InvalidInputError, SettingsError, UpstreamError
 from services.ports.predictions import DateRange
 from tests.contract.inference_log.contract import QUESTIONS, Question

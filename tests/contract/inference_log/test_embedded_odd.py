@@ -16,7 +16,7 @@ import pytest
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.embedded import EmbeddedInferenceLog
 from services.adapters.inference_log.files import LogFile
-from services.domain.predictions import PredictionQuery
+from services.domain.why.predictions import PredictionQuery
 from services.errors import PortalError, SettingsError, UpstreamRubbishError
 from tests.contract.inference_log.shelf import START, rows, table, write_delta, write_parquet
 

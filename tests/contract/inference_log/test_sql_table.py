@@ -25,7 +25,7 @@ from sqlalchemy import (
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.limits import Limits
 from services.adapters.inference_log.sql_table import SqlInferenceLog
-from services.domain.predictions import PredictionQuery
+from services.domain.why.predictions import PredictionQuery
 from services.errors import SettingsError, UpstreamError
 from tests.contract.inference_log.contract import QUESTIONS
 from tests.contract.inference_log.shelf import START, rows

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from services.access.sessions import SessionDesk
 from services.access.tokens import TokenDesk
-from services.domain.people import SYSTEM, Actor, Permission, Person, Role
-from services.domain.sessions import SessionRules
-from services.domain.tokens import Scope, ServiceToken
+from services.domain.identity.people import SYSTEM, Actor, Permission, Person, Role
+from services.domain.identity.sessions import SessionRules
+from services.domain.identity.tokens import Scope, ServiceToken
 from services.notices.preferences import PreferenceDesk
 from services.policies.reading import parse_governance
 from tests.oversight_world import OversightWorld

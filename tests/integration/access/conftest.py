@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from services.adapters.oidc.config import OidcConfig
 from services.adapters.oidc.provider import OidcProvider
-from services.domain.people import Role
+from services.domain.identity.people import Role
 from tests.simulators.identity_provider import CLIENT, SECRET, Provider, running_provider
 
 GROUPS = {Role.REVIEWER: ("g-reviewers", "g-risk"), Role.AUDITOR: ("g-audit",), Role.SERVICE: ("api.call",)}

@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from services.access.sessions import SessionDesk
 from services.access.tokens import TokenDesk
-from services.domain.people import PERMISSIONS, Permission, Role
+from services.domain.identity.people import PERMISSIONS, Permission, Role
+from services.domain.identity.sessions import SessionRules
+from services.domain.identity.tokens import Scope
+from services.domain.promotions.requests import DecisionKind
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind
-from services.domain.sessions import SessionRules
-from services.domain.tokens import Scope
 from services.errors import NotAllowedError, RefusedError
 from services.releases.desk import ReleaseDesk
 from tests.simulators.basics import CHLOE, DEV

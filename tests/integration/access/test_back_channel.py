@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from services.access.sessions import SessionDesk
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity, SessionRules
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity, SessionRules
 from services.errors import NotAllowedError
 from services.ports.identity import Ended
 from tests.integration.access.conftest import Client

@@ -1,6 +1,6 @@
 """Role by action by state: who may do what, held against the services themselves, for every command that there is.
 
-What must hold is written here once more, from the policy and in the plainest form; nothing of `services.domain.rights`
+What must hold is written here once more, from the policy and in the plainest form; nothing of `services.domain.promotions.rights`
 is used for it. A refusal must leave no trace. A command that nobody entered here fails the last tests.
 """
 
@@ -27,13 +27,13 @@ from services.audit.exporting import LedgerExports
 from services.audit.verifying import LedgerVerdicts
 from services.comparisons.desk import ComparisonDesk
 from services.comparisons.held_out import HeldOutPredictions
+from services.domain.identity.people import Actor, Permission, Role
+from services.domain.identity.tokens import Scope
 from services.domain.notices import Preferences
-from services.domain.oversight import NewFinding, Severity
-from services.domain.people import Actor, Permission, Role
-from services.domain.predictions import PredictionQuery
+from services.domain.promotions.oversight import NewFinding, Severity
+from services.domain.promotions.requests import DecisionKind, RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState
-from services.domain.tokens import Scope
+from services.domain.why.predictions import PredictionQuery
 from services.errors import NotAllowedError, PortalError, RefusedError
 from services.portal import Portal
 from services.promotions.candidates import CandidateDesk

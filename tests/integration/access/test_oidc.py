@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from services.adapters.oidc.provider import OidcProvider
-from services.domain.people import Role
+from services.domain.identity.people import Role
 from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
 from services.ports.identity import Arrival
 from tests.integration.access.conftest import Client

@@ -12,8 +12,8 @@ from sqlalchemy import text
 from services.access.people import known_people, refuse_demo_on_real_data
 from services.access.sessions import SessionDesk
 from services.cli.access import administrator
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity, SessionRules
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity, SessionRules
 from services.errors import SettingsError, UpstreamRefusedError, UpstreamUnavailableError
 from tests.world import World
 

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from services.access.tokens import Callers, TokenDesk
 from services.api.app import build_api
 from services.cli.access import administrator
-from services.domain.people import PERMISSIONS, Permission
-from services.domain.requests import DecisionKind
-from services.domain.tokens import PERMISSIONS_OF, Scope
+from services.domain.identity.people import PERMISSIONS, Permission
+from services.domain.identity.tokens import PERMISSIONS_OF, Scope
+from services.domain.promotions.requests import DecisionKind
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, RefusedError
 from services.promotions.gate import Gate
 from tests.fake_portal import fake_opened

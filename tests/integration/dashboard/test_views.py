@@ -16,8 +16,8 @@ from dashboard.widgets.text import JOINER
 from services.audit.answers import LedgerCheck
 from services.comparisons.answers import VersionComparison
 from services.domain.catalogue import VersionQuery
+from services.domain.promotions.requests import Participants
 from services.domain.registry import VersionKey
-from services.domain.requests import Participants
 from services.errors import (
     ConflictError,
     InvalidInputError,

@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import InvalidInputError
 from services.evidence.__main__ import main
-from services.evidence.tables import read_table
+from services.evidence.rows.tables import read_table
 from tests.integration.evidence.test_adversary import (
     HOLD,
     PROMOTE,

@@ -5,11 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from services.errors import InvalidInputError
-from services.evidence import engine, fallback, lanes
-from services.evidence.bootstrap import Draw, paired_auc, paired_sums, warm_up
-from services.evidence.draws import Resampled
-from services.evidence.published import replay, rule_of
-from services.evidence.sums import (
+from services.evidence.measures.sums import (
     ACCURACY,
     F1,
     RMSE,
@@ -18,6 +14,10 @@ from services.evidence.sums import (
     log_loss_column,
     squared_error_column,
 )
+from services.evidence.resampling import engine, fallback, lanes
+from services.evidence.resampling.bootstrap import Draw, paired_auc, paired_sums, warm_up
+from services.evidence.resampling.draws import Resampled
+from services.evidence.resampling.published import replay, rule_of
 
 
 def data(rows, decimals=9, seed=0, prevalence=0.3):
@@ -256,7 +256,7 @@ def test_warm_up__here__compiles():
 
 
 def test_compiled_engine__switched_off__numpy_takes_over(monkeypatch):
-    from services.evidence import bootstrap
+    from services.evidence.resampling import bootstrap
 
     bootstrap.compiled_engine.cache_clear()
     monkeypatch.setenv(bootstrap.NO_NUMBA, "1")
@@ -269,7 +269,7 @@ def test_compiled_engine__switched_off__numpy_takes_over(monkeypatch):
 
 
 def test_compiled_engine__numba_refuses__numpy_takes_over(monkeypatch):
-    from services.evidence import bootstrap
+    from services.evidence.resampling import bootstrap
 
     def refuse():
         raise RuntimeError("no compiler here")

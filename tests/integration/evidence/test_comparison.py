@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from services.errors import InvalidInputError
+from services.evidence.aspects.leaks import training_rows
 from services.evidence.baseline import first_version
 from services.evidence.candidates import pick_best
 from services.evidence.comparison import Comparison, Options, compare
 from services.evidence.findings import Severity
-from services.evidence.inputs import Columns, Task
-from services.evidence.leaks import training_rows
 from services.evidence.report import as_text
-from services.evidence.tables import table_from_mapping
+from services.evidence.rows.inputs import Columns, Task
+from services.evidence.rows.tables import table_from_mapping
 from tests.unit.evidence.makers import World, kinds, predictions, sigmoid
 
 FEW = Options(resamples=200, with_curves=False)

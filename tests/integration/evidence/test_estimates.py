@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from services.evidence import sums
-from services.evidence.delong import delong_test
-from services.evidence.estimates import (
+from services.evidence.measures import sums
+from services.evidence.measures.estimates import (
     Design,
     Difference,
     Outcome,
@@ -22,7 +21,8 @@ from services.evidence.estimates import (
     variance,
     win_probability,
 )
-from services.evidence.ranking import auc_estimate, average_precision_estimate, rank_order, same_ranking
+from services.evidence.measures.ranking import auc_estimate, average_precision_estimate, rank_order, same_ranking
+from services.evidence.resampling.delong import delong_test
 
 
 def textbook_delong(labels, first, second):

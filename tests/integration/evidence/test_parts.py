@@ -5,22 +5,22 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from sklearn.metrics import roc_curve as sklearn_roc
 
-from services.evidence.alignment import align
-from services.evidence.calibration import (
+from services.evidence.aspects.calibration import (
     calibration_of,
     expected_calibration_error,
     reliability_curve,
     reliability_term,
     wilson,
 )
-from services.evidence.clusters import dependence, suspected_groups
+from services.evidence.aspects.clusters import dependence, suspected_groups
+from services.evidence.aspects.drift import column_drift, drift_lines, ks_distance, psi, wasserstein
+from services.evidence.aspects.fairness import fairness_findings, fairness_tables
+from services.evidence.aspects.slices import segments, slice_columns
 from services.evidence.comparison import Options, compare
-from services.evidence.curves import curves_of, precision_recall, roc_curve
-from services.evidence.drift import column_drift, drift_lines, ks_distance, psi, wasserstein
-from services.evidence.fairness import fairness_findings, fairness_tables
-from services.evidence.metrics import Settings
-from services.evidence.slices import segments, slice_columns
-from services.evidence.tables import table_from_mapping
+from services.evidence.measures.curves import curves_of, precision_recall, roc_curve
+from services.evidence.measures.metrics import Settings
+from services.evidence.rows.alignment import align
+from services.evidence.rows.tables import table_from_mapping
 from tests.unit.evidence.makers import World, kinds
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.entry import LedgerEntry
-from services.ledger.merkle import root_of
-from services.ledger.note import parse_note, split_notes, verify_note
+from services.ledger.tree.entry import LedgerEntry
+from services.ledger.tree.merkle import root_of
+from services.ledger.tree.note import parse_note, split_notes, verify_note
 from tests.unit.ledger.build import fixed_key, run_script
 from tests.unit.ledger.golden_export import GOLDEN, make
 

@@ -12,9 +12,9 @@ from hypothesis.strategies import integers
 
 from services.database.stores.ledger import SqlLedgerStore
 from services.ledger.actions import Action
-from services.ledger.keys import KeyRing
-from services.ledger.merkle import root_of
-from services.ledger.restore import open_origin, witnessed_tails
+from services.ledger.keeping.restore import open_origin, witnessed_tails
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.merkle import root_of
 from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
 from tests.unit.ledger.build import GRACE, NAME, REQUEST, Bench, fixed_key, make_bench

@@ -17,8 +17,8 @@ from services.database.stores.ledger import SqlLedgerStore
 from services.database.tables.metadata import metadata
 from services.database.unit import Units
 from services.ledger.actions import Action
-from services.ledger.entry import Actor, LedgerEntry
-from services.ledger.keys import KeyRing
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.entry import Actor, LedgerEntry
 from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
 from tests.simulators.basics import ANA, StillClock

@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 
 from services.errors import ConflictError, IntegrityError, InvalidInputError, RefusedError, SettingsError
-from services.ledger.entry import LedgerEntry, Subject
-from services.ledger.keys import KeyRing, load_or_create, write_private
-from services.ledger.note import NoteError, parse_note
-from services.ledger.restore import open_origin, witnessed_tails
-from services.ledger.retention import (
+from services.ledger.keeping.restore import open_origin, witnessed_tails
+from services.ledger.keeping.retention import (
     EVERYTHING,
     RetentionRule,
     active_holds,
@@ -22,7 +19,10 @@ from services.ledger.retention import (
     lift_hold,
     place_hold,
 )
-from services.ledger.rotation import announce, known_keys, rotate, settle
+from services.ledger.signing.keys import KeyRing, load_or_create, write_private
+from services.ledger.signing.rotation import announce, known_keys, rotate, settle
+from services.ledger.tree.entry import LedgerEntry, Subject
+from services.ledger.tree.note import NoteError, parse_note
 from services.ledger.verify import verify_ledger
 from tests.unit.ledger.build import GRACE, NAME, REQUEST, START, Bench, fixed_key
 

@@ -12,13 +12,13 @@ import pytest
 from services.cli.ledger import add_parser, run
 from services.errors import IntegrityError, InvalidInputError, NotFoundError, SettingsError
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import ExportSource, export_folder, export_zip, fetch_notes
-from services.ledger.merkle import leaf_hash, verify_consistency, verify_inclusion
-from services.ledger.note import parse_note
 from services.ledger.reader import latest_checkpoint, prove_consistency, prove_inclusion, read_entry
 from services.ledger.tools import LedgerTools
+from services.ledger.tree.entry import Subject
+from services.ledger.tree.merkle import leaf_hash, verify_consistency, verify_inclusion
+from services.ledger.tree.note import parse_note
 from services.ledger.verify import verify_ledger
 from tests.unit.ledger.build import NAME, SCRIPT, START, Bench, fixed_key, run_script
 

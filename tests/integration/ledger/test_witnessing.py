@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from services.errors import UpstreamUnavailableError
-from services.ledger.keys import KeyRing
-from services.ledger.note import Checkpoint, split_notes
+from services.ledger.signing.keys import KeyRing
+from services.ledger.tree.note import Checkpoint, split_notes
 from services.ledger.witnessing import (
     Freshness,
     WitnessRefusedError,

@@ -18,12 +18,12 @@ import pytest
 from pydantic import SecretStr
 
 from services.bootstrap.notices import check_channels, subscription
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity
 from services.domain.notices import Event, Rhythm, Schedule, Topic
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity
 from services.errors import SettingsError, UpstreamUnavailableError
 from services.ledger.actions import Action
-from services.ledger.entry import Subject
+from services.ledger.tree.entry import Subject
 from services.notices.desk import LEASE, MAX_ATTEMPTS, NoticeDesk, Subscription
 from services.settings import NotifyChannel, load_settings
 from tests.simulators.basics import ANA

@@ -8,9 +8,9 @@ from datetime import time, timedelta
 import pytest
 
 from services.cli import notices as command
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.sessions import Identity
 from services.domain.notices import Event, Preferences, Rhythm, Schedule, Topic
-from services.domain.people import Actor, Person, Role
-from services.domain.sessions import Identity
 from services.errors import InvalidInputError, NotAllowedError, UpstreamRefusedError
 from services.notices.preferences import PreferenceDesk
 from tests.integration.notices.test_desk import Recorder, desk_of

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, time
 
 import pytest
 
+from services.domain.identity.people import Person, Role
+from services.domain.identity.sessions import Identity
 from services.domain.notices import WORDS, Event, Rhythm, Schedule, recipients
-from services.domain.people import Person, Role
-from services.domain.sessions import Identity
 from services.ledger.actions import Action
 
 NIGHT = (time(22), time(7))

@@ -25,9 +25,9 @@ from azure_devops_server.model.build import PipelineVariable
 from azure_devops_server.server import AzureDevOpsServer
 from services.access.sessions import digest
 from services.bootstrap.portal import OpenedPortal, open_portal
-from services.domain.people import Actor, Person, Role
-from services.domain.requests import DecisionKind
-from services.domain.tokens import Scope, ServiceToken
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.tokens import Scope, ServiceToken
+from services.domain.promotions.requests import DecisionKind
 from services.settings import load_settings
 from tests.integration.pipelines.conftest import MODEL, TRAIN, ServingHost, wait_for
 from tests.integration.pipelines.steps import ROOT

@@ -13,10 +13,10 @@ from sqlalchemy import text
 
 from services.catalogue.sync import CatalogueSync
 from services.domain.coverage import Gap
-from services.domain.people import Actor, Person, Role
-from services.domain.promotion import PromotionRequest
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import DecisionKind, RequestState, quorum_reached
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState, quorum_reached
 from services.errors import PortalError, RefusedError
 from tests.oversight_world import OversightWorld
 from tests.simulators.basics import ANA, BEN, CHLOE

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from services.catalogue.sync import CatalogueSync
 from services.database.stores.requests import RequestFilter
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.registry import VersionKey
 from services.policies.reading import parse_governance
 from services.promotions.asking import TagDesk

@@ -13,8 +13,8 @@ from services.cli.candidates import who_asks
 from services.comparisons.desk import compare_files
 from services.comparisons.held_out import HeldOutPredictions
 from services.database.stores.requests import RequestFilter
+from services.domain.promotions.rights import why_not_decide
 from services.domain.registry import VersionKey
-from services.domain.rights import why_not_decide
 from services.errors import NotAllowedError, NotFoundError, RefusedError
 from services.policies.reading import parse_governance
 from services.promotions.candidates import CandidateDesk

@@ -14,11 +14,11 @@ from services.catalogue.sync import CatalogueSync
 from services.comparisons.desk import ComparisonDesk
 from services.comparisons.held_out import HeldOutPredictions
 from services.comparisons.live_inputs import LiveInputs
-from services.domain.people import Actor, Person
-from services.domain.predictions import PredictionRecord
+from services.domain.identity.people import Actor, Person
 from services.domain.registry import VersionKey
+from services.domain.why.predictions import PredictionRecord
 from services.errors import InvalidInputError, ModelRunError, NotAllowedError, NotFoundError
-from services.ledger.entry import LedgerEntry
+from services.ledger.tree.entry import LedgerEntry
 from tests.integration.promotions.test_sealed_evidence import _table
 from tests.simulators.basics import ANA, DEV
 from tests.world import MODEL, World

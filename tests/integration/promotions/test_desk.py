@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.event import listen
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.promotions.requests import DecisionKind, Participants, RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, Participants, RequestState
 from services.errors import (
     ConflictError,
     InvalidInputError,

@@ -12,14 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.database.engine import open_engine
 from services.database.stores.requests import RequestFilter
-from services.domain.people import Actor
+from services.domain.identity.people import Actor
+from services.domain.promotions.requests import DecisionKind, RequestState, glass_broken, quorum_reached
 from services.domain.registry import VersionKey
-from services.domain.requests import (
-    DecisionKind,
-    RequestState,
-    glass_broken,
-    quorum_reached,
-)
 from services.errors import PortalError
 from services.policies.reading import parse_governance
 from services.promotions.sealed_request import frozen_policy

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from services.domain.identity.people import Actor
 from services.domain.lineage import Certainty
-from services.domain.oversight import FindingKind, NewFinding, Severity
-from services.domain.people import Actor
 from services.domain.policy import Governance
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.oversight import FindingKind, NewFinding, Severity
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import DecisionKind, RequestState
+from services.domain.promotions.rights import UserAction
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState
-from services.domain.rights import UserAction
 from services.errors import ConflictError, InvalidInputError, NotAllowedError, PortalError, RefusedError
 from services.policies.reading import parse_governance
 from services.promotions.gate import Gate, GateQuestion

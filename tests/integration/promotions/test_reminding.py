@@ -10,10 +10,10 @@ from datetime import timedelta
 
 import pytest
 
+from services.domain.identity.people import Actor
+from services.domain.identity.sessions import Identity
 from services.domain.notices import Event, Schedule, Topic
-from services.domain.oversight import NewFinding, Severity
-from services.domain.people import Actor
-from services.domain.sessions import Identity
+from services.domain.promotions.oversight import NewFinding, Severity
 from services.errors import InvalidInputError, NotAllowedError
 from services.notices.desk import NoticeDesk, Subscription
 from tests.oversight_world import EVE, EVERYBODY, OversightWorld

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.domain.releases import ReleaseRun, RunRef, RunResult, RunStart, RunState
 from services.errors import NotAllowedError
 from services.hooks.inbox import HookInbox, HookWorker

@@ -14,10 +14,10 @@ import pytest
 
 from services.database import migrate
 from services.database.engine import open_engine
+from services.domain.promotions.rollout import RolloutStep
 from services.domain.registry import VersionKey
 from services.domain.releases import RunResult
-from services.domain.rollout import RolloutStep
-from services.ledger.keys import write_private
+from services.ledger.signing.keys import write_private
 from services.rollout.context import LEASE
 from tests.outside.kept import keep_pipelines, keep_registry
 from tests.outside.portal import ROOT, environment

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from services.domain.promotions.rollout import RolloutState, RolloutStep
 from services.domain.registry import VersionKey
 from services.domain.releases import RunResult
-from services.domain.rollout import RolloutState, RolloutStep
 from services.rollout import steps
 from tests.simulators.basics import CHLOE
 from tests.world import MODEL, World, governance

@@ -9,12 +9,12 @@ from typing import Any
 
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
+from services.domain.identity.people import Actor
 from services.domain.lineage import Fact
-from services.domain.live_history import Ground, Spell
-from services.domain.people import Actor
-from services.domain.predictions import PredictionQuery, PredictionRecord
-from services.domain.promotion import PromotionRequest
+from services.domain.promotions.promotion import PromotionRequest
 from services.domain.registry import VersionKey
+from services.domain.why.live_history import Ground, Spell
+from services.domain.why.predictions import PredictionQuery, PredictionRecord
 from services.ports.predictions import DateRange
 from services.why.answers import WhyAnswer
 from services.why.desk import WhyDesk

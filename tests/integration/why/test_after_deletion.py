@@ -14,8 +14,8 @@ import pytest
 
 from services.bootstrap.portal import OpenedPortal, build_portal
 from services.cli.why import account, in_words
+from services.domain.promotions.requests import DecisionKind, RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState
 from services.settings import load_settings
 from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, mlflow_server

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from services.domain.lineage import Certainty
-from services.domain.live_history import Ground
-from services.domain.predictions import MASK
+from services.domain.why.live_history import Ground
+from services.domain.why.predictions import MASK
 from services.errors import InvalidInputError, NotAllowedError
 from services.ledger.actions import Action
 from tests.integration.why.scene import Scene, between, key, part
@@ -210,7 +210,7 @@ def test_answer__sealed_evidence_was_changed__is_not_used(scene: Scene) -> None:
 def test_answer__incident_since_the_version_went_live__is_said(scene: Scene) -> None:
     spell = scene.promote(2)
     with scene.world.units.begin() as unit:
-        from services.domain.people import SYSTEM
+        from services.domain.identity.people import SYSTEM
         from services.ledger.subjects import version_subject
 
         told = {"incident": "inc-1", "sentence": "The alias champion was moved by another client."}

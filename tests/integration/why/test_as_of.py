@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from services.domain.live_history import Ground
 from services.domain.releases import RunResult
+from services.domain.why.live_history import Ground
 from services.errors import InvalidInputError
 from services.why.timeline import AsOf, parse_moment
 from tests.integration.why.scene import Scene, between, key

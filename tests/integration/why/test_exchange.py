@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 from prov.model import ProvActivity, ProvAgent, ProvDocument
 
-from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
+from services.domain.why.predictions import PredictionRecord
 from services.why.exchange import Chain, open_lineage, prov
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)

@@ -18,9 +18,9 @@ import pytest
 from sqlalchemy import Engine
 
 from services.database.engine import open_engine
-from services.domain.predictions import MASK
 from services.domain.registry import VersionKey
-from services.domain.replay import ReplayVerdict
+from services.domain.why.predictions import MASK
+from services.domain.why.replay import ReplayVerdict
 from services.errors import NotAllowedError, RefusedError
 from services.ledger.actions import Action
 from services.runner.limits import MIB, Limits, RunResult

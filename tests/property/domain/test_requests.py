@@ -7,8 +7,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.domain.people import Person
-from services.domain.requests import (
+from services.domain.identity.people import Person
+from services.domain.promotions.requests import (
     FINAL,
     TRANSITIONS,
     Decision,

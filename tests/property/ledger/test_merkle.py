@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.errors import IntegrityError, InvalidInputError
-from services.ledger.merkle import (
+from services.ledger.tree.merkle import (
     EMPTY_ROOT,
     Frontier,
     ProofError,
@@ -25,7 +25,7 @@ from services.ledger.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from services.ledger.stream import TreeStream
+from services.ledger.tree.stream import TreeStream
 
 
 def _vectors_folder() -> Path:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from services.errors import IntegrityError, InvalidInputError
 from services.ledger.actions import Action
-from services.ledger.canonical import canonical_text, digest, parse_canonical
-from services.ledger.entry import Actor, LedgerEntry, Subject, instant
+from services.ledger.tree.canonical import canonical_text, digest, parse_canonical
+from services.ledger.tree.entry import Actor, LedgerEntry, Subject, instant
 
 VALUES = st.recursive(
     st.none()

@@ -6,9 +6,9 @@ from itertools import count
 import pytest
 
 from services.domain.lineage import Certainty
-from services.domain.live_history import Happened, LiveEvent, Timeline, timeline_of
-from services.domain.predictions import PredictionRecord
 from services.domain.registry import VersionKey
+from services.domain.why.live_history import Happened, LiveEvent, Timeline, timeline_of
+from services.domain.why.predictions import PredictionRecord
 from services.why.versions import Answered, who_answered
 
 T0 = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.mentions import handle_of, mentioned
-from services.domain.people import Actor, Person
+from services.domain.identity.people import Actor, Person
+from services.domain.promotions.mentions import handle_of, mentioned
 
 CHLOE = Actor(Person("https://idp|7", "Chloé Martin"), frozenset(), frozenset({"chloe@example.com", "cmartin"}))
 MARTIN = Actor(Person("https://idp|8", "Martin Chlo"), frozenset(), frozenset({"chloe@other.example"}))

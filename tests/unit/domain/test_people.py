@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.domain.people import Actor, Circle, Permission, Person, Role
+from services.domain.identity.people import Actor, Circle, Permission, Person, Role
 
 CHLOE = Actor(
     Person("https://id.example|1", "Chloé"),

@@ -8,10 +8,10 @@ from itertools import product
 import pytest
 
 from services.domain.checks import Check, Verdict
-from services.domain.oversight import Assignment, AssignmentKind
-from services.domain.people import PERMISSIONS, Actor, Permission, Person, Role
-from services.domain.requests import FINAL, Decision, DecisionKind, Participants, RequestState
-from services.domain.rights import RequestFacts, UserAction, actions, waits_for_person
+from services.domain.identity.people import PERMISSIONS, Actor, Permission, Person, Role
+from services.domain.promotions.oversight import Assignment, AssignmentKind
+from services.domain.promotions.requests import FINAL, Decision, DecisionKind, Participants, RequestState
+from services.domain.promotions.rights import RequestFacts, UserAction, actions, waits_for_person
 from services.policies.reading import parse_governance
 from tests.simulators.basics import START
 from tests.unit.policies.test_file import FULL

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from services.evidence.inputs import Columns, Predictions, Task, predictions_from_table
-from services.evidence.tables import table_from_mapping
+from services.evidence.rows.inputs import Columns, Predictions, Task, predictions_from_table
+from services.evidence.rows.tables import table_from_mapping
 
 
 def sigmoid(values):

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from services.errors import InvalidInputError
-from services.evidence.alignment import align
-from services.evidence.digests import inputs_digest
+from services.evidence.aspects.leaks import leak_findings, training_rows
 from services.evidence.findings import Severity
-from services.evidence.inputs import Columns, Task, predictions_from_table, task_of_table
-from services.evidence.labels import binary_coding
-from services.evidence.leaks import leak_findings, training_rows
-from services.evidence.tables import canonical_text, read_table, table_from_frame, table_from_mapping
+from services.evidence.rows.alignment import align
+from services.evidence.rows.digests import inputs_digest
+from services.evidence.rows.inputs import Columns, Task, predictions_from_table, task_of_table
+from services.evidence.rows.labels import binary_coding
+from services.evidence.rows.tables import canonical_text, read_table, table_from_frame, table_from_mapping
 from tests.unit.evidence.makers import predictions
 
 LABELS = [0, 1, 0, 1, 1, 0]

@@ -29,9 +29,9 @@ from services.database.tables.ledger import (
 )
 from services.database.tables.metadata import metadata
 from services.ledger.actions import Action
-from services.ledger.entry import Actor, Subject, instant
 from services.ledger.export import ExportSource, export_folder
-from services.ledger.keys import KeyRing, SigningKey
+from services.ledger.signing.keys import KeyRing, SigningKey
+from services.ledger.tree.entry import Actor, Subject, instant
 from services.ledger.witnessing import publish_head
 from services.ledger.writer import AppendedEntry, append
 

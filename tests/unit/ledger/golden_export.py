@@ -14,11 +14,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 from services.ledger.actions import Action
-from services.ledger.entry import Actor, Subject
 from services.ledger.export import ExportSource, export_folder, fetch_notes
-from services.ledger.keys import KeyRing
 from services.ledger.personal import commit
-from services.ledger.rotation import announce
+from services.ledger.signing.keys import KeyRing
+from services.ledger.signing.rotation import announce
+from services.ledger.tree.entry import Actor, Subject
 from tests.unit.ledger.build import GRACE, START, Bench, fixed_key, make_bench
 
 GOLDEN = Path(__file__).parent / "golden"

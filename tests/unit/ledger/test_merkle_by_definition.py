@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from services.ledger.merkle import EMPTY_ROOT, ProofError, leaf_hash, node_hash, verify_consistency, verify_inclusion
+from services.ledger.tree.merkle import (
+    EMPTY_ROOT,
+    ProofError,
+    leaf_hash,
+    node_hash,
+    verify_consistency,
+    verify_inclusion,
+)
 
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33)
 LEAVES = [bytes([n]) * (n % 5) for n in range(max(SIZES))]

@@ -9,8 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from services.errors import SettingsError
-from services.ledger.keys import KeyRing, SigningKey, load_or_create
-from services.ledger.note import Checkpoint, NoteError, SignedNote, VerifierKey, parse_note, split_notes, verify_note
+from services.ledger.signing.keys import KeyRing, SigningKey, load_or_create
+from services.ledger.tree.note import (
+    Checkpoint,
+    NoteError,
+    SignedNote,
+    VerifierKey,
+    parse_note,
+    split_notes,
+    verify_note,
+)
 from tests.unit.ledger.build import NAME, START, fixed_key
 
 CHECKPOINT = Checkpoint(f"{NAME}/1", 7, bytes(range(32)))

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from services.comparisons.desk import OPTION_NAMES, TABLE_NAMES
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.errors import SettingsError
-from services.evidence.inputs import Task
+from services.evidence.rows.inputs import Task
 from services.policies import yaml_lines
 from services.policies.check_settings import KNOWN, TASKS
 from services.policies.file import CheckKind

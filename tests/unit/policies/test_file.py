@@ -13,7 +13,7 @@ import yaml
 from services.cli.policy import schema
 from services.domain.policy import Meaning
 from services.errors import SettingsError
-from services.ledger.canonical import digest
+from services.ledger.tree.canonical import digest
 from services.policies.reading import frozen_form, parse_governance, policy_of
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.domain.people import Actor, Person, Role
+from services.domain.identity.people import Actor, Person, Role
 from services.errors import InvalidInputError
 from services.policies.directory import read_people
 from services.policies.lint import Level, Remark, has_errors, lint

@@ -1,0 +1,58 @@
+"""Who is meant by ``@name`` in a discussion: by id, by a name of another system, or by their own name.
+
+Rules kept here:
+- a name that nobody has, or that several people have, names nobody, and is said;
+- a name inside a word or an address (``models:/x@champion``, ``ana@example.com``) names nobody.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from services.domain.identity.people import Actor, Person
+
+NAME = re.compile(r"(?<![\w@])@([\w][\w.:|-]{0,198}\w)")
+
+
+@dataclass(frozen=True)
+class Mentioned:
+    """What the names in a text lead to."""
+
+    people: tuple[Person, ...] = ()
+    unknown: tuple[str, ...] = ()
+    """Names as typed that lead to nobody, or to several people."""
+
+
+def mentioned(text: str, known: Sequence[Actor]) -> Mentioned:
+    """The people whom a text names, each once, in their order."""
+    people: dict[str, Person] = {}
+    unknown: list[str] = []
+    for name in dict.fromkeys(NAME.findall(text)):
+        found = {actor.person.id: actor.person for actor in known if _folded(name) in handles(actor)}
+        if len(found) == 1:
+            people |= found
+        else:
+            unknown.append(name)
+    return Mentioned(tuple(people.values()), tuple(unknown))
+
+
+def handles(actor: Actor) -> frozenset[str]:
+    """All names that mean this person after an @, folded: ``chloe.martin`` for Chloé Martin."""
+    names = {actor.person.id, *actor.known_as, actor.person.name.replace(" ", ".")}
+    names |= {name.partition("@")[0] for name in names if "@" in name}
+    return frozenset(_folded(name) for name in names if name)
+
+
+def handle_of(actor: Actor, known: Iterable[Actor]) -> str | None:
+    """The shortest name that means this person and nobody else; None when there is none that can be typed."""
+    taken = frozenset[str]().union(*(handles(other) for other in known if other.person.id != actor.person.id))
+    free = [name for name in handles(actor) - taken if NAME.fullmatch(f"@{name}")]
+    return min(free, key=lambda name: (len(name), name), default=None)
+
+
+def _folded(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name.strip().casefold())
+    return "".join(letter for letter in plain if not unicodedata.combining(letter))

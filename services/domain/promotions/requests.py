@@ -1,0 +1,195 @@
+"""Promotion requests: the states, one table of transitions, and what a signature is. Who may do what: `rights`.
+
+Rules kept here, and nowhere else:
+- a state changes only along `TRANSITIONS`;
+- a signature counts only while it covers the plan digest in force; one person counts once;
+- a quorum that is not configured is never reached;
+- without a quorum only a break-glass that still holds lets anything out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from services.domain.identity.people import Person
+from services.domain.policy import Meaning, PromotionPolicy, Slot
+from services.domain.promotions.quorum import Signed, standing
+
+
+class RequestState(StrEnum):
+    """Where a request stands."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    CHANGES_REQUESTED = "changes_requested"
+    APPROVED = "approved"
+    ROLLING_OUT = "rolling_out"
+    PROMOTED = "promoted"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    VOID = "void"
+
+
+class RequestEvent(StrEnum):
+    """What moves a request."""
+
+    SUBMIT = "submit"
+    SIGN = "sign"
+    REACH_QUORUM = "reach_quorum"
+    BREAK_GLASS = "break_glass"
+    REJECT = "reject"
+    REQUEST_CHANGES = "request_changes"
+    RESEAL = "reseal"
+    WITHDRAW = "withdraw"
+    EXPIRE = "expire"
+    VOID = "void"
+    START_ROLLOUT = "start_rollout"
+    FINISH_ROLLOUT = "finish_rollout"
+    FAIL_ROLLOUT = "fail_rollout"
+    ROLL_BACK = "roll_back"
+
+
+_S, _E = RequestState, RequestEvent
+TRANSITIONS: dict[tuple[RequestState, RequestEvent], RequestState] = {
+    (_S.DRAFT, _E.SUBMIT): _S.OPEN,
+    (_S.DRAFT, _E.WITHDRAW): _S.WITHDRAWN,
+    (_S.OPEN, _E.SIGN): _S.OPEN,
+    (_S.OPEN, _E.REACH_QUORUM): _S.APPROVED,
+    (_S.OPEN, _E.BREAK_GLASS): _S.APPROVED,
+    (_S.OPEN, _E.REJECT): _S.REJECTED,
+    (_S.OPEN, _E.REQUEST_CHANGES): _S.CHANGES_REQUESTED,
+    (_S.OPEN, _E.RESEAL): _S.OPEN,
+    (_S.OPEN, _E.WITHDRAW): _S.WITHDRAWN,
+    (_S.OPEN, _E.EXPIRE): _S.EXPIRED,
+    (_S.OPEN, _E.VOID): _S.VOID,
+    (_S.CHANGES_REQUESTED, _E.RESEAL): _S.OPEN,
+    (_S.CHANGES_REQUESTED, _E.WITHDRAW): _S.WITHDRAWN,
+    (_S.CHANGES_REQUESTED, _E.EXPIRE): _S.EXPIRED,
+    (_S.CHANGES_REQUESTED, _E.VOID): _S.VOID,
+    (_S.APPROVED, _E.START_ROLLOUT): _S.ROLLING_OUT,
+    (_S.APPROVED, _E.WITHDRAW): _S.WITHDRAWN,
+    (_S.APPROVED, _E.EXPIRE): _S.EXPIRED,
+    (_S.APPROVED, _E.VOID): _S.VOID,
+    (_S.ROLLING_OUT, _E.FINISH_ROLLOUT): _S.PROMOTED,
+    (_S.ROLLING_OUT, _E.FAIL_ROLLOUT): _S.FAILED,
+    (_S.ROLLING_OUT, _E.VOID): _S.VOID,
+    (_S.PROMOTED, _E.ROLL_BACK): _S.ROLLED_BACK,
+}
+
+FINAL = frozenset({_S.PROMOTED, _S.FAILED, _S.ROLLED_BACK, _S.REJECTED, _S.WITHDRAWN, _S.EXPIRED, _S.VOID})
+"""Nothing waits for anybody in these states."""
+
+
+def next_state(state: RequestState, event: RequestEvent) -> RequestState | None:
+    """Where the event leads; None when the table does not allow it."""
+    return TRANSITIONS.get((state, event))
+
+
+class DecisionKind(StrEnum):
+    """What a reviewer said."""
+
+    APPROVE = "approve"
+    REVIEW = "review"
+    """Looked at, without approving: fills a slot that asks for no more, and never counts towards the quorum."""
+    REJECT = "reject"
+    REQUEST_CHANGES = "request_changes"
+    BREAK_GLASS = "break_glass"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A signature, bound to the plan digest that the reviewer saw."""
+
+    id: str
+    kind: DecisionKind
+    person: Person
+    plan_digest: str
+    reason: str
+    at: datetime
+    void_reason: str = ""
+    """Empty while the signature stands."""
+    slot: str = ""
+    """The discipline that it was given for; empty for a plain signature."""
+
+
+@dataclass(frozen=True)
+class Comment:
+    """One line of the discussion."""
+
+    id: str
+    person: Person
+    text: str
+    at: datetime
+    reply_to: str | None = None
+    """The comment that it answers."""
+    mentions: tuple[str, ...] = ()
+    """Ids of the people whom it names with @."""
+
+
+@dataclass(frozen=True)
+class Participants:
+    """The people who made what is to be judged: none of them may judge it."""
+
+    requester: Person
+    author: str | None = None
+    """The run's user; None when unknown."""
+    registrar: str | None = None
+    """Who registered the version, where it is recorded."""
+
+
+def standing_signatures(decisions: Iterable[Decision], plan_digest: str) -> dict[str, Decision]:
+    """Approvals that count now, by person id: on this digest, not void, one a person, the latest."""
+    return {k: d for k, d in _last_words(decisions, plan_digest).items() if d.kind is DecisionKind.APPROVE}
+
+
+def signed(decisions: Iterable[Decision], plan_digest: str) -> tuple[Signed, ...]:
+    """Approvals and reviews that stand, one a person."""
+    last = _last_words(decisions, plan_digest)
+    return tuple(Signed(p, d.slot, _MEANING[d.kind]) for p, d in last.items() if d.kind in _MEANING)
+
+
+_MEANING = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}
+
+
+def _last_words(decisions: Iterable[Decision], plan_digest: str) -> dict[str, Decision]:
+    last: dict[str, Decision] = {}
+    for decision in sorted(decisions, key=lambda d: d.at):
+        if decision.plan_digest == plan_digest and not decision.void_reason:
+            last[decision.person.id] = decision
+    return last
+
+
+def quorum_reached(
+    decisions: Iterable[Decision], plan_digest: str, quorum: int | None, slots: Sequence[Slot] = ()
+) -> bool:
+    """True when enough different people signed this very plan for quorum and slots; False when no quorum is set."""
+    return standing(quorum, slots, signed(decisions, plan_digest)).is_reached
+
+
+def why_not_released(
+    decisions: Sequence[Decision], plan_digest: str, policy: PromotionPolicy, now: datetime
+) -> str | None:
+    """None while the request may take effect: by its quorum, or by a break-glass that still holds."""
+    if quorum_reached(decisions, plan_digest, policy.quorum, policy.slots):
+        return None
+    broken = glass_broken(decisions, plan_digest)
+    if broken is None:
+        return "The signatures do not stand any more."
+    if policy.break_glass is None or now > broken.at + policy.break_glass.valid_for:
+        return "The time of the break-glass is over."
+    return None
+
+
+def glass_broken(decisions: Iterable[Decision], plan_digest: str) -> Decision | None:
+    """The break-glass on this plan, if there is one."""
+    found = [
+        d for d in decisions
+        if d.kind is DecisionKind.BREAK_GLASS and d.plan_digest == plan_digest and not d.void_reason
+    ]  # fmt: skip
+    return max(found, key=lambda d: d.at, default=None)
