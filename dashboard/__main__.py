@@ -29,7 +29,7 @@ def main() -> int:
 
 def _serve(settings: Settings) -> int:
     from dashboard.app import app
-    from dashboard.server_options import server_options
+    from dashboard.server.server_options import server_options
 
     app.run(config=server_options(host=settings.host, port=settings.port))
     return 0

@@ -20,10 +20,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
 
-from dashboard import sign_in, wiring
+from dashboard import wiring
 from dashboard.errors import on_script_error
-from dashboard.gate import Gate
-from dashboard.guard import Guard
+from dashboard.server import sign_in
+from dashboard.server.gate import Gate
+from dashboard.server.guard import Guard
 
 LOG = logging.getLogger("countersign.dashboard")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from dashboard.widgets.text import as_text
+from dashboard.text import as_text
 from services.errors import NotFoundError, PortalError, UpstreamError
 
 LOG = logging.getLogger("countersign.dashboard")

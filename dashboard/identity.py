@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import cookies, wiring
+from dashboard import wiring
+from dashboard.server import cookies
 from services.access.admission import admit
 from services.domain.identity.people import Actor, Person
 from services.domain.identity.sessions import Identity

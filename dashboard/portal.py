@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import banners, commands, style
-from dashboard.widgets.markup import show
-from dashboard.widgets.text import as_html, as_text
+from dashboard.text import as_html, as_text
+from dashboard.widgets.base import banners, commands, style
+from dashboard.widgets.base.markup import show
 from services.errors import PortalError
 
 WATCH_SECONDS = 60

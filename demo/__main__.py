@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from demo.history import HistoryError, score
 from demo.layout import open_layout
-from demo.processes import ProcessError, clear_leftovers, tail
+from demo.processes.children import ProcessError, clear_leftovers, tail
 from demo.show import Progress
 from demo.start import RunningWorld, running_world
 from demo.world.adult import DataMissingError

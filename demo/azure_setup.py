@@ -18,7 +18,7 @@ from azure_devops_server.server import AzureDevOpsServer
 from azure_devops_server.values import new_guid
 from demo.history import issue_token
 from demo.layout import ENVIRONMENT, ORGANIZATION, PROJECT, Layout
-from demo.processes import Child, ProcessGroup, child_environment
+from demo.processes.children import Child, ProcessGroup, child_environment
 
 PIPELINE_ID = 1
 """The definition id of release-model: the first pipeline of a new organization."""

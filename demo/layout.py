@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from demo.people import PEOPLE
-from demo.processes import free_port, is_free
+from demo.processes.children import free_port, is_free
 
 PREFERRED = {"portal": 8501, "mlflow": 5001, "azure": 5002, "serving": 5003}
 ORGANIZATION = "demo"

@@ -15,7 +15,7 @@ from demo.governance import write_governance
 from demo.history import MARKER as HISTORY
 from demo.history import make_history
 from demo.layout import Layout
-from demo.processes import Child, ProcessGroup, child_environment, wait_for
+from demo.processes.children import Child, ProcessGroup, child_environment, wait_for
 from demo.show import Progress
 from demo.world.mlflow_server import start_mlflow
 from demo.world.registry import build_world, discard_half_built

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboard import wiring
 from dashboard.app import app
-from dashboard.server_options import server_options
+from dashboard.server.server_options import server_options
 from tests import fake_world as world
 from tests.fake_portal import fake_opened
 

@@ -8,9 +8,11 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import candidates, compare_parts, links, lists
-from dashboard.widgets.markup import empty
-from dashboard.widgets.text import as_text
+from dashboard.text import as_text
+from dashboard.widgets.base import links, lists
+from dashboard.widgets.base.markup import empty
+from dashboard.widgets.compare import candidates
+from dashboard.widgets.compare import sections as compare_parts
 from services.domain.registry import VersionKey
 
 MOST = 8

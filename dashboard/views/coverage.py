@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import lists, oversight
-from dashboard.widgets.markup import badge, empty, row, show, soft
-from dashboard.widgets.text import as_html
+from dashboard.text import as_html
+from dashboard.widgets.base import lists
+from dashboard.widgets.base.markup import badge, empty, row, show, soft
+from dashboard.widgets.request import oversight
 from services.domain.coverage import CoverageRow, Gap
 
 _BAD = {Gap.APPROVAL, Gap.POLICY, Gap.GLASS, Gap.FINDING}

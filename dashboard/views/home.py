@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import formats, links, lists, oversight
-from dashboard.widgets.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
-from dashboard.widgets.text import as_html, as_text, shorten
+from dashboard.text import as_html, as_text, shorten
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
+from dashboard.widgets.request import oversight
 from services.clock import SystemClock
 from services.domain.catalogue import VersionPage, VersionQuery, VersionRow
 from services.domain.identity.people import Actor, Permission

@@ -8,9 +8,10 @@ from functools import partial
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import formats, ledger_state, links, lists
-from dashboard.widgets.markup import empty, show, soft, time
-from dashboard.widgets.text import as_html, words
+from dashboard.text import as_html, words
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import empty, show, soft, time
+from dashboard.widgets.ledger import state as ledger_state
 from services.audit.answers import LedgerLine, LedgerPage, LedgerQuery
 
 PAGE = "ledger_page"

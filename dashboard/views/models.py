@@ -7,9 +7,10 @@ from functools import partial
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import formats, links, lists, tables
-from dashboard.widgets.markup import empty
-from dashboard.widgets.text import as_text, shorten
+from dashboard.text import as_text, shorten
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import empty
+from dashboard.widgets.version import grid as tables
 from services.domain.catalogue import SortBy, TestState, VersionPage, VersionQuery
 
 PAGE = "models_page"

@@ -8,12 +8,12 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import formats, links, lists, stages
-from dashboard.widgets import release_approvals as approvals
-from dashboard.widgets import release_parts as parts
-from dashboard.widgets.commands import launch
-from dashboard.widgets.markup import badge, empty, external, row, show, soft, time
-from dashboard.widgets.text import as_html, as_text, shorten
+from dashboard.text import as_html, as_text, shorten
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.commands import launch
+from dashboard.widgets.base.markup import badge, empty, external, row, show, soft, time
+from dashboard.widgets.release import approvals, stages
+from dashboard.widgets.release import sections as parts
 from services.domain.identity.people import Permission
 from services.domain.registry import VersionKey
 from services.releases.answers import ReleaseView

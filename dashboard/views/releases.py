@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.widgets import formats, links, lists
-from dashboard.widgets.markup import empty
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import empty
 from services.releases.answers import ReleasePage
 
 PAGE = "releases_page"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import decide, formats, links, lists, oversight, request_summary
-from dashboard.widgets import request_parts as parts
-from dashboard.widgets import request_talk as talk
-from dashboard.widgets.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
-from dashboard.widgets.rollout_steps import show_rollout
-from dashboard.widgets.text import as_html
+from dashboard.text import as_html
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
+from dashboard.widgets.request import actions as decide
+from dashboard.widgets.request import discussion as talk
+from dashboard.widgets.request import oversight
+from dashboard.widgets.request import sections as parts
+from dashboard.widgets.request import summary as request_summary
+from dashboard.widgets.request.rollout import show_rollout
 from services.domain.promotions.requests import RequestState
 from services.promotions.answers import RequestDetail
 

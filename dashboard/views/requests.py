@@ -8,8 +8,8 @@ from functools import partial
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import formats, links, lists
-from dashboard.widgets.markup import empty
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import empty
 from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.requests import FINAL, RequestState
 from services.promotions.answers import RequestPage

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.widgets import card, facts, formats, links, lists
-from dashboard.widgets.lineage import show_graph
-from dashboard.widgets.markup import (
+from dashboard.text import as_html, as_text, shorten
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import (  # fmt: skip
     alias_badges,
     code,
     empty,
@@ -19,9 +19,10 @@ from dashboard.widgets.markup import (
     stage_badge,
     table,
     time,
-)  # fmt: skip
-from dashboard.widgets.promote import launch_request
-from dashboard.widgets.text import as_html, as_text, shorten
+)
+from dashboard.widgets.request.new import launch_request
+from dashboard.widgets.version import card, facts
+from dashboard.widgets.version.lineage import show_graph
 from services.domain.catalogue import VersionDetail
 from services.domain.identity.people import Permission
 

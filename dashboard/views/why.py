@@ -8,8 +8,11 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets import formats, live_timeline, why_parts, why_search
-from dashboard.widgets.markup import empty
+from dashboard.widgets.base import formats
+from dashboard.widgets.base.markup import empty
+from dashboard.widgets.why import answer as why_parts
+from dashboard.widgets.why import search as why_search
+from dashboard.widgets.why import timeline as live_timeline
 from services.why.answers import WhyAnswer
 
 ASKED = "why_id"

@@ -9,8 +9,8 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.widgets.markup import bullets, show
-from dashboard.widgets.text import as_text
+from dashboard.text import as_text
+from dashboard.widgets.base.markup import bullets, show
 from services.domain.identity.people import Actor, Permission
 from services.domain.notices import OPTIONAL_TOPICS, Preferences, Rhythm, Schedule
 from services.notices.preferences import OwnNotices

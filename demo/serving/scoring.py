@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 
 import requests
 
-from demo.processes import child_environment, free_port, tail
+from demo.processes.children import child_environment, free_port, tail
 from demo.serving.scorer import Order
 
 START_SECONDS = 120.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from demo.processes import Child, ProcessGroup, child_environment
+from demo.processes.children import Child, ProcessGroup, child_environment
 
 
 def start_mlflow(group: ProcessGroup, directory: Path, port: int) -> Child:

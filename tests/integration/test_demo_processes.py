@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.process_table import members
+from demo.processes.groups import members
 
 pytestmark = [pytest.mark.integration, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 PARENT = """

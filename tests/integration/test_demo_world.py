@@ -23,7 +23,7 @@ import pytest
 import requests
 from sklearn.metrics import roc_auc_score
 
-from demo.processes import ProcessGroup, child_environment, free_port, wait_for
+from demo.processes.children import ProcessGroup, child_environment, free_port, wait_for
 from demo.world.adult import load_adult
 from demo.world.gaps import AWKWARD, BIKES
 from demo.world.mlflow_server import start_mlflow

@@ -25,8 +25,8 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from dashboard import wiring
-from dashboard.gate import Gate as PageGate
-from dashboard.guard import Guard
+from dashboard.server.gate import Gate as PageGate
+from dashboard.server.guard import Guard
 from services.access.tokens import Callers, TokenDesk
 from services.adapters.azure_devops import AzureDevOpsConfig
 from services.adapters.azure_devops.auth import PersonalAccessToken

@@ -15,10 +15,11 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from dashboard import sign_in, wiring
-from dashboard.cookies import ATTEMPTS, SESSION
-from dashboard.gate import Gate
-from dashboard.guard import Guard
+from dashboard import wiring
+from dashboard.server import sign_in
+from dashboard.server.cookies import ATTEMPTS, SESSION
+from dashboard.server.gate import Gate
+from dashboard.server.guard import Guard
 from services.ports.identity import Attempt
 from tests.fake_portal import fake_opened
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from dashboard.widgets.evidence import headline, margins, slices_by_harm
-from dashboard.widgets.evidence_tables import _finding
-from dashboard.widgets.fairness import _wider
+from dashboard.widgets.evidence.fairness import _wider
+from dashboard.widgets.evidence.tables import _finding
+from dashboard.widgets.evidence.verdict import headline, margins, slices_by_harm
 
 
 def document(verdict="cannot_tell", low=-0.001, high=0.001, **more):

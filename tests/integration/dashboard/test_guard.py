@@ -15,10 +15,11 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from dashboard import sign_in, wiring
-from dashboard.cookies import SESSION as COOKIE
-from dashboard.gate import Gate
-from dashboard.guard import BODY_LIMIT, Guard, content_security_policy, streamlit_page
+from dashboard import wiring
+from dashboard.server import sign_in
+from dashboard.server.cookies import SESSION as COOKIE
+from dashboard.server.gate import Gate
+from dashboard.server.guard import BODY_LIMIT, Guard, content_security_policy, streamlit_page
 from tests.fake_portal import fake_opened
 
 with warnings.catch_warnings():

@@ -4,10 +4,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dashboard.widgets import links
-from dashboard.widgets.card import safe_markdown
-from dashboard.widgets.tables import as_csv
-from dashboard.widgets.text import JOINER, as_html, as_text, plain, shorten
+from dashboard.text import JOINER, as_html, as_text, plain, shorten
+from dashboard.widgets.base import links
+from dashboard.widgets.version.card import safe_markdown
+from dashboard.widgets.version.grid import as_csv
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError
 from tests.fake_world import HOSTILE, LONG, NASTY

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.widgets.style import _COLOURS, _TONES, stylesheet
+from dashboard.widgets.base.style import _COLOURS, _TONES, stylesheet
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = tomllib.loads((ROOT / "dashboard" / ".streamlit" / "config.toml").read_text("utf-8"))

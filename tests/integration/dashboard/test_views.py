@@ -11,8 +11,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import wiring
-from dashboard.widgets import links
-from dashboard.widgets.text import JOINER
+from dashboard.text import JOINER
+from dashboard.widgets.base import links
 from services.audit.answers import LedgerCheck
 from services.comparisons.answers import VersionComparison
 from services.domain.catalogue import VersionQuery

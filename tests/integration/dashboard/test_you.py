@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import time
 
-from dashboard.widgets.text import as_text
+from dashboard.text import as_text
 from services.domain.notices import Preferences, Rhythm, Schedule, Topic
 from tests.fake_portal import FakeNotices, FakeOpened
 from tests.integration.dashboard.conftest import texts

@@ -211,7 +211,7 @@ def test_verify__right_version_digest_and_scores__passes_and_else_names_what_dif
         assert "v3, ready" in issue(run(cloud, "verify", *options, *more, version="4"))
     with known_server(4) as mlflow:
         more = ("--mlflow-url", mlflow.url, "--report", str(report))
-        assert "score 3.0, expected 4.0" in issue(run(cloud, "smoke_test", *options, *more))
+        assert "score 3.0, expected 4.0" in issue(run(cloud, "try_out", *options, *more))
     assert json.dumps(report.read_text()).count("<failure") == 2
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.widgets import formats
+from dashboard.widgets.base import formats
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

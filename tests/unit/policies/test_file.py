@@ -17,7 +17,7 @@ from services.ledger.tree.canonical import digest
 from services.policies.reading import frozen_form, parse_governance, policy_of
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKS = [path for path in (ROOT / "policies").glob("*.yaml") if path.name != "people.example.yaml"]
+PACKS = [path for path in (ROOT / "policy-packs").glob("*.yaml") if path.name != "people.example.yaml"]
 FULL = """version: 1
 environments:
   production: {stage: Production, alias: champion, pipeline: {project: ml, id: 12}}

@@ -15,8 +15,8 @@ from services.promotions.checks import KINDS
 from tests.simulators.basics import START
 
 ROOT = Path(__file__).resolve().parents[3]
-PEOPLE = ROOT / "policies" / "people.example.yaml"
-PACKS = sorted(path for path in (ROOT / "policies").glob("*.yaml") if path != PEOPLE)
+PEOPLE = ROOT / "policy-packs" / "people.example.yaml"
+PACKS = sorted(path for path in (ROOT / "policy-packs").glob("*.yaml") if path != PEOPLE)
 WORDS = {"validation", "risk", "countersign policy replay", "keep_personal_days", "reviewed", "people.example.yaml"}
 
 

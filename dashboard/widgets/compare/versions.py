@@ -1,0 +1,83 @@
+"""The versions side by side, and what their runs logged differently."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.text import as_html, shorten
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import alias_badges, live_badges, show, soft, stage_badge, table
+from dashboard.widgets.version import grid as tables
+from services.comparisons.answers import CellRow, VersionComparison
+from services.domain.catalogue import VersionRow
+
+_ABSENT = {"Tag": "not set"}
+"""What is said where a value is missing: a tag is known to be absent, the rest is what a run may not have kept."""
+
+
+def show_differences(compared: VersionComparison) -> None:
+    """The versions, then metrics, parameters, data sets and tags; those that differ first."""
+    st.markdown("**The versions**")
+    rows = [_version_cells(row, is_baseline=i == 0) for i, row in enumerate(compared.details)]
+    head = ("Version", "Standing", "Headline metric", "Tests", "Owner", "Data", "Created")
+    show(table(head, rows, caption="The versions", classes="cs-stack"))
+    only = st.toggle("Only what differs", value=True, key="compare_only")
+    groups = (
+        ("Metrics as each run logged them", "Metric", compared.metrics),
+        ("Parameters", "Parameter", compared.parameters),
+        ("Data sets", "Data set", compared.datasets),
+        ("Tags", "Tag", compared.tags),
+    )
+    for title, name, cells in groups:
+        st.markdown(f"**{title}**")
+        _group(name, [row for row in cells if row.differs or not only], compared, only=only)
+
+
+def version_link(row: VersionRow, label: str = "") -> str:
+    """The version's name, leading to its page."""
+    target = links.address(links.VERSION, links.version_params(row.key))
+    label = label or lists.version_label(row.key, limit=30)
+    return f'<a href="{as_html(target)}" title="{as_html(row.key)}">{as_html(label)}</a>'
+
+
+def _version_cells(row: VersionRow, *, is_baseline: bool) -> tuple[str, ...]:
+    standing = " ".join(
+        part for part in (stage_badge(row.stage), alias_badges(row.aliases), live_badges(row.live_in)) if part
+    )
+    return (
+        f"{version_link(row)} {soft('baseline') if is_baseline else ''}",
+        standing or soft("none"),
+        as_html(tables.metric(row)),
+        as_html(tables.tests(row)),
+        as_html(row.owner or formats.UNKNOWN),
+        as_html(shorten(row.dataset or formats.UNKNOWN, 40)),
+        as_html(formats.moment(row.created)),
+    )
+
+
+def _group(name: str, cells: list[CellRow], compared: VersionComparison, *, only: bool) -> None:
+    if not cells:
+        st.caption("No differences." if only else "Nothing is known.")
+        return
+    head = (name, *(f"v{row.key.version}" for row in compared.details))
+    absent = _ABSENT.get(name, formats.UNKNOWN)
+    rows = [
+        (as_html(shorten(row.name, 60)), *(_cell(row, i, absent=absent) for i in range(len(row.values))))
+        for row in cells
+    ]
+    show(table(head, rows, caption=f"{name}s"))
+    plain_rows = [(row.name, *(absent if v is None else v for v in row.values)) for row in cells]
+    tables.download(f"Download {name.lower()}s", head, plain_rows, key=f"{name}s")
+
+
+def _cell(row: CellRow, place: int, *, absent: str) -> str:
+    value, base = row.values[place], row.values[0]
+    if value is None:
+        return soft(absent)
+    if isinstance(value, str):
+        text = f'<span title="{as_html(value)}">{as_html(shorten(value, 60))}</span>'
+        return f"<strong>{text}</strong>" if place and value != base else text
+    delta = ""
+    if place and isinstance(base, int | float) and value != base:
+        delta = " " + soft(f"({formats.signed(value - base)})")
+    return as_html(formats.number(value)) + delta

@@ -1,0 +1,126 @@
+"""Whether the ledger is whole, what each witness has seen of it, and how an auditor takes it away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard import identity, wiring
+from dashboard.text import as_html, as_text, sentence
+from dashboard.widgets.base import formats
+from dashboard.widgets.base.markup import badge, bullets, empty, row, show, soft, time
+from services.audit.answers import LedgerCheck, LedgerQuery, LedgerVerdict, WitnessState
+from services.domain.identity.people import Permission
+
+FOLLOW_SECONDS = 1.0
+_TONES = {"fresh": "good", "late": "warn", "silent": "bad"}
+
+
+def panels() -> None:
+    """The three panels, side by side; one below the other on a phone."""
+    left, middle, right = st.columns(3, gap="medium")
+    with left, st.container(border=True, height="stretch"):
+        _verify()
+    with middle, st.container(border=True, height="stretch"):
+        _witnesses(wiring.portal().ledger.witnesses())
+    with right, st.container(border=True, height="stretch"):
+        _take_away()
+
+
+def _verify() -> None:
+    st.subheader("Verify", anchor=False)
+    ledger = wiring.portal().ledger
+    check = ledger.last_check()
+    is_running = check is not None and check.finished is None
+    if st.button("Verify the whole ledger", icon=":material/fact_check:", type="primary", disabled=is_running):
+        check = ledger.start_check()
+        is_running = check.finished is None
+    if check is None:
+        st.caption(
+            "Reads and hashes every entry again, and compares the result with the signed checkpoints and with what "
+            "each witness holds."
+        )
+    elif is_running:
+        st.fragment(run_every=FOLLOW_SECONDS)(_follow)()
+    else:
+        _result(check)
+
+
+def _follow() -> None:
+    """Looks once a second; the page stays usable meanwhile."""
+    check = wiring.portal().ledger.last_check()
+    if check is None or check.finished is not None:
+        st.rerun()
+    told = f"{formats.number(check.done)} of {formats.count(check.total, 'entry', 'entries')}" if check.total else ""
+    st.progress(check.share, text=f"Hashing {told}" if told else "Asking the witnesses …")
+
+
+def _result(check: LedgerCheck) -> None:
+    if check.verdict is None:
+        st.warning(as_text(check.problem), icon=":material/help:")
+        return
+    verdict = check.verdict
+    mark = badge("intact", "good") if verdict.is_intact else badge("not intact", "bad")
+    show(row([mark, f"<span>{soft('checked')} {time(check.finished)}</span>"]))
+    st.markdown(as_text(sentence(verdict.sentence)))
+    _details(verdict)
+
+
+def _details(verdict: LedgerVerdict) -> None:
+    root = f"<dl class='cs-root'><dt>Root hash</dt><dd><code>{as_html(verdict.root)}</code></dd></dl>"
+    if verdict.details and not verdict.is_intact:
+        show(bullets(sentence(line) for line in verdict.details))
+    with st.expander("Root hash and details", expanded=False):
+        show(root, bullets(sentence(line) for line in verdict.details))
+
+
+def _witnesses(states: Sequence[WitnessState]) -> None:
+    st.subheader("Witnesses", anchor=False)
+    if not states:
+        empty(
+            "No witness is set.",
+            "Nobody outside would notice a cut or rewritten tail. Set one with COUNTERSIGN_WITNESS_GIT_URL.",
+        )
+    show("".join(_witness(state) for state in states))
+
+
+def _witness(state: WitnessState) -> str:
+    seen = f"<span>{soft('last confirmed')} {time(state.last_seen)}</span>" if state.last_seen else ""
+    if not state.size:
+        far = "has seen nothing yet"
+    elif not state.behind:
+        far = f"has seen all {formats.count(state.size, 'entry', 'entries')}"
+    else:
+        far = f"has seen entries 1 to {formats.number(state.size)}; {formats.number(state.behind)} not yet"
+    problem = f"<br>{as_html(f'{state.problem} {state.hint}'.strip())}" if state.problem else ""
+    is_away = bool(state.problem) and state.freshness != "silent"
+    mark = badge("away", "warn") if is_away else badge(state.freshness, _TONES.get(state.freshness, "mute"))
+    return (
+        f'<div class="cs-witness">{row([f"<strong>{as_html(state.name)}</strong>", mark, seen])}'
+        f"<div>{as_html(far)}{problem}</div></div>"
+    )
+
+
+def _take_away() -> None:
+    st.subheader("Take it away", anchor=False)
+    ledger = wiring.portal().ledger
+    note = ledger.find(LedgerQuery()).checkpoint
+    if not note:
+        empty("There is no checkpoint yet.", "It is signed after the first entry.")
+        return
+    actor = identity.actor()
+    if actor.may(Permission.EXPORT):
+        st.caption("Entries, checkpoints, witnesses' copies and the script that verifies them offline. It is recorded.")
+        st.download_button(
+            "Export for an auditor",
+            data=lambda: ledger.export(actor),
+            file_name="countersign-ledger.zip",
+            mime="application/zip",
+            icon=":material/download:",
+        )
+    else:
+        st.caption("Auditors export the ledger here, with the script that verifies it offline.")
+    with st.expander("Newest checkpoint"):
+        st.caption("Signed note: name of the ledger, number of entries, root hash, signatures")
+        st.code(note, language=None, wrap_lines=True)

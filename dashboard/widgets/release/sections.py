@@ -1,0 +1,134 @@
+"""The parts of the page of one release."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import wiring
+from dashboard.errors import boundary
+from dashboard.text import as_html, as_text, plain, shorten, words
+from dashboard.widgets.base import formats, links
+from dashboard.widgets.base.commands import Command
+from dashboard.widgets.base.markup import badge, empty, external, show, soft, table
+from dashboard.widgets.release import stages
+from services.domain.releases import RunResult, TimelineItem
+from services.releases.answers import ReleaseView
+
+LOG_LINES = 200
+_OUTCOME = {"passed": "good", "failed": "bad", "aborted": "warn"}
+
+
+def result_tone(result: RunResult | None) -> str:
+    """Colour of a run's result."""
+    tones = {
+        RunResult.SUCCEEDED: "good",
+        RunResult.FAILED: "bad",
+        RunResult.CANCELED: "warn",
+        RunResult.PARTIALLY_SUCCEEDED: "warn",
+    }
+    return tones.get(result, "violet") if result else "violet"
+
+
+def cancel_command(view: ReleaseView) -> Command:
+    """The dialog that stops a run."""
+    project, run_id = view.row.project, view.row.run_id
+    return Command(
+        name=f"cancel:{project}:{run_id}",
+        title="Cancel the run",
+        label="Cancel the run",
+        run=lambda actor, _reason, _key: wiring.portal().releases.cancel(actor, project, run_id),
+        done="Asked Azure DevOps to stop the run",
+        lead="Countersign",
+        explanation=("asks Azure DevOps to stop the run", "puts back what was live before"),
+        asks_reason=False,
+    )
+
+
+def retry_command(view: ReleaseView, stage: TimelineItem) -> Command:
+    """The dialog that runs a failed stage again."""
+    project, run_id = view.row.project, view.row.run_id
+    return Command(
+        name=f"retry:{project}:{run_id}:{stage.identifier}",
+        title="Repeat a stage",
+        label="Repeat the stage",
+        run=lambda actor, _reason, _key: wiring.portal().releases.retry_stage(actor, project, run_id, stage.identifier),
+        done="The stage runs again",
+        lead="Azure DevOps",
+        explanation=(
+            f"runs the stage {shorten(stage.name, 60)} of this run again",
+            "goes on with what follows it, as the pipeline says",
+        ),
+        asks_reason=False,
+    )
+
+
+def show_log(view: ReleaseView) -> None:
+    """The end of the log of one step; the failed step first."""
+    items = stages.with_logs(view.detail.timeline)
+    if not items:
+        empty("There are no logs yet.", "A step's log shows up when it has begun.")
+        return
+    labels = {item.id: f"{shorten(item.name, 60)} ({words(item.result or item.state)})" for item in items}
+    chosen = st.selectbox("Step", [item.id for item in items], format_func=lambda ident: labels[ident], key="log_step")
+    item = next((i for i in items if i.id == chosen), items[0])
+    with boundary():
+        with st.spinner("Fetching the log …"):
+            text = wiring.portal().releases.log_tail(
+                view.row.project, view.row.run_id, item.log_id or 0, lines=LOG_LINES
+            )
+        st.caption(f"The last {LOG_LINES} lines at most")
+        st.code(text or "(empty)", language=None, wrap_lines=True, height=420)
+    st.button("Fetch again", icon=":material/refresh:", key="log_again")
+
+
+def show_tests(view: ReleaseView) -> None:
+    """Test runs of the release, failures first."""
+    if not view.detail.tests:
+        empty("No test results were published.", "Publish JUnit files in the pipeline with PublishTestResults@2.")
+    for run in view.detail.tests:
+        is_bad = run.failed > 0
+        sign = ":red[✕]" if is_bad else ":green[✓]"
+        title = f"{sign} **{as_text(run.title)}** · {run.passed} of {run.total} passed, {run.failed} failed"
+        with st.expander(title, expanded=is_bad):
+            if links.outside(run.web_url):
+                show(external("Open in Azure DevOps", run.web_url))
+            cases = sorted(run.cases, key=lambda c: c.outcome.lower() == "passed")[:200]
+            rows = [
+                (
+                    badge(words(c.outcome), _OUTCOME.get(c.outcome.lower(), "mute")),
+                    as_html(shorten(c.name, 80)),
+                    as_html(formats.duration(c.duration_ms / 1000 if c.duration_ms is not None else None)),
+                    as_html(shorten(c.message, 300)),
+                )
+                for c in cases
+            ]
+            show(
+                table(
+                    ("Outcome", "Test", "Time", "Message"),
+                    rows,
+                    caption=f"Tests of {plain(run.title)}",
+                    classes="cs-stack",
+                )
+            )
+
+
+def show_artifacts(view: ReleaseView) -> None:
+    """Published artifacts with their links."""
+    if not view.detail.artifacts:
+        empty("No artifacts were published.")
+        return
+    rows = [(external(a.name, a.download_url), as_html(formats.size(a.size))) for a in view.detail.artifacts]
+    show(table(("Artifact", "Size"), rows, caption="Artifacts"))
+
+
+def show_parameters(view: ReleaseView) -> None:
+    """What the run was started with."""
+    run = view.detail.run
+    rows = [
+        (as_html(k), f'<span title="{as_html(v)}">{as_html(shorten(v, 120))}</span>')
+        for k, v in sorted(run.parameters.items())
+    ]
+    rows.append(
+        ("commit of the pipeline", as_html(run.source_version) if run.source_version else soft(formats.UNKNOWN))
+    )
+    show(table(("Parameter", "Value"), rows, caption="Parameters", classes="cs-stack"))

@@ -1,0 +1,130 @@
+"""Decisions and discussion of a request."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from dashboard import wiring
+from dashboard.errors import show_expected
+from dashboard.text import as_html, as_text
+from dashboard.widgets.base import commands, formats
+from dashboard.widgets.base.markup import badge, code, empty, paragraphs, show, soft, time
+from services.domain.identity.people import Actor, Person
+from services.domain.promotions.mentions import Mentioned
+from services.domain.promotions.requests import Comment, DecisionKind
+from services.domain.promotions.rights import UserAction
+from services.errors import PortalError
+from services.promotions.answers import RequestDetail
+
+_KIND = {
+    DecisionKind.APPROVE: ("good", "approved"),
+    DecisionKind.REJECT: ("bad", "rejected"),
+    DecisionKind.REQUEST_CHANGES: ("warn", "asked for changes"),
+    DecisionKind.REVIEW: ("info", "signed as reviewed"),
+    DecisionKind.BREAK_GLASS: ("bad", "broke glass: promoted without signatures"),
+}
+
+
+def show_decisions(detail: RequestDetail) -> None:
+    """Signatures, the latest first; void ones stay, with the reason."""
+    if not detail.decisions:
+        empty(
+            "Nobody has decided yet.",
+            f"{detail.quorum} {'signature is' if detail.quorum == 1 else 'signatures are'} needed.",
+        )
+        return
+    items = []
+    for decision in sorted(detail.decisions, key=lambda d: d.at, reverse=True):
+        tone, said = _KIND[decision.kind]
+        is_void = bool(decision.void_reason)
+        void = f"<br>{badge('void', 'warn')} {as_html(decision.void_reason)}" if is_void else ""
+        said += f" for {as_html(decision.slot)}" if decision.slot else ""
+        plan = soft("signed the plan ") + code(formats.digest(decision.plan_digest))
+        items.append(
+            f'<li class="cs-dot-{"mute" if is_void else tone}"><strong>{as_html(decision.person.name)}</strong> '
+            f"{said} {time(decision.at)}{paragraphs(decision.reason)}{plan}{void}</li>"
+        )
+    show(f'<ul class="cs-time">{"".join(items)}</ul>')
+
+
+def show_discussion(detail: RequestDetail, actor: Actor) -> None:
+    """Comments, and a box for a new one."""
+    people = list(wiring.portal().promotions.people())
+    if detail.comments:
+        show(_thread(detail.comments, None, {person.id: person.name for person in people}))
+    else:
+        empty("No comments yet.")
+    closed = next((s.reason for s in detail.actions if s.action is UserAction.COMMENT), None)
+    if closed:
+        st.caption(as_text(closed))
+        return
+    _comment_box(detail, actor, [person for person in people if person.id != actor.person.id])
+
+
+def _thread(comments: tuple[Comment, ...], reply_to: str | None, names: Mapping[str, str]) -> str:
+    """Comments with their answers below them."""
+    items = [
+        f'<li class="cs-dot-info"><strong>{as_html(c.person.name)}</strong> {time(c.at)}'
+        f"{paragraphs(c.text)}{_told(c, names)}{_thread(comments, c.id, names)}</li>"
+        for c in comments
+        if c.reply_to == reply_to
+    ]
+    return f'<ul class="cs-time">{"".join(items)}</ul>' if items else ""
+
+
+def _told(comment: Comment, names: Mapping[str, str]) -> str:
+    told = ", ".join(names.get(person, person) for person in comment.mentions)
+    return soft(f"for {told}") if told else ""
+
+
+def _answered(detail: RequestDetail) -> str | None:
+    """Which comment the text answers; a new line of talk by default."""
+    if not detail.comments:
+        return None
+    known = {c.id: f"{c.person.name}: {c.text[:60]}" for c in detail.comments}
+    chosen = st.selectbox(
+        "In answer to", list(known), index=None, key="comment_reply", format_func=lambda i: known.get(i, i),
+        placeholder="Nobody: a new comment",
+    )  # fmt: skip
+    return str(chosen) if chosen else None
+
+
+def _added(found: Mentioned) -> str:
+    """A name that led to nobody is said: whoever wrote it believes that somebody was told."""
+    told = ", ".join(person.name for person in found.people)
+    unknown = ", ".join(f"@{name}" for name in found.unknown)
+    parts = ["Comment added", f"for {told}" if told else "", f"nobody was told by {unknown}" if unknown else ""]
+    return as_text("; ".join(part for part in parts if part))
+
+
+def _comment_box(detail: RequestDetail, actor: Actor, others: Sequence[Person]) -> None:
+    """The text stays until it has been written; the key changes only then, so a second click writes nothing twice."""
+    request_id = detail.request.id
+    turn = f"comment_key:{request_id}"
+    key = st.session_state.setdefault(turn, uuid.uuid4().hex)
+    text = st.text_area(
+        "Comment",
+        key=f"comment:{key}",
+        max_chars=commands.REASON_LIMIT,
+        placeholder="Ask, explain, or note what you looked at",
+    )
+    tell = st.multiselect(
+        "Tell", others, key=f"tell:{key}", format_func=lambda person: person.name,
+        placeholder="Nobody in particular", help="They are notified. In the text, @name does the same.",
+    )  # fmt: skip
+    reply_to = _answered(detail)
+    if not st.button("Add comment", key="comment_go"):
+        return
+    try:
+        found = wiring.portal().promotions.comment(
+            actor, request_id, text or "", idempotency_key=key, reply_to=reply_to, tell=[person.id for person in tell]
+        )
+    except PortalError as error:
+        show_expected(error)
+        return
+    st.session_state[turn] = uuid.uuid4().hex
+    commands.flash(_added(found))
+    st.rerun()

@@ -1,0 +1,59 @@
+"""The rollout of a request, step by step."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.text import as_html, as_text, sentence, words
+from dashboard.widgets.base import formats, links
+from dashboard.widgets.base.markup import badge, show, soft, time
+from services.domain.promotions.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState, steps_for
+from services.promotions.answers import RequestDetail
+
+_TONES = {
+    RolloutState.SUCCEEDED: "good",
+    RolloutState.FAILED: "bad",
+    RolloutState.NEEDS_HUMAN: "bad",
+    RolloutState.COMPENSATING: "warn",
+}
+_MARKS = {
+    StepState.DONE: ("good", "✓ done"),
+    StepState.FAILED: ("bad", "✕ failed"),
+    StepState.UNDONE: ("warn", "↶ undone"),
+    StepState.INTENT: ("violet", "… working"),
+}
+
+
+def show_rollout(detail: RequestDetail) -> None:
+    """Each step of the rollout, done or not."""
+    rollout = detail.rollout
+    if rollout is None:
+        return
+    st.subheader("Rollout")
+    state = badge(words(rollout.state.value), _TONES.get(rollout.state, "violet"))
+    show(state, " ", soft(f"last step {formats.age(rollout.updated)}"))
+    if rollout.error:
+        st.error(as_text(rollout.error), icon=":material/error:")
+    if rollout.state is RolloutState.NEEDS_HUMAN:
+        text = "Countersign could neither finish nor undo this. An operator must look."
+        st.warning(text, icon=":material/support_agent:")
+    latest = {record.name: record for record in rollout.steps}
+    items = "".join(_item(name, latest.get(name)) for name in steps_in_order(rollout, detail))
+    show(f'<ol class="cs-time">{items}</ol>')
+    if detail.release:
+        st.page_link(links.RELEASE, label="Follow the release", query_params=links.release_params(*detail.release))
+
+
+def steps_in_order(rollout: Rollout, detail: RequestDetail) -> list[RolloutStep]:
+    """The steps that this rollout has: those of its order, and the witness where it was waited for."""
+    waited = any(record.name is RolloutStep.WITNESS for record in rollout.steps)
+    has_pipeline = detail.environment.pipeline is not None
+    return list(steps_for(detail.environment.registry, has_pipeline=has_pipeline, witness=waited))
+
+
+def _item(name: RolloutStep, record: StepRecord | None) -> str:
+    tone, text = _MARKS[record.state] if record else ("mute", "not begun")
+    meta = f" {time(record.at)}" if record else ""
+    note = f"<br>{as_html(record.detail)}" if record and record.detail else ""
+    title = as_html(sentence(words(name.value)))
+    return f'<li class="cs-dot-{tone}">{title} {badge(text, tone)}{meta}{note}</li>'

@@ -1,0 +1,187 @@
+"""The parts of the page of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.text import as_html, as_text, shorten
+from dashboard.widgets.base import formats
+from dashboard.widgets.base.markup import badge, bullets, code, empty, external, facts, show, soft, table, verdict_badge
+from dashboard.widgets.evidence import drift, fairness
+from dashboard.widgets.evidence import tables as evidence_tables
+from dashboard.widgets.evidence import verdict as evidence
+from dashboard.widgets.request import beside as request_beside
+from dashboard.widgets.version import card
+from services.domain.checks import Check, Enforcement, Verdict
+from services.domain.registry import VersionKey
+from services.promotions.answers import RequestDetail
+
+_NOTHING_LIVE = "a baseline, as nothing is live yet"
+_TONE = {Verdict.PASS: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad", Verdict.UNKNOWN: "mute"}
+
+
+def show_checks(checks: tuple[Check, ...]) -> None:
+    """Checks, what blocks first; those that pass are folded away when others do not."""
+    if not checks:
+        empty("The policy asks for no checks.", "Only the signatures count here.")
+        return
+    bad = [check for check in checks if check.verdict is not Verdict.PASS]
+    good = [check for check in checks if check.verdict is Verdict.PASS]
+    show("".join(_check(check) for check in bad))
+    if good:
+        label = f"{len(good)} {'check' if len(good) == 1 else 'checks'} passed"
+        with st.expander(label, expanded=not bad, icon=":material/check_circle:"):
+            show("".join(_check(check) for check in good))
+
+
+def _check(check: Check) -> str:
+    marks = verdict_badge(check.verdict)
+    if check.is_blocking:
+        marks += " " + badge("blocks the approval", "bad")
+    elif check.enforcement is Enforcement.WARN:
+        marks += " " + badge("does not block", "mute")
+    parts = [f"value {check.value}", f"asked for {check.threshold}" if check.threshold else ""]
+    source = _source(check) if check.source else ""
+    meta = " · ".join(as_html(part) for part in parts if part)
+    return (
+        f'<div class="cs-check cs-dot-{_TONE[check.verdict]}"><strong>{as_html(check.name)}</strong> {marks}'
+        f"<br>{as_html(check.sentence)}<br>"
+        f'<span class="cs-soft">{meta}{" · source: " + source if source else ""}</span></div>'
+    )
+
+
+def _source(check: Check) -> str:
+    """A page of ours in this tab, another system's in a new one."""
+    if check.link.startswith("/compare?"):
+        return f'<a href="{as_html(check.link)}" target="_self">{as_html(check.source)}</a>'
+    return external(check.source, check.link)
+
+
+def show_evidence(detail: RequestDetail) -> None:
+    """The comparison as it was sealed."""
+    document = detail.evidence.get("comparison")
+    current = detail.plan.current_version
+    if document:
+        _show_comparison(detail, document)
+        show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
+        st.code(f"countersign evidence verify {detail.request.id}", language="bash")
+    elif current is None:
+        empty("This is the first version for this environment.", "There is nothing live to compare it with.")
+    else:
+        problem = str(detail.evidence.get("comparison_problem") or "The evidence holds no comparison.")
+        empty(f"It could not be compared with v{current}, which is live.", problem)
+
+
+def _show_comparison(detail: RequestDetail, document: Mapping[str, Any]) -> None:
+    """In the order of the compare page; the worst slice stands before the average in the verdict's own figures."""
+    current = detail.plan.current_version
+    evidence.show_verdict(document, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
+    evidence.show_findings(document, key="sealed")
+    now = VersionKey(detail.plan.model, current) if current else None
+    if evidence_tables.has_curves(document):
+        st.markdown("#### Curves")
+        evidence_tables.show_curves(document, detail.request.key, now)
+    st.markdown("#### Slices, worst first")
+    against = f"v{current}" if current else "the baseline"
+    evidence_tables.show_slices(document, against=against, key="sealed")
+    st.markdown("#### Fairness: distance between the groups")
+    fairness.show_fairness(document, key="sealed")
+    _show_drift(detail)
+    st.markdown("#### Metrics and parameters")
+    with st.expander("All metrics on the same rows"):
+        evidence_tables.show_metrics(document, key="sealed")
+    request_beside.show_beside(detail)
+
+
+def _show_drift(detail: RequestDetail) -> None:
+    lines, live = detail.evidence.get("drift"), detail.evidence.get("live")
+    problem, training = detail.evidence.get("live_problem"), detail.evidence.get("drift_problem")
+    if lines or live or problem or training:
+        st.markdown("#### Drift of the data")
+    if lines:
+        st.markdown(f"**Training data against that of v{detail.plan.current_version}**")
+        drift.show_lines(lines, key="sealed")
+    elif training:
+        st.caption(as_text(f"Training data was not compared: {training}"))
+    if live:
+        drift.show_live(live, of=f"v{detail.plan.version}", key="sealed")
+    elif problem:
+        st.caption(as_text(f"Live inputs were not compared: {problem}"))
+
+
+def show_since(detail: RequestDetail) -> None:
+    """What is different from the plan that was approved last for this place."""
+    if detail.since is None:
+        return
+    st.subheader("Changed since the last approval")
+    if not detail.since.changes:
+        empty(f"Nothing but the version, against {detail.since.request_id}.")
+        return
+    rows = [(as_html(c.what), as_html(_short(c.before)), as_html(_short(c.after))) for c in detail.since.changes]
+    caption = f"Changed since {detail.since.request_id}"
+    show(table(("What", f"v{detail.since.version}", f"v{detail.plan.version}"), rows[:20], caption=caption))
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return formats.number(value) if isinstance(value, float) else shorten(str(value), 40)
+
+
+def show_failed_tests(sealed: Mapping[str, Any]) -> None:
+    """Tests as sealed; only what failed is listed."""
+    for report in sealed.get("tests") or ():
+        failed = [case for case in report.get("cases", ()) if case.get("outcome") in {"failed", "error"}]
+        line = (
+            report.get("problem")
+            or f"{report.get('passed')} passed, {report.get('failed')} failed, {report.get('skipped')} skipped"
+        )
+        tone = "bad" if report.get("failed") or report.get("problem") else "good"
+        show(badge(report.get("title", ""), tone), " ", as_html(line), " ", soft(f"source: {report.get('source', '')}"))
+        if failed:
+            show(
+                bullets(shorten(f"{case.get('name')}: {case.get('message') or 'failed'}", 300) for case in failed[:50])
+            )
+    if not sealed.get("tests"):
+        empty("No test results are part of the evidence.")
+
+
+def show_card(detail: RequestDetail) -> None:
+    """The model card as sealed."""
+    text = detail.evidence.get("card")
+    if text:
+        with st.container(border=True):
+            st.markdown(card.safe_markdown(str(text)))
+    else:
+        empty("No model card is part of the evidence.", "Log model_card.md with the run, then seal the request again.")
+
+
+def show_policy(detail: RequestDetail) -> None:
+    """The policy that was frozen into the request, in words."""
+    lines = [str(line) for line in detail.evidence.get("policy_in_words") or ()]
+    if lines:
+        show(bullets(lines))
+    else:
+        empty("The evidence holds no policy in words.", "The request was sealed before that was kept.")
+
+
+def show_plan(detail: RequestDetail) -> None:
+    """What exactly a signature covers."""
+    plan = detail.plan
+    pairs = [
+        ("Plan digest", code(detail.request.plan_digest)),
+        ("Evidence digest", code(detail.request.evidence_digest)),
+        ("Policy digest", code(detail.request.policy_digest)),
+        ("Artifact digest", code(plan.artifact_digest) if plan.artifact_digest else soft(formats.UNKNOWN)),
+        ("Run", code(plan.run_id) if plan.run_id else soft(formats.UNKNOWN)),
+        ("Live there when sealed", as_html(f"v{plan.current_version}" if plan.current_version else "nothing")),
+    ]
+    show(facts(pairs))
+    rows = [("metric", as_html(k), as_html(formats.number(v))) for k, v in sorted(plan.metrics.items())]
+    rows += [("data set", as_html(k), code(v)) for k, v in sorted(plan.dataset_digests.items())]
+    rows += [("tests", as_html(k), as_html(v)) for k, v in sorted(plan.test_results.items())]
+    if rows:
+        show(table(("Part", "Name", "As signed"), rows, caption="Parts of the plan", classes="cs-stack"))

@@ -1,0 +1,87 @@
+"""Facts that are honest about themselves, tests, history: what Version, Request and Why share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import streamlit as st
+
+from dashboard.text import as_html, as_text, plain, shorten
+from dashboard.widgets.base import formats
+from dashboard.widgets.base.markup import badge, certainty_badge, empty, external, show, soft, table, time
+from services.domain.catalogue import HistoryLine, TestReport
+from services.domain.lineage import Certainty, Fact
+
+CASES_SHOWN = 200
+
+
+def show_facts(facts: Sequence[Fact], *, caption: str) -> None:
+    """Each fact with how sure it is and who says so."""
+    rows = [(as_html(fact.name), _value(fact), certainty_badge(fact.certainty), _sources(fact)) for fact in facts]
+    show(table(("Fact", "Value", "Certainty", "Source"), rows, caption=caption, classes="cs-stack"))
+
+
+def _value(fact: Fact) -> str:
+    if fact.certainty is Certainty.CONTRADICTED or (fact.certainty is Certainty.UNKNOWN and fact.claims):
+        lines = "".join(f"<li>{as_html(c.value)} {soft('(' + c.source + ')')}</li>" for c in fact.claims)
+        return f'<ul class="cs-list">{lines}</ul>'
+    text = external(shorten(fact.value, 90), fact.link) if fact.link else as_html(shorten(fact.value, 90))
+    return f'<span title="{as_html(fact.value)}">{text}</span>'
+
+
+def _sources(fact: Fact) -> str:
+    if fact.certainty is Certainty.UNKNOWN:
+        return soft(fact.hint if fact.sources else f"Nobody says. {fact.hint}".strip())
+    return as_html("; ".join(fact.sources))
+
+
+def show_tests(reports: Sequence[TestReport]) -> None:
+    """Test reports, failures first."""
+    if not reports:
+        empty("No test results are kept with this version.", "Log JUnit files as run artifacts under tests/.")
+    for report in reports:
+        is_bad = bool(report.failed or report.problem)
+        outcome = (
+            "could not be read"
+            if report.problem
+            else f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
+        )
+        sign = ":red[✕]" if is_bad else ":green[✓]"
+        with st.expander(f"{sign} **{as_text(report.title)}** · {outcome}", expanded=is_bad):
+            show(soft("Source: "), external(report.source, report.link))
+            if report.problem:
+                st.warning(as_text(report.problem), icon=":material/help:")
+            if report.cases:
+                show(_cases(report))
+
+
+def _cases(report: TestReport) -> str:
+    order = {"failed": 0, "error": 0, "skipped": 1}
+    cases = sorted(report.cases, key=lambda case: order.get(case.outcome, 2))[:CASES_SHOWN]
+    tones = {"passed": "good", "failed": "bad", "error": "bad"}
+    rows = [
+        (
+            badge(case.outcome, tones.get(case.outcome, "mute")),
+            f'<span title="{as_html(case.name)}">{as_html(shorten(case.name, 80))}</span>',
+            as_html(formats.duration(case.seconds)),
+            as_html(shorten(case.message, 300)),
+        )
+        for case in cases
+    ]
+    return table(
+        ("Outcome", "Test", "Time", "Message"), rows, caption=f"Tests of {plain(report.title)}", classes="cs-stack"
+    )
+
+
+def show_history(lines: Iterable[HistoryLine]) -> None:
+    """What happened, newest first."""
+    entries = sorted(lines, key=lambda line: line.at, reverse=True)
+    if not entries:
+        empty("Nothing is known of its history.")
+        return
+    items = "".join(
+        f'<li class="cs-dot-info">{as_html(line.what)}<br>{time(line.at)} '
+        f"{soft(' · '.join(part for part in (line.who, line.source) if part))}</li>"
+        for line in entries
+    )
+    show(f'<ul class="cs-time">{items}</ul>')

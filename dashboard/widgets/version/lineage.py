@@ -1,0 +1,78 @@
+"""The lineage graph: one column a kind, arrows with their relation; on a phone it stands upright.
+
+Plain HTML: every label is text, every link can be reached by keyboard, and a list in words stands behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.text import as_html, shorten, words
+from dashboard.widgets.base.links import outside
+from dashboard.widgets.base.markup import bullets, show
+from services.domain.lineage import Graph, Node, NodeKind
+
+_ORDER = tuple(NodeKind)
+_NAMES = {
+    NodeKind.DATASET: "data set",
+    NodeKind.RUN: "run",
+    NodeKind.VERSION: "version",
+    NodeKind.REQUEST: "request",
+    NodeKind.RELEASE: "release",
+    NodeKind.ENVIRONMENT: "environment",
+}
+
+
+def show_graph(graph: Graph) -> None:
+    """The graph, and the same in words."""
+    columns = [[n for n in graph.nodes if n.kind is kind] for kind in _ORDER]
+    columns = [nodes for nodes in columns if nodes]
+    parts = []
+    for i, nodes in enumerate(columns):
+        if i:
+            parts.append(_arrow(graph, columns[i - 1], nodes))
+        parts.append(f'<div class="cs-lin-col">{"".join(_node(node) for node in nodes)}</div>')
+    show(f'<div class="cs-lin" role="group" aria-label="Lineage">{"".join(parts)}</div>')
+    with st.expander("The lineage in words"):
+        show(bullets(sentences(graph)))
+
+
+def sentences(graph: Graph) -> list[str]:
+    """Each edge as a sentence; nodes that nothing leads to stand alone."""
+    by_id = {node.id: node for node in graph.nodes}
+    lines = [
+        f"{_title(by_id[edge.source])} → {words(edge.relation)} → {_title(by_id[edge.target])}"
+        for edge in graph.edges
+        if edge.source in by_id and edge.target in by_id
+    ]
+    linked = {end for edge in graph.edges for end in (edge.source, edge.target)}
+    return lines + [f"{_title(node)}: nothing leads to it or from it" for node in graph.nodes if node.id not in linked]
+
+
+def _title(node: Node) -> str:
+    known = "" if node.is_known else " (unknown)"
+    return f"{_NAMES[node.kind]} {shorten(node.label, 60)}{known}"
+
+
+def _arrow(graph: Graph, before: Sequence[Node], after: Sequence[Node]) -> str:
+    ends = ({n.id for n in before}, {n.id for n in after})
+    said = [e.relation for e in graph.edges if (e.source in ends[0] and e.target in ends[1])]
+    said += [e.relation for e in graph.edges if (e.source in ends[1] and e.target in ends[0])]
+    label = ", ".join(dict.fromkeys(words(relation) for relation in said))
+    return f'<div class="cs-lin-arrow"><span>{as_html(label)}</span></div>'
+
+
+def _node(node: Node) -> str:
+    label = as_html(shorten(node.label, 44))
+    target = node.link if node.link.startswith("/") and not node.link.startswith("//") else outside(node.link)
+    if target:
+        label = f'<a href="{as_html(target)}">{label}</a>'
+    detail = f"<small>{as_html(shorten(node.detail, 30))}</small>" if node.detail else ""
+    kind = "" if node.is_known else " cs-lin-unknown"
+    title = as_html(f"{node.label} {node.detail}".strip())
+    return (
+        f'<div class="cs-lin-node cs-lin-{node.kind.value}{kind}" title="{title}">'
+        f"<em>{_NAMES[node.kind]}</em><b>{label}</b>{detail}</div>"
+    )

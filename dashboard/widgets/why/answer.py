@@ -1,0 +1,94 @@
+"""Pieces of the Why page: the answer with its sources, and the prediction as logged."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard.text import as_html, as_text, shorten
+from dashboard.widgets.base import formats, links, lists
+from dashboard.widgets.base.markup import bullets, empty, show, soft, table, time
+from dashboard.widgets.base.markup import facts as pairs
+from dashboard.widgets.version import facts
+from dashboard.widgets.why import again as why_again
+from services.domain.why.predictions import MASK, PredictionRecord
+from services.why.answers import WhyAnswer
+
+
+def show_link(record: PredictionRecord) -> None:
+    """A prediction in a list."""
+    with st.container(border=True, gap="xxsmall"):
+        st.page_link(
+            links.WHY, label=as_text(shorten(record.request_id, 60)), query_params={"prediction": record.request_id}
+        )
+        version = f"v{record.version}" if record.version else "version unknown"
+        model = f"{shorten(record.model, 40)} {version}" if record.model else "model unknown"
+        output = (
+            f"output {shorten(formats.rounded(record.output), 40)}" if record.output is not None else "output unknown"
+        )
+        show(soft(f"{formats.when(record.time)} · {model} · {output}"))
+
+
+def show_answer(answer: WhyAnswer) -> None:
+    """Sentence, doubts, parts with sources, the ways on, and the row."""
+    show(f'<p class="cs-answer">{as_html(answer.sentence)}</p>')
+    if answer.caveats:
+        st.info("To know about this answer", icon=":material/info:")
+        show(bullets(answer.caveats))
+    facts.show_facts(answer.facts, caption="Parts of the answer with their sources")
+    _links(answer)
+    _record(answer.record, answer.inputs_note)
+    why_again.show_again(answer)
+
+
+def _links(answer: WhyAnswer) -> None:
+    with st.container(horizontal=True):
+        for key in answer.candidates[:4]:
+            lists.version_link(key)
+        live = answer.deployment
+        if live and live.run_project and live.run_id:
+            params = links.release_params(live.run_project, live.run_id)
+            st.page_link(
+                links.RELEASE, label=f"Release {as_text(live.run_name or str(live.run_id))}", query_params=params
+            )
+        if answer.request:
+            st.page_link(
+                links.REQUEST,
+                label=f"Request {as_text(answer.request.id)}",
+                query_params=links.request_params(answer.request.id),
+            )
+        st.page_link(links.WHY, label="Another prediction")
+
+
+def _record(record: PredictionRecord, inputs_note: str) -> None:
+    st.subheader("The prediction as logged")
+    score = formats.number(record.score) if record.score is not None else soft(formats.UNKNOWN)
+    output = as_html(shorten(record.output, 200)) if record.output is not None else soft(formats.UNKNOWN)
+    version = f"v{record.version}" if record.version else record.version_text or formats.UNKNOWN
+    show(
+        pairs(
+            [
+                ("Time", time(record.time)),
+                ("Output", output),
+                ("Score", score),
+                ("Environment", as_html(record.environment or formats.UNKNOWN)),
+                ("Version in the log", as_html(version)),
+                ("Found in", as_html(record.source or formats.UNKNOWN)),
+            ]
+        )
+    )
+    if record.inputs:
+        show(table(("Input", "Value"), _inputs(record), caption="Inputs"))
+        if inputs_note:
+            st.caption(as_text(inputs_note))
+    else:
+        empty("The inputs are not shown.", inputs_note or "They are not in the log.")
+
+
+def _inputs(record: PredictionRecord) -> list[tuple[str, str]]:
+    return [(as_html(name), _value(value)) for name, value in record.inputs.items()]
+
+
+def _value(value: object) -> str:
+    if value == MASK:
+        return soft("masked")
+    return as_html(shorten(value, 200)) if value is not None else soft("missing")

@@ -1,0 +1,226 @@
+"""Child processes of the demo: started in groups of their own, waited for over HTTP, ended without a trace.
+
+Ctrl-C, SIGTERM and SIGHUP end the children in reverse order. When the parent is killed, a watcher ends them in its
+stead; should that be killed too, each child has left a mark, so that the next start can clear away what this world
+started itself and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Self
+
+import requests
+
+from demo.processes import groups as process_table
+from demo.processes.groups import GRACE, end_group, is_still_there, mark_of, mark_text, parse_mark
+from demo.processes.signals import orderly_end, signals_held
+
+PROGRESS_EVERY = 2.0
+TAIL_BYTES = 16_000
+Progress = Callable[[str], None]
+
+
+class ProcessError(Exception):
+    """A child did not come up, or the world is in use; the message says what to do or holds the end of a log."""
+
+
+def free_port() -> int:
+    """A port on 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """True when nobody listens on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+@dataclass
+class Child:
+    """A running child."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    pid_file: Path
+
+    @property
+    def is_running(self) -> bool:
+        """True until it has ended."""
+        return self.process.poll() is None
+
+
+@dataclass
+class ProcessGroup:
+    """All children of one demo world; leaving the block ends them in reverse order.
+
+    Entering raises ProcessError when another process runs the same world.
+    """
+
+    directory: Path
+    children: list[Child] = field(default_factory=list)
+    _open: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _watcher: IO[str] = field(init=False)
+
+    def __enter__(self) -> Self:
+        """Take the world, and clear away what an earlier, killed run of it left behind."""
+        (self.directory / "run").mkdir(parents=True, exist_ok=True)
+        self._open.enter_context(_sole_use(self.directory / "run" / "lock"))
+        clear_leftovers(self.directory)
+        self._open.enter_context(orderly_end())
+        self._watcher = self._open.enter_context(_watcher())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End every child and give the world back."""
+        try:
+            self.stop()
+        finally:
+            self._open.close()
+
+    def start(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
+    ) -> Child:
+        """Start a child in a group of its own; its output goes to a log file, the last run's to `NAME.previous.log`."""
+        log = self.directory / "run" / f"{name}.log"
+        if log.exists():
+            log.replace(log.with_name(f"{name}.previous.log"))
+        with log.open("wb") as output, signals_held():
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd=cwd,
+                start_new_session=True,
+            )
+            return self._keep(Child(name, process, log, self.directory / "run" / f"{name}.pid"))
+
+    def _keep(self, child: Child) -> Child:
+        self.children.append(child)
+        mark = mark_text(mark_of(child.process.pid))
+        self._watcher.write(f"{mark}\n")
+        child.pid_file.write_text(mark)
+        return child
+
+    def stop(self) -> None:
+        """End every child, the last one first. Another Ctrl-C meanwhile only takes away the time to end well."""
+        grace = GRACE
+        while self.children:
+            try:
+                _end(self.children[-1], grace)
+            except (KeyboardInterrupt, SystemExit):
+                grace = 0.0
+                continue
+            self.children.pop()
+
+    def dead(self) -> Child | None:
+        """A child that ended by itself, if any."""
+        return next((child for child in self.children if not child.is_running), None)
+
+
+def wait_for(child: Child, url: str, *, seconds: float, progress: Progress | None = None) -> None:
+    """Wait until an address answers with 200. Raises ProcessError when the child ends or the time is over."""
+    start = told = time.monotonic()
+    with requests.Session() as session:
+        session.trust_env = False
+        while time.monotonic() - start < seconds:
+            if not child.is_running:
+                raise ProcessError(f"{child.name} ended with code {child.process.returncode}.\n{tail(child.log)}")
+            with contextlib.suppress(requests.RequestException):
+                if session.get(url, timeout=2).status_code == requests.codes.ok:
+                    return
+            if progress and time.monotonic() - told >= PROGRESS_EVERY:
+                told = time.monotonic()
+                progress(f"waiting for {child.name} ({told - start:.0f} s)")
+            time.sleep(0.1)
+    raise ProcessError(f"{child.name} did not answer on {url} within {seconds:g} s.\n{tail(child.log)}")
+
+
+def tail(log: Path, lines: int = 15) -> str:
+    """The end of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """The environment for children: what programs need, none of the user's other variables.
+
+    This Python's own programs come first on PATH: ``mlflow models serve`` looks for uvicorn there. Python may write
+    its bytecode: without it, each start of MLflow takes three to four times as long.
+    """
+    keep = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT")
+    kept = {name: os.environ[name] for name in keep if name in os.environ}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **extra}
+
+
+def clear_leftovers(directory: Path) -> None:
+    """Kill groups that an earlier run of this world left, recognized by id, start time and boot of the machine."""
+    for pid_file in (directory / "run").glob("*.pid"):
+        mark = parse_mark(pid_file.read_text(errors="replace"))
+        if mark is not None and is_still_there(mark):
+            end_group(mark.group, 0)
+        pid_file.unlink(missing_ok=True)
+
+
+def _end(child: Child, grace: float) -> None:
+    child.process.poll()
+    end_group(child.process.pid, grace)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.process.wait(GRACE)
+    child.pid_file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _watcher() -> Iterator[IO[str]]:
+    """The input of a watcher, which acts when this process is gone; at an orderly end nothing is left for it."""
+    command = [sys.executable, "-I", "-S", process_table.__file__]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, bufsize=1, start_new_session=True
+    ) as process:
+        if process.stdin is None:  # pragma: no cover - a pipe was asked for
+            raise ProcessError("The watcher has no input.")
+        yield process.stdin
+
+
+@contextlib.contextmanager
+def _sole_use(lock: Path) -> Iterator[None]:
+    """Hold a lock that the system takes back when this process ends, however it ends."""
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ProcessError(_in_use(file, lock)) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _in_use(file: IO[str], lock: Path) -> str:
+    file.seek(0)
+    return f"Process {file.read() or '?'} runs the world in {lock.parent.parent}; stop it first, or use another folder."
