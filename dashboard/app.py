@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.starlette import App
@@ -47,6 +47,7 @@ class Api:
             LOG.warning("No HTTP API: the portal was opened without one.")
 
 
+MOVED = {"/home": "/", "/queue": "/", "/ledger": "/log"}
 _API = Api()
 
 
@@ -72,6 +73,12 @@ async def readyz(_: Request) -> Response:
         LOG.exception("Not ready")
         return JSONResponse({"ready": False, "message": "The portal or its database does not answer."}, 503)
     return JSONResponse({"ready": True})
+
+
+async def moved(request: Request) -> Response:
+    """An address of an earlier release: its page has another name now. The query is kept."""
+    path = MOVED[request.url.path]
+    return RedirectResponse(f"{path}?{request.url.query}" if request.url.query else path, 308)
 
 
 def warm_up() -> None:
@@ -107,7 +114,8 @@ def _public_origin() -> str:
 
 
 def _routes() -> list[BaseRoute]:
-    return [Route("/healthz", healthz), Route("/readyz", readyz), *sign_in.routes(), Mount("/api/v1", app=_API)]
+    old = [Route(path, moved) for path in MOVED]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), *old, *sign_in.routes(), Mount("/api/v1", app=_API)]
 
 
 app = App(

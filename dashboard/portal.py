@@ -21,7 +21,7 @@ def pages() -> dict[str, list[st.Page]]:
     """All pages by section. Detail pages are reached by links and stay out of the menu."""
     return {
         "": [
-            _page("home", "Home", "home", default=True),
+            _page("queue", "Queue", "inbox", default=True),
             _page("requests", "Requests", "approval"),
         ],
         "Registry": [
@@ -32,7 +32,7 @@ def pages() -> dict[str, list[st.Page]]:
         "Delivery": [_page("releases", "Releases", "rocket_launch")],
         "Audit": [
             _page("why", "Why", "contact_support"),
-            _page("ledger", "Ledger", "receipt_long"),
+            _page("log", "Audit log", "receipt_long"),
         ],
         "Details": [
             _page("version", "Version", "deployed_code", is_hidden=True),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).resolve().parent / ".streamlit" / "config.toml"
+FILE = Path(__file__).resolve().parents[1] / ".streamlit" / "config.toml"
 
 
 def server_options(*, host: str, port: int) -> dict[str, Any]:

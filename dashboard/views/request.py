@@ -120,7 +120,7 @@ def _follow(request_id: str) -> None:
 
 def _ledger_link(detail: RequestDetail) -> None:
     st.page_link(
-        links.LEDGER, label="What the ledger says of this request", query_params={"ledger_request": detail.request.id}
+        links.LOG, label="What the ledger says of this request", query_params={"ledger_request": detail.request.id}
     )
 
 

@@ -23,7 +23,7 @@ RECENT = 8
 
 def main() -> None:
     """The page."""
-    st.title("Why")
+    st.title("Why this prediction?")
     st.write("Why did the model predict this? Give the request id of a prediction.")
     _from_address()
     with st.container(horizontal=True, vertical_alignment="bottom"):

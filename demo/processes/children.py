@@ -21,7 +21,7 @@ from typing import IO, Self
 
 import requests
 
-from demo.processes import groups as process_table
+from demo.processes import groups
 from demo.processes.groups import GRACE, end_group, is_still_there, mark_of, mark_text, parse_mark
 from demo.processes.signals import orderly_end, signals_held
 
@@ -198,7 +198,7 @@ def _end(child: Child, grace: float) -> None:
 @contextlib.contextmanager
 def _watcher() -> Iterator[IO[str]]:
     """The input of a watcher, which acts when this process is gone; at an orderly end nothing is left for it."""
-    command = [sys.executable, "-I", "-S", process_table.__file__]
+    command = [sys.executable, "-I", "-S", groups.__file__]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, bufsize=1, start_new_session=True
     ) as process:

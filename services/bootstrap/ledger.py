@@ -103,7 +103,7 @@ def demand_witnesses(governance: Governance, settings: Settings, witnesses: Sequ
 def ledger_desk(
     settings: Settings, units: Units, keys: LedgerKeys, *, witnesses: Sequence[WatchedWitness], clock: Clock
 ) -> LedgerDesk:
-    """What the Ledger page works with."""
+    """What the audit log works with."""
     known, asked = partial(ledger_keys, units, keys), [found.witness for found in witnesses]
     return LedgerDesk(
         units,

@@ -19,7 +19,7 @@ class HealthDesk:
         self._units = units
 
     def sources(self) -> Sequence[SourceHealth]:
-        """One line a system, as the worker last saw it. Witnesses stand on the Ledger page and become incidents."""
+        """One line a system, as the worker last saw it. Witnesses stand in the audit log and become incidents."""
         with self._units.read() as unit:
             return [found for found in unit.catalogue.health() if not found.system.startswith(HEALTH_PREFIX)]
 

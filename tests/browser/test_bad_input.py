@@ -53,7 +53,7 @@ policies:
   - {{models: "*", environment: production, quorum: 1, expires_after_days: 7, checks: []}}
 """
 PATHS = (
-    "/", "/models", "/version?model=plain&version=1", "/compare?model=plain&versions=1,2", "/requests", "/releases", "/ledger", "/why",
+    "/", "/models", "/version?model=plain&version=1", "/compare?model=plain&versions=1,2", "/requests", "/releases", "/log", "/why",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 BEN, ANA, CHI, OPE, DEE = "Ben Okafor", "Ana Novak", "Chiara", "Ope Adeyemi", "Dee Larsen"
 PATHS = (
     "/", "/models", "/version?model=census-income&version=5", "/compare?model=census-income&versions=5,7,6", "/requests",
-    "/request?id=req-7", "/releases", "/release?project=census&run=11", "/ledger", "/why?prediction=3f1c-0001", "/you",
+    "/request?id=req-7", "/releases", "/release?project=census&run=11", "/log", "/why?prediction=3f1c-0001", "/you",
 )  # fmt: skip
 
 
@@ -54,10 +54,23 @@ def test_deep_link__of_a_stranger__leads_through_sign_in_and_back(reading: str, 
 
 def test_menu__every_entry__opens_its_page(reading: str, join: Join) -> None:
     tab = join(reading, BEN)
-    for name in ("Requests", "Models", "Compare", "Releases", "Why", "Ledger"):
+    titles = {name: name for name in ("Requests", "Models", "Compare", "Releases", "Coverage", "Queue")}
+    for name, title in (titles | {"Why": "Why this prediction?", "Audit log": "Audit log"}).items():
         tab.page.get_by_test_id("stSidebarNav").get_by_role("link", name=name, exact=True).click()
-        expect(tab.page.locator("h1")).to_have_text(name)
-        expect(tab.page).to_have_url(re.compile(f"/{name.lower()}"))
+        expect(tab.page.locator("h1")).to_have_text(title)
+        expect(tab.page).to_have_url(re.compile("/(log|" + name.lower() + ")?$"))
+
+
+@pytest.mark.parametrize(("old", "new", "title"), [
+    ("/ledger?actor=Ana", "/log?actor=Ana", "Audit log"), ("/home", "/", "Queue"), ("/queue", "/", "Queue"),
+])  # fmt: skip
+def test_address__of_an_earlier_release__leads_to_its_page(
+    reading: str, join: Join, old: str, new: str, title: str
+) -> None:
+    tab = join(reading, BEN)
+    tab.open(old)
+    expect(tab.page.locator("h1")).to_have_text(title)
+    expect(tab.page).to_have_url(reading + new)
 
 
 def test_approval__by_two_reviewers__is_signed_with_reasons_and_starts_the_rollout(server: str, join: Join) -> None:
@@ -318,7 +331,7 @@ def test_release__pending_approval__is_decided_by_an_operator_in_place(server: s
 
 def test_ledger__verified_and_filtered__shows_raw_entries_as_text(reading: str, join: Join) -> None:
     tab = join(reading, DEE)
-    tab.open("/ledger")
+    tab.open("/log")
     tab.page.get_by_role("button", name="Verify the whole ledger").click()
     expect(tab.page.get_by_text("All 120 entries are intact").first).to_be_visible()
     tab.page.get_by_role("searchbox", name="Who").fill("chiara")

@@ -193,10 +193,10 @@ def test_two_people__at_once__stay_themselves(place: Office, enter: Enter) -> No
 def test_two_tabs__that_begin_to_sign_in_at_once__both_arrive(place: Office, enter: Enter) -> None:
     first = enter()
     second = first.context.new_page()
-    for page, path in ((first, "/models"), (second, "/ledger")):
+    for page, path in ((first, "/models"), (second, "/log")):
         page.goto(place.portal + path)
         page.locator("input[name=sub]").wait_for()
-    for page, path in ((first, "/models"), (second, "/ledger")):
+    for page, path in ((first, "/models"), (second, "/log")):
         page.locator("input[name=sub]").fill("ben")
         page.get_by_role("button", name="Authorize").click()
         expect(page).to_have_url(place.portal + path)
@@ -218,7 +218,7 @@ def test_sign_out__ends_it_here_and_at_the_provider_and_in_other_tabs(place: Off
     expect(page).to_have_url(place.portal + "/signed-out")
     assert not [c for c in page.context.cookies() if c["name"] == "countersign_session"]
 
-    other.get_by_test_id("stSidebarNav").get_by_role("link", name="Ledger", exact=True).click()
+    other.get_by_test_id("stSidebarNav").get_by_role("link", name="Audit log", exact=True).click()
     expect(other.get_by_text("You are signed out")).to_be_visible()
     expect(other.get_by_test_id("stSidebarNav")).to_have_count(0)
 
@@ -270,7 +270,7 @@ def test_session__too_old__leads_through_the_provider_back_to_the_same_page(
 ) -> None:
     with office(tmp_path, provider, "session_max_age=6") as place:
         page = enter()
-        sign_in(page, place, "ben", "/ledger")
+        sign_in(page, place, "ben", "/log")
         shows_sidebar(page, "Ben Okafor")
         page.wait_for_timeout(6500)
         page.get_by_test_id("stSidebarNav").get_by_role("link", name="Models", exact=True).click()

@@ -61,7 +61,7 @@ def test_again__reviewer_who_may_not_export__has_no_dossier_button(reading: str,
 def test_witness__silent_for_two_intervals__is_a_banner_and_stands_on_the_ledger_page(join: Join) -> None:
     with serving("silent") as address:
         tab = join(address, DEE)
-        for path in ("/", "/ledger"):
+        for path in ("/", "/log"):
             tab.open(path)
             expect(tab.page.get_by_text("1 open incident.")).to_be_visible()
             said = "Witness git has confirmed nothing for more than 2 hours"

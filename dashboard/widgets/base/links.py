@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError
 
-HOME = "views/home.py"
+QUEUE = "views/queue.py"
 MODELS = "views/models.py"
 VERSION = "views/version.py"
 COMPARE = "views/compare.py"
@@ -16,7 +16,7 @@ REQUESTS = "views/requests.py"
 REQUEST = "views/request.py"
 RELEASES = "views/releases.py"
 RELEASE = "views/release.py"
-LEDGER = "views/ledger.py"
+LOG = "views/log.py"
 WHY = "views/why.py"
 COVERAGE = "views/coverage.py"
 
@@ -55,7 +55,7 @@ def release_params(project: str, run_id: int) -> Params:
 def address(page: str, params: Mapping[str, str]) -> str:
     """The address of a page, relative to the server."""
     path = "/" + page.removeprefix("views/").removesuffix(".py")
-    return f"{'/' if path == '/home' else path}?{urlencode(params)}" if params else path
+    return f"{'/' if path == '/queue' else path}?{urlencode(params)}" if params else path
 
 
 def outside(link: str) -> str:

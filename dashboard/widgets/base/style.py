@@ -29,7 +29,7 @@ _COLOURS = {
 """Name to the colour on light and on dark."""
 _TONES = ("good", "bad", "warn", "info", "mute", "violet")
 
-_RULES = (Path(__file__).resolve().parents[1] / "assets" / "style.css").read_text("utf-8")
+_RULES = (Path(__file__).resolve().parents[2] / "assets" / "style.css").read_text("utf-8")
 
 
 def is_dark() -> bool:

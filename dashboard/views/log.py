@@ -31,7 +31,7 @@ ENDS = {"approved": "good", "promoted": "good", "live": "good", "rejected": "bad
 
 def main() -> None:
     """The page."""
-    st.title("Ledger")
+    st.title("Audit log")
     ledger_state.panels()
     st.subheader("Entries", anchor=False)
     query = _query()

@@ -27,7 +27,7 @@ UNDECIDED = [state for state in RequestState if state not in FINAL]
 def main() -> None:
     """The page."""
     portal, actor = wiring.portal(), identity.actor()
-    st.title("Home")
+    st.title("Queue")
     waiting = list(portal.promotions.waiting_for(actor))
     undecided = portal.promotions.find(states=UNDECIDED, requester=actor.person.id)
     asked = portal.promotions.find(requester=actor.person.id)
