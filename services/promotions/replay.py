@@ -14,7 +14,6 @@ from typing import Any
 
 from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit, Units
-from services.domain.catalogue import TestReport
 from services.domain.checks import Check
 from services.domain.identity.people import Actor
 from services.domain.policy import CheckRule, Governance, Meaning, PromotionPolicy
@@ -23,6 +22,7 @@ from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.quorum import Signed, standing
 from services.domain.promotions.requests import Decision, DecisionKind, RequestState
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
+from services.domain.test_results import unsealed_report
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
 from services.promotions.model_facts import facts_of_json
@@ -180,7 +180,7 @@ def _material(plan: Plan, evidence: Mapping[str, Any], at: datetime) -> Material
         holders=RegistrySnapshot(alias_version=plan.current_version),
         artifact_digest=plan.artifact_digest,
         artifact_problem="",
-        tests=tuple(TestReport(**{**report, "cases": ()}) for report in evidence["tests"]),
+        tests=tuple(unsealed_report(report) for report in evidence["tests"]),
         card=evidence["card"],
         predictions=None,
         predictions_problem="",

@@ -14,6 +14,7 @@ from services.domain.derived import algorithm_of
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
+from services.domain.test_results import sealed_report
 from services.errors import PortalError, RefusedError, UpstreamError
 from services.ledger.tree.canonical import canonical_text, digest
 from services.policies.reading import frozen_form, in_words
@@ -249,17 +250,11 @@ def _evidence(
         "live_problem": compared.live_problem,
         "inputs": dict(compared.inputs),
         "model": None if compared.model is None else asdict(compared.model),
-        "tests": [_test(report) for report in material.tests],
+        "tests": [sealed_report(report) for report in material.tests],
         "card": material.card,
         "checks": [check_to_json(check) for check in checks],
         "policy_in_words": policy_in_words,
     }
-
-
-def _test(report: Any) -> dict[str, Any]:
-    value = asdict(report)
-    value["cases"] = [case for case in value["cases"] if case["outcome"] not in {"passed", "skipped"}][:100]
-    return value
 
 
 def checks_of(evidence: Mapping[str, Any]) -> tuple[Check, ...]:
