@@ -17,6 +17,7 @@ from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
+from services.domain.test_results import doubts, line_of, unsealed_report
 from services.promotions.answers import RequestDetail
 
 _NOTHING_LIVE = "a baseline, as nothing is live yet"
@@ -134,19 +135,20 @@ def _short(value: Any) -> str:
 def show_failed_tests(sealed: Mapping[str, Any]) -> None:
     """Tests as sealed; only what failed is listed."""
     for report in sealed.get("tests") or ():
-        failed = [case for case in report.get("cases", ()) if case.get("outcome") in {"failed", "error"}]
-        line = (
-            report.get("problem")
-            or f"{report.get('passed')} passed, {report.get('failed')} failed, {report.get('skipped')} skipped"
-        )
-        tone = "bad" if report.get("failed") or report.get("problem") else "good"
-        show(badge(report.get("title", ""), tone), " ", as_html(line), " ", soft(f"source: {report.get('source', '')}"))
-        if failed:
-            show(
-                bullets(shorten(f"{case.get('name')}: {case.get('message') or 'failed'}", 300) for case in failed[:50])
-            )
+        known = unsealed_report(report)
+        tone = "bad" if known.failed else "warn" if doubts(known) else "good"
+        show(badge(known.title, tone), " ", as_html(line_of(known)), " ", soft(f"source: {known.source}"))
+        listed = list(report.get("cases", ()))
+        if listed:
+            show(bullets(shorten(_sealed_case(case), 300) for case in listed))
+        if "cases_left_out" in report:
+            show(soft(f"Not listed: {report['cases_left_out'].get('what')}."))
     if not sealed.get("tests"):
         empty("No test results are part of the evidence.")
+
+
+def _sealed_case(case: Mapping[str, Any]) -> str:
+    return f"{case.get('name')}: {case.get('message') or case.get('outcome') or 'failed'}"
 
 
 def show_card(detail: RequestDetail) -> None:

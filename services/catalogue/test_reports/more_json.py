@@ -20,7 +20,8 @@ from services.domain.catalogue import TestCase
 
 _PYTEST = {
     "passed": results.PASSED, "failed": results.FAILED, "error": results.ERROR, "skipped": results.SKIPPED,
-    "xfailed": results.SKIPPED, "xpassed": results.PASSED,
+    "xfailed": results.SKIPPED, "xpassed": results.PASSED, "subtests passed": results.PASSED,
+    "subtests failed": results.FAILED, "subtests skipped": results.SKIPPED,
 }  # fmt: skip
 _STEPS = {
     "passed": results.PASSED, "failed": results.FAILED, "undefined": results.FAILED, "ambiguous": results.FAILED,
