@@ -44,7 +44,7 @@ def show_tests(reports: Sequence[TestReport]) -> None:
     for report in reports:
         unsure = doubts(report)
         outcome = "could not be read" if report.problem else counts_of([report])
-        sign = ":red[✕]" if report.failed else ":orange[?]" if unsure else ":green[✓]" if report.passed else "–"
+        sign = ":red[✕]" if report.failed else ":orange[?]" if unsure else ":green[✓]" if report.passed else ""
         with st.expander(f"{sign} **{as_text(report.title)}** · {outcome}", expanded=bool(report.failed or unsure)):
             show(soft("Source: "), external(report.source, report.link))
             for sentence in unsure:
@@ -67,7 +67,7 @@ def _notes(report: TestReport) -> None:
     shown = min(len(report.cases), CASES_SHOWN)
     if report.cases and shown < there_are:
         said.append(
-            f"{shown:,} of {there_are:,} tests are listed, those that did not pass first; the counts include all."
+            f"{shown:,} of {there_are:,} tests are listed, those that did not pass first."
         )
     for sentence in said:
         st.caption(as_text(sentence))

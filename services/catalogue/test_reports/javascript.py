@@ -20,7 +20,7 @@ from services.domain.catalogue import TestCase
 
 _JEST = {
     "passed": results.PASSED, "failed": results.FAILED, "pending": results.SKIPPED, "skipped": results.SKIPPED,
-    "todo": results.TODO, "disabled": results.DISABLED,
+    "todo": results.TO_COME, "disabled": results.DISABLED,
 }  # fmt: skip
 _PLAYWRIGHT = {
     "expected": results.PASSED, "unexpected": results.FAILED, "flaky": results.PASSED, "skipped": results.SKIPPED,

@@ -67,7 +67,7 @@ def _outcome(
     skipped = next(iter(children(element, "skipped")), None)
     if failures:
         if is_node and _is_node_todo(skipped, failures):
-            return results.TODO, _text(skipped) or _text(failures[0])
+            return results.TO_COME, _text(skipped) or _text(failures[0])
         return (results.ERROR if failures[0].tag.endswith("error") else results.FAILED), _text(failures[0])
     for kinds, outcome in ((_FAILED, results.FAILED), (_ERROR, results.ERROR)):
         if kinds.intersection(words):
@@ -88,7 +88,7 @@ def _is_node_todo(skipped: Element | None, failures: list[Element]) -> bool:
 def _skipped(element: Element, skipped: Element, words: list[str]) -> tuple[str, str]:
     message = _text(skipped)
     if skipped.get("type") == "todo":
-        return results.TODO, message
+        return results.TO_COME, message
     could_not = words[0] == "notrun" and not message.startswith(_CTEST_SKIPPED) and not words[1]
     is_ctest = element.get("name") == element.get("classname") or message in _CTEST_NOT_RUN
     return (results.NOT_RUN if could_not and is_ctest else results.SKIPPED), message

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.catalogue.junit import parse_junit
-from services.domain.test_results import reports_from_tags, totals
+from services.catalogue.test_reports.reading import read_report
+from services.domain.test_results import judge, reports_from_tags, totals
 
 SUITE = b"""<testsuites><testsuite name="s">
 <testcase classname="c" name="passes" time="0.25"/>
