@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.catalogue.test_reports.reading import read_report
-from services.domain.test_results import judge, reports_from_tags, totals
+from services.catalogue.test_reports.documents import MAX_BYTES, MAX_DEPTH
+from services.catalogue.test_reports.reading import is_other_file, read_report
+from services.domain.checks import Verdict
+from services.domain.test_results import judge, totals
 
 SUITE = b"""<testsuites><testsuite name="s">
 <testcase classname="c" name="passes" time="0.25"/>
@@ -17,7 +19,7 @@ SUITE = b"""<testsuites><testsuite name="s">
 
 
 def test_junit__with_every_outcome__is_read() -> None:
-    report = parse_junit(SUITE, title="t", source="s")
+    report = read_report("t", SUITE)
     assert (report.passed, report.failed, report.skipped, report.problem) == (2, 2, 1, "")
     assert [c.outcome for c in report.cases] == ["passed", "failed", "error", "skipped", "passed"]
     assert [c.seconds for c in report.cases] == [0.25, 1.0, None, None, None]
@@ -28,47 +30,43 @@ def test_junit__with_every_outcome__is_read() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"not xml", b"<html/>", b"<testsuite", b"\xff\xfe\x00", b"<testsuite/>", b'<?xml version="1.0" encoding="no-such"?><testsuite/>', b'{"a": 1}',
-        b'<!DOCTYPE x [<!ENTITY a "b">]><testsuite/>',
+        b"", b"not xml", b"<html/>", b"<testsuite", b"\xff\xfe\x00", b"<testsuite/>", b'<?xml version="1.0" encoding="no-such"?><testsuite/>',
+        b'<testsuite tests="0"/>', b'{"results": 1}', b'{"success": true, "success": false}', b"{", b"[" * 200_000, b'{"a": NaN, "results": []}',
+        b'<!DOCTYPE x [<!ENTITY a "b">]><testsuite/>', b"<!DOCTYPE testsuite><testsuite><testcase name='a'/></testsuite>",
         b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><testsuite><testcase name="&a;"/></testsuite>',
-        '<!DOCTYPE x [<!ENTITY a "b">]><testsuite/>'.encode("utf-16"),
+        '<!DOCTYPE x [<!ENTITY a "b">]><testsuite/>'.encode("utf-16"), b"<testsuite>" + b"<a>" * MAX_DEPTH + b"</a>" * MAX_DEPTH + b"</testsuite>",
+        b'{"testResults": []}', b'{"testResults": 5}', b'{"metadata": {"dbt_schema_version": "https://x/run-results/v6.json"}}',
+        b'{"statistics": {"evaluated_expectations": 3}, "results": [], "success": true}', b'{"stats": {"passes": 1, "failures": 0}}',
+        b'{"columns": ["safety/value"], "data": [["yes", 1]]}', b'{"columns": ["safety/value"], "data": []}', b'[{"keyword": "Feature"}]',
+        b"<robot/>", b"<TestRun/>", b"<test-run/>", b"<assemblies/>", b'{"results": {"tool": {}, "summary": {}}}',
+        b"<testsuite><testcase name='a'/></testsuite>" + b" " * MAX_BYTES,
     ],
 )  # fmt: skip
-def test_junit__that_makes_no_sense__is_a_problem_and_counts_as_failed(data: bytes) -> None:
-    report = parse_junit(data, title="t", source="s")
+def test_report__that_makes_no_sense__is_a_problem_and_never_green(data: bytes) -> None:
+    report = read_report("t", data)
     assert report.problem
     assert report.cases == ()
-    assert totals([report]) == (0, 1)
+    assert totals([report]) == (None, None)
+    assert judge([report]).verdict is Verdict.UNKNOWN
+    good = read_report("good.xml", b"<testsuite><testcase name='a'/></testsuite>")
+    assert judge([good, report]).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("data", [b"<coverage line-rate='1'/>", b'{"threshold": 3}', b"[1, 2]", b'{"columns": ["a"], "data": [[1]]}'])
+def test_file__that_holds_something_else__is_named_and_not_counted(data: bytes) -> None:
+    report = read_report("tests/other", data)
+    assert is_other_file(report)
+    assert report.examined.left_out[0].what == "tests/other"
+    assert judge([report]).verdict is Verdict.UNKNOWN
 
 
 def test_junit__long_message__is_cut() -> None:
     data = b'<testsuite><testcase name="a"><failure message="' + b"x" * 10_000 + b'"/></testcase></testsuite>'
-    assert len(parse_junit(data, title="t", source="s").cases[0].message) == 2000
+    assert len(read_report("t", data).cases[0].message) == 2000
 
 
-def test_tags__of_a_pipeline__become_reports() -> None:
-    tags = {
-        "countersign.test.smoke.passed": "3", "countersign.test.smoke.failed": "1", "countersign.test.smoke.url": "http://x",
-        "countersign.test.load.passed": "two", "countersign.test.empty.skipped": "0", "countersign.testing": "9", "other": "1",
-    }  # fmt: skip
-    found = {r.title: r for r in reports_from_tags(tags)}
-    assert set(found) == {"smoke", "load", "empty"}
-    assert (found["smoke"].passed, found["smoke"].failed, found["smoke"].link) == (3, 1, "http://x")
-    assert found["load"].problem
-    assert found["empty"].problem
-
-
-def test_tags__with_negative_numbers__are_a_problem() -> None:
-    (report,) = reports_from_tags({"countersign.test.smoke.passed": "5", "countersign.test.smoke.failed": "-2"})
-    assert report.problem
-    assert totals([report]) == (0, 1)
-
-
-def test_totals__without_a_report__are_unknown() -> None:
-    assert totals([]) == (None, None)
-
-
-def test_totals__of_skipped_tests_only__name_none_that_passed() -> None:
-    report = parse_junit(b'<testsuite><testcase name="a"><skipped/></testcase></testsuite>', title="t", source="s")
-    assert (report.skipped, report.problem) == (1, "")
-    assert totals([report]) == (0, 0)
+def test_junit__more_tests_than_are_listed__counts_all_and_lists_failures_first() -> None:
+    cases = "".join(f'<testcase name="{n}"/>' for n in range(2_500)) + '<testcase name="last"><failure/></testcase>'
+    report = read_report("t", f'<testsuite tests="2501">{cases}</testsuite>'.encode())
+    assert (report.passed, report.failed, len(report.cases), report.unlisted) == (2_500, 1, 2_000, 501)
+    assert report.cases[0].name == "last"
