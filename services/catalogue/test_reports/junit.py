@@ -82,12 +82,14 @@ def _nothing_listed(root: Element) -> str:
 
 def _suite(element: Element, file: _File) -> _Suite:
     """A suite or anything else that holds tests; recursion is bounded by the depth of a document."""
-    own = [_case(case, element, file) for case in children(element, "testcase")]
+    elements = children(element, "testcase")
+    disabled = _are_disabled(element, elements)
+    own = [read_case(case, is_node=file.is_node, disabled_in_suite=disabled) for case in elements]
     seen = _folded(element, own) if local(element) in ROOTS else own
     below = [_suite(inner, file) for inner in element if _may_hold_tests(inner)]
     all_seen = (*seen, *_own_errors(element), *(item for suite in below for item in suite.seen))
-    elements = len(own) + sum(suite.elements for suite in below)
-    found = _Suite(all_seen, elements, uncounted=sum(suite.uncounted for suite in below))
+    total = len(own) + sum(suite.elements for suite in below)
+    found = _Suite(all_seen, total, uncounted=sum(suite.uncounted for suite in below))
     said = [sentence for suite in below for sentence in suite.contradictions]
     if local(element) in ROOTS:
         uncounted, more = _disagreements(element, found, file)
@@ -101,10 +103,10 @@ def _may_hold_tests(element: Element) -> bool:
     )
 
 
-def _case(element: Element, suite: Element, file: _File) -> Seen:
-    not_run = sum(case.get("status") == "notrun" for case in children(suite, "testcase"))
-    disabled = (_count(suite, "disabled") or 0) >= not_run > 0
-    return read_case(element, is_node=file.is_node, disabled_in_suite=disabled)
+def _are_disabled(suite: Element, cases: list[Element]) -> bool:
+    """Whether the suite counts as disabled all that was not run."""
+    not_run = sum(case.get("status") == "notrun" for case in cases)
+    return (_count(suite, "disabled") or 0) >= not_run > 0
 
 
 def _own_errors(suite: Element) -> Iterator[Seen]:

@@ -24,7 +24,9 @@ def row(outcome: str, name: str = "a") -> str:
 
 
 def test_trx__outcomes__are_read() -> None:
-    report = trx(row("Passed") + row("Failed") + row("NotExecuted") + row("Timeout") + row("Inconclusive"), outcome="Failed")
+    report = trx(
+        row("Passed") + row("Failed") + row("NotExecuted") + row("Timeout") + row("Inconclusive"), outcome="Failed"
+    )
     assert (report.passed, report.failed, report.skipped, report.not_run) == (1, 2, 1, 1)
     assert report.cases[0].seconds == 1.5
 

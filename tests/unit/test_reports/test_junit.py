@@ -52,7 +52,9 @@ def test_report__that_makes_no_sense__is_a_problem_and_never_green(data: bytes) 
     assert judge([good, report]).verdict is Verdict.UNKNOWN
 
 
-@pytest.mark.parametrize("data", [b"<coverage line-rate='1'/>", b'{"threshold": 3}', b"[1, 2]", b'{"columns": ["a"], "data": [[1]]}'])
+@pytest.mark.parametrize(
+    "data", [b"<coverage line-rate='1'/>", b'{"threshold": 3}', b"[1, 2]", b'{"columns": ["a"], "data": [[1]]}']
+)
 def test_file__that_holds_something_else__is_named_and_not_counted(data: bytes) -> None:
     report = read_report("tests/other", data)
     assert is_other_file(report)
