@@ -40,7 +40,7 @@ def _sources(fact: Fact) -> str:
 def show_tests(reports: Sequence[TestReport]) -> None:
     """Test reports, failures first."""
     if not reports:
-        empty("No test results are kept with this version.", "Log JUnit files as run artifacts under tests/.")
+        empty("No test results are kept with this version.", "Log test reports as run artifacts under tests/.")
     for report in reports:
         unsure = doubts(report)
         outcome = "could not be read" if report.problem else counts_of([report])
