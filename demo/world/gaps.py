@@ -13,15 +13,12 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from demo.people import ANA, BEN
 from demo.world.adult import BIKE_FILE, BIKE_SHA256, data_file
 from demo.world.census import model_format
+from demo.world.names import AWKWARD, BIKES, RUN_DELETED, SOUND, UNDOCUMENTED
 
-BIKES = "bike-demand"
-AWKWARD = 'Zins & Kredit "Müller" <b>neu<b> *v2* 🚲'
 OTHERS_BUCKET = "s3://bucket-of-a-colleague/models/credit"
 TARGET = "count"
 TRAIN_ROWS = 12_000
 KNOWN_RECORDS = 20
-SOUND, RUN_DELETED, UNDOCUMENTED = 1, 2, 3
-"""Versions of the bike model: one whose run was deleted, one without data set and description."""
 
 
 def register_bikes(mlflow: Any) -> None:

@@ -25,10 +25,11 @@ from sklearn.metrics import roc_auc_score
 
 from demo.processes.children import ProcessGroup, child_environment, free_port, wait_for
 from demo.world.adult import load_adult
-from demo.world.gaps import AWKWARD, BIKES
+from demo.world.kept import BEGUN, MARKER, discard_half_built, read_world
 from demo.world.mlflow_server import start_mlflow
+from demo.world.names import AWKWARD, BIKES, MODEL
 from demo.world.predictions import PredictionLog, Served, score_and_log
-from demo.world.registry import BEGUN, MARKER, MODEL, build_world, discard_half_built, read_world
+from demo.world.registry import build_world
 from demo.world.training import RECIPES
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
