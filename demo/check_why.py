@@ -15,8 +15,8 @@ from typing import Any
 
 import requests
 
-from demo.history import opened_portal
 from demo.layout import Layout
+from demo.portal_access import opened_portal
 from demo.world.names import MODEL
 
 VERIFIER = Path(__file__).resolve().parents[1] / "tools" / "verify_ledger.py"
