@@ -29,6 +29,14 @@ from demo.processes.signals import orderly_end, signals_held
 PROGRESS_EVERY = 2.0
 LOOK_EVERY = 0.05
 TAIL_BYTES = 16_000
+FRUGAL = {
+    "PYTHONUNBUFFERED": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""Many processes share a small machine: one numeric thread each, few heaps, and freed memory goes back at once."""
 Progress = Callable[[str], None]
 Stream = int | IO[bytes]
 
@@ -228,7 +236,7 @@ def child_environment(**extra: str) -> dict[str, str]:
     keep = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT")
     kept = {name: os.environ[name] for name in keep if name in os.environ}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **extra}
+    return {**kept, "PATH": path, **FRUGAL, **extra}
 
 
 def clear_leftovers(directory: Path) -> None:
@@ -251,7 +259,7 @@ def _end(child: Child, grace: float) -> None:
 @contextlib.contextmanager
 def _watcher() -> Iterator[IO[str]]:
     """The input of a watcher, which acts when this process is gone; at an orderly end nothing is left for it."""
-    command = [sys.executable, "-I", "-S", groups.__file__]
+    command = [sys.executable, "-I", process_table.__file__]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, bufsize=1, start_new_session=True
     ) as process:

@@ -30,8 +30,9 @@ VARIABLES = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "OMP_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
-"""One thread each: a numeric library that starts threads when it is imported could not be forked."""
+"""The last two keep libraries from starting threads when they are imported: a fork would not have them."""
 
 
 @dataclass(frozen=True)
