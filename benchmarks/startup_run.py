@@ -43,7 +43,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Started:
-    """Seconds to the address, and megabytes (10^6 bytes, PSS) at rest, by process; `lost` endpoints did not come back."""
+    """Seconds to the address; megabytes (10^6 bytes, PSS) at rest by process; how many endpoints did not come back."""
 
     ready_s: float
     by_process: dict[str, float]
@@ -143,7 +143,7 @@ def _settled(address: str) -> list[dict[str, Any]]:
 
 
 def _await_quiet(tree: psutil.Process) -> None:
-    """Wait until nothing but the usual polling goes on; a demo that is never quiet is measured as it is, after a while."""
+    """Wait until only the usual polling goes on; a demo that is never quiet is measured as it is, after a while."""
     quiet, end = 0, time.monotonic() + QUIET_SECONDS
     while quiet < QUIET_LOOKS and time.monotonic() < end:
         before = _processor_seconds(tree)

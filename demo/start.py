@@ -119,4 +119,6 @@ class _Start:
 
     def _server(self, module: str, name: str, *arguments: str, **variables: str) -> Child:
         command = [sys.executable, "-m", module, *arguments]
-        return self.group.start(name, command, environment=child_environment(PYTHONPATH=str(ROOT), **variables), cwd=ROOT)
+        return self.group.start(
+            name, command, environment=child_environment(PYTHONPATH=str(ROOT), **variables), cwd=ROOT
+        )

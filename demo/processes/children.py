@@ -35,6 +35,7 @@ FRUGAL = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
 """Many processes share a small machine: one numeric thread each, few heaps, and freed memory goes back at once."""
 Progress = Callable[[str], None]

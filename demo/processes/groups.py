@@ -81,7 +81,9 @@ def members(group: int) -> list[int]:
 
     ended = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
     return [
-        process.pid for process in psutil.process_iter() if _session(process.pid) == group and _status(process) not in ended
+        process.pid
+        for process in psutil.process_iter()
+        if _session(process.pid) == group and _status(process) not in ended
     ]
 
 

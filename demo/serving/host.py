@@ -152,4 +152,3 @@ def main() -> int:
     app = build_app(Endpoints(arguments.directory, arguments.tracking_uri), log)
     uvicorn.run(app, host="127.0.0.1", port=arguments.port, log_level="warning", access_log=False)
     return 0
-

@@ -11,17 +11,17 @@ import gc
 import mlflow.artifacts
 import mlflow.pyfunc.scoring_server
 import mlflow.sklearn
-import pandas
-import skops.io
+import pandas as pd
 import sklearn.compose
 import sklearn.ensemble
 import sklearn.linear_model
 import sklearn.pipeline
 import sklearn.preprocessing
 import sklearn.tree
+import skops.io
 import uvicorn
 
-__all__ = ["mlflow", "pandas", "sklearn", "skops", "uvicorn"]
+__all__ = ["mlflow", "pd", "sklearn", "skops", "uvicorn"]
 
 gc.collect()
 gc.freeze()

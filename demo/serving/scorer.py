@@ -8,11 +8,11 @@ is gone, however it ended, so is this process.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-import threading
 from dataclasses import dataclass
 from pathlib import Path
+
+from demo.leash import end_with_parent
 
 META = "registered_model_meta"
 """A file that MLflow's client adds to what it downloads; it is not part of the model."""
@@ -41,7 +41,7 @@ class Order:
 def serve(order: Order) -> None:
     """Fetch and serve; the entry of a new process."""
     os.setsid()  # a group of its own, which ends as a whole
-    _end_with_host()
+    end_with_parent()
     _write_to(order.log)
     import uvicorn
     from mlflow.artifacts import download_artifacts
@@ -83,9 +83,3 @@ def _write_to(log: Path) -> None:
     with log.open("wb") as output:
         for stream in (1, 2):
             os.dup2(output.fileno(), stream)
-
-
-def _end_with_host() -> None:
-    host = multiprocessing.parent_process()
-    if host is not None:
-        threading.Thread(target=lambda: (host.join(), os._exit(0)), daemon=True).start()

@@ -1,4 +1,4 @@
-"""What a folder keeps of the world that was built in it. Standard library only: the supervisor reads it at each start."""
+"""What a folder keeps of the world that was built in it; light, as the supervisor reads it at each start."""
 
 from __future__ import annotations
 

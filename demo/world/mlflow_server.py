@@ -40,13 +40,13 @@ def main() -> None:
     from mlflow.cli import cli
 
     if not hasattr(server, "_exec_cmd"):
-        raise SystemExit("This release of MLflow starts its web server in another way; see demo/world/mlflow_server.py.")
+        raise SystemExit("This release of MLflow starts its web server in another way.")
     server._exec_cmd = _serve_here  # noqa: SLF001 - the one call that would start the second process
     cli()
 
 
 def _serve_here(command: Sequence[str], *, extra_env: Mapping[str, str], **_: Any) -> NoReturn:
-    """In place of MLflow's start of ``python -m uvicorn …``: the same arguments and variables, without a new process."""
+    """In place of MLflow's start of ``python -m uvicorn …``: same arguments and variables, no new process."""
     from uvicorn.main import main as serve
 
     python, *module = command[:3]

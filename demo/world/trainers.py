@@ -5,11 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 
+from demo.leash import end_with_parent
 from demo.world.adult import Adult, load_adult
 from demo.world.training import RECIPES, Fitted, Trained, fit
 
@@ -25,7 +25,7 @@ def training(data: Adult) -> Iterator[Iterator[Trained]]:
     """
     processes = min(MOST_PROCESSES, os.cpu_count() or 1)
     way = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(processes, way, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(processes, way, initializer=end_with_parent) as pool:
         futures = [pool.submit(_fit, recipe.version) for recipe in RECIPES]
         try:
             yield _in_order(futures, data)
@@ -42,10 +42,3 @@ def _fit(version: int) -> Fitted:
     """In a trainer; what comes back has no rows, which the parent has already."""
     recipe, data = RECIPES[version - 1], load_adult()
     return fit(recipe, recipe.rows(data.train), data.evaluation)
-
-
-def _end_with_parent() -> None:
-    """A trainer whose parent was killed would wait for work forever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
