@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.startup_base import BASE, Build, BuildError, base_build, this_build
+from benchmarks.startup_base import BASE, Build, BuildError, base_build, remove_base, this_build
 from benchmarks.startup_run import Started, start_once
 
 TARGET = 0.6
@@ -111,7 +111,9 @@ def print_table(found: Found, ratio: object) -> None:
 def _folder(kept: Path | None) -> Iterator[Path]:
     with ExitStack() as stack:
         if kept is None:
-            yield Path(stack.enter_context(TemporaryDirectory(prefix="startup-base-")))
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="startup-base-")))
+            stack.callback(remove_base, folder)
+            yield folder
         else:
             kept.mkdir(parents=True, exist_ok=True)
             yield kept.resolve()

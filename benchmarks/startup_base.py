@@ -5,24 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMIT = "1c17697"
 GIT_SECONDS, MAKE_SECONDS, WARM_SECONDS = 120, 3600, 600
 WARM_UP = """
-import compileall, importlib, warnings
+import compileall, importlib, sys, warnings
 warnings.simplefilter("ignore")
 for name in ("services", "dashboard", "demo", "pipelines", "azure_devops_server"):
     compileall.compile_dir(name, quiet=2)
 for name in (
     "mlflow.server.fastapi_app", "mlflow.cli", "mlflow.sklearn", "mlflow.pyfunc.scoring_server", "skops.io",
-    "sklearn.ensemble", "services.bootstrap", "services.api", "streamlit.web.server", "plotly.graph_objects",
+    "sklearn.ensemble", "streamlit.starlette", "plotly.graph_objects", "fastapi", "duckdb", "pyarrow.parquet",
 ):
     importlib.import_module(name)
-from services.comparisons import warm_up
-warm_up()
+importlib.import_module(sys.argv[1]).warm_up()
 """
 """Fills the caches on disk that a ready environment has: bytecode, and kernels that numba compiled."""
 
@@ -39,18 +38,20 @@ class Build:
     commit: str
     root: Path
     python: Path
+    kernels: str
+    """The module whose `warm_up` compiles them."""
 
     def warm_up(self) -> None:
         """Fill its caches on disk. Raises BuildError."""
-        _run([str(self.python), "-c", WARM_UP], self.root, WARM_SECONDS)
+        _run([str(self.python), "-c", WARM_UP, self.kernels], self.root, WARM_SECONDS)
 
 
-BASE = Build("base", COMMIT, Path(), Path())
+BASE = Build("base", COMMIT, Path(), Path(), "services.comparisons")
 
 
 def this_build() -> Build:
     """The checkout that this module is in, with the Python that runs it."""
-    build = Build("new", "this checkout", ROOT, Path(sys.executable))
+    build = Build("new", "this checkout", ROOT, Path(sys.executable), "services.comparisons.desk")
     build.warm_up()
     return build
 
@@ -66,14 +67,15 @@ def base_build(folder: Path) -> Build:
         raise BuildError(f"{root} holds commit {found}, not {COMMIT}. Remove it, or name another folder.")
     print(f"the environment of {COMMIT} (some minutes where it is not there yet) ...", flush=True)
     _run(["make", "--silent", ".venv/ready", f"PYTHON={sys.executable}"], root, MAKE_SECONDS)
-    build = Build(BASE.name, COMMIT, root, root / ".venv" / "bin" / "python")
+    build = replace(BASE, root=root, python=root / ".venv" / "bin" / "python")
     build.warm_up()
     return build
 
 
 def remove_base(folder: Path) -> None:
-    """Take the worktree out of Git's list; the folder itself goes with its owner."""
-    _run(["git", "worktree", "remove", "--force", str(folder / COMMIT)], ROOT, GIT_SECONDS)
+    """Take the worktree out of Git's list, where it got as far; the folder itself goes with its owner."""
+    if (folder / COMMIT).exists():
+        _run(["git", "worktree", "remove", "--force", str(folder / COMMIT)], ROOT, GIT_SECONDS)
 
 
 def _run(command: list[str], where: Path, seconds: float) -> str:

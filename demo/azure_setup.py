@@ -12,15 +12,14 @@ import shutil
 import sys
 from pathlib import Path
 
-from demo.azure_devops import seed
-from demo.azure_devops.checks.task_check import DEFAULT_HEADERS
-from demo.azure_devops.config import ServerConfig
-from demo.azure_devops.events import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS
-from demo.azure_devops.model.build import PipelineVariable
-from demo.azure_devops.model.hooks import Subscription
-from demo.azure_devops.organization import Organization
-from demo.azure_devops.server import AzureDevOpsServer
-from demo.azure_devops.values import new_guid
+from azure_devops_server import seed
+from azure_devops_server.checks.task_check import DEFAULT_HEADERS
+from azure_devops_server.config import ServerConfig
+from azure_devops_server.model.build import PipelineVariable
+from azure_devops_server.model.hooks import BUILD_COMPLETE, PUBLISHERS, RUN_STATE, VERSIONS, Subscription
+from azure_devops_server.organization import Organization
+from azure_devops_server.server import AzureDevOpsServer
+from azure_devops_server.values import new_guid
 from demo.layout import ENVIRONMENT, ORGANIZATION, PIPELINE_ID, PROJECT, Layout, read_layout
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,7 +104,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, required=True)
     layout = read_layout(parser.parse_args().directory)
     prepare_azure(layout, ROOT)
-    command = [sys.executable, "-m", "demo.azure_devops", "--port", str(layout.ports.azure)]
+    command = [sys.executable, "-m", "azure_devops_server", "--port", str(layout.ports.azure)]
     command += ["--organization", ORGANIZATION, "--project", PROJECT, "--root", str(layout.directory / "azure")]
     os.execve(sys.executable, command, {**os.environ, "AZURE_DEVOPS_DEMO_TOKEN": layout.azure_token})  # noqa: S606
 

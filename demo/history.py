@@ -26,10 +26,10 @@ from demo.portal_access import actor_of, opened_portal
 from demo.traffic import score
 from demo.world.kept import read_world
 from demo.world.names import AWKWARD, BIKES, MODEL, SOUND
-from services.bootstrap import OpenedPortal
-from services.domain.promotion import PromotionRequest
+from services.bootstrap.portal import OpenedPortal
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import DecisionKind, RequestState
 from services.domain.registry import VersionKey
-from services.domain.requests import DecisionKind, RequestState
 from services.errors import PortalError
 
 FIRST = 4

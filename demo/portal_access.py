@@ -9,10 +9,10 @@ from datetime import timedelta
 
 from demo.layout import Layout
 from demo.people import DemoPerson
-from services.access.command import administrator
-from services.bootstrap import OpenedPortal, build_portal, open_access
-from services.domain.people import Actor, Person, Role
-from services.domain.tokens import Scope
+from services.bootstrap.portal import OpenedPortal, build_portal, open_access
+from services.cli.access import administrator
+from services.domain.identity.people import Actor, Person, Role
+from services.domain.identity.tokens import Scope
 from services.settings import Settings, load_settings
 
 TOKEN_LIFE = timedelta(days=366)

@@ -17,7 +17,7 @@ from pathlib import Path
 from demo import traffic
 from demo.governance import write_governance
 from demo.layout import HISTORY, PIPELINE_ID, Layout
-from demo.processes import Child, ProcessGroup, child_environment, wait_for
+from demo.processes.children import Child, ProcessGroup, child_environment, wait_for
 from demo.show import Progress
 from demo.world.client import has_run, wait_until_ready
 from demo.world.kept import discard_half_built, read_world

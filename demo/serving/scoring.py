@@ -19,7 +19,7 @@ from tempfile import mkdtemp
 
 import requests
 
-from demo.processes import free_port, tail
+from demo.processes.children import free_port, tail
 from demo.serving.scorer import Order, serve
 
 START_SECONDS = 120.0

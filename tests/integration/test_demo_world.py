@@ -24,7 +24,7 @@ import pytest
 import requests
 from sklearn.metrics import roc_auc_score
 
-from demo.processes import ProcessGroup, child_environment, free_port, wait_for
+from demo.processes.children import ProcessGroup, child_environment, free_port, wait_for
 from demo.traffic import has_rows
 from demo.world.adult import load_adult
 from demo.world.kept import BEGUN, MARKER, discard_half_built, read_world

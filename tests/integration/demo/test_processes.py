@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from demo import processes
-from demo.process_table import is_alive, is_still_there, mark_of, mark_text, members, parse_mark
-from demo.processes import (
+from demo.processes import children as processes
+from demo.processes.children import (
     Child,
     ProcessError,
     ProcessGroup,
@@ -28,6 +27,7 @@ from demo.processes import (
     is_free,
     wait_for,
 )
+from demo.processes.groups import is_alive, is_still_there, mark_of, mark_text, members, parse_mark
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 ENVIRONMENT = child_environment()

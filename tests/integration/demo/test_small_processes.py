@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import child_environment
+from demo.processes.children import child_environment
 from demo.serving.scoring import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,7 +25,7 @@ def run(code: str, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["demo.__main__", "demo.start", "demo.serving.__main__", "demo.process_table"])
+@pytest.mark.parametrize("module", ["demo.__main__", "demo.start", "demo.serving.__main__", "demo.processes.groups"])
 def test_process_that_stays_up__imports_nothing_heavy(module: str) -> None:
     loaded = json.loads(run(f"import {module}, sys, json; print(json.dumps(list(sys.modules)))"))
     assert {name.partition(".")[0] for name in loaded} & HEAVY == set()
