@@ -260,7 +260,7 @@ def _end(child: Child, grace: float) -> None:
 @contextlib.contextmanager
 def _watcher() -> Iterator[IO[str]]:
     """The input of a watcher, which acts when this process is gone; at an orderly end nothing is left for it."""
-    command = [sys.executable, "-I", process_table.__file__]
+    command = [sys.executable, "-I", groups.__file__]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, bufsize=1, start_new_session=True
     ) as process:
