@@ -54,13 +54,13 @@ def _register_bike(
             signature=mlflow.models.infer_signature(example, predicted[:2]),
             pip_requirements=["scikit-learn"], **model_format(model),
         )  # fmt: skip
+    if number == RUN_DELETED:  # before the version is there: a portal that runs already never sees the run
+        client.delete_run(run.info.run_id)
     told = "" if number == UNDOCUMENTED else f"Hourly demand, {type(model).__name__}."
     client.create_model_version(
         BIKES, f"models:/{info.model_id}", run.info.run_id, description=told, model_id=info.model_id,
         await_creation_for=0,
     )  # fmt: skip
-    if number == RUN_DELETED:
-        client.delete_run(run.info.run_id)
 
 
 def _known_records(model: Any, test: pd.DataFrame) -> dict[str, Any]:
