@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 DEMO_DIR ?= .demo
+# Bytecode is kept: without it, each process that a test or the demo starts compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 # Two workers, a file of tests on one of them: its servers are started once.
 SPREAD := --dist loadfile --no-loadscope-reorder
 

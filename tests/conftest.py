@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.memory_folder import use_memory
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -17,9 +19,12 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """A shell starts what runs in its background deaf to Ctrl-C, and children would inherit that."""
+    """A shell starts what runs in its background deaf to Ctrl-C, and `nohup` deaf to SIGHUP; children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    use_memory(os.environ)
 
 
 @pytest.fixture(autouse=True)
