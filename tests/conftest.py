@@ -67,3 +67,26 @@ def postgres_database(postgres_server: str) -> Iterator[str]:
 
     with fresh_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The name of a database on that server with the schema as the migrations make it."""
+    from services.database import migrate
+    from services.database.engine import open_engine
+    from tests.postgres import fresh_database
+
+    with fresh_database(postgres_server) as url:
+        engine = open_engine(url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        yield str(engine.url.database)
+
+
+@pytest.fixture
+def migrated_postgres(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A database of its own on that server, with the portal's schema."""
+    from tests.postgres import fresh_database
+
+    with fresh_database(postgres_server, postgres_template) as url:
+        yield url
