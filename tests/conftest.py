@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.long_files import longest_first
 from tests.memory_folder import use_memory
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     use_memory(os.environ)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file of tests stays on one worker: a long one that begins last would keep the others waiting."""
+    items[:] = longest_first(items)
 
 
 @pytest.fixture(autouse=True)
