@@ -60,14 +60,14 @@ lock: $(VENV)/ready ## pin the requirements again from the loose inputs
 clean: ## remove the environment and caches (not the demo world)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info
 
-# uv when it is there, plain venv and pip otherwise; `ready` is touched only when everything is in.
+# uv when it is there, plain venv and pip otherwise, both with bytecode; `ready` is touched only when everything is in.
 $(VENV)/ready: requirements.txt requirements-dev.txt requirements-demo.txt pyproject.toml
 	@echo "Making the environment in $(VENV) (once; some minutes on a slow line) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Countersign needs Python 3.11 or newer; set PYTHON=python3.11")'
 ifdef UV
 	@test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) $(VENV)
-	@$(UV) pip install -q --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
-	@$(UV) pip install -q --python $(BIN)/python --no-deps -r requirements-demo.txt
+	@$(UV) pip install -q --compile-bytecode --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
+	@$(UV) pip install -q --compile-bytecode --python $(BIN)/python --no-deps -r requirements-demo.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
