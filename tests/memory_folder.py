@@ -12,8 +12,8 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
-ENOUGH = 4 * 2**30
-"""Free bytes below which the disk is used: the suite fills about a tenth of that, and programs need the rest."""
+ENOUGH = 2 * 2**30
+"""Free bytes below which the disk is used: many times what the suite fills at its height."""
 
 
 def use_memory(environment: MutableMapping[str, str], folder: Path = MEMORY) -> bool:
