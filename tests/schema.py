@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import Engine, Table, inspect
 
-from services.database import migrate
 from services.database.engine import open_engine
 from services.database.tables.everything import metadata
 
@@ -41,6 +40,8 @@ def _tables(tables: tuple[Table, ...]) -> bytes:
 
 @cache
 def _migrated() -> bytes:
+    from services.database import migrate  # not at the top: processes that tests start need no migrations
+
     return _file(migrate.upgrade)
 
 
