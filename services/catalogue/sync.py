@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.catalogue.model_card import CARD, CARD_LIMIT, UNREADABLE
 from services.catalogue.test_reports.artifacts import read_reports
 from services.database.unit import Units
 from services.domain import test_results
@@ -101,7 +101,7 @@ class CatalogueSync:
             versions = self._reader.versions_of(names)
             with self._units.begin() as unit:
                 unit.catalogue.put_models(chunk)
-                unit.catalogue.put_versions(versions, self._clock.now())
+                unit.catalogue.put_versions(versions)
                 unit.catalogue.mark_gone(names, [v.key for v in versions], self._clock.now())
 
     def _read_recent(self) -> None:
@@ -111,7 +111,7 @@ class CatalogueSync:
         listed = list(versions)
         if listed:
             with self._units.begin() as unit:
-                unit.catalogue.put_versions(listed, self._clock.now())
+                unit.catalogue.put_versions(listed)
 
     def _read_runs(self, now: datetime) -> None:
         with self._units.read() as unit:
@@ -122,7 +122,7 @@ class CatalogueSync:
         with self._units.begin() as unit:
             for run in found.values():
                 unit.catalogue.put_run(run, now)
-            unit.catalogue.put_versions(unit.catalogue.versions_of_runs(list(found)), now)
+            unit.catalogue.put_versions(unit.catalogue.versions_of_runs(list(found)))
 
     def _read_papers(self) -> None:
         with self._units.read() as unit:
@@ -151,7 +151,7 @@ class CatalogueSync:
         papers, card = self._papers(run_id)
         with self._units.begin() as unit:
             unit.catalogue.put_papers(run_id, papers, card)
-            unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]), self._clock.now())
+            unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]))
 
     def _papers(self, run_id: str) -> tuple[tuple[TestReport, ...], str | None]:
         try:
@@ -170,7 +170,7 @@ class CatalogueSync:
         except UpstreamError:
             raise
         except PortalError as error:
-            return f"(The model card cannot be shown: {error.message})"
+            return f"{UNREADABLE}{error.message})"
 
     def _note(self, health: SourceHealth, *, swept: bool = False) -> None:
         with self._units.begin() as unit:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from services.errors import InvalidInputError
 from services.evidence.findings import Finding
 from services.evidence.measures.estimates import Difference, Outcome
+from services.evidence.rows.coverage import Coverage
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Curves = dict[str, dict[str, dict[str, list[int | float]]]]
+"""Kind of curve (roc, precision_recall, scores, errors), side (candidate, current), axis: the values."""
 SCHEMA = "countersign.evidence.comparison/3"
 
 
@@ -107,6 +115,27 @@ class FairnessTable:
     threshold: float
     groups: tuple[GroupRates, ...]
     gaps: tuple[FairnessGap, ...]
+
+
+@dataclass(frozen=True)
+class DriftLine:
+    """One column's drift; shares from 0 to 1."""
+
+    column: str
+    kind: str
+    psi: float | None
+    """None where the column cannot be measured; `note` says why."""
+    wasserstein: float | None
+    ks: float | None
+    missing_reference: float
+    missing_now: float
+    verdict: str
+    """`little`, `some` or `much` by PSI beyond `noise`, or `unknown`."""
+    noise: float = 0.0
+    """The PSI that two samples of this size have on average without any drift: (cells - 1) (1/n + 1/m)."""
+    infinite_reference: float = 0.0
+    infinite_now: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -216,10 +245,12 @@ class Comparison:
     fairness: tuple[FairnessTable, ...]
     calibration: Calibration | None
     inputs: Inputs
-    curves: dict[str, Any] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     slice_margin: float | None = None
     """What a segment may lose in the metric's unit before it counts as harmed."""
+    coverage: Coverage | None = None
+    """None in records of an engine that did not keep it."""
     schema: str = SCHEMA
 
     def to_json(self) -> dict[str, Any]:
@@ -228,16 +259,25 @@ class Comparison:
         return plain
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Comparison:
-        """The record back from `to_json`; raises InvalidInputError when it is none."""
-        from pydantic import TypeAdapter, ValidationError
+    def from_json(cls, document: Mapping[str, Any]) -> Comparison:
+        """The record back from `to_json` of this or an earlier schema; raises InvalidInputError when it is not one."""
+        from pydantic import ValidationError
 
         try:
-            return TypeAdapter(cls).validate_python(document)
+            return _reader().validate_python(document)
         except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
             raise InvalidInputError(
-                f"This is no comparison record: {error.errors()[0]['msg']}.", hint="Compare again.", code="record"
+                f"This is not a comparison record: {place}: {first['msg']}.", hint="Compare again.", code="record"
             ) from error
+
+
+@cache
+def _reader() -> TypeAdapter[Comparison]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Comparison)
 
 
 def finite(value: float) -> float | None:

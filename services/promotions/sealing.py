@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from services.comparisons.held_out import PredictionsFile
 from services.comparisons.live_inputs import LiveInputs, live_document
-from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
+from services.domain.checks import Check, Enforcement, check_to_json
 from services.domain.derived import algorithm_of
+from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.domain.test_results import sealed_report
 from services.errors import PortalError, RefusedError, UpstreamError
+from services.evidence.record import Comparison, DriftLine
 from services.ledger.tree.canonical import canonical_text, digest
 from services.policies.reading import frozen_form, in_words
 from services.promotions.checks import Compared, evaluate
-from services.promotions.checks.facts import COMPARE
+from services.promotions.checks.facts import COMPARE, InputTable
 from services.promotions.material import Material, MaterialReader, build_plan, finite_metrics
 from services.promotions.model_facts import read_model_facts
 
 
 class Comparer(Protocol):
-    """The evidence engine, as sealing needs it: two tables in, `Comparison.to_json()` out."""
+    """The evidence engine, as sealing needs it."""
 
     def __call__(
         self, candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    ) -> Comparison:
         """Compare the held-out predictions of two versions; without a current one, with a baseline."""
 
 
 class Drifter(Protocol):
-    """Drift between two tables, a JSON object a column."""
+    """Drift between two tables, a line a column."""
 
-    def __call__(self, reference: PredictionsFile, now: PredictionsFile) -> list[Mapping[str, Any]]:
+    def __call__(self, reference: PredictionsFile, now: PredictionsFile) -> Sequence[DriftLine]:
         """Columns that both have, largest effect first."""
 
 
@@ -113,7 +115,7 @@ class Sealer:
         """Read, compare, judge, seal. Raises RefusedError, NotFoundError, UpstreamError."""
         policy, environment = self.rules(key.model, environment_name)
         material = self._reader.read(key, environment)
-        compared = self._comparison(key, material, policy)
+        compared = replace(self._comparison(key, material, policy), also_live=material.also_in_stage)
         compared = self._measured(key, material, compared, policy)
         checks = self._linked(evaluate(policy, material, compared), material)
         policy_document = Document.of("policy", frozen_form(policy, environment))
@@ -164,7 +166,8 @@ class Sealer:
         """Add what the policy's checks ask for beyond the comparison."""
         kinds = {rule.kind for rule in policy.checks if rule.enforcement is not Enforcement.OFF}
         current = None if material.current_version is None else VersionKey(key.model, material.current_version)
-        if kinds & MODEL_KINDS:
+        is_live = any(rule.kind == "drift" and rule.settings.get("against") == "live" for rule in policy.checks)
+        if kinds & MODEL_KINDS or is_live:
             compared = replace(compared, model=read_model_facts(self._reader.registry, key, current))
         if kinds & DRIFT_KINDS or self._drift is not None:
             compared = self._with_drift(material, current, compared)
@@ -176,7 +179,7 @@ class Sealer:
         if self._live is None or sample is None:
             return replace(compared, live_problem=problem)
         try:
-            return replace(compared, live=live_document(self._live.against(model, sample)))
+            return replace(compared, live=self._live.against(model, sample))
         except PortalError as error:
             return replace(compared, live_problem=error.sentence())
 
@@ -210,9 +213,8 @@ def comparison_settings(policy: PromotionPolicy) -> Mapping[str, Any]:
     return next((rule.settings for rule in policy.checks if rule.kind == "comparison"), {})
 
 
-def _input(file: PredictionsFile) -> dict[str, Any]:
-    """What names an input for good, so that the comparison can be made again."""
-    return {"digest": file.digest, "artifact": file.artifact, "run_id": file.run_id, "note": file.note}
+def _input(file: PredictionsFile) -> InputTable:
+    return InputTable(file.digest, file.artifact, file.run_id, file.note)
 
 
 def _address(link: str, found: Mapping[str, str]) -> str:
@@ -242,21 +244,17 @@ def _evidence(
             "algorithm": algorithm_of(run),
         },
         "current_version": material.current_version,
-        "comparison": dict(compared.result) if compared.result is not None else None,
+        "comparison": None if compared.result is None else compared.result.to_json(),
         "comparison_problem": compared.problem,
-        "drift": None if compared.drift is None else [dict(line) for line in compared.drift],
+        "drift": None if compared.drift is None else [asdict(line) for line in compared.drift],
+        "drift_schema": DRIFT_SCHEMA,
         "drift_problem": compared.drift_problem,
-        "live": None if compared.live is None else dict(compared.live),
+        "live": None if compared.live is None else live_document(compared.live),
         "live_problem": compared.live_problem,
-        "inputs": dict(compared.inputs),
+        "inputs": {side: None if table is None else asdict(table) for side, table in compared.inputs.items()},
         "model": None if compared.model is None else asdict(compared.model),
         "tests": [sealed_report(report) for report in material.tests],
         "card": material.card,
         "checks": [check_to_json(check) for check in checks],
         "policy_in_words": policy_in_words,
     }
-
-
-def checks_of(evidence: Mapping[str, Any]) -> tuple[Check, ...]:
-    """The checks as they were sealed."""
-    return tuple(check_from_json(check) for check in evidence["checks"])

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.database.unit import Unit, Units
+from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.errors import PortalError
+from services.evidence.record import SCHEMA, Comparison
 from services.evidence.words import counted
 from services.policies.reading import policy_of
+from services.promotions.checks.facts import InputTable
+from services.promotions.sealed_evidence import inputs_of
 from services.promotions.sealing import Comparer, Drifter, comparison_settings
 
 DIFFERENCES_SHOWN = 20
 IGNORED = frozenset({"bootstrap.engine"})
 """Which engine drew the resamples; numba and numpy have random streams of their own, which other fields show."""
+
+ADDED_LATER = frozenset({"coverage"})
+"""Parts that an earlier engine of the same schema did not keep: nothing was sealed to compare them with."""
 
 
 @dataclass(frozen=True)
@@ -59,49 +66,67 @@ class EvidenceVerifier:
         return self._again(request_id, evidence, comparison_settings(policy_of(policy["policy"])))
 
     def _again(self, request_id: str, evidence: Mapping[str, Any], settings: Mapping[str, Any]) -> Verified:
-        inputs = evidence.get("inputs") or {}
+        inputs = inputs_of(evidence)
         try:
             found: dict[str, Any] = {}
             if evidence["comparison"] is not None:
-                found["comparison"] = self._comparison(inputs, settings)
-            if evidence.get("drift") is not None:
-                found["drift"] = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
+                found["comparison"] = self._comparison(inputs, settings).to_json()
+            if evidence.get("drift") is not None and _is_drift_of_this_engine(evidence):
+                lines = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
+                found["drift"] = [asdict(line) for line in lines]
         except PortalError as error:
             return Verified(request_id, None, (f"Not computed again: {error.sentence()}",))
+        if not found:
+            return Verified(request_id, None, (_OTHER_DRIFT, "The sealed documents have their digests."))
         sealed = {name: evidence[name] for name in found}
         again = json.loads(json.dumps(found, allow_nan=False))
         differences = tuple(compared(sealed, again))
         what = " and ".join(found)
         tables = [f"{side}: {_name(file)}" for side, file in sorted(inputs.items()) if file]
+        if evidence.get("drift") is not None and "drift" not in found:
+            tables.insert(0, _OTHER_DRIFT)
         if differences:
             first = f"Not equal: {counted(len(differences), 'values')} of {what} not as sealed."
+            if "comparison" in found and "coverage" not in (evidence["comparison"] or {}):
+                tables.insert(0, _EARLIER)
             return Verified(request_id, False, (first, *tables), differences[:DIFFERENCES_SHOWN])
         return Verified(
             request_id, True, (f"Equal: {what} computed again from the same tables gives what was sealed.", *tables)
         )
 
-    def _comparison(self, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    def _comparison(self, inputs: Mapping[str, InputTable | None], settings: Mapping[str, Any]) -> Comparison:
         current = self._file(inputs, "current") if inputs.get("current") else None
         return self._compare(self._file(inputs, "candidate"), current, settings)
 
-    def _file(self, inputs: Mapping[str, Any], side: str) -> PredictionsFile:
+    def _file(self, inputs: Mapping[str, InputTable | None], side: str) -> PredictionsFile:
         """The table as it was: from the cache, or from the run if its bytes are still the same."""
         sealed = inputs.get(side)
-        if not sealed:
+        if sealed is None:
             raise PortalError(
                 f"The request does not say which table was the {side}'s.", hint="It was sealed before that was kept."
             )
-        known = self._held_out.by_digest(sealed["digest"], sealed["artifact"])
+        known = self._held_out.by_digest(sealed.digest, sealed.artifact)
         if known is not None:
-            return PredictionsFile(known, sealed["digest"], sealed["artifact"], sealed["run_id"])
+            return PredictionsFile(known, sealed.digest, sealed.artifact, sealed.run_id)
         is_sample = side in {"training", "reference"}
         fetch = self._held_out.training_sample if is_sample else _fresh(self._held_out)
-        now = fetch(sealed["run_id"])
-        if now.digest != sealed["digest"]:
+        now = fetch(sealed.run_id)
+        if now.digest != sealed.digest:
             raise PortalError(
-                f"The {side}'s table {sealed['artifact']} of run {sealed['run_id']} was replaced since it was sealed."
+                f"The {side}'s table {sealed.artifact} of run {sealed.run_id} was replaced since it was sealed."
             )
         return now
+
+
+_EARLIER = (
+    "The comparison was sealed by an earlier engine, which put rarer values of a column together and left out some of "
+    "its ranges: slices and fairness of such columns differ for that reason."
+)
+_OTHER_DRIFT = "Drift is not computed again: it was sealed by an engine that measured columns in another way."
+
+
+def _is_drift_of_this_engine(evidence: Mapping[str, Any]) -> bool:
+    return bool(evidence.get("drift_schema") == DRIFT_SCHEMA)
 
 
 _DOCUMENTS = ("plan", "evidence", "policy")
@@ -109,14 +134,12 @@ _DOCUMENTS = ("plan", "evidence", "policy")
 
 def _other_engine(comparison: Mapping[str, Any] | None) -> str:
     """Why a comparison that an engine with other rules made is not computed again; empty for one of this engine."""
-    from services.evidence.record import SCHEMA
-
     if comparison is None or comparison.get("schema", SCHEMA) == SCHEMA:
         return ""
     return f"Not computed again: it was sealed as {comparison['schema']}, and this engine makes {SCHEMA}."
 
 
-def _fresh(held_out: HeldOutPredictions) -> Any:
+def _fresh(held_out: HeldOutPredictions) -> Callable[[str], PredictionsFile]:
     return lambda run_id: held_out.fetch(run_id, fresh=True)
 
 
@@ -142,14 +165,14 @@ def _broken_seals(texts: Mapping[str, str], seals: Mapping[str, str]) -> list[st
     ]
 
 
-def _name(file: Mapping[str, Any]) -> str:
-    return f"{file['artifact']} of run {file['run_id']}, {file['digest']}"
+def _name(file: InputTable) -> str:
+    return f"{file.artifact} of run {file.run_id}, {file.digest}"
 
 
 def compared(sealed: Any, again: Any, path: str = "") -> list[str]:
     """Each leaf that differs, as ``path: sealed → again``."""
     if isinstance(sealed, dict) and isinstance(again, dict):
-        keys = sorted(sealed.keys() | again.keys())
+        keys = sorted(sealed.keys() | {key for key in again if key in sealed or key not in ADDED_LATER})
         return [d for key in keys for d in compared(sealed.get(key), again.get(key), f"{path}.{key}".lstrip("."))]
     if isinstance(sealed, list) and isinstance(again, list) and len(sealed) == len(again):
         return [d for i, pair in enumerate(zip(sealed, again, strict=True)) for d in compared(*pair, f"{path}[{i}]")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -17,6 +16,8 @@ from services.domain.registry import Run, VersionKey
 from services.errors import PortalError
 from services.promotions.answers import RequestDetail
 
+Logged = Mapping[str, str] | Mapping[str, float]
+
 
 def show_beside(detail: RequestDetail) -> None:
     """Nothing where nothing is live, or the catalogue no longer knows one of the two."""
@@ -28,7 +29,9 @@ def show_beside(detail: RequestDetail) -> None:
     head = ("", f"v{current}, live", f"v{candidate.version}")
     st.markdown("**What the runs logged**")
     st.caption("As the catalogue has it now; each run measured its metrics by itself, not on the same rows.")
-    if runs[0] is not None and runs[1] is not None:
+    if runs[0] is None or runs[1] is None:
+        st.caption("The catalogue does not know the run of one of them, so parameters and metrics are not compared.")
+    else:
         _differences("Parameters", runs[0].params, runs[1].params, head=head)
         _differences("Metrics", runs[0].metrics, runs[1].metrics, head=head)
     _over_versions(candidate, current)
@@ -41,7 +44,7 @@ def _run(key: VersionKey) -> Run | None:
         return None
 
 
-def _differences(title: str, now: Mapping[str, Any], new: Mapping[str, Any], *, head: tuple[str, str, str]) -> None:
+def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, str]) -> None:
     names = [name for name in sorted({*now, *new}) if now.get(name) != new.get(name)]
     if not names:
         st.caption(f"{title}: no differences.")
@@ -53,7 +56,7 @@ def _differences(title: str, now: Mapping[str, Any], new: Mapping[str, Any], *, 
         tables.download(f"Download {title.lower()}", (title, *head[1:]), plain, key=f"beside-{title}")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: str | float | None) -> str:
     if value is None:
         return soft(formats.UNKNOWN)
     return as_html(formats.number(value) if isinstance(value, float) else shorten(value, 80))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -17,9 +16,12 @@ from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
-from services.domain.test_results import doubts, line_of, unsealed_report
+from services.domain.test_results import doubts, line_of
+from services.evidence.record import Comparison
 from services.promotions.answers import RequestDetail
+from services.promotions.sealed_evidence import SealedEvidence
 
+CHANGES_SHOWN = 20
 _NOTHING_LIVE = "a baseline, as nothing is live yet"
 _TONE = {Verdict.PASS: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad", Verdict.UNKNOWN: "mute"}
 
@@ -63,43 +65,43 @@ def _source(check: Check) -> str:
 
 def show_evidence(detail: RequestDetail) -> None:
     """The comparison as it was sealed."""
-    document = detail.evidence.get("comparison")
-    current = detail.plan.current_version
-    if document:
-        _show_comparison(detail, document)
+    found, current = detail.evidence.compared.result, detail.plan.current_version
+    if found is not None:
+        _show_comparison(detail, found)
         show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
         st.code(f"countersign evidence verify {detail.request.id}", language="bash")
     elif current is None:
         empty("This is the first version for this environment.", "There is nothing live to compare it with.")
     else:
-        problem = str(detail.evidence.get("comparison_problem") or "The evidence holds no comparison.")
+        problem = detail.evidence.compared.problem or "The evidence holds no comparison."
         empty(f"It could not be compared with v{current}, which is live.", problem)
 
 
-def _show_comparison(detail: RequestDetail, document: Mapping[str, Any]) -> None:
+def _show_comparison(detail: RequestDetail, found: Comparison) -> None:
     """In the order of the compare page; the worst slice stands before the average in the verdict's own figures."""
     current = detail.plan.current_version
-    evidence.show_verdict(document, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
-    evidence.show_findings(document, key="sealed")
+    evidence.show_verdict(found, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
+    evidence.show_findings(found, key="sealed")
     now = VersionKey(detail.plan.model, current) if current else None
-    if evidence_tables.has_curves(document):
+    if evidence_tables.has_curves(found):
         st.markdown("#### Curves")
-        evidence_tables.show_curves(document, detail.request.key, now)
+        evidence_tables.show_curves(found, detail.request.key, now)
     st.markdown("#### Slices, worst first")
     against = f"v{current}" if current else "the baseline"
-    evidence_tables.show_slices(document, against=against, key="sealed")
+    evidence_tables.show_slices(found, against=against, key="sealed")
     st.markdown("#### Fairness: distance between the groups")
-    fairness.show_fairness(document, key="sealed")
+    fairness.show_fairness(found, key="sealed")
     _show_drift(detail)
     st.markdown("#### Metrics and parameters")
     with st.expander("All metrics on the same rows"):
-        evidence_tables.show_metrics(document, key="sealed")
+        evidence_tables.show_metrics(found, key="sealed")
     request_beside.show_beside(detail)
 
 
 def _show_drift(detail: RequestDetail) -> None:
-    lines, live = detail.evidence.get("drift"), detail.evidence.get("live")
-    problem, training = detail.evidence.get("live_problem"), detail.evidence.get("drift_problem")
+    compared = detail.evidence.compared
+    lines, live = compared.drift, compared.live
+    problem, training = compared.live_problem, compared.drift_problem
     if lines or live or problem or training:
         st.markdown("#### Drift of the data")
     if lines:
@@ -123,7 +125,11 @@ def show_since(detail: RequestDetail) -> None:
         return
     rows = [(as_html(c.what), as_html(_short(c.before)), as_html(_short(c.after))) for c in detail.since.changes]
     caption = f"Changed since {detail.since.request_id}"
-    show(table(("What", f"v{detail.since.version}", f"v{detail.plan.version}"), rows[:20], caption=caption))
+    head = ("What", f"v{detail.since.version}", f"v{detail.plan.version}")
+    show(table(head, rows[:CHANGES_SHOWN], caption=caption))
+    if len(rows) > CHANGES_SHOWN:
+        with st.expander(f"{len(rows) - CHANGES_SHOWN} more changes"):
+            show(table(head, rows[CHANGES_SHOWN:], caption="More changes"))
 
 
 def _short(value: Any) -> str:
@@ -132,38 +138,31 @@ def _short(value: Any) -> str:
     return formats.number(value) if isinstance(value, float) else shorten(str(value), 40)
 
 
-def show_failed_tests(sealed: Mapping[str, Any]) -> None:
+def show_failed_tests(sealed: SealedEvidence) -> None:
     """Tests as sealed; only what failed is listed."""
-    for report in sealed.get("tests") or ():
-        known = unsealed_report(report)
-        tone = "bad" if known.failed else "warn" if doubts(known) else "good"
-        show(badge(known.title, tone), " ", as_html(line_of(known)), " ", soft(f"source: {known.source}"))
-        listed = list(report.get("cases", ()))
-        if listed:
-            show(bullets(shorten(_sealed_case(case), 300) for case in listed))
-        if "cases_left_out" in report:
-            show(soft(f"Not listed: {report['cases_left_out'].get('what')}."))
-    if not sealed.get("tests"):
+    for report in sealed.tests:
+        tone = "bad" if report.failed else "warn" if doubts(report) else "good"
+        show(badge(report.title, tone), " ", as_html(line_of(report)), " ", soft(f"source: {report.source}"))
+        if report.cases:
+            show(bullets(shorten(f"{case.name}: {case.message or case.outcome}", 300) for case in report.cases))
+        if report.unlisted:
+            show(soft(f"Not listed: {report.unlisted:,} more tests that did not pass."))
+    if not sealed.tests:
         empty("No test results are part of the evidence.")
-
-
-def _sealed_case(case: Mapping[str, Any]) -> str:
-    return f"{case.get('name')}: {case.get('message') or case.get('outcome') or 'failed'}"
 
 
 def show_card(detail: RequestDetail) -> None:
     """The model card as sealed."""
-    text = detail.evidence.get("card")
+    text = detail.evidence.card
     if text:
-        with st.container(border=True):
-            st.markdown(card.safe_markdown(str(text)))
+        card.show_card(text)
     else:
         empty("No model card is part of the evidence.", "Log model_card.md with the run, then seal the request again.")
 
 
 def show_policy(detail: RequestDetail) -> None:
     """The policy that was frozen into the request, in words."""
-    lines = [str(line) for line in detail.evidence.get("policy_in_words") or ()]
+    lines = detail.evidence.policy_in_words
     if lines:
         show(bullets(lines))
     else:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.comparisons.live_inputs import LiveDrift
 from services.domain.checks import Check, Verdict
+from services.domain.examined import WHOLE, Examined
 from services.domain.policy import CheckRule
+from services.evidence.record import Comparison, DriftLine
 from services.promotions.material import Material
 
 Number = int | float
@@ -21,29 +24,46 @@ class ModelFacts:
     """Paths below the model's folder."""
     requirements: str | None = None
     signature: Mapping[str, Any] | None = None
-    """`inputs` and `outputs` as MLflow writes them: lists of columns."""
+    """`inputs`, `outputs` and `params` as MLflow writes them: lists of objects."""
     current_signature: Mapping[str, Any] | None = None
     flavors: Mapping[str, Any] | None = None
     problem: str = ""
+    included: Mapping[str, str | None] = field(default_factory=dict)
+    """Files that requirements.txt includes or is constrained by; None where one could not be read."""
+
+
+NOTHING_READ = "The model's files could not be read."
+
+
+@dataclass(frozen=True)
+class InputTable:
+    """What names a table that was compared for good, so that the comparison can be made again."""
+
+    digest: str
+    artifact: str
+    run_id: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Compared:
     """The outcome of the comparison with what is live, as far as there is one, and what else was measured."""
 
-    result: Mapping[str, Any] | None
-    """`Comparison.to_json()`; None when there is nothing to compare or it could not be done."""
+    result: Comparison | None
+    """None when there is nothing to compare or it could not be done."""
     is_first: bool = False
     problem: str = ""
-    drift: tuple[Mapping[str, Any], ...] | None = None
+    drift: tuple[DriftLine, ...] | None = None
     """Drift of the training data against what the current version was trained on, a line a column."""
     drift_problem: str = ""
-    live: Mapping[str, Any] | None = None
-    """Drift of live inputs against the candidate's training sample (`comparisons.live_inputs.LiveDrift` as JSON)."""
+    live: LiveDrift | None = None
+    """Drift of live inputs against the candidate's training sample."""
     live_problem: str = ""
     model: ModelFacts | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    """Which tables were compared, by digest."""
+    inputs: Mapping[str, InputTable | None] = field(default_factory=dict)
+    """Which tables were compared: `candidate`, `current`, `training`, `reference`; None where nothing was live."""
+    also_live: tuple[int, ...] = ()
+    """Further versions in the stage, where no alias says which one is live; the newest was compared."""
 
 
 CheckFunction = Callable[[CheckRule, Material, Compared], Check]
@@ -62,19 +82,19 @@ class Line:
     link: str = ""
     threshold: str = ""
 
-    def unknown(self, sentence: str) -> Check:
+    def unknown(self, sentence: str, *, examined: Examined = WHOLE) -> Check:
         """Evidence is missing: never a pass."""
-        return self._make(Verdict.UNKNOWN, sentence, "unknown")
+        return self._make(Verdict.UNKNOWN, sentence, "unknown", examined)
 
-    def judged(self, is_good: bool, sentence: str, value: str) -> Check:  # noqa: FBT001 - the judgement is the point
-        """Pass or fail."""
-        return self._make(Verdict.PASS if is_good else Verdict.FAIL, sentence, value)
+    def judged(self, is_good: bool, sentence: str, value: str, *, examined: Examined = WHOLE) -> Check:  # noqa: FBT001 - the judgement is the point
+        """Pass or fail; a pass on a part becomes unknown."""
+        return self._make(Verdict.PASS if is_good else Verdict.FAIL, sentence, value, examined)
 
-    def warned(self, sentence: str, value: str) -> Check:
-        """Worth a look."""
-        return self._make(Verdict.WARN, sentence, value)
+    def warned(self, sentence: str, value: str, *, examined: Examined = WHOLE) -> Check:
+        """Worth a look; a warning on a part becomes unknown."""
+        return self._make(Verdict.WARN, sentence, value, examined)
 
-    def _make(self, verdict: Verdict, sentence: str, value: str) -> Check:
+    def _make(self, verdict: Verdict, sentence: str, value: str, examined: Examined) -> Check:
         return Check(
             self.name,
             verdict,
@@ -84,6 +104,7 @@ class Line:
             self.source,
             link=self.link,
             enforcement=self.rule.enforcement,
+            examined=examined,
         )
 
 
@@ -99,6 +120,12 @@ def texts(settings: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(str(part) for part in value) if isinstance(value, Sequence) else ()
+
+
+def listed(names: Sequence[str], shown: int) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def objects(document: Mapping[str, Any] | None, name: str) -> list[Mapping[str, Any]]:

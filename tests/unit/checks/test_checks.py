@@ -9,51 +9,59 @@ from typing import Any
 
 import pytest
 
+from services.comparisons.live_inputs import LiveDrift
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.policy import CheckRule
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run
+from services.evidence.record import DriftLine
 from services.promotions.checks import KINDS, Compared, ModelFacts, own
 from services.promotions.material import Material
+from tests.fake_evidence import SAME_CALIBRATION, comparison, slice_document
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 RUN = Run("r1", "1", user="ana", metrics={"auc": 0.9, "rmse": 4.0}, datasets=(Dataset("d", "abc"),))
 COLUMN = {"type": "double", "name": "age", "required": True}
 OUTPUT = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]
 BEFORE = {"inputs": [COLUMN], "outputs": OUTPUT}
-RESULT: Mapping[str, Any] = {
-    "recommendation": "promote",
-    "verdict": "better",
-    "reason": "It is better.",
-    "higher_is_better": True,
-    "slices": [
-        {"column": "sex", "value": "Female", "rows": 900, "metric": "auc", "candidate": 0.81, "current": 0.9},
-        {"column": "sex", "value": "Male", "rows": 1100, "metric": "auc", "candidate": 0.92, "current": 0.9},
-        {"column": "race", "value": "Other", "rows": 12, "metric": "auc", "candidate": 0.2, "current": 0.9},
+RESULT = comparison(
+    recommendation="promote",
+    verdict="better",
+    reason="It is better.",
+    slices=[
+        slice_document("sex", "Female", 900, (0.81, 0.9)),
+        slice_document("sex", "Male", 1100, (0.92, 0.9)),
+        slice_document("race", "Other", 12, (0.2, 0.9)),
     ],
-    "fairness": [
+    fairness=[
         {
             "column": "sex",
+            "threshold": 0.5,
+            "groups": [],
             "gaps": [
                 {
                     "rate": "selection rate",
                     "candidate_difference": 0.2,
                     "current_difference": 0.1,
                     "candidate_ratio": 0.6,
+                    "current_ratio": 0.7,
                 }
             ],
         }
     ],
-    "calibration": {"candidate_ece": 0.04, "current_ece": 0.01},
-}
-DRIFT = ({"column": "sex", "psi": 0.6}, {"column": "age", "psi": 0.15})
+    calibration=SAME_CALIBRATION | {"candidate_ece": 0.04, "current_ece": 0.01},
+)
+DRIFT = (
+    DriftLine("sex", "categorical", 0.6, None, 0.3, 0.0, 0.0, "much"),
+    DriftLine("age", "numeric", 0.15, 0.2, 0.1, 0.0, 0.0, "some"),
+)
 MODEL = ModelFacts(
     files=("MLmodel", "model.skops", "requirements.txt"),
     requirements="mlflow==3.17.2\nscikit-learn==1.9.1\n",
     signature=BEFORE,
     current_signature=BEFORE,
 )
-FULL = Compared(RESULT, drift=DRIFT, model=MODEL, live={"lines": DRIFT})
+FULL = Compared(RESULT, drift=DRIFT, model=MODEL, live=LiveDrift(DRIFT, 400, "2026-01-01", "2026-01-31"))
 NOTHING = Compared(None, problem="MLflow has no table.")
 
 
@@ -61,7 +69,7 @@ def material(**parts: Any) -> Material:
     version = ModelVersion("census", 2, AT, AT, run_id="r1", description="A model.", tags=parts.pop("tags", {}))
     known: dict[str, Any] = {
         "version": version, "run": RUN, "holders": RegistrySnapshot(), "artifact_digest": "sha256:aa",
-        "artifact_problem": "", "tests": (TestReport("unit", "run", "", 3, 0, 0),), "card": "# Card",
+        "artifact_problem": "", "tests": (TestReport("unit", "run", "", 3, 0, 0),), "card": "# Card\n\nScores.",
         "predictions": None, "predictions_problem": "",
     }  # fmt: skip
     return Material(**{**known, **parts})
@@ -172,7 +180,8 @@ def test_signature__compatible_and_unchanged_asked__fails() -> None:
     [
         ("numpy>=1.0\n", Verdict.FAIL, "numpy>=1.0"),
         ("numpy==2.*\n", Verdict.FAIL, "not pinned"),
-        ("-e ../mine\n", Verdict.FAIL, "not readable"),
+        ("-e ../mine\n", Verdict.FAIL, "not pinned"),
+        ("numpy==2.4.6\nsome words\n", Verdict.FAIL, "not readable: some words"),
         ("\n# nothing\n", Verdict.FAIL, "0 libraries"),
         ("Numpy==2.4.6  # pinned\n", Verdict.PASS, "All 1 libraries"),
     ],
@@ -252,3 +261,30 @@ def test_own_check__missing_broken_or_silent__is_unknown(
     check = judge("custom", settings)
     assert check.verdict is Verdict.UNKNOWN
     assert "details" not in check.sentence
+
+
+def partial(_settings: dict[str, Any], _evidence: dict[str, Any]) -> dict[str, Any]:
+    return {"verdict": "pass", "sentence": "Fine.", "left_out": ["the images", {"what": "fold 5", "why": "no time"}]}
+
+
+def test_own_check__says_what_it_left_out__is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, "partial")
+    check = judge("custom", {"name": "mine"})
+    assert check.verdict is Verdict.UNKNOWN
+    assert "the images not checked" in check.sentence
+    assert "fold 5 not checked: no time." in check.sentence
+
+
+def test_own_check__two_of_one_name__is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("mine", f"tests.unit.checks.test_checks:{name}", own.GROUP) for name in ("good", "partial")]
+    monkeypatch.setattr(own, "entry_points", lambda **wanted: EntryPoints(points).select(**wanted))
+    assert judge("custom", {"name": "mine", "say": "pass"}).verdict is Verdict.UNKNOWN
+
+
+def test_comparison__several_versions_in_the_stage__is_unknown() -> None:
+    of_stage = material(holders=RegistrySnapshot(in_stage=(1, 2, 3, 4)))
+    assert of_stage.also_in_stage == (1, 3)
+    assert material(holders=RegistrySnapshot(alias_version=4, in_stage=(3, 4))).also_in_stage == ()
+    check = judge("comparison", {}, Compared(RESULT, also_live=of_stage.also_in_stage))
+    assert check.verdict is Verdict.UNKNOWN
+    assert "v1 not checked: it is in the stage as well" in check.sentence
