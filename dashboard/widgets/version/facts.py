@@ -66,9 +66,7 @@ def _notes(report: TestReport) -> None:
     there_are = len(report.cases) + report.unlisted
     shown = min(len(report.cases), CASES_SHOWN)
     if report.cases and shown < there_are:
-        said.append(
-            f"{shown:,} of {there_are:,} tests are listed, those that did not pass first."
-        )
+        said.append(f"{shown:,} of {there_are:,} tests are listed, those that did not pass first.")
     for sentence in said:
         st.caption(as_text(sentence))
 
