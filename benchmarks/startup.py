@@ -42,11 +42,10 @@ def main() -> int:
     arguments = parser.parse_args()
     with _folder(arguments.base) as folder:
         try:
-            builds = [base_build(folder), this_build()]
+            found = measure([base_build(folder), this_build()], QUICK_ROUNDS if arguments.quick else ROUNDS)
         except BuildError as error:
             print(error, file=sys.stderr)
             return 2
-        found = measure(builds, QUICK_ROUNDS if arguments.quick else ROUNDS)
     answer = summary(found)
     print_table(found, answer["ratio"])
     print(json.dumps(answer))
