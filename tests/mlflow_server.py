@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 import requests
 
+from tests.postgres import end_with_parent
+
 PROCESS = Path(__file__).with_name("mlflow_process.py")
 START_SECONDS = 120
 STOP_SECONDS = 15
@@ -80,7 +82,10 @@ def mlflow_server(
     command += ["--app-name", "basic-auth"] if administrator else []
     environment = _environment() | (_sign_in_settings(folder, *administrator) if administrator else {})
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - one C call, no lock
+        )  # fmt: skip
     try:
         server = MlflowServer(f"http://127.0.0.1:{port}", folder, process, administrator)
         _wait_until_ready(server, process)

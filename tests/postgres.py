@@ -122,13 +122,13 @@ def _launch(
         stderr=log,
         user=account.uid,
         group=account.gid,
-        preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one C call, no lock
+        preexec_fn=end_with_parent(),  # noqa: PLW1509 - one C call, no lock
         start_new_session=True,
     )
 
 
-def _end_with_parent() -> Callable[[], None] | None:
-    """On Linux the server ends when the tests are killed (prctl PR_SET_PDEATHSIG), so that none is left behind."""
+def end_with_parent() -> Callable[[], None] | None:
+    """On Linux a server ends when the tests are killed (prctl PR_SET_PDEATHSIG), so that none is left behind."""
     if not hasattr(os, "pidfd_open"):
         return None
     library = ctypes.CDLL(None)

@@ -183,6 +183,7 @@ def join(browser: Browser) -> Iterator[Join]:
     def go(address: str, person: str = "", *, size: dict[str, int] = DESKTOP, dark: bool = False) -> Tab:
         context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")  # type: ignore[arg-type]
         contexts.append(context)
+        context.set_default_timeout(SLOW)
         tab = Tab(context.new_page(), address, is_open=not person)
         _listen(tab)
         if person:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ import pytest
 from tests.integration.pipelines.answering import Answer, Answering, Asked, answering
 from tests.integration.pipelines.steps import issue, run_step
 
-pytest.importorskip("databricks.sdk")
+# Not by importing it: that takes a second in every test process, and only the steps' own processes use it.
+if find_spec("databricks") is None or find_spec("databricks.sdk") is None:
+    pytest.skip("the Databricks SDK is not installed", allow_module_level=True)
 MODEL, DIGEST = "main.risk.fraud", "sha256:" + "a" * 64
 HOME = "/api/2.0/serving-endpoints"
 
