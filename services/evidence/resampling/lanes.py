@@ -1,8 +1,9 @@
 """Draws 64 resamples at a time and adds up the AUC's pairs: a tile of counts, uint8 of shape [units, 64].
 
-One cache line a unit (row or group), one lane a resample. The two inner loops are in LLVM's own vectors, because a
-compiler's guess at them costs a factor of three to ten; numba's `@intrinsic` (numba documentation, "Low-level
-extension API") inserts them into the compiled functions below. The tile is allocated by numpy (huge pages), never here.
+One cache line a unit (row or group), one lane a resample. The drawing is plain numba: its innermost loops run over
+lanes or generators without a branch, so that the compiler makes vector instructions of them. The adding is written in
+LLVM's own vectors, because there the compiler's guess costs more than a quarter of the whole (docs/adr/0014); numba's
+`@intrinsic` (numba documentation, "Low-level extension API") inserts it. The tile is allocated by numpy (huge pages).
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from numba.extending import intrinsic
 from services.evidence.resampling.compiling import compiled
 
 _BYTE, _SHORT, _INT, _LONG = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
-_WORDS = ir.VectorType(_LONG, 4)
-_SHORTS = ir.VectorType(_SHORT, 16)
 _COUNTS = ir.VectorType(_SHORT, 64)
 _ROW = ir.VectorType(_BYTE, 64)
 Tile = npt.NDArray[np.uint8]
@@ -29,10 +28,12 @@ Numbers = npt.NDArray[np.int64]
 LANES = 64
 AHEAD = 16
 """Rows prefetched ahead; orders carry as many readable places at their end."""
+STRIPE = 64
+"""Rows drawn at a time: their random bits stay in the first-level cache."""
 QUARTER = 12
-"""Words of state for 16 lanes: 8 of generators, 4 that hold 16 short totals."""
+"""Words of the state for 16 lanes: 4 and 4 of its generators, 4 unused. Sealed evidence rests on this order."""
 SINGLE = 4 * QUARTER
-"""Where the two words of the generator for single draws stand."""
+"""Position of the two words of the generator for single draws."""
 STATE_WORDS = SINGLE + 2
 THRESHOLDS = 8
 """Counts 1..8 come out of the first draw; the rest of the Poisson tail is below one in a million."""
@@ -58,10 +59,6 @@ def _store(builder: Any, value: Any, address: Any) -> None:
     builder.store(value, builder.inttoptr(address, value.type.as_pointer())).align = 1
 
 
-def _rotated(builder: Any, value: Any, by: int) -> Any:
-    return builder.or_(builder.shl(value, _same(_WORDS, by)), builder.lshr(value, _same(_WORDS, 64 - by)))
-
-
 class _Loop:
     """`for i in range(rows)` with values carried from row to row; rows must be at least 1."""
 
@@ -81,52 +78,6 @@ class _Loop:
             phi.add_incoming(first, self.start)
             phi.add_incoming(later, self.body)
         self.builder.position_at_end(self.done)
-
-
-@intrinsic  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
-def draw_lanes(  # numba asks for every parameter by name
-    _context: Any,
-    tile: Any,  # noqa: ARG001 - typed here, used in the code below
-    rows: Any,  # noqa: ARG001 - as above
-    state: Any,  # noqa: ARG001 - as above
-    thresholds: Any,  # noqa: ARG001 - as above
-) -> Any:
-    """Poisson counts for 16 lanes of `rows` rows, from 16 random bits each (four xoroshiro128+ a step).
-
-    Addresses: first byte in the tile; state, 8 words of generators followed by 16 uint16 totals to add to; 8 int16
-    thresholds.
-    xoroshiro128+: Blackman and Vigna 2021, ACM Trans. Math. Softw. 47:36.
-    """
-    return types.void(*[types.intp] * 4), _draw_code
-
-
-def _draw_code(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-    tile, rows, state, thresholds = arguments
-    totals = builder.add(state, _LONG(64))
-    levels = [_spread(builder, _SHORTS, _load(builder, thresholds, _SHORT, _LONG(k))) for k in range(THRESHOLDS)]
-    carried = [_load(builder, state, _WORDS, _LONG(0)), _load(builder, state, _WORDS, _LONG(1))]
-    loop = _Loop(builder, rows, [*carried, _load(builder, totals, _SHORTS, _LONG(0))])
-    row, first, second, total = loop.phis
-    bits = builder.bitcast(builder.add(first, second), _SHORTS)
-    mixed = builder.xor(second, first)
-    next_first = builder.xor(builder.xor(_rotated(builder, first, 24), mixed), builder.shl(mixed, _same(_WORDS, 16)))
-    counts = _count_levels(builder, bits, levels)
-    place = builder.add(tile, builder.mul(row, _LONG(64)))
-    _store(builder, builder.trunc(counts, ir.VectorType(_BYTE, 16)), place)
-    ended = [next_first, _rotated(builder, mixed, 37), builder.add(total, counts)]
-    loop.close(ended)
-    _store(builder, ended[0], state)
-    _store(builder, ended[1], builder.add(state, _LONG(32)))
-    _store(builder, ended[2], totals)
-    return context.get_dummy_value()
-
-
-def _count_levels(builder: Any, bits: Any, levels: list[Any]) -> Any:
-    """How many thresholds each lane exceeds: comparisons give -1 each, added in pairs."""
-    parts = [builder.sext(builder.icmp_signed(">", bits, level), _SHORTS) for level in levels]
-    while len(parts) > 1:
-        parts = [builder.add(left, right) for left, right in zip(parts[::2], parts[1::2], strict=True)]
-    return builder.sub(_same(_SHORTS, 0), parts[0])
 
 
 @intrinsic  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
@@ -236,10 +187,36 @@ def _exact_totals(tile: Tile, first: int, rows: int, totals: Numbers, state: Wor
 
 
 @compiled
-def _clear(short: npt.NDArray[np.uint16]) -> None:
-    """Set the totals inside the state to zero."""
-    for lane in range(LANES):
-        short[4 * QUARTER * (lane // 16) + 32 + lane % 16] = 0
+def _generate(first: Words, second: Words, bits: Words) -> None:
+    """Step 16 generators once a row of `bits` [rows, 16] (xoroshiro128+: Blackman and Vigna 2021, ACM TOMS 47:36)."""
+    generators = first.shape[0]  # a variable, as a constant makes the compiler unroll the loop in place of vectors
+    for row in range(bits.shape[0]):
+        words = bits[row]
+        for place in range(generators):
+            low, high = first[place], second[place]
+            mixed = high ^ low
+            words[place] = low + high
+            rotated = (low << np.uint64(24)) | (low >> np.uint64(40))
+            first[place] = rotated ^ mixed ^ (mixed << np.uint64(16))
+            second[place] = (mixed << np.uint64(37)) | (mixed >> np.uint64(27))
+
+
+@compiled
+def _count(
+    bits: npt.NDArray[np.int16], levels: npt.NDArray[np.int16], rows: Tile, totals: npt.NDArray[np.uint16]
+) -> None:
+    """How many of the eight levels each value of `bits` [n, 64] exceeds, into `rows`; adds the lanes' `totals`."""
+    l1, l2, l3, l4 = levels[0], levels[1], levels[2], levels[3]
+    l5, l6, l7, l8 = levels[4], levels[5], levels[6], levels[7]
+    for row in range(rows.shape[0]):
+        values, counts = bits[row], rows[row]
+        for lane in range(LANES):
+            value = values[lane]
+            low = np.uint8(value > l1) + np.uint8(value > l2) + np.uint8(value > l3) + np.uint8(value > l4)
+            high = np.uint8(value > l5) + np.uint8(value > l6) + np.uint8(value > l7) + np.uint8(value > l8)
+            count = np.uint8(low + high)
+            counts[lane] = count
+            totals[lane] += count
 
 
 @compiled
@@ -251,23 +228,19 @@ def draw_counts(tile: Tile, first: int, last: int, state: Words, thresholds: npt
     (total variation below 3.1e-5).
     """
     totals = np.zeros(LANES, np.int64)
-    short = state.view(np.uint16)
-    _clear(short)
-    rows = last - first
-    base = tile.ctypes.data + first * LANES
-    for start in range(0, rows, 64):
-        for quarter in range(4):
-            draw_lanes(
-                base + start * LANES + quarter * 16,
-                min(64, rows - start),
-                state.ctypes.data + quarter * 8 * QUARTER,
-                thresholds.ctypes.data,
-            )
-        if start % 6400 == 6336 or start + 64 >= rows:
-            for lane in range(LANES):
-                totals[lane] += short[4 * QUARTER * (lane // 16) + 32 + lane % 16]
-            _clear(short)
-    return _exact_totals(tile, first, rows, totals, state)
+    generators = state[:SINGLE].reshape(4, QUARTER)
+    low, high = generators[:, :4].copy().reshape(16), generators[:, 4:8].copy().reshape(16)
+    bits = np.empty((STRIPE, 16), np.uint64)
+    values, short = bits.view(np.int16), np.empty(LANES, np.uint16)
+    for start in range(first, last, STRIPE):
+        rows = tile[start : min(start + STRIPE, last)]
+        _generate(low, high, bits[: rows.shape[0]])
+        short[:] = 0
+        _count(values, thresholds, rows, short)
+        for lane in range(LANES):
+            totals[lane] += np.int64(short[lane])
+    generators[:, :4], generators[:, 4:8] = low.reshape(4, 4), high.reshape(4, 4)
+    return _exact_totals(tile, first, last - first, totals, state)
 
 
 @compiled

@@ -1,5 +1,7 @@
 """The fast bootstrap is the ordinary paired bootstrap: same values as scikit-learn on the same resamples."""
 
+import hashlib
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -81,6 +83,15 @@ def test_row_counts__any_resample__draws_each_stratum_exactly(design):
     assert (counts.sum(axis=0) == 500).all()
     if design == "strata":
         assert (counts[labels == 1].sum(axis=0) == labels.sum()).all()
+
+
+def test_row_counts__same_seed__are_those_that_sealed_evidence_rests_on():
+    strata = np.repeat([0, 1], [37, 163])
+    drawn = engine.row_counts(150, Draw(128, seed=20)), engine.row_counts(200, Draw(64, seed=3, strata=strata))
+    assert [hashlib.sha256(counts.tobytes()).hexdigest() for counts in drawn] == [
+        "aca0bf89f3155891939130f4a8b7bc1b0876a743b91b89c40b8e86854406dff6",
+        "b27d746fc0572846a363e89a08db25e2d242ab67c36519ab17ac1695b0c5ac72",
+    ]
 
 
 def test_row_counts__many_draws__have_the_multinomial_moments():
