@@ -11,6 +11,7 @@
     ├── ModelRunError            a model hung, crashed, wanted too much, or failed in its own process
     └── UpstreamError            MLflow, Azure DevOps or another system
         ├── UpstreamUnavailableError   not reached, too slow, or 5xx; retryable
+        │   └── AzureDevOpsNotSetError  no organization is configured
         ├── UpstreamRefusedError       reached, and it said no (auth, permission, validation)
         ├── UpstreamRubbishError       reached, and the answer makes no sense
         └── UnknownOutcomeError        a write was sent and no answer came back: look before acting again
@@ -116,6 +117,15 @@ class UpstreamUnavailableError(UpstreamError):
         super().__init__(message, system=system, hint=hint, code=code)
         self.retry_after = retry_after
         """Seconds that the other side asked to wait, where it did."""
+
+
+class AzureDevOpsNotSetError(UpstreamUnavailableError):
+    """No organization is configured."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
+        )
 
 
 class UpstreamRefusedError(UpstreamError):

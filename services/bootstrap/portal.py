@@ -171,7 +171,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     runner = open_runner(settings, adapters.sync_registry)
     held_out = open_held_out(settings, registry, runner)
     reader = MaterialReader(registry, held_out)
-    links = Links(settings.mlflow_public_url or settings.mlflow_url)
+    links = MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url))
     live = LiveInputs(build_inference_log(settings), clock, masked=settings.predictions_masked)
     sealer = Sealer(
         reader,
@@ -179,11 +179,11 @@ def build_portal(settings: Settings) -> OpenedPortal:
         compare_files,
         drift=drift_files,
         live=live,
-        addresses=partial(_addresses, MlflowLinks(links)),
+        addresses=partial(_addresses, links),
     )
     people = partial(_people_seen, units, settings)
     desk = PromotionDesk(units, sealer, clock=clock, ids=ids, people=people)
-    browser = CatalogueBrowser(units, MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url)))
+    browser = CatalogueBrowser(units, links)
     counting = [found.name for found in adapters.witnesses if found.remembers]
     witness = WitnessDesk(units, counting, needed=settings.witnesses_needed)
     if settings.demo_people:

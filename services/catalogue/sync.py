@@ -101,7 +101,7 @@ class CatalogueSync:
             versions = self._reader.versions_of(names)
             with self._units.begin() as unit:
                 unit.catalogue.put_models(chunk)
-                unit.catalogue.put_versions(versions, self._clock.now())
+                unit.catalogue.put_versions(versions)
                 unit.catalogue.mark_gone(names, [v.key for v in versions], self._clock.now())
 
     def _read_recent(self) -> None:
@@ -111,7 +111,7 @@ class CatalogueSync:
         listed = list(versions)
         if listed:
             with self._units.begin() as unit:
-                unit.catalogue.put_versions(listed, self._clock.now())
+                unit.catalogue.put_versions(listed)
 
     def _read_runs(self, now: datetime) -> None:
         with self._units.read() as unit:
@@ -122,7 +122,7 @@ class CatalogueSync:
         with self._units.begin() as unit:
             for run in found.values():
                 unit.catalogue.put_run(run, now)
-            unit.catalogue.put_versions(unit.catalogue.versions_of_runs(list(found)), now)
+            unit.catalogue.put_versions(unit.catalogue.versions_of_runs(list(found)))
 
     def _read_papers(self) -> None:
         with self._units.read() as unit:
@@ -151,7 +151,7 @@ class CatalogueSync:
         papers, card = self._papers(run_id)
         with self._units.begin() as unit:
             unit.catalogue.put_papers(run_id, papers, card)
-            unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]), self._clock.now())
+            unit.catalogue.put_versions(unit.catalogue.versions_of_runs([run_id]))
 
     def _papers(self, run_id: str) -> tuple[tuple[TestReport, ...], str | None]:
         try:

@@ -122,3 +122,8 @@ class RegistrySnapshot:
 
     in_stage: tuple[int, ...] = ()
     alias_version: int | None = None
+
+    @property
+    def current(self) -> int | None:
+        """The version that holds the target: the alias names one, a stage may have several, so the alias counts."""
+        return max(self.in_stage, default=None) if self.alias_version is None else self.alias_version

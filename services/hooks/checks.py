@@ -20,6 +20,7 @@ from services.domain.identity.people import SYSTEM
 from services.domain.registry import VersionKey
 from services.domain.releases import ReleaseRun, RunRef
 from services.errors import (
+    AzureDevOpsNotSetError,
     InvalidInputError,
     NotFoundError,
     PortalError,
@@ -62,16 +63,14 @@ class CheckInbox:
         self._clock = clock
 
     def receive(self, headers: Mapping[str, str], environment: str) -> bool:
-        """Keep a call; False for one that was here before. Raises InvalidInputError, UpstreamUnavailableError."""
+        """Keep a call; False for one that was here before. Raises InvalidInputError, AzureDevOpsNotSetError."""
         call = self._read({name.lower(): value.strip() for name, value in headers.items()}, environment)
         with self._units.begin() as unit:
             return unit.hooks.add_check(call)
 
     def _read(self, headers: Mapping[str, str], environment: str) -> CheckCall:
         if self._callbacks is None:
-            raise UpstreamUnavailableError(
-                "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
-            )
+            raise AzureDevOpsNotSetError
         if not self._callbacks.is_own(headers.get("planurl", "")):
             raise InvalidInputError("The check comes from another organization.", hint=HINT)
         if not _NAME.fullmatch(environment):
@@ -162,7 +161,7 @@ class CheckWorker:
     def _run(self, call: CheckCall) -> ReleaseRun:
         """The run as Azure DevOps tells it; the list knows its pipeline, the run its parameters."""
         if self._pipelines is None:
-            raise UpstreamUnavailableError("No Azure DevOps organization is set.", system="azure_devops")
+            raise AzureDevOpsNotSetError
         found = self._pipelines.get_many([RunRef(call.ids.project_id, 0, call.build_id)])
         if not found:
             raise NotFoundError(f"Azure DevOps does not show run {call.build_id}.", hint="It may be very new.")
@@ -179,7 +178,7 @@ class CheckWorker:
 
     def _tell(self, call: CheckCall) -> None:
         if self._callbacks is None:
-            raise UpstreamUnavailableError("No Azure DevOps organization is set.", system="azure_devops")
+            raise AzureDevOpsNotSetError
         sealed = self._safe.open(call.sealed_token)
         if sealed is None:
             self._refused(call, UpstreamRefusedError("The hook secret was changed while the check waited."))

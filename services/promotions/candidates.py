@@ -91,8 +91,7 @@ class CandidateDesk:
 
     def _rank(self, model: str, environment: str, earlier_looks: int) -> CandidateRanking:
         policy, place = self._sealer.rules(model, environment)
-        holders = self._reader.holders(model, stage=place.stage, alias=place.alias)
-        current = holders.alias_version or max(holders.in_stage, default=None)
+        current = self._reader.holders(model, stage=place.stage, alias=place.alias).current
         if current is None:
             raise RefusedError(
                 f"Nothing of {model} is live in {environment}, so there is nothing to beat.",

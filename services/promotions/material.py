@@ -37,10 +37,8 @@ class Material:
 
     @property
     def current_version(self) -> int | None:
-        """Who holds the target now: the alias is one row, the stage is not, so the alias speaks first."""
-        if self.holders.alias_version is not None:
-            return self.holders.alias_version
-        return max(self.holders.in_stage) if self.holders.in_stage else None
+        """The version that holds the target now."""
+        return self.holders.current
 
     @property
     def also_in_stage(self) -> tuple[int, ...]:

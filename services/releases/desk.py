@@ -27,7 +27,7 @@ from services.domain.releases import (
     RunTests,
     TimelineItem,
 )
-from services.errors import NotAllowedError, NotFoundError, PortalError, UpstreamUnavailableError
+from services.errors import AzureDevOpsNotSetError, NotAllowedError, NotFoundError, PortalError
 from services.ledger.actions import Action
 from services.ledger.tree.entry import Subject
 from services.ports.pipelines import ReleasePipelines
@@ -109,11 +109,9 @@ def end_gone_release(units: Units, kept: ReleaseSnapshot) -> None:
 
 
 def demand_azure(pipelines: ReleasePipelines | None) -> ReleasePipelines:
-    """Azure DevOps, where one is set. Raises UpstreamUnavailableError."""
+    """Azure DevOps, where one is set. Raises AzureDevOpsNotSetError."""
     if pipelines is None:
-        raise UpstreamUnavailableError(
-            "No Azure DevOps organization is set.", system="azure_devops", hint="Set COUNTERSIGN_AZURE_DEVOPS_URL."
-        )
+        raise AzureDevOpsNotSetError
     return pipelines
 
 

@@ -34,7 +34,6 @@ from services.why.versions import Answered, who_answered
 from services.why.words import sentence
 
 ID_LIMIT = 200
-SEARCH_LIMIT = 50
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class WhyDesk:
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Predictions by model, window of time and inputs; the search itself stands in the ledger."""
-        _demand(actor, Permission.LOOK_UP_PREDICTION, "Your role cannot look up predictions.")
+        demand_look_up(actor)
         if wanted.inputs:
             _demand(actor, Permission.SEE_INPUTS, "Your role does not see inputs, and so cannot search by them.")
         hidden = sorted(set(wanted.inputs) & set(self._masked))
@@ -108,7 +107,7 @@ class WhyDesk:
 
     def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
         """The answer, and an entry in the ledger that it was asked for."""
-        _demand(actor, Permission.LOOK_UP_PREDICTION, "Your role cannot look up predictions.")
+        demand_look_up(actor)
         record = self.find(prediction_id, days=days)
         with self._units.begin() as unit:
             unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, Subject("prediction", record.request_id))
@@ -189,6 +188,11 @@ class WhyDesk:
             return self._catalogue.detail(key)
         except NotFoundError:
             return None
+
+
+def demand_look_up(actor: Actor) -> None:
+    """Raises NotAllowedError for a role without the right to look up predictions."""
+    _demand(actor, Permission.LOOK_UP_PREDICTION, "Your role cannot look up predictions.")
 
 
 def _demand(actor: Actor, permission: Permission, message: str) -> None:

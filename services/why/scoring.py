@@ -20,7 +20,7 @@ from services.ledger.actions import Action
 from services.ledger.tree.entry import Subject
 from services.ports.registry import RegistryReader
 from services.runner.limits import RunResult
-from services.why.desk import Examined, WhyDesk
+from services.why.desk import Examined, WhyDesk, demand_look_up
 from services.why.lineage import Origin
 from services.why.neighbours import nearest
 
@@ -91,8 +91,7 @@ class ScoringDesk:
         return self._shown(actor, replace(made, neighbours_problem=problem))
 
     def _asked(self, actor: Actor, prediction_id: str, action: Action) -> Asked:
-        if not actor.may(Permission.LOOK_UP_PREDICTION):
-            raise RefusedError("Your role cannot look up predictions.", hint="Ask an auditor or a reviewer.")
+        demand_look_up(actor)
         examined = self._why.examine(self._why.find(prediction_id))
         origin, record = examined.origin, examined.record
         if origin is None:

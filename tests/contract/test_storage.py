@@ -234,7 +234,7 @@ def catalogue(any_world: World) -> World:
                          tags={"countersign.test.smoke.passed": "3", "countersign.test.smoke.failed": str(int(v == 1))})
             for n, name in enumerate(ODD) for v in (1, 2)
         ]  # fmt: skip
-        unit.catalogue.put_versions(versions, START)
+        unit.catalogue.put_versions(versions)
     return any_world
 
 

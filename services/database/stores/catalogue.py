@@ -68,13 +68,12 @@ class CatalogueStore:
         ]  # fmt: skip
         self._upsert(catalogue_model, ["name"], rows)
 
-    def put_versions(self, versions: Iterable[ModelVersion], now: datetime) -> None:
+    def put_versions(self, versions: Iterable[ModelVersion]) -> None:
         """Insert or replace versions with all that is derived from model and run."""
         listed = list(versions)
         models = {m.name: m for m in self.models([v.model for v in listed])}
         runs = self._run_rows([v.run_id for v in listed])
         rows = [_version_row(v, models[v.model], runs.get(v.run_id)) for v in listed if v.model in models]
-        del now
         self._upsert(catalogue_version, ["model", "version"], rows)
 
     def mark_gone(self, models: Sequence[str], present: Iterable[VersionKey], now: datetime) -> int:

@@ -99,7 +99,7 @@ def test_versions__twenty_thousand__are_listed_page_by_page(world: World) -> Non
     with world.units.begin() as unit:
         unit.catalogue.put_models([RegisteredModel("big", START, START, aliases={"champion": 12_345})])
         unit.catalogue.put_versions(
-            (ModelVersion("big", n, START, START + timedelta(seconds=n)) for n in range(1, many + 1)), START
+            ModelVersion("big", n, START, START + timedelta(seconds=n)) for n in range(1, many + 1)
         )
     found = CatalogueBrowser(world.units, NoLinks())
     wanted = VersionQuery(model="big", sort=SortBy.VERSION, descending=False, page_size=size)

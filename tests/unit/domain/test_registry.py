@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.domain.registry import ModelVersion
+from services.domain.registry import ModelVersion, RegistrySnapshot
 
 THEN = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -26,3 +26,18 @@ THEN = datetime(2026, 11, 1, tzinfo=UTC)
 def test_logged_model_id__by_source__is_the_id_or_nothing(source: str, expected: str | None) -> None:
     version = ModelVersion("credit", 1, created=THEN, updated=THEN, source=source)
     assert version.logged_model_id == expected
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (RegistrySnapshot(in_stage=(3, 5), alias_version=4), 4),
+        (RegistrySnapshot(in_stage=(3, 5)), 5),
+        (RegistrySnapshot(alias_version=2), 2),
+        (RegistrySnapshot(), None),
+    ],
+)
+def test_current__of_alias_and_stage__is_the_alias_before_the_newest_in_the_stage(
+    held: RegistrySnapshot, expected: int | None
+) -> None:
+    assert held.current == expected
