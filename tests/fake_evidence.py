@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from services.evidence.record import Comparison
+
 
 def gap(value: float | None, low: float | None, high: float | None) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, "standard_error": 0.001, "level": 0.95, "method": "delong"}
 
 
-def _slice(
-    column: str, value: str, rows: int, scores: tuple[float, float], *, harmed: bool = False, note: str = ""
+def slice_document(
+    column: str,
+    value: str,
+    rows: int,
+    scores: tuple[float, float],
+    *,
+    harmed: bool = False,
+    note: str = "",
+    p_adjusted: float | None = 0.04,
 ) -> dict[str, Any]:
     change = scores[0] - scores[1]
     return {
         "column": column, "value": value, "rows": rows, "positives": rows // 4, "metric": "auc", "candidate": scores[0],
-        "current": scores[1], "difference": gap(change, change - 0.005, change + 0.005), "p_value": 0.01, "p_adjusted": 0.04,
+        "current": scores[1], "difference": gap(change, change - 0.005, change + 0.005), "p_value": 0.01, "p_adjusted": p_adjusted,
         "brier_candidate": 0.1, "brier_current": 0.09, "brier_p_adjusted": 0.2, "harmed": harmed, "note": note,
     }  # fmt: skip
 
@@ -44,7 +53,13 @@ def _curves(strength: float) -> dict[str, Any]:
     }
 
 
-def _comparison(**parts: Any) -> dict[str, Any]:
+SAME_CALIBRATION: dict[str, Any] = {
+    "bins": 9, "candidate_ece": 0.031, "current_ece": 0.012, "candidate_reliability": 0.001,
+    "current_reliability": 0.0004, "candidate_curve": _bins(0.03), "current_curve": _bins(0.0),
+}  # fmt: skip
+
+
+def comparison_document(**parts: Any) -> dict[str, Any]:
     sides = {"candidate": _curves(0.91), "current": _curves(0.92)}
     document: dict[str, Any] = {
         "task": "binary", "metric": "auc", "higher_is_better": True, "rows": 16281, "positives": 3846, "candidate": 0.9189,
@@ -58,8 +73,7 @@ def _comparison(**parts: Any) -> dict[str, Any]:
             {"name": "log_loss", "higher_is_better": False, "candidate": 0.29, "current": 0.28, "difference": gap(0.01, None, None),
              "p_value": None},
         ],
-        "calibration": {"bins": 9, "candidate_ece": 0.031, "current_ece": 0.012, "candidate_reliability": 0.001,
-                        "current_reliability": 0.0004, "candidate_curve": _bins(0.03), "current_curve": _bins(0.0)},
+        "calibration": SAME_CALIBRATION,
         "inputs": {"digest": "ab" * 32, "candidate_rows": 16281, "current_rows": 16281, "rate": 1.0, "columns": {}},
         "curves": {kind: {side: curves[kind] for side, curves in sides.items()} for kind in ("roc", "precision_recall")},
         "settings": {}, "schema": "countersign.evidence.comparison/1",
@@ -67,7 +81,12 @@ def _comparison(**parts: Any) -> dict[str, Any]:
     return document | parts
 
 
-EVIDENCE_HARM = _comparison(
+def comparison(**parts: Any) -> Comparison:
+    """One that cannot tell, but for the parts."""
+    return Comparison.from_json(SAME | parts)
+
+
+HARM = comparison_document(
     verdict="worse", recommendation="reject", reason="For sex=Female the auc falls from 0.941 to 0.910.",
     difference=gap(-0.0074, -0.0098, -0.0051), p_value=0.00002, win_rate=0.01,
     findings=[
@@ -75,10 +94,10 @@ EVIDENCE_HARM = _comparison(
         {"kind": "slice_harm", "severity": "blocking", "subject": "sex=Female", "sentence": "For sex=Female the auc falls <b>."},
     ],
     slices=[
-        _slice("sex", "Male", 10860, (0.9124, 0.9121)),
-        _slice("sex", "Female", 5421, (0.9102, 0.9411), harmed=True),
-        _slice("native <country> | `x`", ":tada: Holand-Netherlands", 1, (0.5, 0.6), note="too few rows for a judgement"),
-        *(_slice("age", f"{n}0 to {n}9", 900 + n, (0.90 + n / 500, 0.90)) for n in range(1, 15)),
+        slice_document("sex", "Male", 10860, (0.9124, 0.9121)),
+        slice_document("sex", "Female", 5421, (0.9102, 0.9411), harmed=True),
+        slice_document("native <country> | `x`", ":tada: Holand-Netherlands", 1, (0.5, 0.6), note="too few rows for a judgement"),
+        *(slice_document("age", f"{n}0 to {n}9", 900 + n, (0.90 + n / 500, 0.90)) for n in range(1, 15)),
     ],
     fairness=[
         {"column": "sex", "threshold": 0.5, "groups": [_rates("Female", 5421, 0.11), _rates("<i>Male</i>", 10860, None)], "gaps": [
@@ -87,7 +106,8 @@ EVIDENCE_HARM = _comparison(
         ]},
     ],
 )  # fmt: skip
-EVIDENCE_SAME = _comparison(
+SAME = comparison_document(
     verdict="cannot_tell", recommendation="hold", reason="The rows cannot tell which version is better: auc 0.9263 to 0.9264.",
     difference=gap(0.0001, -0.0012, 0.0014), p_value=0.84, win_rate=0.55, calibration=None, curves={},
 )  # fmt: skip
+EVIDENCE_HARM, EVIDENCE_SAME = Comparison.from_json(HARM), Comparison.from_json(SAME)

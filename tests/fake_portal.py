@@ -61,12 +61,13 @@ from services.portal import Portal
 from services.ports.identity import Ended, IdentityProvider
 from services.ports.predictions import DateRange
 from services.promotions.answers import RequestDetail, RequestPage
+from services.promotions.sealed_evidence import SealedEvidence
 from services.promotions.sealed_request import consequences
 from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
 from services.settings import Settings, load_settings
 from services.why.answers import WhyAnswer
 from tests import fake_world as world
-from tests.fake_evidence import EVIDENCE_HARM, EVIDENCE_SAME
+from tests.fake_evidence import EVIDENCE_HARM, EVIDENCE_SAME, HARM, SAME
 
 
 class FakeCatalogue:
@@ -236,16 +237,16 @@ class FakePromotions:
         request = self._get(request_id)
         rollout = world.rollout_of(request)
         evidence = {
-            "comparison": EVIDENCE_HARM if request.key.version == 7 else EVIDENCE_SAME if request.key.version == 6 else None,
+            "checks": [], "comparison": HARM if request.key.version == 7 else SAME if request.key.version == 6 else None,
             "comparison_problem": "The version that is live has no held-out predictions.", "card": world.CARD,
-            "run": {"params": {"max_iter": "200"}, "metrics": {"auc": 0.9189}, "user": "ana.novak", "commit": None, "datasets": []},
+            "run": {"run_id": "run", "params": {"max_iter": "200"}, "metrics": {"auc": 0.9189}, "user": "ana.novak", "commit": None, "datasets": []},
             "tests": [{"title": "Model tests", "source": "tests/model.xml", "link": "", "passed": 14, "failed": 1, "skipped": 0,
                        "problem": "", "cases": [{"name": "test_women <b>", "outcome": "failed", "seconds": 0.2, "message": "0.81 < 0.85",
                                                  "suite": "model"}]}],
             "policy_in_words": ["One reviewer must sign.", "The requester and the author never sign."],
         }  # fmt: skip
         return RequestDetail(
-            request=request, plan=world.plan_of(request), checks=world.checks_of(request), evidence=evidence,
+            request=request, plan=world.plan_of(request), checks=world.checks_of(request), evidence=SealedEvidence.from_json(evidence),
             decisions=tuple(self.decisions.get(request_id, ())), comments=tuple(self.comments.get(request_id, ())),
             actions=actions(actor, self._facts(request)), rollout=rollout, quorum=2,
             signatures=len(standing_signatures(self.decisions.get(request_id, ()), request.plan_digest)),

@@ -17,6 +17,7 @@ from services.domain.policy import Governance
 from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.requests import DecisionKind
 from services.domain.registry import VersionKey
+from services.evidence.record import Comparison
 from services.ledger.signing.keys import KeyRing, SigningKey
 from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
@@ -24,6 +25,7 @@ from services.promotions.material import MaterialReader
 from services.promotions.sealing import Sealer
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
+from tests.fake_evidence import comparison
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, CountingIds, StillClock
 from tests.simulators.pipelines import PipelinesSimulator
 from tests.simulators.registry import RegistrySimulator
@@ -121,6 +123,6 @@ class World:
         return [str(entry.columns["action"]) for entry in stored]
 
 
-def _no_comparison(candidate: object, current: object, settings: object) -> dict[str, Any]:
+def _no_comparison(candidate: object, current: object, settings: object) -> Comparison:
     del candidate, current, settings
-    return {"recommendation": "promote", "verdict": "better", "reason": "Better in this test."}
+    return comparison(recommendation="promote", verdict="better", reason="Better in this test.", curves={})

@@ -14,6 +14,7 @@ from services.domain.registry import VersionKey
 
 if TYPE_CHECKING:
     from services.comparisons.live_inputs import LiveDrift
+    from services.evidence.record import Comparison
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ class VersionComparison:
     datasets: tuple[CellRow, ...]
     tags: tuple[CellRow, ...]
     curves: tuple[VersionCurves, ...]
-    evidence: Mapping[VersionKey, Any] = field(default_factory=dict)
-    """Paired comparison with the baseline, by candidate (`services.evidence.comparison.Comparison`)."""
+    evidence: Mapping[VersionKey, Comparison] = field(default_factory=dict)
+    """Paired comparison with the baseline, by candidate."""
     problems: tuple[str, ...] = ()
     drift: Mapping[VersionKey, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """Drift of the training data against the baseline's (`services.evidence.aspects.drift.DriftLine` as JSON)."""

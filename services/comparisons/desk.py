@@ -9,11 +9,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from services.access.admission import admit
 from services.audit.evidence_reads import EvidenceReads
-from services.comparisons.answers import CellRow, Curve, ErrorShares, ScoreShares, VersionComparison, VersionCurves
+from services.comparisons.answers import CellRow, VersionComparison, VersionCurves
+from services.comparisons.curves import curves_of
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.comparisons.live_inputs import LiveDrift, LiveInputs
 from services.database.unit import Units
@@ -25,6 +26,12 @@ from services.errors import InvalidInputError, NotFoundError, PortalError
 from services.ports.time import Clock
 from services.runner.process import Progress
 
+if TYPE_CHECKING:
+    from services.evidence.comparison import Options
+    from services.evidence.record import Comparison
+    from services.evidence.rows.inputs import Predictions
+
+_Made = TypeVar("_Made")
 FEWEST, MOST = 2, 8
 KEPT = 32
 LIVE_FOR = 300
@@ -39,13 +46,8 @@ IGNORED_TAGS = ("mlflow.", "countersign.")
 
 def compare_files(
     candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """The paired comparison of two tables as plain JSON. Raises InvalidInputError."""
-    return compare_tables(candidate, current, settings).to_json()  # type: ignore[no-any-return]  # late import
-
-
-def compare_tables(candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]) -> Any:
-    """As `compare_files`, as a `services.evidence.comparison.Comparison`.
+) -> Comparison:
+    """The paired comparison of two tables. Raises InvalidInputError.
 
     Without a current version the candidate is compared with the threshold `baseline`, or with a constant.
     """
@@ -79,8 +81,8 @@ def with_task(settings: Mapping[str, Any], file: PredictionsFile) -> Mapping[str
     return {**settings, "task": task_of_table(table).value}
 
 
-def options_of(settings: Mapping[str, Any]) -> Any:
-    """`services.evidence.comparison.Options` as the policy's settings say."""
+def options_of(settings: Mapping[str, Any]) -> Options:
+    """How to compare, as the policy's settings say."""
     from services.evidence.comparison import Options
 
     chosen = {name: _setting(settings[name]) for name in OPTION_NAMES if name in settings}
@@ -91,8 +93,8 @@ def _setting(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]) -> Any:
-    """`services.evidence.rows.inputs.Predictions` of a table, read as the comparison's settings say."""
+def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]) -> Predictions:
+    """A table, read as the comparison's settings say."""
     from services.evidence.rows.inputs import Columns, Task, predictions_from_table
     from services.evidence.rows.tables import mlflow_table, read_table
 
@@ -124,15 +126,15 @@ class Memo:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, ...], object] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, name: tuple[str, ...], make: Callable[[], Any]) -> Any:
+    def get(self, name: tuple[str, ...], make: Callable[[], _Made]) -> _Made:
         """The result of that name, made now where it is not at hand; errors are not kept."""
         with self._lock:
             if name in self._kept:
                 self._kept.move_to_end(name)
-                return self._kept[name]
+                return cast("_Made", self._kept[name])
         made = make()
         with self._lock:
             self._kept[name] = made
@@ -143,8 +145,8 @@ class Memo:
 
 def _comparison_of(
     candidate: PredictionsFile, baseline: PredictionsFile, settings: Mapping[str, Any]
-) -> Callable[[], Any]:
-    return lambda: compare_tables(candidate, baseline, settings)
+) -> Callable[[], Comparison]:
+    return lambda: compare_files(candidate, baseline, settings)
 
 
 def policy_settings(governance: Governance | None, model: str) -> Mapping[str, Any]:
@@ -277,7 +279,7 @@ class ComparisonDesk:
 
 def _evidence(
     keys: list[VersionKey], files: Mapping[VersionKey, PredictionsFile], memo: Memo, settings: Mapping[str, Any]
-) -> tuple[dict[VersionKey, Any], list[str]]:
+) -> tuple[dict[VersionKey, Comparison], list[str]]:
     baseline, evidence, problems = keys[0], {}, []
     if baseline not in files:
         return {}, []
@@ -305,41 +307,9 @@ def _datasets(run: Run | None) -> dict[str, str]:
 
 
 def _curves(
-    key: VersionKey, baseline: VersionKey, evidence: Mapping[VersionKey, Any], problems: Mapping[VersionKey, str]
+    key: VersionKey, baseline: VersionKey, evidence: Mapping[VersionKey, Comparison], problems: Mapping[VersionKey, str]
 ) -> VersionCurves:
-    if key == baseline:
-        found, side = next(iter(evidence.values()), None), "current"
-    else:
-        found, side = evidence.get(key), "candidate"
+    found = next(iter(evidence.values()), None) if key == baseline else evidence.get(key)
     if found is None:
         return VersionCurves(key, problem=problems.get(key, "There is nothing to compare it with on the same rows."))
-    curves = found.curves
-    return VersionCurves(
-        key,
-        roc=_curve(curves.get("roc", {}).get(side), "false_positive_rate", "true_positive_rate"),
-        precision_recall=_curve(curves.get("precision_recall", {}).get(side), "recall", "precision"),
-        calibration=_reliability(found.calibration, side),
-        scores=_scores(curves.get("scores", {}).get(side)),
-        errors=_errors(curves.get("errors", {}).get(side)),
-    )
-
-
-def _scores(found: Mapping[str, Any] | None) -> ScoreShares | None:
-    if not found:
-        return None
-    return ScoreShares(tuple(found["edges"]), tuple(found["positive"]), tuple(found["negative"]))
-
-
-def _errors(found: Mapping[str, Any] | None) -> ErrorShares | None:
-    return ErrorShares(tuple(found["edges"]), tuple(found["rows"])) if found else None
-
-
-def _curve(points: Mapping[str, Any] | None, x: str, y: str) -> Curve | None:
-    return Curve(tuple(points[x]), tuple(points[y])) if points else None
-
-
-def _reliability(calibration: Any, side: str) -> Curve | None:
-    if calibration is None:
-        return None
-    bins = getattr(calibration, f"{side}_curve")
-    return Curve(tuple(b.mean_score for b in bins), tuple(b.observed for b in bins))
+    return curves_of(key, found, "current" if key == baseline else "candidate")

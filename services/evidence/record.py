@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from services.errors import InvalidInputError
 from services.evidence.findings import Finding
 from services.evidence.measures.estimates import Difference, Outcome
 from services.evidence.rows.coverage import Coverage
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 SCHEMA = "countersign.evidence.comparison/3"
 
@@ -231,16 +236,25 @@ class Comparison:
         return plain
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Comparison:
-        """The record back from `to_json`; raises InvalidInputError when it is none."""
-        from pydantic import TypeAdapter, ValidationError
+    def from_json(cls, document: Mapping[str, Any]) -> Comparison:
+        """The record back from `to_json` of this or an earlier schema; raises InvalidInputError when it is not one."""
+        from pydantic import ValidationError
 
         try:
-            return TypeAdapter(cls).validate_python(document)
+            return _reader().validate_python(document)
         except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
             raise InvalidInputError(
-                f"This is no comparison record: {error.errors()[0]['msg']}.", hint="Compare again.", code="record"
+                f"This is not a comparison record: {place}: {first['msg']}.", hint="Compare again.", code="record"
             ) from error
+
+
+@cache
+def _reader() -> TypeAdapter[Comparison]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Comparison)
 
 
 def finite(value: float) -> float | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from services.domain.checks import Check
 from services.domain.identity.people import Actor, Person
@@ -17,6 +17,7 @@ from services.domain.promotions.requests import Comment, Decision, DecisionKind,
 from services.domain.promotions.rights import ActionState
 from services.domain.promotions.rollout import Rollout
 from services.domain.registry import VersionKey
+from services.promotions.sealed_evidence import SealedEvidence
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,7 @@ class RequestDetail:
     plan: Plan
     checks: tuple[Check, ...]
     """Worst first."""
-    evidence: Mapping[str, Any]
-    """The sealed evidence document: `comparison`, `tests`, `lineage`, `policy_in_words`, …"""
+    evidence: SealedEvidence
     decisions: tuple[Decision, ...]
     comments: tuple[Comment, ...]
     actions: tuple[ActionState, ...]

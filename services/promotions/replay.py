@@ -14,7 +14,6 @@ from typing import Any
 
 from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit, Units
-from services.domain.catalogue import TestReport
 from services.domain.checks import Check
 from services.domain.identity.people import Actor
 from services.domain.policy import CheckRule, Governance, Meaning, PromotionPolicy
@@ -22,20 +21,17 @@ from services.domain.promotions.plan import Plan
 from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.quorum import Signed, standing
 from services.domain.promotions.requests import Decision, DecisionKind, RequestState
-from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run, VersionKey
+from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
-from services.promotions.model_facts import facts_of_json
-from services.promotions.sealed_request import plan_of
-from services.promotions.sealing import checks_of
+from services.promotions.sealed_evidence import SealedEvidence, SealedRun
+from services.promotions.sealed_request import evidence_of, plan_of
 
 PAGE = 200
 REJUDGED = {"artifact_digest", "comparison", "lineage_complete", "metric_floor", "model_card", "tests_passed"}
 """Checks that every sealed evidence holds enough for."""
-INPUT = {
-    "slice_floor": "comparison", "calibration": "comparison", "fairness_bound": "comparison", "drift": "drift",
-    "signature": "model", "dependencies": "model", "safe_format": "model",
-}  # fmt: skip
+FROM_COMPARISON = {"slice_floor", "calibration", "fairness_bound"}
+FROM_MODEL = {"signature", "dependencies", "safe_format"}
 """What these are judged from, where it was sealed; of others the verdict of then is taken, where there is one."""
 _LET_THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED, RequestState.ROLLED_BACK}
 
@@ -85,7 +81,7 @@ def _one(unit: Unit, request: PromotionRequest, rules: Governance, known: Mappin
     if policy is None:
         told = ("no policy allows it there",)
         return Replayed(request.id, request.key, request.environment, request.state, False, told)
-    evidence = json.loads(unit.requests.document(request.evidence_digest))
+    evidence = evidence_of(unit, request)
     frozen = json.loads(unit.requests.document(request.policy_digest))["policy"]
     decisions = unit.requests.decisions(request.id)
     checks, notes = _checks(policy, plan_of(unit, request), evidence, frozen, request.created)
@@ -130,18 +126,9 @@ def _signed(policy: PromotionPolicy, decision: Decision, actor: Actor | None) ->
 
 
 def _checks(
-    policy: PromotionPolicy, plan: Plan, evidence: Mapping[str, Any], frozen: Mapping[str, Any], at: datetime
+    policy: PromotionPolicy, plan: Plan, evidence: SealedEvidence, frozen: Mapping[str, Any], at: datetime
 ) -> tuple[tuple[Check, ...], list[str]]:
-    compared = Compared(
-        evidence["comparison"],
-        plan.current_version is None,
-        str(evidence.get("comparison_problem", "")),
-        drift=None if evidence.get("drift") is None else tuple(evidence["drift"]),
-        drift_problem=str(evidence.get("drift_problem", "")),
-        live=evidence.get("live"),
-        live_problem=str(evidence.get("live_problem", "")),
-        model=facts_of_json(evidence.get("model")),
-    )
+    compared = replace(evidence.compared, is_first=plan.current_version is None)
     notes = []
     comparing = [_settings(checks, "comparison") for checks in (policy.checks, frozen["checks"])]
     if compared.result is not None and comparing[0] != comparing[1]:
@@ -149,10 +136,10 @@ def _checks(
     checks: list[Check] = []
     for rule in policy.checks:
         judged = evaluate(replace(policy, checks=(rule,)), _material(plan, evidence, at), compared)
-        if rule.kind in REJUDGED or evidence.get(_input(rule)) is not None:
+        if rule.kind in REJUDGED or _has_input(rule, compared):
             checks += judged
             continue
-        sealed = {check.name: check for check in checks_of(evidence)}
+        sealed = {check.name: check for check in evidence.checks}
         checks += [replace(sealed[c.name], enforcement=c.enforcement) for c in judged if c.name in sealed]
         notes += [f"{c.name} was not sealed then" for c in judged if c.name not in sealed]
         if _settings(policy.checks, rule.kind) != _settings(frozen["checks"], rule.kind):
@@ -160,10 +147,13 @@ def _checks(
     return tuple(checks), notes
 
 
-def _input(rule: CheckRule) -> str:
-    """The part of the evidence that a check is judged from; empty where no part says enough."""
-    is_live = rule.kind == "drift" and rule.settings.get("against") == "live"
-    return "live" if is_live else INPUT.get(rule.kind, "")
+def _has_input(rule: CheckRule, compared: Compared) -> bool:
+    """Whether the part of the evidence that a check is judged from was sealed."""
+    if rule.kind == "drift":
+        return (compared.live if rule.settings.get("against") == "live" else compared.drift) is not None
+    if rule.kind in FROM_MODEL:
+        return compared.model is not None
+    return rule.kind in FROM_COMPARISON and compared.result is not None
 
 
 def _settings(checks: Sequence[Any], kind: str) -> list[Any]:
@@ -172,29 +162,27 @@ def _settings(checks: Sequence[Any], kind: str) -> list[Any]:
     return [c["settings"] for c in found if c["kind"] == kind]
 
 
-def _material(plan: Plan, evidence: Mapping[str, Any], at: datetime) -> Material:
-    run = evidence["run"]
+def _material(plan: Plan, evidence: SealedEvidence, at: datetime) -> Material:
     return Material(
         version=ModelVersion(plan.model, plan.version, at, at, run_id=plan.run_id),
-        run=None if run is None else _run(run),
+        run=None if evidence.run is None else _run(evidence.run),
         holders=RegistrySnapshot(alias_version=plan.current_version),
         artifact_digest=plan.artifact_digest,
         artifact_problem="",
-        tests=tuple(TestReport(**{**report, "cases": ()}) for report in evidence["tests"]),
-        card=evidence["card"],
+        tests=evidence.tests,
+        card=evidence.card,
         predictions=None,
         predictions_problem="",
     )
 
 
-def _run(run: Mapping[str, Any]) -> Run:
-    commit = run["commit"]
+def _run(run: SealedRun) -> Run:
     return Run(
-        run_id=run["run_id"],
+        run_id=run.run_id,
         experiment_id="",
-        user=run["user"],
-        params=run["params"],
-        metrics=run["metrics"],
-        tags={"mlflow.source.git.commit": commit} if commit else {},
-        datasets=tuple(Dataset(**dataset) for dataset in run["datasets"]),
+        user=run.user,
+        params=run.params,
+        metrics=run.metrics,
+        tags={"mlflow.source.git.commit": run.commit} if run.commit else {},
+        datasets=run.datasets,
     )

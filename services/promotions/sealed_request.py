@@ -9,7 +9,7 @@ from typing import Any
 
 from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit
-from services.domain.checks import worst_first
+from services.domain.checks import Check, worst_first
 from services.domain.identity.people import Actor
 from services.domain.policy import Environment, PipelineTarget, PromotionPolicy, RegistryOrder
 from services.domain.promotions.oversight import Finding
@@ -20,7 +20,7 @@ from services.domain.promotions.rights import Outline, RequestFacts, actions, sl
 from services.domain.releases import RunKind
 from services.policies.frozen import policy_of
 from services.promotions.answers import RequestDetail, Since
-from services.promotions.sealing import checks_of
+from services.promotions.sealed_evidence import SealedEvidence, checks_of
 
 
 def plan_of(unit: Unit, request: PromotionRequest) -> Plan:
@@ -53,14 +53,22 @@ def outlines_of(unit: Unit, requests: Sequence[PromotionRequest], now: datetime)
     ]  # fmt: skip
 
 
+def evidence_of(unit: Unit, request: PromotionRequest) -> SealedEvidence:
+    """The evidence as it was sealed. Raises IntegrityError when it cannot be read."""
+    return SealedEvidence.from_json(json.loads(unit.requests.document(request.evidence_digest)))
+
+
 def facts_of(unit: Unit, request: PromotionRequest, now: datetime) -> RequestFacts:
     """What the rules need to know of a request."""
-    evidence = json.loads(unit.requests.document(request.evidence_digest))
+    return _facts(unit, request, now, checks_of(json.loads(unit.requests.document(request.evidence_digest))))
+
+
+def _facts(unit: Unit, request: PromotionRequest, now: datetime, checks: tuple[Check, ...]) -> RequestFacts:
     return RequestFacts(
         state=request.state,
         participants=request.participants,
         decisions=unit.requests.decisions(request.id),
-        checks=checks_of(evidence),
+        checks=checks,
         plan_digest=request.plan_digest,
         stale=request.stale,
         policy=frozen_policy(unit, request),
@@ -80,7 +88,8 @@ def detail_of(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime
     """One request as this person sees it."""
     plan = plan_of(unit, request)
     policy = json.loads(unit.requests.document(request.policy_digest))
-    facts = facts_of(unit, request, now)
+    evidence = evidence_of(unit, request)
+    facts = _facts(unit, request, now, evidence.checks)
     standing = facts.standing()
     rollout = unit.rollouts.of_request(request.id)
     environment = environment_of(policy["environment"])
@@ -89,7 +98,7 @@ def detail_of(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime
         request=request,
         plan=plan,
         checks=worst_first(facts.checks),
-        evidence=json.loads(unit.requests.document(request.evidence_digest)),
+        evidence=evidence,
         decisions=facts.decisions,
         comments=unit.requests.comments(request.id),
         actions=actions(actor, facts),

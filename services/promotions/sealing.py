@@ -9,27 +9,29 @@ from urllib.parse import urlencode
 
 from services.comparisons.held_out import PredictionsFile
 from services.comparisons.live_inputs import LiveInputs, live_document
-from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
+from services.domain.catalogue import TestReport
+from services.domain.checks import Check, Enforcement, check_to_json
 from services.domain.derived import algorithm_of
 from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import PortalError, RefusedError, UpstreamError
+from services.evidence.record import Comparison
 from services.ledger.tree.canonical import canonical_text, digest
 from services.policies.reading import frozen_form, in_words
 from services.promotions.checks import Compared, evaluate
-from services.promotions.checks.facts import COMPARE
+from services.promotions.checks.facts import COMPARE, InputTable
 from services.promotions.material import Material, MaterialReader, build_plan, finite_metrics
 from services.promotions.model_facts import read_model_facts
 
 
 class Comparer(Protocol):
-    """The evidence engine, as sealing needs it: two tables in, `Comparison.to_json()` out."""
+    """The evidence engine, as sealing needs it."""
 
     def __call__(
         self, candidate: PredictionsFile, current: PredictionsFile | None, settings: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    ) -> Comparison:
         """Compare the held-out predictions of two versions; without a current one, with a baseline."""
 
 
@@ -211,9 +213,8 @@ def comparison_settings(policy: PromotionPolicy) -> Mapping[str, Any]:
     return next((rule.settings for rule in policy.checks if rule.kind == "comparison"), {})
 
 
-def _input(file: PredictionsFile) -> dict[str, Any]:
-    """What names an input for good, so that the comparison can be made again."""
-    return {"digest": file.digest, "artifact": file.artifact, "run_id": file.run_id, "note": file.note}
+def _input(file: PredictionsFile) -> InputTable:
+    return InputTable(file.digest, file.artifact, file.run_id, file.note)
 
 
 def _address(link: str, found: Mapping[str, str]) -> str:
@@ -243,14 +244,14 @@ def _evidence(
             "algorithm": algorithm_of(run),
         },
         "current_version": material.current_version,
-        "comparison": dict(compared.result) if compared.result is not None else None,
+        "comparison": None if compared.result is None else compared.result.to_json(),
         "comparison_problem": compared.problem,
         "drift": None if compared.drift is None else [dict(line) for line in compared.drift],
         "drift_schema": DRIFT_SCHEMA,
         "drift_problem": compared.drift_problem,
         "live": None if compared.live is None else dict(compared.live),
         "live_problem": compared.live_problem,
-        "inputs": dict(compared.inputs),
+        "inputs": {side: None if table is None else asdict(table) for side, table in compared.inputs.items()},
         "model": None if compared.model is None else asdict(compared.model),
         "tests": [_test(report) for report in material.tests],
         "card": material.card,
@@ -259,12 +260,7 @@ def _evidence(
     }
 
 
-def _test(report: Any) -> dict[str, Any]:
+def _test(report: TestReport) -> dict[str, Any]:
     value = asdict(report)
     value["cases"] = [case for case in value["cases"] if case["outcome"] not in {"passed", "skipped"}][:100]
     return value
-
-
-def checks_of(evidence: Mapping[str, Any]) -> tuple[Check, ...]:
-    """The checks as they were sealed."""
-    return tuple(check_from_json(check) for check in evidence["checks"])

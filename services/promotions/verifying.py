@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,11 @@ from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.database.unit import Unit, Units
 from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.errors import PortalError
+from services.evidence.record import SCHEMA, Comparison
 from services.evidence.words import counted
 from services.policies.reading import policy_of
+from services.promotions.checks.facts import InputTable
+from services.promotions.sealed_evidence import inputs_of
 from services.promotions.sealing import Comparer, Drifter, comparison_settings
 
 DIFFERENCES_SHOWN = 20
@@ -63,11 +66,11 @@ class EvidenceVerifier:
         return self._again(request_id, evidence, comparison_settings(policy_of(policy["policy"])))
 
     def _again(self, request_id: str, evidence: Mapping[str, Any], settings: Mapping[str, Any]) -> Verified:
-        inputs = evidence.get("inputs") or {}
+        inputs = inputs_of(evidence)
         try:
             found: dict[str, Any] = {}
             if evidence["comparison"] is not None:
-                found["comparison"] = self._comparison(inputs, settings)
+                found["comparison"] = self._comparison(inputs, settings).to_json()
             if evidence.get("drift") is not None and _is_drift_of_this_engine(evidence):
                 found["drift"] = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
         except PortalError as error:
@@ -90,26 +93,26 @@ class EvidenceVerifier:
             request_id, True, (f"Equal: {what} computed again from the same tables gives what was sealed.", *tables)
         )
 
-    def _comparison(self, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
+    def _comparison(self, inputs: Mapping[str, InputTable | None], settings: Mapping[str, Any]) -> Comparison:
         current = self._file(inputs, "current") if inputs.get("current") else None
         return self._compare(self._file(inputs, "candidate"), current, settings)
 
-    def _file(self, inputs: Mapping[str, Any], side: str) -> PredictionsFile:
+    def _file(self, inputs: Mapping[str, InputTable | None], side: str) -> PredictionsFile:
         """The table as it was: from the cache, or from the run if its bytes are still the same."""
         sealed = inputs.get(side)
-        if not sealed:
+        if sealed is None:
             raise PortalError(
                 f"The request does not say which table was the {side}'s.", hint="It was sealed before that was kept."
             )
-        known = self._held_out.by_digest(sealed["digest"], sealed["artifact"])
+        known = self._held_out.by_digest(sealed.digest, sealed.artifact)
         if known is not None:
-            return PredictionsFile(known, sealed["digest"], sealed["artifact"], sealed["run_id"])
+            return PredictionsFile(known, sealed.digest, sealed.artifact, sealed.run_id)
         is_sample = side in {"training", "reference"}
         fetch = self._held_out.training_sample if is_sample else _fresh(self._held_out)
-        now = fetch(sealed["run_id"])
-        if now.digest != sealed["digest"]:
+        now = fetch(sealed.run_id)
+        if now.digest != sealed.digest:
             raise PortalError(
-                f"The {side}'s table {sealed['artifact']} of run {sealed['run_id']} was replaced since it was sealed."
+                f"The {side}'s table {sealed.artifact} of run {sealed.run_id} was replaced since it was sealed."
             )
         return now
 
@@ -130,14 +133,12 @@ _DOCUMENTS = ("plan", "evidence", "policy")
 
 def _other_engine(comparison: Mapping[str, Any] | None) -> str:
     """Why a comparison that an engine with other rules made is not computed again; empty for one of this engine."""
-    from services.evidence.record import SCHEMA
-
     if comparison is None or comparison.get("schema", SCHEMA) == SCHEMA:
         return ""
     return f"Not computed again: it was sealed as {comparison['schema']}, and this engine makes {SCHEMA}."
 
 
-def _fresh(held_out: HeldOutPredictions) -> Any:
+def _fresh(held_out: HeldOutPredictions) -> Callable[[str], PredictionsFile]:
     return lambda run_id: held_out.fetch(run_id, fresh=True)
 
 
@@ -163,8 +164,8 @@ def _broken_seals(texts: Mapping[str, str], seals: Mapping[str, str]) -> list[st
     ]
 
 
-def _name(file: Mapping[str, Any]) -> str:
-    return f"{file['artifact']} of run {file['run_id']}, {file['digest']}"
+def _name(file: InputTable) -> str:
+    return f"{file.artifact} of run {file.run_id}, {file.digest}"
 
 
 def compared(sealed: Any, again: Any, path: str = "") -> list[str]:

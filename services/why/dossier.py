@@ -81,7 +81,7 @@ class DossierDesk:
             pack = None
             if promotion is not None:
                 pack = evidence_pack(unit.archive, promotion.request_id, tuple(self._keys())).as_json()
-        card = (promotion.evidence.get("card") if promotion else None) or (
+        card = (promotion.evidence.card if promotion and promotion.evidence else None) or (
             origin.detail.card if origin and origin.detail and not origin.is_other_version else None
         )
         now = self._clock.now()

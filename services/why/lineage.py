@@ -9,7 +9,7 @@ from typing import Any
 
 from services.domain.catalogue import VersionDetail
 from services.domain.lineage import Certainty, Claim, Fact, settle
-from services.domain.registry import VersionKey
+from services.domain.registry import Dataset, VersionKey
 from services.why.promotions import Promotion
 
 HINTS = {
@@ -81,26 +81,24 @@ def _of_one(origin: Origin) -> dict[str, Fact]:
 
 
 def _sealed(promotion: Promotion | None) -> dict[str, list[Claim]]:
-    run = promotion.evidence.get("run") if promotion else None
-    if promotion is None or not isinstance(run, Mapping):
+    run = promotion.evidence.run if promotion and promotion.evidence else None
+    if promotion is None or run is None:
         return {}
     source = f"evidence sealed in request {promotion.request_id} (ledger entry {promotion.seal_seq})"
     values = {
-        "Training data": _training(run.get("datasets")),
-        "Algorithm": str(run.get("algorithm") or ""),
-        "Parameters": parameter_text(run.get("params") or {}),
-        "Author": str(run.get("user") or ""),
-        "Git commit": str(run.get("commit") or ""),
+        "Training data": _training(run.datasets),
+        "Algorithm": run.algorithm or "",
+        "Parameters": parameter_text(run.params),
+        "Author": run.user,
+        "Git commit": run.commit or "",
     }
     return {name: [Claim(value, source)] for name, value in values.items()}
 
 
-def _training(datasets: Any) -> str:
+def _training(datasets: Sequence[Dataset]) -> str:
     """As the registry's copy words it: the data set with context training, else the first."""
-    found = [d for d in datasets or () if isinstance(d, Mapping)]
-    chosen = next((d for d in found if str(d.get("context", "")).lower().startswith("train")), None)
-    chosen = chosen or (found[0] if found else None)
-    return f"{chosen['name']} ({chosen['digest']})" if chosen else ""
+    chosen = next((d for d in datasets if d.context.lower().startswith("train")), next(iter(datasets), None))
+    return f"{chosen.name} ({chosen.digest})" if chosen else ""
 
 
 def parameter_text(params: Mapping[str, Any]) -> str:

@@ -12,11 +12,12 @@ from services.database.unit import Unit
 from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.requests import glass_broken, standing_signatures
 from services.domain.why.live_history import Spell
-from services.errors import NotFoundError
+from services.errors import IntegrityError, NotFoundError
 from services.ledger.actions import Action
 from services.ledger.reader import page_entries
 from services.ledger.store import EntryFilter, EntryPage
 from services.ledger.tree.entry import LedgerEntry
+from services.promotions.sealed_evidence import SealedEvidence
 
 ENTRIES = 1000
 SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)
@@ -39,7 +40,7 @@ class Promotion:
     approval_seqs: tuple[int, ...]
     approvers_in_table: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: SealedEvidence | None = None
     request: PromotionRequest | None = None
     problems: tuple[str, ...] = ()
 
@@ -67,7 +68,7 @@ def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
         approval_seqs=tuple(e.seq for e in (*approvals, *glass)),
         approvers_in_table=_table_approvers(unit, spell.request_id, digest),
         plan=_document(unit, digest, "plan", problems),
-        evidence=_document(unit, evidence_digest, "evidence", problems),
+        evidence=_evidence(unit, evidence_digest, problems),
         request=request,
         problems=tuple(problems),
     )
@@ -110,6 +111,15 @@ def _table_approvers(unit: Unit, request_id: str, digest: str) -> tuple[str, ...
     names = [d.person.name for d in standing_signatures(decisions, digest).values()]
     broken = glass_broken(decisions, digest)
     return (*names, *([f"{broken.person.name} {GLASS}"] if broken else ()))
+
+
+def _evidence(unit: Unit, digest: str, problems: list[str]) -> SealedEvidence | None:
+    document = _document(unit, digest, "evidence", problems)
+    try:
+        return SealedEvidence.from_json(document) if document else None
+    except IntegrityError as error:
+        problems.append(f"{error.message} It is not used.")
+        return None
 
 
 def _document(unit: Unit, digest: str, kind: str, problems: list[str]) -> Mapping[str, Any]:

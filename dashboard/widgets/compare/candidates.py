@@ -15,6 +15,7 @@ from dashboard.widgets.request import asking
 from dashboard.widgets.version import grid as tables
 from services.domain.identity.people import Actor, Permission
 from services.errors import PortalError
+from services.evidence.record import Gap
 
 if TYPE_CHECKING:
     from services.promotions.ranking import CandidateLine, CandidateRanking
@@ -79,7 +80,7 @@ def _show(ranking: CandidateRanking) -> None:
 
 
 def _cells(line: CandidateLine) -> tuple[str, ...]:
-    gap = {"value": line.difference, "low": line.low, "high": line.high}
+    gap = Gap(line.difference, line.low, line.high)
     verdict = line.verdict.replace("_", " ") or "not compared"
     return (
         as_html(line.name),

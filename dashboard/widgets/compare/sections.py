@@ -15,9 +15,9 @@ from dashboard.widgets.evidence import curves as curve_tabs
 from dashboard.widgets.evidence import drift, fairness, plots
 from dashboard.widgets.evidence import tables as evidence_tables
 from dashboard.widgets.evidence import verdict as evidence
-from dashboard.widgets.evidence.verdict import Document
 from services.comparisons.answers import VersionComparison
 from services.domain.registry import VersionKey
+from services.evidence.record import Comparison
 
 
 def show_all(compared: VersionComparison) -> None:
@@ -46,34 +46,34 @@ def _show_curves(compared: VersionComparison) -> None:
     curve_tabs.show_all(compared.curves)
 
 
-def _each(compared: VersionComparison, part: Callable[[Document, str], None], *, counts: bool = False) -> None:
+def _each(compared: VersionComparison, part: Callable[[Comparison, str], None], *, counts: bool = False) -> None:
     """The part for every candidate, a tab each; the tab of the one that harms most is open, `counts` says how many."""
-    found = compare_verdicts.documents(compared)
+    found = compare_verdicts.comparisons(compared)
     if not found:
         st.caption("There is no paired comparison of these versions; the verdict says what it needs.")
         return
     if len(found) == 1:
         part(found[0][1], str(found[0][0].key.version))
         return
-    labels = [_label(row.key.version, document if counts else {}) for row, document in found]
+    labels = [_label(row.key.version, comparison if counts else None) for row, comparison in found]
     worst = max(range(len(found)), key=lambda place: (evidence.harmed_slices(found[place][1]), -place))
-    for tab, (row, document) in zip(st.tabs(labels, default=labels[worst]), found, strict=True):
+    for tab, (row, comparison) in zip(st.tabs(labels, default=labels[worst]), found, strict=True):
         with tab:
-            part(document, str(row.key.version))
+            part(comparison, str(row.key.version))
 
 
-def _label(version: int, document: Document) -> str:
-    harmed = evidence.harmed_slices(document)
+def _label(version: int, found: Comparison | None) -> str:
+    harmed = 0 if found is None else evidence.harmed_slices(found)
     return f"v{version}: {harmed} harmed" if harmed else f"v{version}"
 
 
 def _show_slices(compared: VersionComparison) -> None:
     against = f"v{compared.details[0].key.version}"
-    _each(compared, lambda document, key: evidence_tables.show_slices(document, against=against, key=key), counts=True)
+    _each(compared, lambda found, key: evidence_tables.show_slices(found, against=against, key=key), counts=True)
 
 
 def _show_fairness(compared: VersionComparison) -> None:
-    _each(compared, lambda document, key: fairness.show_fairness(document, key=key))
+    _each(compared, lambda found, key: fairness.show_fairness(found, key=key))
 
 
 def _show_drift(compared: VersionComparison) -> None:
@@ -112,9 +112,9 @@ def _drift_of(key: VersionKey, compared: VersionComparison) -> None:
 
 
 def _show_differences(compared: VersionComparison) -> None:
-    if compare_verdicts.documents(compared):
+    if compare_verdicts.comparisons(compared):
         st.markdown("**Metrics on the same rows**")
-        _each(compared, lambda document, key: evidence_tables.show_metrics(document, key=key))
+        _each(compared, lambda found, key: evidence_tables.show_metrics(found, key=key))
     show_differences(compared)
 
 

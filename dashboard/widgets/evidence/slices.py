@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.text import as_html, plain, shorten
 from dashboard.widgets.evidence import plots
 from dashboard.widgets.evidence import verdict as evidence
-from dashboard.widgets.evidence.verdict import Document, figure
+from services.evidence.record import Comparison, Gap, SliceLine
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,42 +27,38 @@ Point = tuple[str, Mark, float, float, float]
 """Name, mark, difference, low, high."""
 
 
-def show_differences(document: Document, *, against: str, key: str) -> None:
+def show_differences(found: Comparison, *, against: str, key: str) -> None:
     """Nothing where fewer than two slices have an interval."""
-    points = _points(document)
+    points = _points(found)
     if len(points) < 3:
         return
-    metric = str(document.get("metric") or "metric")
-    worse = "left" if evidence.is_better_higher(document) else "right"
-    title = f"Difference in {shorten(metric, 20)} to {shorten(against, 20)} ({worse} of 0: worse)"
-    drawn = _figure(points, document, as_html(title))
-    said = f"Differences in {plain(metric)} of all rows and of the slices, with intervals; the table below has them"
+    worse = "left" if found.higher_is_better else "right"
+    title = f"Difference in {shorten(found.metric, 20)} to {shorten(against, 20)} ({worse} of 0: worse)"
+    drawn = _figure(points, found, as_html(title))
+    metric = plain(found.metric)
+    said = f"Differences in {metric} of all rows and of the slices, with intervals; the table below has them"
     st.plotly_chart(drawn, key=f"plot_slices_{key}", config=plots.CONFIG, alt=said)
 
 
-def _points(document: Document) -> list[Point]:
-    slices = evidence.slices_by_harm(document)[:MOST]
-    found = [_point("All rows together", _ALL, document)]
-    found += [_point(_name(entry), _mark(entry), entry) for entry in slices]
-    return [point for point in found if point is not None]
+def _points(found: Comparison) -> list[Point]:
+    slices = evidence.slices_by_harm(found)[:MOST]
+    points = [_point("All rows together", _ALL, found.difference)]
+    points += [_point(shorten(evidence.slice_name(line), 28), _mark(line), line.difference) for line in slices]
+    return [point for point in points if point is not None]
 
 
-def _mark(entry: Document) -> Mark:
-    if evidence.is_harmed(entry):
+def _mark(line: SliceLine) -> Mark:
+    if evidence.is_harmed(line):
         return _HARMED
-    return _ALIKE if evidence.shares_the_loss(entry) else _OTHER
+    return _ALIKE if evidence.shares_the_loss(line) else _OTHER
 
 
-def _name(entry: Document) -> str:
-    return shorten(evidence.slice_name(entry), 28)
-
-
-def _point(name: str, mark: Mark, entry: Document) -> Point | None:
-    value, low, high = evidence.gap_of(entry.get("difference"))
+def _point(name: str, mark: Mark, difference: Gap) -> Point | None:
+    value, low, high = evidence.gap_of(difference)
     return None if value is None or low is None or high is None else (name, mark, value, low, high)
 
 
-def _figure(points: Sequence[Point], document: Document, title: str) -> go.Figure:
+def _figure(points: Sequence[Point], found: Comparison, title: str) -> go.Figure:
     import plotly.graph_objects as go
 
     from dashboard.widgets.base.style import is_dark
@@ -73,9 +69,8 @@ def _figure(points: Sequence[Point], document: Document, title: str) -> go.Figur
         if of_kind:
             _add(drawn, mark, of_kind, colour=mark[3] if is_dark() else mark[2])
     drawn.add_vline(x=0, line={"color": "rgba(128,128,128,.8)", "width": 1})
-    margin = figure(document.get("slice_margin"))
-    if margin:
-        border = -margin if evidence.is_better_higher(document) else margin
+    if found.slice_margin:
+        border = -found.slice_margin if found.higher_is_better else found.slice_margin
         drawn.add_scatter(
             x=[border] * len(points), y=[as_html(point[0]) for point in points], mode="lines", name="Margin of a slice",
             line={"color": "rgba(128,128,128,.9)", "width": 1.5, "dash": "dash"}, hoverinfo="skip",

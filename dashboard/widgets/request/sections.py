@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -17,7 +16,9 @@ from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
+from services.evidence.record import Comparison
 from services.promotions.answers import RequestDetail
+from services.promotions.sealed_evidence import SealedEvidence
 
 CHANGES_SHOWN = 20
 _NOTHING_LIVE = "a baseline, as nothing is live yet"
@@ -63,43 +64,43 @@ def _source(check: Check) -> str:
 
 def show_evidence(detail: RequestDetail) -> None:
     """The comparison as it was sealed."""
-    document = detail.evidence.get("comparison")
-    current = detail.plan.current_version
-    if document:
-        _show_comparison(detail, document)
+    found, current = detail.evidence.compared.result, detail.plan.current_version
+    if found is not None:
+        _show_comparison(detail, found)
         show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
         st.code(f"countersign evidence verify {detail.request.id}", language="bash")
     elif current is None:
         empty("This is the first version for this environment.", "There is nothing live to compare it with.")
     else:
-        problem = str(detail.evidence.get("comparison_problem") or "The evidence holds no comparison.")
+        problem = detail.evidence.compared.problem or "The evidence holds no comparison."
         empty(f"It could not be compared with v{current}, which is live.", problem)
 
 
-def _show_comparison(detail: RequestDetail, document: Mapping[str, Any]) -> None:
+def _show_comparison(detail: RequestDetail, found: Comparison) -> None:
     """In the order of the compare page; the worst slice stands before the average in the verdict's own figures."""
     current = detail.plan.current_version
-    evidence.show_verdict(document, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
-    evidence.show_findings(document, key="sealed")
+    evidence.show_verdict(found, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
+    evidence.show_findings(found, key="sealed")
     now = VersionKey(detail.plan.model, current) if current else None
-    if evidence_tables.has_curves(document):
+    if evidence_tables.has_curves(found):
         st.markdown("#### Curves")
-        evidence_tables.show_curves(document, detail.request.key, now)
+        evidence_tables.show_curves(found, detail.request.key, now)
     st.markdown("#### Slices, worst first")
     against = f"v{current}" if current else "the baseline"
-    evidence_tables.show_slices(document, against=against, key="sealed")
+    evidence_tables.show_slices(found, against=against, key="sealed")
     st.markdown("#### Fairness: distance between the groups")
-    fairness.show_fairness(document, key="sealed")
+    fairness.show_fairness(found, key="sealed")
     _show_drift(detail)
     st.markdown("#### Metrics and parameters")
     with st.expander("All metrics on the same rows"):
-        evidence_tables.show_metrics(document, key="sealed")
+        evidence_tables.show_metrics(found, key="sealed")
     request_beside.show_beside(detail)
 
 
 def _show_drift(detail: RequestDetail) -> None:
-    lines, live = detail.evidence.get("drift"), detail.evidence.get("live")
-    problem, training = detail.evidence.get("live_problem"), detail.evidence.get("drift_problem")
+    compared = detail.evidence.compared
+    lines, live = compared.drift, compared.live
+    problem, training = compared.live_problem, compared.drift_problem
     if lines or live or problem or training:
         st.markdown("#### Drift of the data")
     if lines:
@@ -136,36 +137,31 @@ def _short(value: Any) -> str:
     return formats.number(value) if isinstance(value, float) else shorten(str(value), 40)
 
 
-def show_failed_tests(sealed: Mapping[str, Any]) -> None:
+def show_failed_tests(sealed: SealedEvidence) -> None:
     """Tests as sealed; only what failed is listed."""
-    for report in sealed.get("tests") or ():
-        failed = [case for case in report.get("cases", ()) if case.get("outcome") in {"failed", "error"}]
-        line = (
-            report.get("problem")
-            or f"{report.get('passed')} passed, {report.get('failed')} failed, {report.get('skipped')} skipped"
-        )
-        tone = "bad" if report.get("failed") or report.get("problem") else "good"
-        show(badge(report.get("title", ""), tone), " ", as_html(line), " ", soft(f"source: {report.get('source', '')}"))
+    for report in sealed.tests:
+        failed = [case for case in report.cases if case.outcome in {"failed", "error"}]
+        line = report.problem or f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
+        tone = "bad" if report.failed or report.problem else "good"
+        show(badge(report.title, tone), " ", as_html(line), " ", soft(f"source: {report.source}"))
         if failed:
-            show(
-                bullets(shorten(f"{case.get('name')}: {case.get('message') or 'failed'}", 300) for case in failed[:50])
-            )
-    if not sealed.get("tests"):
+            show(bullets(shorten(f"{case.name}: {case.message or 'failed'}", 300) for case in failed[:50]))
+    if not sealed.tests:
         empty("No test results are part of the evidence.")
 
 
 def show_card(detail: RequestDetail) -> None:
     """The model card as sealed."""
-    text = detail.evidence.get("card")
+    text = detail.evidence.card
     if text:
-        card.show_card(str(text))
+        card.show_card(text)
     else:
         empty("No model card is part of the evidence.", "Log model_card.md with the run, then seal the request again.")
 
 
 def show_policy(detail: RequestDetail) -> None:
     """The policy that was frozen into the request, in words."""
-    lines = [str(line) for line in detail.evidence.get("policy_in_words") or ()]
+    lines = detail.evidence.policy_in_words
     if lines:
         show(bullets(lines))
     else:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from dashboard.widgets.base.formats import count, signed
 from dashboard.widgets.evidence import verdict as evidence
-from dashboard.widgets.evidence.verdict import figure
 from services.domain.checks import Verdict
 from services.domain.promotions.requests import RequestState
 from services.promotions.answers import RequestDetail
@@ -50,13 +48,13 @@ def _checks(detail: RequestDetail) -> str:
 
 
 def _compared(detail: RequestDetail) -> Iterator[str]:
-    document: Mapping[str, Any] | None = detail.evidence.get("comparison")
-    if not document:
+    found = detail.evidence.compared.result
+    if found is None:
         return
     current = detail.plan.current_version
-    title = evidence.headline(document, against=f"v{current}" if current else "the baseline")[1]
-    worst = evidence.worst_slice(document)
-    gap = figure(worst["difference"].get("value")) if worst else None
+    title = evidence.headline(found, against=f"v{current}" if current else "the baseline")[1]
+    worst = evidence.worst_slice(found)
+    gap = worst.difference.value if worst else None
     told = f"; the worst slice, {evidence.slice_name(worst)}, by {signed(gap)}" if worst and gap is not None else ""
     yield f"{title}{told}."
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from services.catalogue import model_card as model_card_text
 from services.domain import test_results
 from services.domain.checks import Check, Verdict
 from services.domain.examined import Examined, LeftOut
 from services.domain.policy import CheckRule
+from services.evidence.record import Comparison, Recommendation
 from services.promotions.checks.coverage import lost_rows
 from services.promotions.checks.facts import COMPARE, RUN, VERSION, Compared, Line, number, texts
 from services.promotions.material import Material
@@ -128,13 +126,13 @@ def lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:
     return Check("Lineage", verdict, sentence, value, "all known", "run", enforcement=rule.enforcement)
 
 
-def _measured(result: Mapping[str, Any]) -> str:
+def _measured(result: Comparison) -> str:
     """Like ``better, auc +0.0120 (+0.0098 to +0.0162)``: the verdict alone hides how much and for whom."""
-    verdict, gap = str(result.get("verdict", "unknown")).replace("_", " "), result.get("difference")
-    if not isinstance(gap, Mapping) or gap.get("value") is None:
+    verdict, gap = result.verdict.value.replace("_", " "), result.difference
+    if gap.value is None:
         return verdict
-    interval = "" if gap.get("low") is None else f" ({gap['low']:+.4f} to {gap['high']:+.4f})"
-    return f"{verdict} on average, {result.get('metric', 'difference')} {gap['value']:+.4f}{interval}"
+    interval = "" if gap.low is None or gap.high is None else f" ({gap.low:+.4f} to {gap.high:+.4f})"
+    return f"{verdict} on average, {result.metric} {gap.value:+.4f}{interval}"
 
 
 def _also_live(compared: Compared) -> tuple[LeftOut, ...]:
@@ -143,21 +141,14 @@ def _also_live(compared: Compared) -> tuple[LeftOut, ...]:
     return tuple(LeftOut(f"v{number}", why) for number in compared.also_live)
 
 
-_RECOMMENDATION = {"promote": Verdict.PASS, "hold": Verdict.WARN, "reject": Verdict.FAIL}
-
-
 def comparison(rule: CheckRule, _: Material, compared: Compared) -> Check:
     """The recommendation of the comparison; the first version is judged against a threshold or a constant."""
     name = "Compared with a baseline" if compared.is_first else "Compared with what is live"
     line = Line(rule, name, "held-out predictions", COMPARE, "better" if compared.is_first else "not worse")
     if compared.result is None:
         return line.unknown(f"Could not be compared. {compared.problem}".strip())
-    verdict = _RECOMMENDATION.get(str(compared.result.get("recommendation")), Verdict.UNKNOWN)
-    value = _measured(compared.result)
-    sentence = str(compared.result.get("reason", ""))
+    value, advice = _measured(compared.result), compared.result.recommendation
     examined = Examined(left_out=(*lost_rows(compared.result), *_also_live(compared)))
-    if verdict is Verdict.WARN:
-        return line.warned(sentence, value, examined=examined)
-    if verdict is Verdict.UNKNOWN:
-        return line.unknown(sentence, examined=examined)
-    return line.judged(verdict is Verdict.PASS, sentence, value, examined=examined)
+    if advice is Recommendation.HOLD:
+        return line.warned(compared.result.reason, value, examined=examined)
+    return line.judged(advice is Recommendation.PROMOTE, compared.result.reason, value, examined=examined)

@@ -9,6 +9,7 @@ from typing import Any
 from services.domain.checks import Check, Verdict
 from services.domain.examined import WHOLE, Examined
 from services.domain.policy import CheckRule
+from services.evidence.record import Comparison
 from services.promotions.material import Material
 
 Number = int | float
@@ -34,11 +35,21 @@ NOTHING_READ = "The model's files could not be read."
 
 
 @dataclass(frozen=True)
+class InputTable:
+    """What names a table that was compared for good, so that the comparison can be made again."""
+
+    digest: str
+    artifact: str
+    run_id: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Compared:
     """The outcome of the comparison with what is live, as far as there is one, and what else was measured."""
 
-    result: Mapping[str, Any] | None
-    """`Comparison.to_json()`; None when there is nothing to compare or it could not be done."""
+    result: Comparison | None
+    """None when there is nothing to compare or it could not be done."""
     is_first: bool = False
     problem: str = ""
     drift: tuple[Mapping[str, Any], ...] | None = None
@@ -48,8 +59,8 @@ class Compared:
     """Drift of live inputs against the candidate's training sample (`comparisons.live_inputs.LiveDrift` as JSON)."""
     live_problem: str = ""
     model: ModelFacts | None = None
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    """Which tables were compared, by digest."""
+    inputs: Mapping[str, InputTable | None] = field(default_factory=dict)
+    """Which tables were compared: `candidate`, `current`, `training`, `reference`; None where nothing was live."""
     also_live: tuple[int, ...] = ()
     """Further versions in the stage, where no alias says which one is live; the newest was compared."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from services.domain.checks import Check
 from services.domain.examined import Examined, LeftOut
 from services.domain.policy import CheckRule
+from services.evidence.record import Comparison, FairnessTable, GroupRates, SliceLine
 from services.promotions.checks.coverage import lost_groups, lost_rows, pooled, too_small
 from services.promotions.checks.coverage import unsliced as _unsliced
-from services.promotions.checks.facts import COMPARE, Compared, Line, listed, number, objects, texts
+from services.promotions.checks.facts import COMPARE, Compared, Line, listed, number, texts
 from services.promotions.checks.moved import drift
 from services.promotions.material import Material
 
@@ -30,25 +30,26 @@ def slice_floor(rule: CheckRule, _: Material, compared: Compared) -> Check:
     if floor is None:
         return line.unknown("The policy asks for a floor in every slice and gives no at_least.")
     least = smallest(rule, MIN_ROWS)
-    found = [s for s in objects(compared.result, "slices") if not columns or s["column"] in columns]
-    missing = sorted(set(columns) - {str(s["column"]) for s in found})
-    large = [s for s in found if s["rows"] >= least]
-    if missing or not large:
+    result = compared.result
+    found = [s for s in (result.slices if result else ()) if not columns or s.column in columns]
+    missing = sorted(set(columns) - {s.column for s in found})
+    large = [s for s in found if s.rows >= least]
+    if result is None or missing or not large:
         what = f"for {', '.join(missing)}" if missing else f"of at least {least:g} rows"
         return line.unknown(f"There are no slices {what} in the comparison. {compared.problem}".strip())
-    judged = [s for s in large if s["candidate"] is not None]
-    examined = _of_slices(found, compared.result, columns=columns, least=least)
+    judged = [(s.candidate, s) for s in large if s.candidate is not None]
+    examined = _of_slices(found, result, columns=columns, least=least)
     if not judged:
         return line.unknown("No slice could be judged.", examined=examined)
-    metric, up = str(judged[0]["metric"]), bool(compared.result and compared.result.get("higher_is_better"))
-    judged.sort(key=lambda s: s["candidate"] if up else -s["candidate"])
-    low = [s for s in judged if (s["candidate"] < floor if up else s["candidate"] > floor)]
-    worst = judged[0]
-    named = listed([f"{s['column']} = {s['value']} ({s['candidate']:.3f})" for s in low], SHOWN)
+    up = result.higher_is_better
+    judged.sort(key=lambda pair: pair[0] if up else -pair[0])
+    low = [pair for pair in judged if (pair[0] < floor if up else pair[0] > floor)]
+    lowest, worst = judged[0]
+    named = listed([f"{s.column} = {s.value} ({value:.3f})" for value, s in low], SHOWN)
     sentence = (
         f"Below the floor: {named}." if low else f"All {len(judged)} slices of at least {least:g} rows reach the floor."
     )
-    value = f"{metric} {worst['candidate']:.3f} for {worst['column']} = {worst['value']}"
+    value = f"{worst.metric} {lowest:.3f} for {worst.column} = {worst.value}"
     return line.judged(not low, sentence, value, examined=examined)
 
 
@@ -58,30 +59,26 @@ def smallest(rule: CheckRule, usual: int) -> float:
     return usual if given is None else given
 
 
-def _of_slices(
-    found: list[Mapping[str, Any]], result: Mapping[str, Any] | None, *, columns: tuple[str, ...], least: float
-) -> Examined:
-    small = [f"{s['column']} = {s['value']}" for s in found if s["rows"] < least]
-    blank = [s for s in found if s["rows"] >= least and s["candidate"] is None]
-    unknown = [LeftOut(f"{s['column']} = {s['value']} ({s['rows']:,} rows)", _why_blank(s)) for s in blank]
-    names = list(columns) or list(dict.fromkeys(str(s["column"]) for s in found))
+def _of_slices(found: list[SliceLine], result: Comparison, *, columns: tuple[str, ...], least: float) -> Examined:
+    small = [f"{s.column} = {s.value}" for s in found if s.rows < least]
+    blank = [s for s in found if s.rows >= least and s.candidate is None]
+    unknown = [LeftOut(f"{s.column} = {s.value} ({s.rows:,} rows)", _why_blank(s)) for s in blank]
+    names = list(columns) or list(dict.fromkeys(s.column for s in found))
     seen = len(found) - len(small) - len(blank)
     together = [
         item
         for column in names
-        for item in pooled([s for s in found if s["column"] == column], column=column, name="value", least=least)
+        for item in pooled([(s.value, s.rows) for s in found if s.column == column], column=column, least=least)
     ]
     more = (*together, *lost_rows(result), *lost_groups(result, names, least), *(() if columns else _unsliced(result)))
     return Examined(seen, len(found), "slices", (*too_small(small, least), *unknown, *more))
 
 
-def _why_blank(line: Mapping[str, Any]) -> str:
-    positives = line.get("positives")
-    one_sided = {0: "it has no positive rows", line["rows"]: "all its rows are positive"}
-    why = (
-        one_sided.get(positives, "there is no figure for it") if positives is not None else "there is no figure for it"
-    )
-    return f"{line.get('metric', 'the metric')} cannot be computed: {why}"
+def _why_blank(line: SliceLine) -> str:
+    one_sided = {0: "it has no positive rows", line.rows: "all its rows are positive"}
+    nothing = "there is no figure for it"
+    why = nothing if line.positives is None else one_sided.get(line.positives, nothing)
+    return f"{line.metric} cannot be computed: {why}"
 
 
 def fairness_bound(rule: CheckRule, _: Material, compared: Compared) -> Check:
@@ -96,7 +93,8 @@ def fairness_bound(rule: CheckRule, _: Material, compared: Compared) -> Check:
     line = Line(rule, f"Fairness by {column or 'unknown'}", HELD_OUT, COMPARE, threshold)
     if not column or not given:
         return line.unknown("The policy names no column, or none of max_difference, min_ratio, max_widening.")
-    entry = next((entry for entry in objects(compared.result, "fairness") if entry["column"] == column), None)
+    tables = compared.result.fairness if compared.result else ()
+    entry = next((entry for entry in tables if entry.column == column), None)
     gap = None if entry is None else fairness_gap(entry, rate, least=smallest(rule, MIN_GROUP))
     if entry is None or gap is None or gap.now is None:
         why = _why_no_gap(gap) or compared.problem
@@ -126,39 +124,46 @@ class Gap:
     examined: Examined
 
 
-_FIELDS = {"selection rate": "selected", "true positive rate": "true_positive", "false positive rate": "false_positive"}
-_EMPTY = {"true_positive": "no positive rows", "false_positive": "no negative rows"}
+Rates = Callable[[GroupRates], float | None]
+_FIELDS: dict[str, tuple[Rates, Rates, str]] = {
+    "selection rate": (lambda g: g.candidate_selected, lambda g: g.current_selected, "no decisions"),
+    "true positive rate": (
+        lambda g: g.candidate_true_positive, lambda g: g.current_true_positive, "no positive rows",
+    ),
+    "false positive rate": (
+        lambda g: g.candidate_false_positive, lambda g: g.current_false_positive, "no negative rows",
+    ),
+}  # fmt: skip
+"""Of a rate: the candidate's, the current version's, and what a group lacks that has none."""
 
 
-def fairness_gap(entry: Mapping[str, Any], rate: str, *, least: float) -> Gap | None:
+def fairness_gap(entry: FairnessTable, rate: str, *, least: float) -> Gap | None:
     """The gap of a rate between the groups of a table, and which groups it rests on."""
-    if "groups" not in entry:
+    if not entry.groups:
         return _sealed_gap(entry, rate)
-    field = _FIELDS.get(rate, "")
-    if not field:
+    if rate not in _FIELDS:
         return None
-    groups = objects(entry, "groups")
-    large = [group for group in groups if group["rows"] >= least]
-    small = [f"{entry['column']} = {group['group']}" for group in groups if group["rows"] < least]
-    blank = [group for group in large if group[f"candidate_{field}"] is None]
-    why = f"it has {_EMPTY.get(field, 'no decisions')}"
-    left_out = [LeftOut(f"{entry['column']} = {group['group']} ({group['rows']:,} rows)", why) for group in blank]
-    left_out += pooled(groups, column=str(entry["column"]), name="group", least=least)
-    examined = Examined(len(large) - len(blank), len(groups), "groups", (*too_small(small, least), *left_out))
-    now = [float(g[f"candidate_{field}"]) for g in large if g not in blank]
-    before = [float(g[f"current_{field}"]) for g in large if g[f"current_{field}"] is not None]
+    candidate, current, lacks = _FIELDS[rate]
+    large = [group for group in entry.groups if group.rows >= least]
+    small = [f"{entry.column} = {group.group}" for group in entry.groups if group.rows < least]
+    blank = [group for group in large if candidate(group) is None]
+    left_out = [LeftOut(f"{entry.column} = {group.group} ({group.rows:,} rows)", f"it has {lacks}") for group in blank]
+    left_out += pooled([(group.group, group.rows) for group in entry.groups], column=entry.column, least=least)
+    examined = Examined(len(large) - len(blank), len(entry.groups), "groups", (*too_small(small, least), *left_out))
+    now = [value for group in large if (value := candidate(group)) is not None]
+    before = [value for group in large if (value := current(group)) is not None]
     if len(now) < 2:
         return Gap(None, None, None, examined)
     ratio = min(now) / max(now) if max(now) > 0 else None
     return Gap(max(now) - min(now), max(before) - min(before) if len(before) == len(now) else None, ratio, examined)
 
 
-def _sealed_gap(entry: Mapping[str, Any], rate: str) -> Gap | None:
+def _sealed_gap(entry: FairnessTable, rate: str) -> Gap | None:
     """Of a record that kept no groups: as it was."""
-    found = next((gap for gap in objects(entry, "gaps") if gap["rate"] == rate), None)
+    found = next((gap for gap in entry.gaps if gap.rate == rate), None)
     if found is None:
         return None
-    return Gap(found["candidate_difference"], found["current_difference"], found["candidate_ratio"], Examined())
+    return Gap(found.candidate_difference, found.current_difference, found.candidate_ratio, Examined())
 
 
 def _why_no_gap(gap: Gap | None) -> str:
@@ -186,10 +191,10 @@ def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
     line = Line(rule, "Calibration", HELD_OUT, COMPARE, ", ".join(part for part in parts if part))
     if most is None and rise is None:
         return line.unknown("The policy asks for calibration and gives neither max_ece nor max_rise.")
-    found = (compared.result or {}).get("calibration")
-    if not isinstance(found, Mapping):
+    found = None if compared.result is None else compared.result.calibration
+    if found is None:
         return line.unknown(f"Calibration could not be measured. {compared.problem}".strip())
-    now, before = float(found["candidate_ece"]), float(found["current_ece"])
+    now, before = found.candidate_ece, found.current_ece
     examined = Examined(left_out=lost_rows(compared.result))
     if rise is not None and compared.is_first and most is None:
         return line.unknown("Nothing is live, so there is no rise to measure: give max_ece as well.")

@@ -62,7 +62,7 @@ def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
         "current_version": material.current_version,
         "card": material.card,
         "tests": [asdict(report) for report in material.tests],
-        "comparison": compared.result,
+        "comparison": None if compared.result is None else compared.result.to_json(),
         "drift": compared.drift,
         "live": compared.live,
         "model": asdict(compared.model) if compared.model else None,

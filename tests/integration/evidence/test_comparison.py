@@ -370,7 +370,7 @@ def test_compare__same_seed__same_record_and_json_round_trip():
 
 
 def test_from_json__something_else__is_refused():
-    with pytest.raises(InvalidInputError, match="no comparison record"):
+    with pytest.raises(InvalidInputError, match="not a comparison record"):
         Comparison.from_json({"task": "binary"})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -171,7 +172,7 @@ def test_verify__engine_that_says_something_else__names_what_differs(
     request = _opened(desk, 2)
 
     def other(*given: Any) -> Any:
-        return {**compare_files(*given), "win_rate": 0.123}
+        return replace(compare_files(*given), win_rate=0.123)
 
     found = EvidenceVerifier(world.units, held_out, compare=other, drift=drift_files).verify(request)
     assert found.is_equal is False

@@ -15,6 +15,8 @@ from services.comparisons.desk import compare_files
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.domain.registry import VersionKey
 from services.errors import NotFoundError
+from services.evidence.measures.estimates import Outcome
+from services.evidence.record import Recommendation
 from services.runner.limits import Isolation
 from tests.world import MODEL, World
 
@@ -47,17 +49,17 @@ def test_mlflow_table__of_two_versions__is_compared_row_by_row(tmp_path: Path, w
     good = _file(tmp_path, "good", _mlflow_table(1, words=words))
     bad = _file(tmp_path, "bad", _mlflow_table(3, target="ground_truth", words=words))
     found = compare_files(good, bad, {"metric": "accuracy"})
-    assert (found["rows"], found["verdict"]) == (ROWS, "better")
-    assert found["candidate"] == pytest.approx(0.9, abs=0.05)
-    assert found["current"] == pytest.approx(0.7, abs=0.05)
+    assert (found.rows, found.verdict) == (ROWS, Outcome.BETTER)
+    assert found.candidate == pytest.approx(0.9, abs=0.05)
+    assert found.current == pytest.approx(0.7, abs=0.05)
 
 
 def test_mlflow_table__evaluated_on_rows_in_another_order__is_found_by_its_labels(tmp_path: Path) -> None:
     found = compare_files(
         _file(tmp_path, "good", _mlflow_table(1, roll=1)), _file(tmp_path, "bad", _mlflow_table(3)), {}
     )
-    assert found["recommendation"] == "hold"
-    assert "misaligned" in {finding["kind"] for finding in found["findings"]}
+    assert found.recommendation is Recommendation.HOLD
+    assert "misaligned" in {finding.kind for finding in found.findings}
 
 
 class Runner:

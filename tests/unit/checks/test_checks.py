@@ -15,37 +15,40 @@ from services.domain.policy import CheckRule
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run
 from services.promotions.checks import KINDS, Compared, ModelFacts, own
 from services.promotions.material import Material
+from tests.fake_evidence import SAME_CALIBRATION, comparison, slice_document
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 RUN = Run("r1", "1", user="ana", metrics={"auc": 0.9, "rmse": 4.0}, datasets=(Dataset("d", "abc"),))
 COLUMN = {"type": "double", "name": "age", "required": True}
 OUTPUT = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]
 BEFORE = {"inputs": [COLUMN], "outputs": OUTPUT}
-RESULT: Mapping[str, Any] = {
-    "recommendation": "promote",
-    "verdict": "better",
-    "reason": "It is better.",
-    "higher_is_better": True,
-    "slices": [
-        {"column": "sex", "value": "Female", "rows": 900, "metric": "auc", "candidate": 0.81, "current": 0.9},
-        {"column": "sex", "value": "Male", "rows": 1100, "metric": "auc", "candidate": 0.92, "current": 0.9},
-        {"column": "race", "value": "Other", "rows": 12, "metric": "auc", "candidate": 0.2, "current": 0.9},
+RESULT = comparison(
+    recommendation="promote",
+    verdict="better",
+    reason="It is better.",
+    slices=[
+        slice_document("sex", "Female", 900, (0.81, 0.9)),
+        slice_document("sex", "Male", 1100, (0.92, 0.9)),
+        slice_document("race", "Other", 12, (0.2, 0.9)),
     ],
-    "fairness": [
+    fairness=[
         {
             "column": "sex",
+            "threshold": 0.5,
+            "groups": [],
             "gaps": [
                 {
                     "rate": "selection rate",
                     "candidate_difference": 0.2,
                     "current_difference": 0.1,
                     "candidate_ratio": 0.6,
+                    "current_ratio": 0.7,
                 }
             ],
         }
     ],
-    "calibration": {"candidate_ece": 0.04, "current_ece": 0.01},
-}
+    calibration=SAME_CALIBRATION | {"candidate_ece": 0.04, "current_ece": 0.01},
+)
 DRIFT = ({"column": "sex", "psi": 0.6}, {"column": "age", "psi": 0.15})
 MODEL = ModelFacts(
     files=("MLmodel", "model.skops", "requirements.txt"),

@@ -13,7 +13,7 @@ from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.policy import CheckRule
 from services.errors import InvalidInputError
 from services.evidence.baseline import first_version
-from services.evidence.comparison import Options, compare
+from services.evidence.comparison import Comparison, Options, compare
 from services.evidence.rows.inputs import Columns, predictions_from_table
 from services.evidence.rows.tables import table_from_mapping
 from services.promotions.checks import KINDS, Compared
@@ -46,7 +46,7 @@ def record(candidate: Any, current: Any = None, options: Options = QUICK) -> dic
 
 def judge(kind: str, result: dict[str, Any], *, is_first: bool = False, **given_: Any) -> Check:
     rule = CheckRule(kind, Enforcement.BLOCK, given_)
-    return KINDS[kind](rule, None, Compared(result, is_first=is_first))  # type: ignore[arg-type]
+    return KINDS[kind](rule, None, Compared(Comparison.from_json(result), is_first=is_first))  # type: ignore[arg-type]
 
 
 TPR = {"column": "sex", "rate": "true positive rate", "max_difference": 0.9}

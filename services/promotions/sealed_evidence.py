@@ -1,0 +1,110 @@
+"""The evidence of a request as it was sealed, by this release or an earlier one: read once, typed from here on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from services.domain.catalogue import TestReport
+from services.domain.checks import Check, check_from_json
+from services.domain.registry import Dataset
+from services.errors import IntegrityError, InvalidInputError
+from services.evidence.record import Comparison
+from services.promotions.checks.facts import Compared, InputTable
+from services.promotions.model_facts import facts_of_json
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+@dataclass(frozen=True)
+class SealedRun:
+    """The run behind the version."""
+
+    run_id: str
+    user: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    datasets: tuple[Dataset, ...] = ()
+    commit: str | None = None
+    algorithm: str | None = None
+
+
+@dataclass(frozen=True)
+class SealedEvidence:
+    """What a decision rests on."""
+
+    checks: tuple[Check, ...]
+    compared: Compared
+    """`problem` says so where a comparison was sealed that this release cannot read."""
+    run: SealedRun | None = None
+    tests: tuple[TestReport, ...] = ()
+    """Only cases that failed are kept, at most a hundred a report."""
+    card: str | None = None
+    policy_in_words: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> SealedEvidence:
+        """Raises IntegrityError when checks, run or tests cannot be read."""
+        try:
+            run = document.get("run")
+            return cls(
+                checks=checks_of(document),
+                compared=_compared(document),
+                run=None if run is None else _run().validate_python(run),
+                tests=_tests().validate_python(document.get("tests") or ()),
+                card=document.get("card"),
+                policy_in_words=tuple(str(line) for line in document.get("policy_in_words") or ()),
+            )
+        except (KeyError, TypeError, ValueError) as error:  # pydantic's error is a ValueError
+            raise IntegrityError(
+                "The sealed evidence cannot be read.", hint="Seal the request again, or look at the sealed document."
+            ) from error
+
+
+def checks_of(document: Mapping[str, Any]) -> tuple[Check, ...]:
+    """The checks as they were sealed."""
+    return tuple(check_from_json(check) for check in document["checks"])
+
+
+@cache
+def _run() -> TypeAdapter[SealedRun]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(SealedRun)
+
+
+@cache
+def _tests() -> TypeAdapter[tuple[TestReport, ...]]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[TestReport, ...])
+
+
+def _compared(document: Mapping[str, Any]) -> Compared:
+    problem = str(document.get("comparison_problem") or "")
+    result, drift = None, document.get("drift")
+    if document.get("comparison"):
+        try:
+            result = Comparison.from_json(document["comparison"])
+        except InvalidInputError as error:
+            problem = f"The sealed comparison cannot be read by this release. {error.message}"
+    return Compared(
+        result,
+        document.get("current_version") is None,
+        problem,
+        drift=None if drift is None else tuple(drift),
+        drift_problem=str(document.get("drift_problem") or ""),
+        live=document.get("live"),
+        live_problem=str(document.get("live_problem") or ""),
+        model=facts_of_json(document.get("model")),
+        inputs=inputs_of(document),
+    )
+
+
+def inputs_of(document: Mapping[str, Any]) -> Mapping[str, InputTable | None]:
+    """The tables that were compared; empty where they were not kept yet."""
+    tables = document.get("inputs") or {}
+    return {side: InputTable(**table) if table else None for side, table in tables.items()}
