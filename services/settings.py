@@ -247,10 +247,6 @@ class Settings(BaseSettings):
                 text = text.replace(secret, "…") if secret else text
         return text
 
-    def redacted(self) -> dict[str, str]:
-        """All settings for people; secrets show only whether they are set."""
-        return {name: _show(getattr(self, name)) for name in type(self).model_fields}
-
 
 def _is_private(url: str) -> bool:
     """True for https, and for plain http that never leaves this machine."""
@@ -269,17 +265,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return "set" if value.get_secret_value() else "not set"
-    if isinstance(value, tuple):
-        return ", ".join(str(getattr(item, "id", getattr(item, "name", item))) for item in value)
-    parts = urlsplit(str(value)) if "://" in str(value) else None
-    if parts is not None and parts.password:
-        return str(value).replace(f":{parts.password}@", ":…@")
-    return "" if value is None else str(value)
 
 
 def load_settings(**overrides: Any) -> Settings:

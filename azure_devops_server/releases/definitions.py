@@ -5,7 +5,7 @@ Steps are run by the same engine as YAML pipelines, so an unsupported task is re
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -51,13 +51,6 @@ def environment_plan(environment: Mapping[str, Any], variables: Mapping[str, str
         return expand(definition, parameters={}, variables={}, predefined={})
     except PipelineError as error:
         raise release_invalid(str(error)) from error
-
-
-def phase_tasks(environment: Mapping[str, Any]) -> Iterator[tuple[Fields, Fields]]:
-    """Phases with their tasks, in order."""
-    for phase in environment["deployPhases"]:
-        for task in Fields(phase).array("workflowTasks"):
-            yield Fields(phase), Fields(task)
 
 
 def conditions(environment: Mapping[str, Any]) -> tuple[bool, list[str]]:

@@ -61,7 +61,7 @@ from services.policies.reading import load_governance
 from services.portal import Portal
 from services.ports.identity import IdentityProvider
 from services.ports.pipelines import ReleasePipelines
-from services.ports.registry import RegistryReader, RegistryWriter
+from services.ports.registry import RegistryReader
 from services.promotions.asking import TagDesk
 from services.promotions.candidates import CandidateDesk
 from services.promotions.desk import PromotionDesk
@@ -311,12 +311,6 @@ def _make_folder(settings: Settings) -> None:
             f"The data folder {settings.data_dir} cannot be made ({error.strerror}).",
             hint="Set COUNTERSIGN_DATA_DIR to a folder that can be written.",
         ) from error
-
-
-def open_registry(settings: Settings) -> RegistryWriter:
-    """MLflow alone, for the command line."""
-    registry: RegistryWriter = build_registry(mlflow_config(settings, settings.mlflow_timeout))
-    return registry
 
 
 def open_pipelines(settings: Settings) -> ReleasePipelines | None:

@@ -71,11 +71,6 @@ def page_entries(archive: LedgerArchive, wanted: EntryFilter, page: EntryPage) -
     return [read_stored(stored) for stored in archive.page(wanted, page)]
 
 
-def read_entry(archive: LedgerArchive, seq: int) -> ReadEntry:
-    """One entry; `NotFoundError` where there is none."""
-    return read_stored(_stored(archive, seq))
-
-
 def read_stored(stored: StoredEntry) -> ReadEntry:
     """Parse a row, and compare the columns that repeat parts of the body with it."""
     try:

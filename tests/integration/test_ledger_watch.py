@@ -13,13 +13,13 @@ from sqlalchemy import Engine, text
 from services.adapters.witness.file import FileWitness
 from services.audit.verifying import LedgerVerdicts, WitnessDesk
 from services.audit.witnesses import HEALTH_PREFIX, Heartbeat, WitnessWatch, writing
-from services.database.tables.ledger import drop_guard_statements
 from services.domain.policy import Governance
 from services.errors import UpstreamUnavailableError
 from services.ledger.witnessing import Receipt, Witness
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
 from tests.fake_world import SILENT
+from tests.unit.ledger.build import drop_guard_statements
 from tests.world import World, governance
 
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ no longer write. On PostgreSQL claims skip rows that another worker holds; SQLit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -160,13 +160,6 @@ class RolloutStore:
     def counts(self) -> dict[str, int]:
         """Number of rollouts by state."""
         return count_by(self._connection, rollout.c.state)
-
-    def with_runs(self, states: Sequence[RolloutState]) -> Sequence[Rollout]:
-        """Rollouts in these states that have started a pipeline run."""
-        rows = self._connection.execute(
-            select(rollout).where(rollout.c.state.in_([s.value for s in states]), rollout.c.run_id.is_not(None))
-        ).mappings()
-        return [self._rollout(row) for row in rows]
 
     def _rollout(self, row: RowMapping) -> Rollout:
         steps = self._connection.execute(

@@ -95,13 +95,6 @@ def guard_statements(dialect: str, table: str) -> list[str]:
     ]
 
 
-def drop_guard_statements(dialect: str, table: str) -> list[str]:
-    """The reverse of `guard_statements`, for a downgrade."""
-    if dialect == "sqlite":
-        return [f"DROP TRIGGER {table}_no_update", f"DROP TRIGGER {table}_no_delete"]
-    return [f"DROP TRIGGER {table}_rows ON {table}", f"DROP TRIGGER {table}_truncate ON {table}"]
-
-
 def _sqlite_trigger(table: str, operation: str) -> str:
     return (
         f"CREATE TRIGGER {table}_no_{operation.lower()} BEFORE {operation} ON {table} "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.domain.identity.people import Actor, Person
@@ -44,13 +44,6 @@ def handles(actor: Actor) -> frozenset[str]:
     names = {actor.person.id, *actor.known_as, actor.person.name.replace(" ", ".")}
     names |= {name.partition("@")[0] for name in names if "@" in name}
     return frozenset(_folded(name) for name in names if name)
-
-
-def handle_of(actor: Actor, known: Iterable[Actor]) -> str | None:
-    """The shortest name that means this person and nobody else; None when there is none that can be typed."""
-    taken = frozenset[str]().union(*(handles(other) for other in known if other.person.id != actor.person.id))
-    free = [name for name in handles(actor) - taken if NAME.fullmatch(f"@{name}")]
-    return min(free, key=lambda name: (len(name), name), default=None)
 
 
 def _folded(name: str) -> str:

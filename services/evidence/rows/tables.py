@@ -127,11 +127,6 @@ def table_from_mapping(columns: Mapping[str, Any], *, name: str) -> Table:
     return Table(name, arrays, lengths.pop() if lengths else 0)
 
 
-def table_from_frame(frame: pd.DataFrame, *, name: str) -> Table:
-    """A table from a data frame."""
-    return Table(name, _columns_of(frame), len(frame))
-
-
 _LABELS = ("target", "targets", "ground_truth", "expected_response")
 _DECISIONS = ("outputs", "predictions", "output")
 

@@ -14,7 +14,8 @@ from services.errors import IntegrityError, InvalidInputError, NotFoundError, Se
 from services.ledger.actions import Action
 from services.ledger.evidence_pack import evidence_pack
 from services.ledger.export import ExportSource, export_folder, export_zip, fetch_notes
-from services.ledger.reader import latest_checkpoint, prove_consistency, prove_inclusion, read_entry
+from services.ledger.reader import latest_checkpoint, page_entries, prove_consistency, prove_inclusion
+from services.ledger.store import EntryFilter, EntryPage
 from services.ledger.tools import LedgerTools
 from services.ledger.tree.entry import Subject
 from services.ledger.tree.merkle import leaf_hash, verify_consistency, verify_inclusion
@@ -25,20 +26,19 @@ from tests.unit.ledger.build import NAME, SCRIPT, START, Bench, fixed_key, run_s
 KEY = fixed_key().verifier
 
 
-def test_read_entry__that_is_there__is_parsed_and_others_are_not_found(bench: Bench) -> None:
+def test_page_entries__those_that_are_there__are_parsed_newest_first(bench: Bench) -> None:
     bench.append(3)
     with bench.store() as store:
-        read = read_entry(store, 2)
+        read = page_entries(store, EntryFilter(), EntryPage(before_seq=3))[0]
         assert (read.entry.seq, read.problem) == (2, "")
-        with pytest.raises(NotFoundError):
-            read_entry(store, 4)
+        assert [found.seq for found in page_entries(store, EntryFilter(), EntryPage())] == [3, 2, 1]
 
 
-def test_read_entry__tampered_row__is_shown_raw_with_its_problem(bench: Bench) -> None:
+def test_page_entries__tampered_row__is_shown_raw_with_its_problem(bench: Bench) -> None:
     bench.append(2)
     bench.attack("UPDATE ledger_entry SET body = 'x' WHERE seq = 1")
     with bench.store() as store:
-        read = read_entry(store, 1)
+        read = page_entries(store, EntryFilter(), EntryPage())[-1]
     assert (read.entry, read.body) == (None, "x")
     assert "Not canonical" in read.problem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.domain.identity.people import Actor, Person
-from services.domain.promotions.mentions import handle_of, mentioned
+from services.domain.promotions.mentions import mentioned
 
 CHLOE = Actor(Person("https://idp|7", "Chloé Martin"), frozenset(), frozenset({"chloe@example.com", "cmartin"}))
 MARTIN = Actor(Person("https://idp|8", "Martin Chlo"), frozenset(), frozenset({"chloe@other.example"}))
@@ -33,10 +33,3 @@ def test_mention__of_one_person__tells_them_and_nobody_else(
     found = mentioned(text, KNOWN)
     assert [person.id for person in found.people] == people
     assert found.unknown == unknown
-
-
-def test_handle__shortest_name_that_is_nobody_elses() -> None:
-    assert handle_of(CHLOE, KNOWN) == "cmartin"
-    assert handle_of(BEN, KNOWN) == "ben.okafor"
-    twin = Actor(Person("x", "Ben Okafor"), frozenset())
-    assert handle_of(twin, (*KNOWN, twin)) is None

@@ -14,7 +14,7 @@ from services.evidence.rows.alignment import align
 from services.evidence.rows.digests import inputs_digest
 from services.evidence.rows.inputs import Columns, Task, predictions_from_table, task_of_table
 from services.evidence.rows.labels import binary_coding
-from services.evidence.rows.tables import canonical_text, read_table, table_from_frame, table_from_mapping
+from services.evidence.rows.tables import canonical_text, read_table, table_from_mapping
 from tests.unit.evidence.makers import predictions
 
 LABELS = [0, 1, 0, 1, 1, 0]
@@ -57,7 +57,7 @@ def test_read_table__every_format__gives_the_same_evidence(tmp_path, kind):
     data = frame(sex=["f", "m", "f", "m", "f", "m"])
     table = read_table(written(tmp_path, kind, data), name="candidate", key="row_id")
     found = predictions_from_table(table, Columns())
-    same = predictions_from_table(table_from_frame(data, name="x"), Columns())
+    same = predictions_from_table(table_from_mapping(data.to_dict("list"), name="x"), Columns())
     assert found.ids.tolist() == [str(number) for number in IDS]
     np.testing.assert_array_equal(found.scores, SCORES)
     assert inputs_digest(align(found, found)) == inputs_digest(align(same, same))

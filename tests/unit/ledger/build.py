@@ -18,7 +18,6 @@ from services.adapters.witness.file import FileWitness
 from services.database.engine import open_engine
 from services.database.stores.ledger import SqlLedgerStore, ledger_transactions
 from services.database.tables.ledger import (
-    drop_guard_statements,
     guard_statements,
     ledger_actor,
     ledger_checkpoint,
@@ -143,3 +142,10 @@ def make_bench(folder: Path) -> Bench:
 
 def root_text(root: bytes) -> str:
     return base64.b64encode(root).decode()
+
+
+def drop_guard_statements(dialect: str, table: str) -> list[str]:
+    """The reverse of `guard_statements`: what an owner of the database can do."""
+    if dialect == "sqlite":
+        return [f"DROP TRIGGER {table}_no_update", f"DROP TRIGGER {table}_no_delete"]
+    return [f"DROP TRIGGER {table}_rows ON {table}", f"DROP TRIGGER {table}_truncate ON {table}"]
