@@ -37,6 +37,8 @@ REFUSED = {
     "quorum is a truth value": (changed("    quorum: 2", "    quorum: true"), 11, "must be a whole number"),
     "quorum in quotes": (changed("    quorum: 2", "    quorum: '2'"), 11, "must be a whole number"),
     "quorum in octal": (changed("    quorum: 2", "    quorum: 010"), 11, "must be a whole number"),
+    "quorum with an underscore": (changed("    quorum: 2", "    quorum: 1_0"), 11, "must be a whole number"),
+    "quorum in octal of YAML 1.1": ("%YAML 1.1\n---\n" + changed("    quorum: 2", "    quorum: 010"), 13, "whole number"),
     "quorum of nobody": (changed("    quorum: 2", "    quorum: 0"), 11, "greater than or equal to 1"),
     "expiry never": (changed("expires_after_days: 7", "expires_after_days: .inf"), 20, "finite"),
     "expiry no number": (changed("expires_after_days: 7", "expires_after_days: .nan"), 20, "finite"),
@@ -227,6 +229,21 @@ def test_plain_words__of_yaml_1_1__stay_what_was_written() -> None:
     found = parse_text(text)
     assert found.rules.groups["reviewer"] == ("no", "on", "yes")
     assert [c.enforcement.value for c in found.rules.policies[0].checks if c.kind == "model_card"] == ["off"]
+
+
+def test_plain_words__with_a_directive_of_yaml_1_1__stay_what_was_written() -> None:
+    found = parse_text("%YAML 1.1\n---\n" + changed("[grp-reviewers]", "[no, on, yes]"))
+    assert found.rules.groups["reviewer"] == ("no", "on", "yes")
+
+
+def test_keys__several_written_twice__are_all_reported_with_path_and_line() -> None:
+    text = changed("alias: champion,", "alias: champion, alias: challenger,").replace(
+        "    tier: high", "    tier: high\n    tier: low"
+    )
+    with pytest.raises(SettingsError) as refused:
+        parse_text(text)
+    assert "line 3, environments.production.alias stands twice" in refused.value.message
+    assert "line 20, policies.0.tier stands twice" in refused.value.message
 
 
 def test_settings__listed__are_those_that_the_code_reads() -> None:
