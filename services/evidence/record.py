@@ -18,6 +18,8 @@ from services.evidence.rows.coverage import Coverage
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+Curves = dict[str, dict[str, dict[str, list[int | float]]]]
+"""Kind of curve (roc, precision_recall, scores, errors), side (candidate, current), axis: the values."""
 SCHEMA = "countersign.evidence.comparison/3"
 
 
@@ -222,7 +224,7 @@ class Comparison:
     fairness: tuple[FairnessTable, ...]
     calibration: Calibration | None
     inputs: Inputs
-    curves: dict[str, Any] = field(default_factory=dict)
+    curves: Curves = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     slice_margin: float | None = None
     """What a segment may lose in the metric's unit before it counts as harmed."""

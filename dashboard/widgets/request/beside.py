@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -16,6 +15,8 @@ from dashboard.widgets.version import grid as tables
 from services.domain.registry import Run, VersionKey
 from services.errors import PortalError
 from services.promotions.answers import RequestDetail
+
+Logged = Mapping[str, str] | Mapping[str, float]
 
 
 def show_beside(detail: RequestDetail) -> None:
@@ -43,7 +44,7 @@ def _run(key: VersionKey) -> Run | None:
         return None
 
 
-def _differences(title: str, now: Mapping[str, Any], new: Mapping[str, Any], *, head: tuple[str, str, str]) -> None:
+def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, str]) -> None:
     names = [name for name in sorted({*now, *new}) if now.get(name) != new.get(name)]
     if not names:
         st.caption(f"{title}: no differences.")
@@ -55,7 +56,7 @@ def _differences(title: str, now: Mapping[str, Any], new: Mapping[str, Any], *, 
         tables.download(f"Download {title.lower()}", (title, *head[1:]), plain, key=f"beside-{title}")
 
 
-def _cell(value: Any) -> str:
+def _cell(value: str | float | None) -> str:
     if value is None:
         return soft(formats.UNKNOWN)
     return as_html(formats.number(value) if isinstance(value, float) else shorten(value, 80))

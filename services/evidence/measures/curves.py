@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from services.evidence.arrays import FloatArray, IntArray
@@ -12,12 +10,13 @@ from services.evidence.measures.ranking import rank_order
 from services.evidence.rows.alignment import Aligned
 from services.evidence.rows.inputs import Task
 
+Axes = dict[str, list[int | float]]
 POINTS = 500
 _DIGITS = 6
 _BINS = 40
 
 
-def curves_of(rows: Aligned, points: int = POINTS) -> dict[str, Any]:
+def curves_of(rows: Aligned, points: int = POINTS) -> dict[str, dict[str, Axes]]:
     """ROC, precision-recall and score histograms (binary), or errors (regression): lists of at most `points`."""
     if rows.candidate is None or rows.current is None or rows.candidate.ndim != 1:
         return {}
@@ -27,7 +26,7 @@ def curves_of(rows: Aligned, points: int = POINTS) -> dict[str, Any]:
         return {"errors": {side: _histogram(scores - rows.labels, edges) for side, scores in sides.items()}}
     if len(np.unique(rows.labels)) < 2:
         return {}
-    found: dict[str, Any] = {
+    found: dict[str, dict[str, Axes]] = {
         "roc": {side: roc_curve(rows.labels, scores, points=points) for side, scores in sides.items()},
         "precision_recall": {
             side: precision_recall(rows.labels, scores, points=points) for side, scores in sides.items()
@@ -55,7 +54,7 @@ def thin(count: int, points: int) -> IntArray:
     return np.unique(np.linspace(0, count - 1, points).round().astype(np.int64))
 
 
-def roc_curve(labels: FloatArray, scores: FloatArray, *, points: int = POINTS) -> dict[str, list[float]]:
+def roc_curve(labels: FloatArray, scores: FloatArray, *, points: int = POINTS) -> Axes:
     """False and true positive rate, from (0, 0) to (1, 1)."""
     hits, misses, _ = _steps(labels, scores)
     places = thin(len(hits), points - 1)
@@ -64,7 +63,7 @@ def roc_curve(labels: FloatArray, scores: FloatArray, *, points: int = POINTS) -
     return {"false_positive_rate": _short(x), "true_positive_rate": _short(y)}
 
 
-def precision_recall(labels: FloatArray, scores: FloatArray, *, points: int = POINTS) -> dict[str, list[float]]:
+def precision_recall(labels: FloatArray, scores: FloatArray, *, points: int = POINTS) -> Axes:
     """Recall, precision and the threshold at which they hold."""
     hits, misses, thresholds = _steps(labels, scores)
     places = thin(len(hits), points)
@@ -83,16 +82,16 @@ def _edges(values: FloatArray, *, bounded: bool) -> FloatArray:
     return np.linspace(low, high if high > low else low + 1, _BINS + 1)
 
 
-def _by_class(labels: FloatArray, scores: FloatArray, edges: FloatArray) -> dict[str, list[float]]:
+def _by_class(labels: FloatArray, scores: FloatArray, edges: FloatArray) -> Axes:
     positive = np.histogram(scores[labels == 1], bins=edges)[0]
     negative = np.histogram(scores[labels == 0], bins=edges)[0]
     return {"edges": _short(edges), "positive": positive.tolist(), "negative": negative.tolist()}
 
 
-def _histogram(values: FloatArray, edges: FloatArray) -> dict[str, list[float]]:
+def _histogram(values: FloatArray, edges: FloatArray) -> Axes:
     return {"edges": _short(edges), "rows": np.histogram(values, bins=edges)[0].tolist()}
 
 
-def _short(values: FloatArray) -> list[float]:
-    rounded: list[float] = np.round(values, _DIGITS).tolist()
+def _short(values: FloatArray) -> list[int | float]:
+    rounded: list[int | float] = np.round(values, _DIGITS).tolist()
     return rounded
