@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from services.domain.catalogue import (
     VersionRow,
@@ -14,7 +14,7 @@ from services.domain.registry import VersionKey
 
 if TYPE_CHECKING:
     from services.comparisons.live_inputs import LiveDrift
-    from services.evidence.record import Comparison
+    from services.evidence.record import Comparison, DriftLine
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,8 @@ class VersionComparison:
     evidence: Mapping[VersionKey, Comparison] = field(default_factory=dict)
     """Paired comparison with the baseline, by candidate."""
     problems: tuple[str, ...] = ()
-    drift: Mapping[VersionKey, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
-    """Drift of the training data against the baseline's (`services.evidence.aspects.drift.DriftLine` as JSON)."""
+    drift: Mapping[VersionKey, tuple[DriftLine, ...]] = field(default_factory=dict)
+    """Drift of the training data against the baseline's."""
     notes: tuple[str, ...] = ()
     """How predictions came to be that no run kept."""
     live: Mapping[VersionKey, LiveDrift] = field(default_factory=dict)

@@ -6,7 +6,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,7 +27,7 @@ from services.runner.process import Progress
 
 if TYPE_CHECKING:
     from services.evidence.comparison import Options
-    from services.evidence.record import Comparison
+    from services.evidence.record import Comparison, DriftLine
     from services.evidence.rows.inputs import Predictions
 
 _Made = TypeVar("_Made")
@@ -103,13 +102,13 @@ def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]
     return predictions_from_table(table, columns, task=Task(str(settings.get("task", "binary"))))
 
 
-def drift_files(reference: PredictionsFile, now: PredictionsFile) -> list[Mapping[str, Any]]:
-    """Drift of a table against a reference, a JSON object a column. Raises InvalidInputError."""
+def drift_files(reference: PredictionsFile, now: PredictionsFile) -> tuple[DriftLine, ...]:
+    """Drift of a table against a reference, a line a column. Raises InvalidInputError."""
     from services.evidence.aspects.drift import drift_lines
     from services.evidence.rows.tables import read_table
 
     sides = [read_table(file.path, name=name) for name, file in (("reference", reference), ("training", now))]
-    return [asdict(line) for line in drift_lines(*sides, skip=frozenset({"row_id"}))]
+    return drift_lines(*sides, skip=frozenset({"row_id"}))
 
 
 def warm_up() -> None:
@@ -157,10 +156,6 @@ def policy_settings(governance: Governance | None, model: str) -> Mapping[str, A
         if found:
             return found[0]
     return {}
-
-
-def _drift_of(reference: PredictionsFile, now: PredictionsFile) -> Callable[[], Any]:
-    return lambda: tuple(drift_files(reference, now))
 
 
 class ComparisonDesk:
@@ -229,7 +224,7 @@ class ComparisonDesk:
                 tags.append(version.tags)
         return rows, runs, tags
 
-    def _drift(self, keys: list[VersionKey], runs: list[Run | None]) -> dict[VersionKey, tuple[Mapping[str, Any], ...]]:
+    def _drift(self, keys: list[VersionKey], runs: list[Run | None]) -> dict[VersionKey, tuple[DriftLine, ...]]:
         """Training data of each version against the baseline's, for those that kept a sample."""
         samples = self._samples(keys, runs)
         found = {}
@@ -238,7 +233,7 @@ class ComparisonDesk:
                 if key in samples and keys[0] in samples:
                     found[key] = self._memo.get(
                         ("drift", samples[keys[0]].digest, samples[key].digest),
-                        _drift_of(samples[keys[0]], samples[key]),
+                        partial(drift_files, samples[keys[0]], samples[key]),
                     )
         return found
 

@@ -5,7 +5,7 @@ The inputs are read, measured and forgotten: only the drift of each column is ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from services.comparisons.held_out import PredictionsFile
 from services.domain.examined import LeftOut
 from services.domain.why.predictions import PredictionQuery, PredictionRecord
 from services.errors import PortalError, RefusedError
+from services.evidence.record import DriftLine
 from services.ports.predictions import InferenceLog
 from services.ports.time import Clock
 
@@ -30,9 +31,9 @@ CONVENTION = frozenset({"row_id", "label", "score", "prediction", "weight"})
 
 @dataclass(frozen=True)
 class LiveDrift:
-    """Drift of live inputs against a training sample, largest first (`aspects.drift.DriftLine` as JSON)."""
+    """Drift of live inputs against a training sample, largest first ."""
 
-    lines: tuple[Mapping[str, Any], ...]
+    lines: tuple[DriftLine, ...]
     rows: int
     since: str
     until: str
@@ -89,7 +90,7 @@ class LiveInputs:
             return usable[:MOST], _not_read(window, len(found), len(usable))
         return [], ()
 
-    def _lines(self, records: Sequence[PredictionRecord], reference: PredictionsFile) -> tuple[Mapping[str, Any], ...]:
+    def _lines(self, records: Sequence[PredictionRecord], reference: PredictionsFile) -> tuple[DriftLine, ...]:
         import numpy as np
 
         from services.evidence.aspects.drift import drift_lines
@@ -100,7 +101,7 @@ class LiveInputs:
         now = table_from_mapping(columns, name="live")
         before = read_table(reference.path, name="training")
         skip = frozenset({"row_id", *self._masked, *(CONVENTION - set(names))})
-        return tuple(asdict(line) for line in drift_lines(before, now, skip=skip, must_stay=False))
+        return drift_lines(before, now, skip=skip, must_stay=False)
 
 
 def _not_read(window: timedelta, found: int, usable: int) -> tuple[LeftOut, ...]:
@@ -125,7 +126,4 @@ def _plain(value: Any) -> Any:
 
 def live_document(found: LiveDrift) -> dict[str, Any]:
     """As it is sealed."""
-    left_out = [asdict(item) for item in found.left_out]
-    return {
-        **asdict(found), "lines": [dict(line) for line in found.lines], "left_out": left_out, "sentence": found.sentence
-    }  # fmt: skip
+    return {**asdict(found), "sentence": found.sentence}

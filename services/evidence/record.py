@@ -118,6 +118,27 @@ class FairnessTable:
 
 
 @dataclass(frozen=True)
+class DriftLine:
+    """One column's drift; shares from 0 to 1."""
+
+    column: str
+    kind: str
+    psi: float | None
+    """None where the column cannot be measured; `note` says why."""
+    wasserstein: float | None
+    ks: float | None
+    missing_reference: float
+    missing_now: float
+    verdict: str
+    """`little`, `some` or `much` by PSI beyond `noise`, or `unknown`."""
+    noise: float = 0.0
+    """The PSI that two samples of this size have on average without any drift: (cells - 1) (1/n + 1/m)."""
+    infinite_reference: float = 0.0
+    infinite_now: float = 0.0
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class ReliabilityBin:
     """Rows of about equal score: mean score, share of positives, and its 95 % binomial (Wilson) interval."""
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from services.comparisons.live_inputs import LiveDrift
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check, check_from_json
 from services.domain.registry import Dataset
 from services.errors import IntegrityError, InvalidInputError
-from services.evidence.record import Comparison
+from services.evidence.record import Comparison, DriftLine
 from services.promotions.checks.facts import Compared, InputTable
 from services.promotions.model_facts import facts_of_json
 
@@ -47,7 +48,7 @@ class SealedEvidence:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> SealedEvidence:
-        """Raises IntegrityError when checks, run or tests cannot be read."""
+        """Raises IntegrityError when anything but the comparison cannot be read."""
         try:
             run = document.get("run")
             return cls(
@@ -83,9 +84,23 @@ def _tests() -> TypeAdapter[tuple[TestReport, ...]]:
     return TypeAdapter(tuple[TestReport, ...])
 
 
+@cache
+def _drift() -> TypeAdapter[tuple[DriftLine, ...]]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[DriftLine, ...])
+
+
+@cache
+def _live() -> TypeAdapter[LiveDrift]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(LiveDrift)
+
+
 def _compared(document: Mapping[str, Any]) -> Compared:
     problem = str(document.get("comparison_problem") or "")
-    result, drift = None, document.get("drift")
+    result, drift, live = None, document.get("drift"), document.get("live")
     if document.get("comparison"):
         try:
             result = Comparison.from_json(document["comparison"])
@@ -95,9 +110,9 @@ def _compared(document: Mapping[str, Any]) -> Compared:
         result,
         document.get("current_version") is None,
         problem,
-        drift=None if drift is None else tuple(drift),
+        drift=None if drift is None else _drift().validate_python(drift),
         drift_problem=str(document.get("drift_problem") or ""),
-        live=document.get("live"),
+        live=None if live is None else _live().validate_python(live),
         live_problem=str(document.get("live_problem") or ""),
         model=facts_of_json(document.get("model")),
         inputs=inputs_of(document),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -17,7 +17,7 @@ from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import PortalError, RefusedError, UpstreamError
-from services.evidence.record import Comparison
+from services.evidence.record import Comparison, DriftLine
 from services.ledger.tree.canonical import canonical_text, digest
 from services.policies.reading import frozen_form, in_words
 from services.promotions.checks import Compared, evaluate
@@ -36,9 +36,9 @@ class Comparer(Protocol):
 
 
 class Drifter(Protocol):
-    """Drift between two tables, a JSON object a column."""
+    """Drift between two tables, a line a column."""
 
-    def __call__(self, reference: PredictionsFile, now: PredictionsFile) -> list[Mapping[str, Any]]:
+    def __call__(self, reference: PredictionsFile, now: PredictionsFile) -> Sequence[DriftLine]:
         """Columns that both have, largest effect first."""
 
 
@@ -179,7 +179,7 @@ class Sealer:
         if self._live is None or sample is None:
             return replace(compared, live_problem=problem)
         try:
-            return replace(compared, live=live_document(self._live.against(model, sample)))
+            return replace(compared, live=self._live.against(model, sample))
         except PortalError as error:
             return replace(compared, live_problem=error.sentence())
 
@@ -246,10 +246,10 @@ def _evidence(
         "current_version": material.current_version,
         "comparison": None if compared.result is None else compared.result.to_json(),
         "comparison_problem": compared.problem,
-        "drift": None if compared.drift is None else [dict(line) for line in compared.drift],
+        "drift": None if compared.drift is None else [asdict(line) for line in compared.drift],
         "drift_schema": DRIFT_SCHEMA,
         "drift_problem": compared.drift_problem,
-        "live": None if compared.live is None else dict(compared.live),
+        "live": None if compared.live is None else live_document(compared.live),
         "live_problem": compared.live_problem,
         "inputs": {side: None if table is None else asdict(table) for side, table in compared.inputs.items()},
         "model": None if compared.model is None else asdict(compared.model),

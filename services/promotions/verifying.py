@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
@@ -72,7 +72,8 @@ class EvidenceVerifier:
             if evidence["comparison"] is not None:
                 found["comparison"] = self._comparison(inputs, settings).to_json()
             if evidence.get("drift") is not None and _is_drift_of_this_engine(evidence):
-                found["drift"] = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
+                lines = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
+                found["drift"] = [asdict(line) for line in lines]
         except PortalError as error:
             return Verified(request_id, None, (f"Not computed again: {error.sentence()}",))
         if not found:

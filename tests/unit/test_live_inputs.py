@@ -50,8 +50,8 @@ def sample(tmp_path):
 def test_live_inputs__moved__are_named_with_the_size_of_the_move_and_nothing_else_is_kept(sample):
     ages = np.random.default_rng(1).normal(60, 10, 500)
     found = LiveInputs(Log(records(ages)), Fixed(), masked=("secret",)).against("m", sample)
-    assert {line["column"]: line["verdict"] for line in found.lines}["age"] == "much"
-    assert {line["column"]: line["note"] for line in found.lines} == {
+    assert {line.column: line.verdict for line in found.lines}["age"] == "much"
+    assert {line.column: line.note for line in found.lines} == {
         "age": "", "job": "", "parts": "the reference has no such column",
     }  # fmt: skip
     document = live_document(found)
@@ -67,7 +67,7 @@ def test_live_inputs__as_in_training__have_not_moved(sample):
         for i, (age, job) in enumerate(zip(rng.normal(40, 10, 2000), rng.choice(["clerk", "cook"], 2000), strict=True))
     ]
     found = LiveInputs(Log(rows), Fixed()).against("m", sample)
-    assert {line["column"]: line["verdict"] for line in found.lines} == {
+    assert {line.column: line.verdict for line in found.lines} == {
         "age": "little", "job": "little", "secret": "unknown",
     }  # fmt: skip
 

@@ -106,9 +106,7 @@ def _drift_of(key: VersionKey, compared: VersionComparison) -> None:
         st.markdown(f"**Training data of v{key.version} against v{compared.details[0].key.version}**")
         drift.show_lines(compared.drift[key], key=f"compare-{key.version}")
     if key in compared.live:
-        found = compared.live[key]
-        document = {"lines": found.lines, "sentence": found.sentence}
-        drift.show_live(document, of=f"v{key.version}", key=str(key.version))
+        drift.show_live(compared.live[key], of=f"v{key.version}", key=str(key.version))
 
 
 def _show_differences(compared: VersionComparison) -> None:

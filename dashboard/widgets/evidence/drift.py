@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import streamlit as st
 
 from dashboard.text import as_html, as_text, shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, show, soft, table
-from dashboard.widgets.evidence.verdict import figure
 from dashboard.widgets.version import grid as tables
+from services.comparisons.live_inputs import LiveDrift
+from services.evidence.record import DriftLine
 
 _TONES = {"little": "good", "some": "warn", "much": "bad"}
 _NAMES = (
@@ -24,7 +24,7 @@ CHANCE = 0.01
 """A PSI that small samples have by chance is shown from here on."""
 
 
-def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
+def show_lines(lines: Sequence[DriftLine], *, key: str) -> None:
     """The columns that moved, most first; what hardly moved is one press away."""
     head = ("Column", "Moved", "PSI", "Shift in deviations", "Largest gap of shares", "Missing before", "Missing now")
     first = moved(lines)[:FIRST]
@@ -43,54 +43,43 @@ def show_lines(lines: Sequence[Mapping[str, Any]], *, key: str) -> None:
         "PSI below 0.1 is little, above 0.25 much, beyond what samples of this size have by chance. "
         "Sizes of effect, not p-values: with many rows those are tiny."
     )
-    tables.download(
-        "Download drift", _NAMES, [[line.get(name) for name in _NAMES] for line in lines], key=f"drift-{key}"
-    )
+    plain = [[getattr(line, name) for name in _NAMES] for line in lines]
+    tables.download("Download drift", _NAMES, plain, key=f"drift-{key}")
 
 
-def moved(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def moved(lines: Sequence[DriftLine]) -> list[DriftLine]:
     """The columns that moved some or much."""
-    return [line for line in lines if line.get("verdict") in {"some", "much"}]
+    return [line for line in lines if line.verdict in {"some", "much"}]
 
 
-def unmeasured(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def unmeasured(lines: Sequence[DriftLine]) -> list[DriftLine]:
     """The columns of which nobody can say whether they moved."""
-    return [line for line in lines if line.get("verdict") == "unknown"]
+    return [line for line in lines if line.verdict == "unknown"]
 
 
-def show_live(document: Mapping[str, Any], *, of: str, key: str) -> None:
+def show_live(found: LiveDrift, *, of: str, key: str) -> None:
     """Live inputs against the training data of a version; nothing when there are none."""
-    lines = [line for line in document.get("lines") or () if isinstance(line, Mapping)]
     st.markdown(f"**Live inputs against the training data of {of}**")
-    st.caption(as_text(document.get("sentence", "")))
-    if lines:
-        show_lines(lines, key=f"live-{key}")
+    st.caption(as_text(found.sentence))
+    if found.lines:
+        show_lines(found.lines, key=f"live-{key}")
 
 
-def _note(line: Mapping[str, Any]) -> str:
+def _note(line: DriftLine) -> str:
     """Why a column was not measured, and infinite values, which the other columns of the table do not show."""
-    told = str(line.get("note") or "")
-    infinite = figure(line.get("infinite_now")) or 0.0
-    told = told or (f"{formats.percent(infinite)} infinite" if infinite else "")
+    told = line.note or (f"{formats.percent(line.infinite_now)} infinite" if line.infinite_now else "")
     return f" {soft(told)}" if told else ""
 
 
-def _cells(line: Mapping[str, Any]) -> tuple[str, ...]:
-    verdict = str(line.get("verdict", ""))
-    distance = figure(line.get("wasserstein"))
+def _cells(line: DriftLine) -> tuple[str, ...]:
+    chance = " " + soft(f"({formats.number(line.noise)} by chance)") if line.noise > CHANCE else ""
+    no_distance = soft(_NO_DISTANCE.get(line.kind, ""))
     return (
-        as_html(shorten(line.get("column", ""), 40)) + _note(line),
-        badge(verdict, _TONES.get(verdict, "mute")),
-        as_html(formats.number(figure(line.get("psi"))))
-        + (
-            " " + soft(f"({formats.number(noise)} by chance)")
-            if (noise := figure(line.get("noise")) or 0) > CHANCE
-            else ""
-        ),
-        as_html(formats.number(distance))
-        if distance is not None
-        else soft(_NO_DISTANCE.get(str(line.get("kind")), "")),
-        as_html(formats.percent(figure(line.get("ks")))),
-        as_html(formats.percent(figure(line.get("missing_reference")))),
-        as_html(formats.percent(figure(line.get("missing_now")))),
+        as_html(shorten(line.column, 40)) + _note(line),
+        badge(line.verdict, _TONES.get(line.verdict, "mute")),
+        as_html(formats.number(line.psi)) + chance,
+        no_distance if line.wasserstein is None else as_html(formats.number(line.wasserstein)),
+        as_html(formats.percent(line.ks)),
+        as_html(formats.percent(line.missing_reference)),
+        as_html(formats.percent(line.missing_now)),
     )

@@ -6,7 +6,6 @@ The verdict in words comes first, then who is harmed, then the average with its 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import streamlit as st
 
@@ -28,12 +27,6 @@ ADVICE = {Recommendation.PROMOTE: "good", Recommendation.HOLD: "warn", Recommend
 _SEVERITY = {Severity.BLOCKING: "bad", Severity.WARNING: "warn", Severity.INFO: "mute"}
 SURE = 0.05
 _RANK = {Severity.BLOCKING: 0, Severity.WARNING: 1, Severity.INFO: 2}
-
-
-def figure(value: Any) -> float | None:
-    """A finite number, or None."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
 
 
 def show_verdict(found: Comparison, *, against: str) -> None:

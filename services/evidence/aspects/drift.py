@@ -9,12 +9,13 @@ be measured has no PSI, and a note that says why.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from services.domain.drift import EMPTY, FREE_TEXT, GONE, NEW, NO_VALUES, NOT_THERE
 from services.evidence.arrays import FloatArray
+from services.evidence.record import DriftLine
 from services.evidence.rows.labels import numbers
 from services.evidence.rows.tables import Column, Table, canonical_texts
 
@@ -24,27 +25,6 @@ _BINS = 10
 _FEW_KINDS = 12
 _FLOOR = 1e-4
 _CATEGORIES = 50
-
-
-@dataclass(frozen=True)
-class DriftLine:
-    """One column's drift; shares from 0 to 1."""
-
-    column: str
-    kind: str
-    psi: float | None
-    """None where the column cannot be measured; `note` says why."""
-    wasserstein: float | None
-    ks: float | None
-    missing_reference: float
-    missing_now: float
-    verdict: str
-    """`little`, `some` or `much` by PSI beyond `noise`, or `unknown`."""
-    noise: float = 0.0
-    """The PSI that two samples of this size have on average without any drift: (cells - 1) (1/n + 1/m)."""
-    infinite_reference: float = 0.0
-    infinite_now: float = 0.0
-    note: str = ""
 
 
 def drift_lines(

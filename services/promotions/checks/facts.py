@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.comparisons.live_inputs import LiveDrift
 from services.domain.checks import Check, Verdict
 from services.domain.examined import WHOLE, Examined
 from services.domain.policy import CheckRule
-from services.evidence.record import Comparison
+from services.evidence.record import Comparison, DriftLine
 from services.promotions.material import Material
 
 Number = int | float
@@ -52,11 +53,11 @@ class Compared:
     """None when there is nothing to compare or it could not be done."""
     is_first: bool = False
     problem: str = ""
-    drift: tuple[Mapping[str, Any], ...] | None = None
+    drift: tuple[DriftLine, ...] | None = None
     """Drift of the training data against what the current version was trained on, a line a column."""
     drift_problem: str = ""
-    live: Mapping[str, Any] | None = None
-    """Drift of live inputs against the candidate's training sample (`comparisons.live_inputs.LiveDrift` as JSON)."""
+    live: LiveDrift | None = None
+    """Drift of live inputs against the candidate's training sample."""
     live_problem: str = ""
     model: ModelFacts | None = None
     inputs: Mapping[str, InputTable | None] = field(default_factory=dict)

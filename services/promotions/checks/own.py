@@ -15,6 +15,7 @@ from dataclasses import asdict
 from importlib.metadata import entry_points
 from typing import Any
 
+from services.comparisons.live_inputs import live_document
 from services.domain.checks import Check, Verdict
 from services.domain.examined import WHOLE, Examined, LeftOut
 from services.domain.policy import CheckRule
@@ -63,8 +64,8 @@ def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
         "card": material.card,
         "tests": [asdict(report) for report in material.tests],
         "comparison": None if compared.result is None else compared.result.to_json(),
-        "drift": compared.drift,
-        "live": compared.live,
+        "drift": None if compared.drift is None else [asdict(line) for line in compared.drift],
+        "live": None if compared.live is None else live_document(compared.live),
         "model": asdict(compared.model) if compared.model else None,
     }
 

@@ -109,7 +109,7 @@ def test_compare__with_a_prediction_log__tells_live_inputs_from_training_data(wo
     world.registry.files[(f"run-{MODEL}-2", "training/sample.parquet")] = sample
     found = _desk(world, live=LiveInputs(Log(world), world.clock)).compare(DEV, [ONE, TWO])  # type: ignore[arg-type]
     assert set(found.live) == {TWO}
-    assert (found.live[TWO].lines[0]["column"], found.live[TWO].lines[0]["verdict"]) == ("age", "much")
+    assert (found.live[TWO].lines[0].column, found.live[TWO].lines[0].verdict) == ("age", "much")
     without = _desk(world, live=LiveInputs(None, world.clock)).compare(DEV, [ONE, TWO])
     assert "no prediction log" in without.live_problem
 

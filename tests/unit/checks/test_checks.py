@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from services.comparisons.live_inputs import LiveDrift
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.policy import CheckRule
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run
+from services.evidence.record import DriftLine
 from services.promotions.checks import KINDS, Compared, ModelFacts, own
 from services.promotions.material import Material
 from tests.fake_evidence import SAME_CALIBRATION, comparison, slice_document
@@ -49,14 +51,17 @@ RESULT = comparison(
     ],
     calibration=SAME_CALIBRATION | {"candidate_ece": 0.04, "current_ece": 0.01},
 )
-DRIFT = ({"column": "sex", "psi": 0.6}, {"column": "age", "psi": 0.15})
+DRIFT = (
+    DriftLine("sex", "categorical", 0.6, None, 0.3, 0.0, 0.0, "much"),
+    DriftLine("age", "numeric", 0.15, 0.2, 0.1, 0.0, 0.0, "some"),
+)
 MODEL = ModelFacts(
     files=("MLmodel", "model.skops", "requirements.txt"),
     requirements="mlflow==3.17.2\nscikit-learn==1.9.1\n",
     signature=BEFORE,
     current_signature=BEFORE,
 )
-FULL = Compared(RESULT, drift=DRIFT, model=MODEL, live={"lines": DRIFT})
+FULL = Compared(RESULT, drift=DRIFT, model=MODEL, live=LiveDrift(DRIFT, 400, "2026-01-01", "2026-01-31"))
 NOTHING = Compared(None, problem="MLflow has no table.")
 
 

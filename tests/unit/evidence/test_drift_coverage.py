@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
+from services.comparisons.live_inputs import LiveDrift
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.policy import CheckRule
 from services.evidence.aspects.drift import drift_lines
@@ -24,7 +24,7 @@ NAMES = np.array([f"Person {place}" for place in range(N)])
 
 def judged(now: dict[str, Any], reference: dict[str, Any] | None = None, **settings: Any) -> Check:
     tables = [table_from_mapping(side, name="x") for side in (reference or REFERENCE, now)]
-    lines = tuple(dataclasses.asdict(line) for line in drift_lines(*tables))
+    lines = drift_lines(*tables)
     rule = CheckRule("drift", Enforcement.BLOCK, {"max_psi": 0.25, "warn_psi": 0.1, **settings})
     return KINDS["drift"](rule, None, Compared(None, drift=lines))  # type: ignore[arg-type]
 
@@ -120,7 +120,7 @@ def test_live_drift__column_that_the_log_lacks__fails_where_the_signature_names_
         table_from_mapping({"age": AGE, "flag": REFERENCE["flag"]}, name="y"),
         must_stay=False,
     )
-    live = {"lines": [dataclasses.asdict(line) for line in lines], "left_out": []}
+    live = LiveDrift(lines, 400, "2026-11-01", "2026-11-20")
     rule = CheckRule("drift", Enforcement.BLOCK, {"max_psi": 0.25, "against": "live"})
 
     def ask(*names: str) -> Check:

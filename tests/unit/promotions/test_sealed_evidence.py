@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,19 @@ def test_comparison__read_and_written_again__keeps_every_sealed_value(schema: in
 def test_sealed_evidence__from_before_drift_and_inputs_were_kept__says_nothing_of_them() -> None:
     compared = SealedEvidence.from_json(kept(1)).compared
     assert (compared.drift, compared.live, compared.model, dict(compared.inputs)) == (None, None, None, {})
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+def test_drift__sealed_before_notes_were_kept__is_read_and_written_again_with_its_values(schema: int) -> None:
+    document = kept(schema)
+    compared = SealedEvidence.from_json(document).compared
+    assert compared.drift is not None
+    assert compared.live is not None
+    (line,) = compared.drift
+    assert (line.column, line.psi, line.verdict, line.note) == ("age", 0.31, "much", "")
+    assert {name: asdict(line)[name] for name in document["drift"][0]} == document["drift"][0]
+    assert (compared.live.lines, compared.live.left_out) == (compared.drift, ())
+    assert compared.live.sentence == document["live"]["sentence"]
 
 
 def test_sealed_evidence__with_inputs__names_the_tables() -> None:
