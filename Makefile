@@ -5,8 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 DEMO_DIR ?= .demo
-# Two workers, a file of tests on one of them: its servers are started once.
-SPREAD := --dist loadfile --no-loadscope-reorder
+# Bytecode is kept: without it, each process that a test or the demo starts compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
+# More workers than cores, since many tests wait for a server or a browser. A file stays on one worker, which starts its
+# servers once; the longest files begin first.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? 2 * n : n)))
+SPREAD := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-check demo-reset test test-slow test-outage test-all lint format types contracts check lock clean
@@ -24,16 +28,16 @@ demo-check: $(VENV)/ready ## do the main job in a real headless browser, on free
 	@exec $(BIN)/python -m demo check
 
 test: $(VENV)/ready ## run the test suite (without the few long ones)
-	@exec $(BIN)/python -m pytest -m "not slow and not outage" -n 2 $(SPREAD)
+	@exec $(BIN)/python -m pytest -m "not slow and not outage" $(SPREAD)
 
 test-slow: $(VENV)/ready ## run the few long tests
-	@$(BIN)/python -m pytest -m slow -n 2 $(SPREAD) -q || test $$? = 5  # 5: none is marked
+	@$(BIN)/python -m pytest -m slow $(SPREAD) -q || test $$? = 5  # 5: none is marked
 
 test-outage: $(VENV)/ready ## kill and stall the servers for a quarter of an hour, and look at the pages
-	@exec $(BIN)/python -m pytest -m outage -n 2 $(SPREAD) -q
+	@exec $(BIN)/python -m pytest -m outage $(SPREAD) -n 2 -q
 
 test-all: $(VENV)/ready ## run every test
-	@exec $(BIN)/python -m pytest -n 2 $(SPREAD)
+	@exec $(BIN)/python -m pytest $(SPREAD)
 
 lint: $(VENV)/ready ## ruff
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -56,14 +60,14 @@ lock: $(VENV)/ready ## pin the requirements again from the loose inputs
 clean: ## remove the environment and caches (not the demo world)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache build dist *.egg-info
 
-# uv when it is there, plain venv and pip otherwise; `ready` is touched only when everything is in.
+# uv when it is there, plain venv and pip otherwise, both with bytecode; `ready` is touched only when everything is in.
 $(VENV)/ready: requirements.txt requirements-dev.txt requirements-demo.txt pyproject.toml
 	@echo "Making the environment in $(VENV) (once; some minutes on a slow line) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Countersign needs Python 3.11 or newer; set PYTHON=python3.11")'
 ifdef UV
 	@test -x $(BIN)/python || $(UV) venv -q --python $(PYTHON) $(VENV)
-	@$(UV) pip install -q --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
-	@$(UV) pip install -q --python $(BIN)/python --no-deps -r requirements-demo.txt
+	@$(UV) pip install -q --compile-bytecode --python $(BIN)/python -r requirements.txt -r requirements-dev.txt
+	@$(UV) pip install -q --compile-bytecode --python $(BIN)/python --no-deps -r requirements-demo.txt
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

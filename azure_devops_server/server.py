@@ -39,6 +39,8 @@ class AzureDevOpsServer:
     def __init__(self, config: ServerConfig) -> None:
         load_handlers()
         self._socket = socket.create_server((config.host, config.port))
+        # Accepted connections inherit it. asyncio sets it by itself only on sockets that name their protocol.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         port = self._socket.getsockname()[1]
         self.address = f"http://{config.host}:{port}"
         self.organization = Organization(config, self.address)

@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from azure_devops_server.engine.journal import TestAttachment
+from azure_devops_server.engine.tasks.junit_file import JUnitCase, read_junit
 from azure_devops_server.model.build import Build
 from azure_devops_server.model.release import Release
 from azure_devops_server.model.testing import TestResult, TestRun
 from azure_devops_server.storage.state import State
 
 FIRST_RESULT = 100_000
-_LIMIT = 64 * 1024 * 1024
-
-
-class JUnitError(Exception):
-    """A file is no JUnit XML."""
-
-
-@dataclass(frozen=True)
-class JUnitCase:
-    """One `testcase` element; outcomes are those of the Test API."""
-
-    title: str
-    name: str
-    storage: str
-    outcome: str
-    duration_ms: float
-    message: str = ""
-    trace: str = ""
 
 
 class Testing:
@@ -88,51 +68,6 @@ class Testing:
     def statistics(self, run_id: int) -> Counter[tuple[str, str]]:
         """Results counted by state and outcome."""
         return Counter((row.state, row.outcome) for row in self._state.test_results.within(run_id))
-
-
-def read_junit(path: Path) -> list[JUnitCase]:
-    """All test cases of a JUnit file."""
-    if path.stat().st_size > _LIMIT:
-        raise JUnitError(f"{path.name} is larger than {_LIMIT // 1024 // 1024} MB")
-    try:
-        # Expat limits entity expansion itself since 2.4.1; external entities are never fetched.
-        root = ET.parse(path).getroot()  # noqa: S314
-    except ET.ParseError as error:
-        raise JUnitError(f"{path.name} is no XML: {error}") from error
-    if root.tag not in ("testsuites", "testsuite"):
-        raise JUnitError(f"{path.name} is no JUnit file: its root is <{root.tag}>")
-    return list(_cases(root))
-
-
-def _cases(root: ET.Element) -> Iterator[JUnitCase]:
-    for case in root.iter("testcase"):
-        title, owner = case.get("name", ""), case.get("classname", "")
-        outcome, detail = _outcome(case)
-        yield JUnitCase(
-            title=title,
-            name=f"{owner}.{title}" if owner else title,
-            storage=owner or title,
-            outcome=outcome,
-            duration_ms=_milliseconds(case.get("time", "")),
-            message=(detail.get("message", "") if detail is not None else ""),
-            trace=(detail.text or "").strip() if detail is not None else "",
-        )
-
-
-def _outcome(case: ET.Element) -> tuple[str, ET.Element | None]:
-    for tag, outcome in (("failure", "Failed"), ("error", "Failed"), ("skipped", "NotExecuted")):
-        detail = case.find(tag)
-        if detail is not None:
-            return outcome, detail
-    return "Passed", None
-
-
-def _milliseconds(text: str) -> float:
-    try:
-        seconds = float(text.replace(",", ""))
-    except ValueError:
-        return 0.0
-    return round(seconds * 1000, 3) if math.isfinite(seconds) else 0.0
 
 
 def _result(run_id: int, number: int, case: JUnitCase, now: datetime) -> TestResult:

@@ -25,6 +25,7 @@ from dashboard.errors import on_script_error
 from dashboard.server import sign_in
 from dashboard.server.gate import Gate
 from dashboard.server.guard import Guard
+from dashboard.server.prompt_app import PromptApp
 
 LOG = logging.getLogger("countersign.dashboard")
 
@@ -118,7 +119,7 @@ def _routes() -> list[BaseRoute]:
     return [Route("/healthz", healthz), Route("/readyz", readyz), *old, *sign_in.routes(), Mount("/api/v1", app=_API)]
 
 
-app = App(
+app = PromptApp(
     Path(__file__).resolve().parent / "portal.py",
     lifespan=lifespan,
     routes=_routes(),

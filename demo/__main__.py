@@ -11,14 +11,13 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from demo.history import HistoryError, score
 from demo.layout import open_layout
 from demo.processes.children import ProcessError, clear_leftovers, tail
 from demo.show import Progress
 from demo.start import RunningWorld, running_world
-from demo.world.adult import DataMissingError
+from demo.traffic import score
 from demo.world.client import ServerError
-from demo.world.repository import RepositoryError
+from demo.world.names import MODEL
 
 TRAFFIC_SECONDS = 20.0
 
@@ -47,7 +46,7 @@ def main() -> int:
     except InterruptedDemo:
         print("\nStopped; no process is left.", flush=True)
         return 0
-    except (ProcessError, HistoryError, DataMissingError, ServerError, RepositoryError) as error:
+    except (ProcessError, ServerError) as error:
         print(f"\nThe demo cannot go on: {error}", file=sys.stderr, flush=True)
         return 1
     return code
@@ -76,7 +75,7 @@ def _keep_up(world: RunningWorld) -> int:
             return 1
         number += 1
         with contextlib.suppress(OSError):
-            score(world.layout, range(1000 + number, 1001 + number))
+            score(world.layout, MODEL, range(1000 + number, 1001 + number))
 
 
 def reset(arguments: argparse.Namespace) -> int:

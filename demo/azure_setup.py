@@ -1,11 +1,15 @@
-"""The demo's Azure DevOps: a project with the pipelines of this repository, served by the local server."""
+"""The demo's Azure DevOps: a project with the pipelines of this repository, served by the local server.
+
+`python -m demo.azure_setup --directory DIR` fills it and becomes it. Once it answers, the portal's database is there.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from azure_devops_server import seed
@@ -16,23 +20,12 @@ from azure_devops_server.model.hooks import BUILD_COMPLETE, PUBLISHERS, RUN_STAT
 from azure_devops_server.organization import Organization
 from azure_devops_server.server import AzureDevOpsServer
 from azure_devops_server.values import new_guid
-from demo.history import issue_token
-from demo.layout import ENVIRONMENT, ORGANIZATION, PROJECT, Layout
-from demo.processes.children import Child, ProcessGroup, child_environment
+from demo.layout import ENVIRONMENT, ORGANIZATION, PIPELINE_ID, PROJECT, Layout, read_layout
 
-PIPELINE_ID = 1
-"""The definition id of release-model: the first pipeline of a new organization."""
+ROOT = Path(__file__).resolve().parent.parent
 MARKER = "seeded"
 CHECK_HEADERS = {**DEFAULT_HEADERS, "BuildId": "$(Build.BuildId)"}
 """The run's number is not among the headers that a check sends by itself."""
-
-
-@dataclass(frozen=True)
-class AzureServer:
-    """The running server and where it can be asked whether it is up."""
-
-    child: Child
-    health_url: str
 
 
 def prepare_azure(layout: Layout, root: Path) -> None:
@@ -53,6 +46,8 @@ def _import(layout: Layout, folder: Path, root: Path) -> None:
     shutil.rmtree(checkout, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(root / "pipelines", checkout / "pipelines", ignore=ignored)
+    from demo.portal_access import issue_token  # the portal's services, which only the first start needs
+
     server = AzureDevOpsServer(ServerConfig(folder, ORGANIZATION, PROJECT, token=layout.azure_token))
     with server:
         seed.repository(server.organization, PROJECT, checkout, message="Import the release pipelines")
@@ -103,10 +98,16 @@ def _subscription(organization: Organization, kind: str, url: str, secret: str) 
     )
 
 
-def start_azure(group: ProcessGroup, layout: Layout, root: Path) -> AzureServer:
-    """Start the server in a process of its own; the token travels in its environment, never on the command line."""
+def main() -> None:
+    """Prepare the server, then become it; the token travels in its environment, never on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m demo.azure_setup", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True)
+    layout = read_layout(parser.parse_args().directory)
+    prepare_azure(layout, ROOT)
     command = [sys.executable, "-m", "azure_devops_server", "--port", str(layout.ports.azure)]
     command += ["--organization", ORGANIZATION, "--project", PROJECT, "--root", str(layout.directory / "azure")]
-    environment = child_environment(PYTHONPATH=str(root), AZURE_DEVOPS_DEMO_TOKEN=layout.azure_token)
-    child = group.start("azure-devops", command, environment=environment, cwd=root)
-    return AzureServer(child, f"http://127.0.0.1:{layout.ports.azure}/_faults")
+    os.execve(sys.executable, command, {**os.environ, "AZURE_DEVOPS_DEMO_TOKEN": layout.azure_token})  # noqa: S606
+
+
+if __name__ == "__main__":
+    main()

@@ -14,11 +14,11 @@ from typing import Any
 import requests
 
 from demo import check_why
-from demo.history import score
 from demo.layout import Layout
 from demo.people import ANA, CHLOE, DEV, DemoPerson
 from demo.show import Progress
-from demo.world.registry import MODEL
+from demo.traffic import score
+from demo.world.names import MODEL
 
 CANDIDATE = 5
 RELEASE_MS = 300_000
@@ -148,7 +148,7 @@ class Walk:
 
     def _ask_why(self, page: Any) -> tuple[str, str]:
         with self._progress.step("Dev asks why the model predicted something"):
-            prediction = score(self._layout, range(500, 501))[0]
+            prediction = score(self._layout, MODEL, range(500, 501))[0]
             page.goto(f"{self._layout.portal_url}/why?prediction={prediction}")
             self._see(page, re.compile(rf"{MODEL} v{CANDIDATE} answered this.*approved by Chloé Martin"))
             self._picture(page, "why")

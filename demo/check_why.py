@@ -15,9 +15,9 @@ from typing import Any
 
 import requests
 
-from demo.history import opened_portal
 from demo.layout import Layout
-from demo.world.registry import MODEL
+from demo.portal_access import opened_portal
+from demo.world.names import MODEL
 
 VERIFIER = Path(__file__).resolve().parents[1] / "tools" / "verify_ledger.py"
 COMMAND_SECONDS = 120

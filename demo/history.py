@@ -3,89 +3,86 @@
 Version 7 has been asked for and waits: its average barely moves, and women are harmed.
 
 Nothing is written into the portal's database from here: the same services do it that the pages use, and the portal's
-own worker carries the rollout out.
+own worker carries the rollout out. `python -m demo.history --directory DIR` may start while the later versions are
+still being trained: each part waits for what it needs.
 """
 
 from __future__ import annotations
 
-import contextlib
+import argparse
 import json
+import sys
 import time
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import requests
 
-from demo.layout import ENVIRONMENT, Layout
-from demo.people import ANA, BEN, DemoPerson
-from demo.show import Progress
-from demo.world.adult import load_adult
-from demo.world.gaps import BIKES, SOUND
-from demo.world.registry import MODEL
-from services.bootstrap.portal import OpenedPortal, build_portal, open_access
-from services.cli.access import administrator
-from services.domain.identity.people import Actor, Person, Role
-from services.domain.identity.tokens import Scope
+from demo.layout import ENVIRONMENT, HISTORY, Layout, read_layout
+from demo.people import ANA, BEN
+from demo.portal_access import actor_of, opened_portal
+from demo.traffic import score
+from demo.world.kept import read_world
+from demo.world.names import AWKWARD, BIKES, MODEL, SOUND
+from services.bootstrap.portal import OpenedPortal
 from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.requests import DecisionKind, RequestState
 from services.domain.registry import VersionKey
-from services.settings import Settings, load_settings
+from services.errors import PortalError
 
 FIRST = 4
 WAITING = 7
-MARKER = "history.json"
 RELEASE_SECONDS = 420.0
 ENDPOINT_SECONDS = 120.0
+WORLD_SECONDS = 600.0
+LOOK_EVERY = 0.1
 ROWS = 60
-TOKEN_LIFE = timedelta(days=366)
 
 
 class HistoryError(Exception):
     """The demo's past could not be made; the message says where to look."""
 
 
-def make_history(layout: Layout, progress: Progress) -> None:
-    """Promote version 4 and let it answer; once a world."""
-    marker = layout.directory / MARKER
+def main() -> int:
+    """Make the past; the exit status is 1, with the reason on stderr, when it cannot be made."""
+    parser = argparse.ArgumentParser(prog="python -m demo.history", description=__doc__)
+    parser.add_argument("--directory", type=Path, required=True)
+    try:
+        make_history(read_layout(parser.parse_args().directory))
+    except (HistoryError, PortalError, requests.RequestException) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_history(layout: Layout) -> None:
+    """Promote version 4, let it answer, and ask for more; once a world."""
+    marker = layout.directory / HISTORY
     if marker.exists():
         return
     with opened_portal(layout) as opened:
-        with progress.step(f"the past: {MODEL} v{FIRST} is asked for, approved and released"):
+        _await(lambda: _is_registered(layout, FIRST), WORLD_SECONDS, f"{MODEL} v{FIRST} is not registered", layout)
+        with _step(f"the past: {MODEL} v{FIRST} is asked for, approved and released"):
             request_id = _promote(opened, FIRST)
-            _await_end(opened, request_id, layout)
-        with progress.step(f"{ROWS} predictions at the production endpoint"):
-            _await_endpoint(layout)
-            score(layout, range(ROWS))
-        with progress.step(f"{MODEL} v{WAITING} is asked for and waits for a decision"):
+            _await(lambda: _is_released(opened, request_id, layout), RELEASE_SECONDS, "The release did not end", layout)
+        with _step(f"{ROWS} predictions at the production endpoint"):
+            _await(lambda: _is_answering(layout), ENDPOINT_SECONDS, "The production endpoint is not ready", layout)
+            score(layout, MODEL, range(ROWS))
+        _await(lambda: read_world(layout.directory) is not None, WORLD_SECONDS, "The models are not finished", layout)
+        with _step(f"{MODEL} v{WAITING} is asked for and waits for a decision"):
             _ask_for(opened, WAITING, "Trained on fewer rows, so it is quicker to train; the AUC is about the same.")
             _ask_for_bikes(opened)
+        opened.sync.refresh([MODEL, BIKES, AWKWARD])
     marker.write_text(json.dumps({"request": request_id}))
 
 
-@contextlib.contextmanager
-def opened_portal(layout: Layout) -> Iterator[OpenedPortal]:
-    """The portal's services on the demo's database, without background work of their own."""
-    opened = build_portal(_settings(layout))
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
-def _settings(layout: Layout) -> Settings:
-    values = {k.removeprefix("COUNTERSIGN_").lower(): v for k, v in layout.portal_settings().items()}
-    values["demo_people"] = json.loads(values["demo_people"])
-    return load_settings(_env_file=None, **values)
-
-
-def issue_token(layout: Layout) -> str:
-    """The service token of the demo's pipelines, issued as `countersign token create` does."""
-    with open_access(_settings(layout)) as access:
-        scopes = [Scope.READ, Scope.OPEN_REQUESTS]
-        _, secret = access.tokens.issue(administrator(), "pipelines", scopes=scopes, lifetime=TOKEN_LIFE)
-    return secret
+@contextmanager
+def _step(text: str) -> Iterator[None]:
+    begun = time.monotonic()
+    yield
+    print(f"{text} ({time.monotonic() - begun:.1f} s)", flush=True)
 
 
 def _promote(opened: OpenedPortal, version: int) -> str:
@@ -122,47 +119,37 @@ def _ask_for_bikes(opened: OpenedPortal) -> None:
         opened.portal.promotions.comment(actor_of(BEN), request.id, text, idempotency_key=f"bikes-{request.id}")
 
 
-def _await_end(opened: OpenedPortal, request_id: str, layout: Layout) -> None:
-    end = time.monotonic() + RELEASE_SECONDS
-    while time.monotonic() < end:
-        detail = opened.portal.promotions.detail(actor_of(ANA), request_id)
-        if detail.request.state is RequestState.PROMOTED:
-            return
-        if detail.request.is_final:
-            error = detail.rollout.error if detail.rollout else ""
-            raise HistoryError(f"The first release ended {detail.request.state.value}. {error} {_where(layout)}")
-        time.sleep(0.5)
-    raise HistoryError(f"The first release did not end within {RELEASE_SECONDS:g} s. {_where(layout)}")
+def _await(is_so: Callable[[], bool], seconds: float, problem: str, layout: Layout) -> None:
+    end = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > end:
+            raise HistoryError(f"{problem} within {seconds:g} s. {_where(layout)}")
+        time.sleep(LOOK_EVERY)
 
 
-def _await_endpoint(layout: Layout) -> None:
+def _is_registered(layout: Layout, version: int) -> bool:
+    """A version is there once everything about it is logged."""
+    address = f"{layout.mlflow_url}/api/2.0/mlflow/model-versions/get"
+    return requests.get(address, params={"name": MODEL, "version": str(version)}, timeout=10).ok
+
+
+def _is_released(opened: OpenedPortal, request_id: str, layout: Layout) -> bool:
+    detail = opened.portal.promotions.detail(actor_of(ANA), request_id)
+    if detail.request.is_final and detail.request.state is not RequestState.PROMOTED:
+        error = detail.rollout.error if detail.rollout else ""
+        raise HistoryError(f"The first release ended {detail.request.state.value}. {error} {_where(layout)}")
+    return detail.request.state is RequestState.PROMOTED
+
+
+def _is_answering(layout: Layout) -> bool:
     """After a restart, the endpoint's model loads again."""
-    end = time.monotonic() + ENDPOINT_SECONDS
-    while time.monotonic() < end:
-        answer = requests.get(f"{layout.serving_url}/endpoints/{MODEL}", timeout=10)
-        if answer.ok and answer.json()["state"] == "ready":
-            return
-        time.sleep(0.5)
-    raise HistoryError(f"The production endpoint is not ready within {ENDPOINT_SECONDS:g} s. {_where(layout)}")
+    answer = requests.get(f"{layout.serving_url}/endpoints/{MODEL}", timeout=10)
+    return answer.ok and answer.json()["state"] == "ready"
 
 
 def _where(layout: Layout) -> str:
     return f"The logs are in {layout.directory / 'run'}."
 
 
-def actor_of(person: DemoPerson) -> Actor:
-    """A demo person at work."""
-    return Actor(Person(person.id, person.name), frozenset(Role(role) for role in person.roles))
-
-
-def score(layout: Layout, numbers: range) -> list[str]:
-    """Send evaluation rows to the production endpoint one by one; returns the request ids."""
-    rows = load_adult().evaluation.features
-    ids: list[str] = []
-    for number in numbers:
-        row = rows.iloc[[number % len(rows)]]
-        body: dict[str, Any] = {"dataframe_split": {"columns": list(row.columns), "data": row.to_numpy().tolist()}}
-        answer = requests.post(f"{layout.serving_url}/endpoints/{MODEL}/invocations", json=body, timeout=30)
-        answer.raise_for_status()
-        ids += answer.json()["request_ids"]
-    return ids
+if __name__ == "__main__":
+    sys.exit(main())

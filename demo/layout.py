@@ -15,6 +15,10 @@ PREFERRED = {"portal": 8501, "mlflow": 5001, "azure": 5002, "serving": 5003}
 ORGANIZATION = "demo"
 PROJECT = "ml-platform"
 ENVIRONMENT = "production"
+PIPELINE_ID = 1
+"""The definition id of release-model: the first pipeline of a new organization."""
+HISTORY = "history.json"
+"""There once the past is made."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,18 @@ def open_layout(directory: Path, *, preferred: bool = True) -> Layout:
     busy = [name for name, port in asdict(ports).items() if not is_free(port)]
     if busy:
         ports = Ports(**{**asdict(ports), **{name: free_port() for name in busy}})
-    layout = Layout(
-        directory,
-        ports,
-        kept.get("azure_token") or secrets.token_urlsafe(24),
-    )
+    layout = Layout(directory, ports, kept.get("azure_token") or secrets.token_urlsafe(24))
     told = {"ports": asdict(ports), "azure_token": layout.azure_token}
     file.touch(mode=0o600)
     file.write_text(json.dumps(told))
     return layout
+
+
+def read_layout(directory: Path) -> Layout:
+    """The world of a folder as another process opened it: its ports are in use by now."""
+    directory = directory.resolve()
+    kept = json.loads((directory / "layout.json").read_text())
+    return Layout(directory, Ports(**kept["ports"]), kept["azure_token"])
 
 
 def _choose(*, preferred: bool) -> Ports:

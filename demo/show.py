@@ -18,7 +18,8 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line with the time since the start."""
-        print(f"{time.monotonic() - self._start:7.1f} s  {text}", flush=True)
+        clear = "\r\033[K" if self._is_terminal else ""
+        print(f"{clear}{time.monotonic() - self._start:7.1f} s  {text}", flush=True)
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -30,8 +31,6 @@ class Progress:
             yield
         finally:
             done.set()
-        if self._is_terminal:
-            sys.stdout.write("\r\033[K")
         self.say(f"{text} ({time.monotonic() - begun:.1f} s)")
 
     def _spin(self, text: str, done: threading.Event) -> None:

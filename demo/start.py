@@ -1,4 +1,8 @@
-"""Starts the whole demo world: MLflow, Azure DevOps, the serving host, the portal; builds what is not there yet."""
+"""Starts the whole demo world: MLflow, Azure DevOps, the serving host, the portal; builds what is not there yet.
+
+This process stays up as long as the demo does, so it imports nothing heavy: what is done once (training, the past) is
+done in jobs, processes that end.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,22 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.azure_setup import PIPELINE_ID, prepare_azure, start_azure
+from demo import traffic
 from demo.governance import write_governance
-from demo.history import MARKER as HISTORY
-from demo.history import make_history
-from demo.layout import Layout
+from demo.layout import HISTORY, PIPELINE_ID, Layout
 from demo.processes.children import Child, ProcessGroup, child_environment, wait_for
 from demo.show import Progress
+from demo.world.client import has_run, wait_until_ready
+from demo.world.kept import discard_half_built, read_world
 from demo.world.mlflow_server import start_mlflow
-from demo.world.registry import build_world, discard_half_built
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER_SECONDS = 120.0
+WORLD_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -34,24 +38,29 @@ class RunningWorld:
 
 @contextmanager
 def running_world(layout: Layout, progress: Progress) -> Iterator[RunningWorld]:
-    """Start everything in its order; leaving the block ends every process."""
+    """Start everything, each thing as soon as what it needs is up; leaving the block ends every process."""
     with ProcessGroup(layout.directory) as group:
         if discard_half_built(layout.directory):
-            progress.say("an unfinished world was found; it is built anew")
+            progress.say("an unfinished world was found; it is built again")
             _forget_what_referred_to_it(layout.directory)
-        prepare_azure(layout, ROOT)
-        start_mlflow(group, layout.directory / "mlflow", layout.ports.mlflow)
-        azure = start_azure(group, layout, ROOT)
-        serving = _start_serving(group, layout)
-        build_world(layout.mlflow_url, layout.directory, progress=progress.say)
-        with progress.step("Azure DevOps and the serving host"):
-            wait_for(azure.child, azure.health_url, seconds=SERVER_SECONDS)
-            wait_for(serving, f"{layout.serving_url}/endpoints", seconds=SERVER_SECONDS)
         write_governance(layout, pipeline=PIPELINE_ID)
-        with progress.step("the portal"):
-            portal = _start_portal(group, layout)
+        start = _Start(group, layout, progress)
+        is_new = read_world(layout.directory) is None
+        mlflow, azure = start.mlflow(), start.azure()
+        world = start.job("demo.world") if is_new else None
+        with progress.step("MLflow and Azure DevOps"):
+            wait_for(mlflow, f"{layout.mlflow_url}/health", seconds=SERVER_SECONDS)
+            wait_for(azure, f"http://127.0.0.1:{layout.ports.azure}/_faults", seconds=SERVER_SECONDS)
+        world = world or start.missing_world()
+        with progress.step("the portal and the serving host"):
+            portal, serving = start.portal(), start.serving()
+            history = None if (layout.directory / HISTORY).exists() else start.job("demo.history")
             wait_for(portal, f"{layout.portal_url}/readyz", seconds=SERVER_SECONDS)
-        make_history(layout, progress)
+            wait_for(serving, f"{layout.serving_url}/endpoints", seconds=SERVER_SECONDS)
+        with progress.step("the models and their past") if world or history else nullcontext():
+            for job in (world, history):
+                if job is not None:
+                    group.finish(job, seconds=WORLD_SECONDS)
         yield RunningWorld(layout, group)
 
 
@@ -62,15 +71,54 @@ def _forget_what_referred_to_it(directory: Path) -> None:
     (directory / HISTORY).unlink(missing_ok=True)
 
 
-def _start_serving(group: ProcessGroup, layout: Layout) -> Child:
-    command = [sys.executable, "-m", "demo.serving", "--port", str(layout.ports.serving)]
-    command += ["--directory", str(layout.directory / "serving"), "--tracking-uri", layout.mlflow_url]
-    command += ["--log-dir", str(layout.directory / "predictions")]
-    return group.start("serving", command, environment=child_environment(PYTHONPATH=str(ROOT)), cwd=ROOT)
+@dataclass(frozen=True)
+class _Start:
+    """Starts the processes of one world."""
 
+    group: ProcessGroup
+    layout: Layout
+    progress: Progress
 
-def _start_portal(group: ProcessGroup, layout: Layout) -> Child:
-    settings = layout.portal_settings()
-    home = {k: os.environ[k] for k in ("NUMBA_CACHE_DIR",) if k in os.environ}
-    environment = child_environment(PYTHONPATH=str(ROOT), **settings, **home)
-    return group.start("portal", [sys.executable, "-m", "dashboard"], environment=environment, cwd=ROOT)
+    def mlflow(self) -> Child:
+        """The registry."""
+        return start_mlflow(self.group, self.layout.directory / "mlflow", self.layout.ports.mlflow)
+
+    def azure(self) -> Child:
+        """Azure DevOps, which it fills before it answers."""
+        return self._server("demo.azure_setup", "azure-devops", "--directory", str(self.layout.directory))
+
+    def serving(self) -> Child:
+        """The serving host."""
+        folder = self.layout.directory
+        where = ["--port", str(self.layout.ports.serving), "--directory", str(folder / "serving")]
+        where += ["--tracking-uri", self.layout.mlflow_url, "--log-dir", str(folder / "predictions")]
+        return self._server("demo.serving", "serving", *where)
+
+    def portal(self) -> Child:
+        """The portal, as a user starts it."""
+        kept = {k: os.environ[k] for k in ("NUMBA_CACHE_DIR",) if k in os.environ}
+        return self._server("dashboard", "portal", **self.layout.portal_settings(), **kept)
+
+    def missing_world(self) -> Child | None:
+        """The job that builds what MLflow, which answers now, or the folder lacks; None when nothing is missing."""
+        world = read_world(self.layout.directory)
+        wait_until_ready(self.layout.mlflow_url)
+        if world and has_run(self.layout.mlflow_url, world.runs[1]) and traffic.has_rows(self.layout.directory):
+            return None
+        return self.job("demo.world")
+
+    def job(self, module: str) -> Child:
+        """Something that is done once, and reported line by line."""
+        command = [sys.executable, "-m", module, "--directory", str(self.layout.directory)]
+        if module == "demo.world":
+            command += ["--tracking-uri", self.layout.mlflow_url]
+        kept = {k: os.environ[k] for k in ("NUMBA_CACHE_DIR",) if k in os.environ}
+        environment = child_environment(PYTHONPATH=str(ROOT), **kept)
+        name = module.rpartition(".")[2]
+        return self.group.start_job(name, command, environment=environment, cwd=ROOT, tell=self.progress.say)
+
+    def _server(self, module: str, name: str, *arguments: str, **variables: str) -> Child:
+        command = [sys.executable, "-m", module, *arguments]
+        return self.group.start(
+            name, command, environment=child_environment(PYTHONPATH=str(ROOT), **variables), cwd=ROOT
+        )

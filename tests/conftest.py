@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.long_files import longest_first
+from tests.memory_folder import use_memory
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -17,9 +20,17 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """A shell starts what runs in its background deaf to Ctrl-C, and children would inherit that."""
+    """A shell starts what runs in its background deaf to Ctrl-C, and `nohup` deaf to SIGHUP; children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    use_memory(os.environ)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file of tests stays on one worker: a long one that begins last would keep the others waiting."""
+    items[:] = longest_first(items)
 
 
 @pytest.fixture(autouse=True)
@@ -61,4 +72,27 @@ def postgres_database(postgres_server: str) -> Iterator[str]:
     from tests.postgres import fresh_database
 
     with fresh_database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """The name of a database on that server with the schema as the migrations make it."""
+    from services.database import migrate
+    from services.database.engine import open_engine
+    from tests.postgres import fresh_database
+
+    with fresh_database(postgres_server) as url:
+        engine = open_engine(url)
+        migrate.upgrade(engine)
+        engine.dispose()
+        yield str(engine.url.database)
+
+
+@pytest.fixture
+def migrated_postgres(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A database of its own on that server, with the portal's schema."""
+    from tests.postgres import fresh_database
+
+    with fresh_database(postgres_server, postgres_template) as url:
         yield url

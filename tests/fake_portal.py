@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.audit.answers import LedgerCheck, LedgerLine, LedgerPage, LedgerQuery, LedgerVerdict, WitnessState
@@ -236,7 +236,7 @@ class FakePromotions:
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         request = self._get(request_id)
         rollout = world.rollout_of(request)
-        evidence = {
+        evidence: dict[str, Any] = {
             "checks": [], "comparison": HARM if request.key.version == 7 else SAME if request.key.version == 6 else None,
             "comparison_problem": "The version that is live has no held-out predictions.", "card": world.CARD,
             "run": {"run_id": "run", "params": {"max_iter": "200"}, "metrics": {"auc": 0.9189}, "user": "ana.novak", "commit": None, "datasets": []},
@@ -270,7 +270,7 @@ class FakePromotions:
             raise ConflictError("The request was sealed again since you looked at it.")
         self.keys.add(idempotency_key)
         number = sum(map(len, self.decisions.values()))
-        decision = Decision(f"d{number}", kind, actor.person, seen, reason, world.datetime.now(world.UTC))
+        decision = Decision(f"d{number}", kind, actor.person, seen, reason, datetime.now(UTC))
         self.decisions.setdefault(request_id, []).append(decision)
         self.requests[request_id] = replace(request, state=self._after(request, kind), updated=decision.at)
         return self.requests[request_id]
@@ -313,7 +313,7 @@ class FakePromotions:
         if idempotency_key in self.keys:
             return found
         self.keys.add(idempotency_key)
-        comment = Comment(f"c{len(self.keys)}", actor.person, text, world.datetime.now(world.UTC), reply_to, named)
+        comment = Comment(f"c{len(self.keys)}", actor.person, text, datetime.now(UTC), reply_to, named)
         self.comments.setdefault(request_id, []).append(comment)
         return found
 
@@ -333,7 +333,7 @@ class FakePromotions:
         decisions = tuple(self.decisions.get(request.id, ()))
         return RequestFacts(
             request.state, request.participants, decisions, request.plan_digest, checks=world.checks_of(request),
-            stale=request.stale, policy=GLASS, now=world.datetime.now(world.UTC),
+            stale=request.stale, policy=GLASS, now=datetime.now(UTC),
         )  # fmt: skip
 
     def _state(self, actor: Actor, request: PromotionRequest, action: UserAction) -> ActionState:

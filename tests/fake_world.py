@@ -15,7 +15,7 @@ from services.domain.catalogue import (
     VersionRow,
 )
 from services.domain.checks import Check, Enforcement, Verdict, worst_first
-from services.domain.identity.people import Person
+from services.domain.identity.people import Person, Role
 from services.domain.lineage import Certainty, Claim, Edge, Fact, Graph, Node, NodeKind
 from services.domain.policy import Environment, PipelineTarget
 from services.domain.promotions.plan import Plan
@@ -46,12 +46,12 @@ HOSTILE = "emoji 🦊/slash?a=1&b=2#frag+plus %41"
 MANY = "credit-risk"
 
 ANA = DemoPerson(
-    id="demo:ana", name="Ana Novak", roles=("data_scientist",), title="Data scientist, asks for promotions"
+    id="demo:ana", name="Ana Novak", roles=(Role.DATA_SCIENTIST,), title="Data scientist, asks for promotions"
 )
-BEN = DemoPerson(id="demo:ben", name="Ben Okafor", roles=("reviewer",), title="Reviewer, model risk")
-CHI = DemoPerson(id="demo:chi", name="Chiara O'Brien-Müller <chi>", roles=("reviewer",), title="Reviewer, business")
-DEE = DemoPerson(id="demo:dee", name="Dee Larsen", roles=("auditor",), title="Auditor")
-OPE = DemoPerson(id="demo:ope", name="Ope Adeyemi", roles=("operator",), title="Operator of releases")
+BEN = DemoPerson(id="demo:ben", name="Ben Okafor", roles=(Role.REVIEWER,), title="Reviewer, model risk")
+CHI = DemoPerson(id="demo:chi", name="Chiara O'Brien-Müller <chi>", roles=(Role.REVIEWER,), title="Reviewer, business")
+DEE = DemoPerson(id="demo:dee", name="Dee Larsen", roles=(Role.AUDITOR,), title="Auditor")
+OPE = DemoPerson(id="demo:ope", name="Ope Adeyemi", roles=(Role.OPERATOR,), title="Operator of releases")
 PEOPLE = (ANA, BEN, CHI, DEE, OPE)
 
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import requests
 
+PROCESS = Path(__file__).with_name("mlflow_process.py")
 START_SECONDS = 120
 STOP_SECONDS = 15
 
@@ -73,7 +74,7 @@ def mlflow_server(
     """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command = [sys.executable, str(PROCESS), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts"), *arguments]
     command += ["--app-name", "basic-auth"] if administrator else []
@@ -131,7 +132,7 @@ def _wait_until_ready(server: MlflowServer, process: subprocess.Popen[bytes]) ->
                 address = f"{server.url}/api/2.0/mlflow/registered-models/search?max_results=1"
                 if session.get(address, timeout=10).status_code == 200:
                     return
-            time.sleep(0.2)
+            time.sleep(0.05)
     tail = (server.folder / "server.log").read_text(errors="replace")[-3000:]
     raise RuntimeError(f"mlflow server did not start:\n{tail}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dashboard import wiring
 from dashboard.app import app
@@ -29,7 +30,7 @@ GROUPS = {"reviewer": ("reviewers",), "data_scientist": ("scientists",), "audito
 def main() -> None:
     """Serve until stopped."""
     port, folder, issuer, *more = sys.argv[1:]
-    settings = dict(item.split("=", 1) for item in more)
+    settings: dict[str, Any] = dict(item.split("=", 1) for item in more)
     if settings.pop("reauthenticate", ""):
         fake_portal.GLASS = replace(fake_portal.GLASS, reauthenticate=True)
     opened = fake_opened(

@@ -62,12 +62,12 @@ def start_postgres(tmp: Path, settings: Mapping[str, str] | None = None) -> Iter
 
 
 @contextmanager
-def fresh_database(url: str) -> Iterator[str]:
-    """A new empty database on a running server, dropped afterwards; yields its SQLAlchemy URL."""
+def fresh_database(url: str, template: str = "template1") -> Iterator[str]:
+    """A new database on a running server, empty or like `template`, dropped afterwards; yields its SQLAlchemy URL."""
     name = f"test_{uuid4().hex}"
     plain = url.replace("postgresql+psycopg", "postgresql")
     with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield url.replace("/postgres?", f"/{name}?")
     finally:

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import Engine
 
 from services.comparisons.held_out import HeldOutPredictions
-from services.database.tables.everything import metadata
 from services.database.unit import Units
 from services.domain.identity.people import Actor
 from services.domain.policy import Governance
@@ -26,6 +25,7 @@ from services.promotions.sealing import Sealer
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
 from tests.fake_evidence import comparison
+from tests.schema import make_tables
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV, CountingIds, StillClock
 from tests.simulators.pipelines import PipelinesSimulator
 from tests.simulators.registry import RegistrySimulator
@@ -77,7 +77,7 @@ class World:
     """Whom the portal has seen."""
 
     def __post_init__(self) -> None:
-        metadata.create_all(self.engine)
+        make_tables(self.engine)
         self.signer = KeyRing(SigningKey.generate("test.local/ledger"))
         self.units = Units(self.engine, self.signer, self.clock)
         held_out = HeldOutPredictions(self.registry, self.folder / "cache", self.clock)

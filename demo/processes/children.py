@@ -13,6 +13,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +27,19 @@ from demo.processes.groups import GRACE, end_group, is_still_there, mark_of, mar
 from demo.processes.signals import orderly_end, signals_held
 
 PROGRESS_EVERY = 2.0
+LOOK_EVERY = 0.05
 TAIL_BYTES = 16_000
+FRUGAL = {
+    "PYTHONUNBUFFERED": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""Many processes share a small machine: one numeric thread each, few heaps, and freed memory goes back at once."""
 Progress = Callable[[str], None]
+Stream = int | IO[bytes]
 
 
 class ProcessError(Exception):
@@ -61,11 +73,18 @@ class Child:
     process: subprocess.Popen[bytes]
     log: Path
     pid_file: Path
+    is_job: bool = False
+    """A job ends by itself once its work is done."""
 
     @property
     def is_running(self) -> bool:
         """True until it has ended."""
         return self.process.poll() is None
+
+    @property
+    def has_failed(self) -> bool:
+        """True when it ended though it should run on, or without finishing its work."""
+        return not self.is_running and not (self.is_job and self.process.returncode == 0)
 
 
 @dataclass
@@ -100,22 +119,28 @@ class ProcessGroup:
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
     ) -> Child:
         """Start a child in a group of its own; its output goes to a log file, the last run's to `NAME.previous.log`."""
+        with signals_held(), self._log(name).open("wb") as log:
+            return self._keep(name, _spawn(command, environment, cwd=cwd, output=log, errors=subprocess.STDOUT))
+
+    def start_job(
+        self, name: str, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path, tell: Progress
+    ) -> Child:
+        """Start a child that ends by itself; `tell` gets each line that it prints, the log what it says on stderr."""
+        with signals_held(), self._log(name).open("wb") as log:
+            process = _spawn(command, environment, cwd=cwd, output=subprocess.PIPE, errors=log)
+            child = self._keep(name, process, is_job=True)
+        threading.Thread(target=_relay, args=(process, tell), daemon=True).start()
+        return child
+
+    def _log(self, name: str) -> Path:
         log = self.directory / "run" / f"{name}.log"
         if log.exists():
             log.replace(log.with_name(f"{name}.previous.log"))
-        with log.open("wb") as output, signals_held():
-            process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(environment),
-                cwd=cwd,
-                start_new_session=True,
-            )
-            return self._keep(Child(name, process, log, self.directory / "run" / f"{name}.pid"))
+        return log
 
-    def _keep(self, child: Child) -> Child:
+    def _keep(self, name: str, process: subprocess.Popen[bytes], *, is_job: bool = False) -> Child:
+        folder = self.directory / "run"
+        child = Child(name, process, folder / f"{name}.log", folder / f"{name}.pid", is_job)
         self.children.append(child)
         mark = mark_text(mark_of(child.process.pid))
         self._watcher.write(f"{mark}\n")
@@ -134,8 +159,24 @@ class ProcessGroup:
             self.children.pop()
 
     def dead(self) -> Child | None:
-        """A child that ended by itself, if any."""
-        return next((child for child in self.children if not child.is_running), None)
+        """A child that ended by itself and should not have, if any."""
+        return next((child for child in self.children if child.has_failed), None)
+
+    def demand_alive(self) -> None:
+        """Raises ProcessError with the end of its log when a child ended that should not have."""
+        child = self.dead()
+        if child is not None:
+            raise ProcessError(f"{child.name} ended with code {child.process.returncode}.\n{tail(child.log)}")
+
+    def finish(self, job: Child, *, seconds: float) -> None:
+        """Wait until a job has done its work. Raises ProcessError when it, or another child, fails or time is up."""
+        end = time.monotonic() + seconds
+        while job.is_running:
+            self.demand_alive()
+            if time.monotonic() > end:
+                raise ProcessError(f"{job.name} did not end within {seconds:g} s.\n{tail(job.log)}")
+            time.sleep(LOOK_EVERY)
+        self.demand_alive()
 
 
 def wait_for(child: Child, url: str, *, seconds: float, progress: Progress | None = None) -> None:
@@ -152,8 +193,29 @@ def wait_for(child: Child, url: str, *, seconds: float, progress: Progress | Non
             if progress and time.monotonic() - told >= PROGRESS_EVERY:
                 told = time.monotonic()
                 progress(f"waiting for {child.name} ({told - start:.0f} s)")
-            time.sleep(0.1)
+            time.sleep(LOOK_EVERY)
     raise ProcessError(f"{child.name} did not answer on {url} within {seconds:g} s.\n{tail(child.log)}")
+
+
+def _spawn(
+    command: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None, output: Stream, errors: Stream
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=errors,
+        env=dict(environment),
+        cwd=cwd,
+        start_new_session=True,
+    )
+
+
+def _relay(process: subprocess.Popen[bytes], tell: Progress) -> None:
+    if process.stdout is not None:
+        with process.stdout as lines:
+            for line in lines:
+                tell(line.decode(errors="replace").rstrip())
 
 
 def tail(log: Path, lines: int = 15) -> str:
@@ -175,7 +237,7 @@ def child_environment(**extra: str) -> dict[str, str]:
     keep = ("HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SYSTEMROOT")
     kept = {name: os.environ[name] for name in keep if name in os.environ}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    return {**kept, "PATH": path, "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1", **extra}
+    return {**kept, "PATH": path, **FRUGAL, **extra}
 
 
 def clear_leftovers(directory: Path) -> None:
@@ -198,7 +260,7 @@ def _end(child: Child, grace: float) -> None:
 @contextlib.contextmanager
 def _watcher() -> Iterator[IO[str]]:
     """The input of a watcher, which acts when this process is gone; at an orderly end nothing is left for it."""
-    command = [sys.executable, "-I", "-S", groups.__file__]
+    command = [sys.executable, "-I", groups.__file__]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, bufsize=1, start_new_session=True
     ) as process:

@@ -1,10 +1,12 @@
 """What the operating system knows about process groups: who is in one, since when, and how to end it.
 
-A group is named by the id of its first process, which leads a session of its own. Linux tells members and start
-times in /proc; elsewhere only "is anybody left" can be asked, and groups of an earlier run are left alone.
+A group is named by the id of its first process, which leads a session of its own. psutil lists its members. Start times
+are Linux's own, in clock ticks since the boot: psutil's are in wall-clock time, which moves when the clock is set.
+Where they are missing, groups of an earlier run are left alone.
 
 Run as a program, it is the watcher: it reads the marks of groups from its input and, when the input ends because the
-process that wrote it is gone, ends those groups. It needs the standard library only, so it starts in milliseconds.
+process that wrote it has ended, ends those groups. Until then it needs the standard library only: it starts in
+milliseconds and stays small.
 """
 
 from __future__ import annotations
@@ -15,16 +17,20 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import psutil
 
 PROC = Path("/proc")
 POLL = 0.05
 GRACE = 8.0
 """Seconds between SIGTERM and SIGKILL."""
-SESSION, STATE, STARTED = 3, 0, 19
-"""Places in /proc/PID/stat after the name in brackets: see proc(5), fields 6, 3 and 22."""
+STATE, STARTED = 0, 19
+"""Places in /proc/PID/stat after the name in brackets: see proc(5), fields 3 and 22."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +76,20 @@ def is_still_there(mark: Mark) -> bool:
 
 
 def members(group: int) -> list[int]:
-    """The living processes of a group, zombies not counted. Empty where /proc is missing."""
-    return [pid for pid, fields in _processes() if int(fields[SESSION]) == group and fields[STATE] not in "ZX"]
+    """The living processes of a group, zombies not counted."""
+    import psutil  # late: the watcher does without until it has something to end
+
+    ended = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    return [
+        process.pid
+        for process in psutil.process_iter()
+        if _session(process.pid) == group and _status(process) not in ended
+    ]
 
 
 def is_alive(group: int) -> bool:
     """True while somebody of the group lives."""
-    if PROC.is_dir():
-        return bool(members(group))
-    try:
-        os.killpg(group, 0)
-    except (ProcessLookupError, PermissionError):
-        return False
-    return True
+    return bool(members(group))
 
 
 def end_group(group: int, grace: float) -> bool:
@@ -102,23 +109,28 @@ def _signal(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def _processes() -> Iterator[tuple[int, list[str]]]:
-    for folder in PROC.glob("[0-9]*"):
-        fields = _stat(int(folder.name))
-        if fields is not None:
-            yield int(folder.name), fields
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except (ProcessLookupError, PermissionError):
+        return None
+
+
+def _status(process: psutil.Process) -> str:
+    import psutil
+
+    try:
+        return process.status()
+    except psutil.NoSuchProcess:
+        return psutil.STATUS_DEAD
 
 
 def _started(pid: int) -> int | None:
-    fields = _stat(pid)
-    return int(fields[STARTED]) if fields is not None and fields[STATE] not in "ZX" else None
-
-
-def _stat(pid: int) -> list[str] | None:
     try:
-        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+    return int(fields[STARTED]) if fields[STATE] not in "ZX" else None
 
 
 def _boot() -> str | None:

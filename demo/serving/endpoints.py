@@ -15,7 +15,7 @@ from typing import Literal
 
 import requests
 
-from demo.serving.scoring import DidNotStartError, ScoringServer, ScoringServers, end
+from demo.serving.scoring import DidNotStartError, ScoringServer, ScoringServers
 
 State = Literal["deploying", "ready", "failed"]
 SCORING_SECONDS = 20.0
@@ -103,7 +103,7 @@ class Endpoints:
             server = self._servers.pop(name, None)
             self._keep()
         if server:
-            end(server.process)
+            server.end()
         return known is not None
 
     def score(self, name: str, body: bytes, content_type: str) -> requests.Response | None:
@@ -121,8 +121,7 @@ class Endpoints:
         with self._lock:
             servers, self._servers = list(self._servers.values()), {}
         for server in servers:
-            end(server.process)
-        self._scoring.close()
+            server.end()
 
     def _begin(self, begun: Endpoint) -> Endpoint:
         with self._lock:
@@ -139,7 +138,7 @@ class Endpoints:
             return
         ended = self._put(begun, server)
         if ended:
-            end(ended.process)
+            ended.end()
 
     def _put(self, begun: Endpoint, server: ScoringServer) -> ScoringServer | None:
         """Let the new server answer; returns the one that is not needed: the old one, or the new when overtaken."""

@@ -1,52 +1,58 @@
-"""`python -m demo.serving.scorer`: one scoring server, MLflow's own, for one version.
+"""One scoring server, MLflow's own, for one version, in a process of its own.
 
-It imports MLflow, then waits for its order: one line of JSON on the input (see `Order`). It fetches the model's files,
-tells their digest, and serves them. The input is also its leash: when the host closes it or is gone, however it ended,
-so is this process.
+The process is forked from one that has imported MLflow and scikit-learn already (see `preloaded.py`), so that it starts
+in a moment and shares that memory. It fetches the model's files, reports their digest, and serves them. When the host
+is gone, however it ended, so is this process.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+
+from demo.leash import end_with_parent
 
 META = "registered_model_meta"
-"""A file that MLflow's client adds to what it downloads; it is none of the model's."""
+"""A file that MLflow's client adds to what it downloads; it is not part of the model."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve and where; `folder` is an empty folder for the model's files, `digest_file` takes their digest."""
+    """What to serve and where; `folder` is the server's own, and there already."""
 
     model: str
     version: str
     port: int
     folder: str
-    digest_file: str
+
+    @property
+    def log(self) -> Path:
+        """What the server writes."""
+        return Path(self.folder, "log")
+
+    @property
+    def digest_file(self) -> Path:
+        """Takes the digest of the model's files."""
+        return Path(self.folder, "digest")
 
 
-def main() -> int:
-    """Wait, fetch, serve."""
+def serve(order: Order) -> None:
+    """Fetch and serve; the entry of a new process."""
+    os.setsid()  # a group of its own, which ends as a whole
+    end_with_parent()
+    _write_to(order.log)
     import uvicorn
     from mlflow.artifacts import download_artifacts
     from mlflow.pyfunc import scoring_server
 
-    line = sys.stdin.readline()
-    if not line.strip():
-        return 0
-    threading.Thread(target=_leave_with_host, args=(sys.stdin,), daemon=True).start()
-    order = Order(**json.loads(line))
-    files = download_artifacts(f"models:/{order.model}/{order.version}", dst_path=order.folder)
-    _tell(Path(order.digest_file), digest_of_folder(Path(files)))
+    target = Path(order.folder, "model")
+    target.mkdir()
+    files = download_artifacts(f"models:/{order.model}/{order.version}", dst_path=str(target))
+    _report(order.digest_file, digest_of_folder(Path(files)))
     os.environ[scoring_server._SERVER_MODEL_PATH] = str(files)  # noqa: SLF001 - how MLflow itself hands it over
     uvicorn.run("mlflow.pyfunc.scoring_server.app:app", host="127.0.0.1", port=order.port, log_level="warning")
-    return 0
 
 
 def digest_of_folder(folder: Path) -> str:
@@ -67,17 +73,13 @@ def digest_of_folder(folder: Path) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def _tell(file: Path, digest: str) -> None:
+def _report(file: Path, digest: str) -> None:
     part = file.with_suffix(".part")
     part.write_text(digest)
     part.replace(file)
 
 
-def _leave_with_host(leash: IO[str]) -> None:
-    while leash.readline():
-        pass
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _write_to(log: Path) -> None:
+    with log.open("wb") as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)

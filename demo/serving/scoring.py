@@ -1,50 +1,56 @@
-"""Scoring server processes as the host sees them: one is kept warm, each serves one version, none outlives the host."""
+"""Scoring server processes as the host sees them: each serves one version, none outlives the host.
+
+They are forked from one process that has loaded MLflow once (`multiprocessing`, start method *forkserver*).
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import mkdtemp
 
 import requests
 
-from demo.processes.children import child_environment, free_port, tail
-from demo.serving.scorer import Order
+from demo.processes.children import free_port, tail
+from demo.serving.scorer import Order, serve
 
 START_SECONDS = 120.0
 END_SECONDS = 5.0
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process with its folder, which goes with it."""
-
-    process: subprocess.Popen[bytes]
-    folder: Path
-
-    @property
-    def log(self) -> Path:
-        """What it wrote."""
-        return self.folder / "log"
+LOOK_EVERY = 0.05
+VARIABLES = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "OMP_NUM_THREADS": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+}
+"""The last two keep libraries from starting threads when they are imported: a fork would not have them."""
 
 
 @dataclass(frozen=True)
 class ScoringServer:
     """A server that answers: which files it loaded, and where it is."""
 
-    process: Process
-    url: str
+    process: ForkServerProcess
+    order: Order
     digest: str
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.order.port}"
+
+    def end(self) -> None:
+        """End the process with its group, and remove its folder."""
+        _end(self.process, self.order)
 
 
 class DidNotStartError(Exception):
@@ -52,97 +58,77 @@ class DidNotStartError(Exception):
 
 
 class ScoringServers:
-    """Starts and ends scoring servers. The start of Python and MLflow is done ahead, for one at a time."""
+    """Starts scoring servers. What they have in common is loaded ahead, once."""
 
     def __init__(self, directory: Path, tracking_uri: str) -> None:
         self._directory = directory
         self._tracking_uri = tracking_uri
-        self._lock = threading.Lock()
-        self._warm: Process | None = None
+        self._processes = multiprocessing.get_context("forkserver")
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
 
+    def warm_up(self) -> None:
+        """Begin to load what the servers have in common. They inherit this process's variables as they are now."""
+        os.environ.update(VARIABLES, MLFLOW_TRACKING_URI=self._tracking_uri)
+        forkserver.set_forkserver_preload(["demo.serving.preloaded"])
+        forkserver.ensure_running()
+
     def start(self, model: str, version: str) -> ScoringServer:
         """A server for this version, once it answers. Raises DidNotStartError."""
-        process = self._take()
-        server_url, digest_file = f"http://127.0.0.1:{(port := free_port())}", process.folder / "digest"
-        (process.folder / "model").mkdir()
-        order = Order(model, version, port, str(process.folder / "model"), str(digest_file))
+        until = time.monotonic() + START_SECONDS
+        _await_registry(self._tracking_uri, until)
+        order = Order(model, version, free_port(), mkdtemp(dir=self._directory))
+        process = self._processes.Process(target=serve, args=(order,), name=f"{model} v{version}", daemon=True)
+        process.start()
         try:
-            _send(process, order)
-            _wait(process, server_url)
+            _wait(process, order, until)
         except DidNotStartError:
-            end(process)
+            _end(process, order)
             raise
-        finally:
-            self.warm_up()
-        return ScoringServer(process, server_url, digest_file.read_text())
-
-    def warm_up(self) -> None:
-        """Have a process that only waits for its order."""
-        with self._lock:
-            if self._warm is None:
-                self._warm = self._spawn()
-
-    def close(self) -> None:
-        """End the one that waits."""
-        with self._lock:
-            warm, self._warm = self._warm, None
-        if warm:
-            end(warm)
-
-    def _take(self) -> Process:
-        with self._lock:
-            warm, self._warm = self._warm, None
-        if warm and warm.process.poll() is None:
-            return warm
-        return self._spawn()
-
-    def _spawn(self) -> Process:
-        folder = Path(mkdtemp(dir=self._directory))
-        environment = child_environment(
-            PYTHONPATH=str(ROOT), MLFLOW_TRACKING_URI=self._tracking_uri, MLFLOW_DISABLE_TELEMETRY="true",
-            MLFLOW_HTTP_REQUEST_MAX_RETRIES="2", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false",
-        )  # fmt: skip
-        with (folder / "log").open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "demo.serving.scorer"], env=environment, cwd=ROOT, stdin=subprocess.PIPE,
-                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        return Process(process, folder)
+        return ScoringServer(process, order, order.digest_file.read_text())
 
 
-def end(process: Process) -> None:
-    """End the process with its group, and remove its folder."""
+def _end(process: ForkServerProcess, order: Order) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.process.wait(END_SECONDS)
+        if process.pid is not None:
+            _signal(process.pid, number)
+        process.join(END_SECONDS)
+        if not process.is_alive():
             break
-    if process.process.stdin:
-        with contextlib.suppress(OSError):
-            process.process.stdin.close()
-    shutil.rmtree(process.folder, ignore_errors=True)
+    shutil.rmtree(order.folder, ignore_errors=True)
 
 
-def _send(process: Process, order: Order) -> None:
-    assert process.process.stdin is not None  # it was asked for
+def _signal(pid: int, number: signal.Signals) -> None:
+    """To its group; to the process alone while it has none yet."""
     try:
-        process.process.stdin.write(json.dumps(asdict(order)).encode() + b"\n")
-        process.process.stdin.flush()
-    except OSError as error:
-        raise DidNotStartError(f"The scoring server ended at once: {tail(process.log, 5)}") from error
+        os.killpg(pid, number)
+    except (ProcessLookupError, PermissionError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
 
 
-def _wait(process: Process, url: str) -> None:
-    until = time.monotonic() + START_SECONDS
+def _await_registry(tracking_uri: str, until: float) -> None:
+    """Where host and registry start together, the registry may need longer."""
+    while not _answers(f"{tracking_uri}/health"):
+        if time.monotonic() > until:
+            raise DidNotStartError(f"The registry {tracking_uri} did not answer within {START_SECONDS:g} s.")
+        time.sleep(LOOK_EVERY)
+
+
+def _wait(process: ForkServerProcess, order: Order, until: float) -> None:
     while time.monotonic() < until:
-        if process.process.poll() is not None:
-            code = process.process.returncode
-            raise DidNotStartError(f"The scoring server ended with code {code}: {tail(process.log, 5)}")
-        with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/ping", timeout=2).ok:
-                return
-        time.sleep(0.1)
+        if not process.is_alive():
+            code, end = process.exitcode, tail(order.log, 5)
+            raise DidNotStartError(f"The scoring server ended with code {code}: {end}")
+        if _answers(f"http://127.0.0.1:{order.port}/ping"):
+            return
+        time.sleep(LOOK_EVERY)
     raise DidNotStartError(f"The scoring server did not answer within {START_SECONDS:g} s.")
+
+
+def _answers(address: str) -> bool:
+    with requests.Session() as session:
+        session.trust_env = False
+        with contextlib.suppress(requests.RequestException):
+            return session.get(address, timeout=2).ok
+    return False

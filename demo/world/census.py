@@ -15,9 +15,9 @@ from sklearn.pipeline import Pipeline
 from demo.world.adult import SOURCE, Adult, Split
 from demo.world.cards import model_card
 from demo.world.checks import SUITES, junit, run_suite
+from demo.world.names import MODEL
 from demo.world.training import Recipe, Trained, held_out_table
 
-MODEL = "census-income"
 SAMPLE_ROWS = 4000
 KNOWN_RECORDS = 20
 EXAMPLE_ROWS = 5

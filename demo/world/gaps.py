@@ -13,15 +13,12 @@ from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_err
 from demo.people import ANA, BEN
 from demo.world.adult import BIKE_FILE, BIKE_SHA256, data_file
 from demo.world.census import model_format
+from demo.world.names import AWKWARD, BIKES, RUN_DELETED, SOUND, UNDOCUMENTED
 
-BIKES = "bike-demand"
-AWKWARD = 'Zins & Kredit "Müller" <b>neu<b> *v2* 🚲'
 OTHERS_BUCKET = "s3://bucket-of-a-colleague/models/credit"
 TARGET = "count"
 TRAIN_ROWS = 12_000
 KNOWN_RECORDS = 20
-SOUND, RUN_DELETED, UNDOCUMENTED = 1, 2, 3
-"""Versions of the bike model: one whose run was deleted, one without data set and description."""
 
 
 def register_bikes(mlflow: Any) -> None:
@@ -57,13 +54,13 @@ def _register_bike(
             signature=mlflow.models.infer_signature(example, predicted[:2]),
             pip_requirements=["scikit-learn"], **model_format(model),
         )  # fmt: skip
+    if number == RUN_DELETED:  # before the version is there: a portal that runs already never sees the run
+        client.delete_run(run.info.run_id)
     told = "" if number == UNDOCUMENTED else f"Hourly demand, {type(model).__name__}."
     client.create_model_version(
         BIKES, f"models:/{info.model_id}", run.info.run_id, description=told, model_id=info.model_id,
         await_creation_for=0,
     )  # fmt: skip
-    if number == RUN_DELETED:
-        client.delete_run(run.info.run_id)
 
 
 def _known_records(model: Any, test: pd.DataFrame) -> dict[str, Any]:

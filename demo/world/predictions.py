@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import requests
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCORING_SECONDS = 20
 COMPACTED = "compacted"
@@ -137,6 +139,8 @@ def score_of(output: Any) -> float | None:
 
 def plain_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain Python values, ready for JSON; a missing value is None."""
+    import pandas as pd
+
     return [
         {str(name): None if pd.isna(value) else value for name, value in row.items()} for row in rows.to_dict("records")
     ]

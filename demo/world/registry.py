@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,62 +14,25 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # the package has no types
 
 from demo.people import ANA
+from demo.traffic import keep_rows
 from demo.world.adult import Adult, load_adult
-from demo.world.census import MODEL, CensusLogger
+from demo.world.census import CensusLogger
 from demo.world.client import ServerError, connect, has_run, wait_until_ready
-from demo.world.gaps import AWKWARD, BIKES, register_awkward, register_bikes
+from demo.world.gaps import register_awkward, register_bikes
 from demo.world.history import past_times, pre_portal_history
+from demo.world.kept import BEGUN, WORLD_VERSION, World, keep_world, read_world
+from demo.world.names import AWKWARD, BIKES, MODEL
 from demo.world.predictions import PredictionLog
 from demo.world.repository import build_repository
-from demo.world.training import RECIPES, Trained, train
+from demo.world.trainers import training
+from demo.world.training import RECIPES, Trained
 
-__all__ = ["AWKWARD", "BIKES", "LIVE_BEFORE_THE_PORTAL", "MODEL", "World", "build_world", "discard_half_built"]
 LIVE_BEFORE_THE_PORTAL = 3
-MARKER, BEGUN = "world.json", "world.begun"
-WORLD_VERSION = 2
-PARTS = ("mlflow", "training-code", "predictions")
 Progress = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class World:
-    """What was built: version to run id, and version to commit."""
-
-    version: int
-    runs: dict[int, str]
-    commits: dict[int, str]
-
-
-def read_world(directory: Path) -> World | None:
-    """The world as built, or None when it was never finished (or by another release)."""
-    try:
-        kept = json.loads((directory / MARKER).read_text())
-        if kept["version"] != WORLD_VERSION:
-            return None
-        by_number = {name: {int(k): str(v) for k, v in kept[name].items()} for name in ("runs", "commits")}
-        return World(WORLD_VERSION, **by_number)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def discard_half_built(directory: Path) -> bool:
-    """Before the servers start: a world that was cut off, or lost its database, begins anew.
-
-    True when there was something to take away; what the portal and others kept about it is for the caller to remove.
-    """
-    if read_world(directory) is not None and (directory / "mlflow" / "mlflow.db").exists():
-        return False
-    old = [directory / name for name in (*PARTS, MARKER, BEGUN) if (directory / name).exists()]
-    for path in old:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    return bool(old)
-
-
 def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> World:
-    """Train, log and register everything; a finished world is kept, one that was cut off is made anew.
+    """Train, log and register everything; a finished world is kept, one that was cut off is built again.
 
     The server may still be starting: training goes first and needs none. Raises DataMissingError, ServerError.
     """
@@ -78,6 +40,7 @@ def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> Wo
     if world is not None:
         wait_until_ready(tracking_uri)
         if has_run(tracking_uri, world.runs[1]):
+            keep_rows(directory, load_adult().evaluation.features)
             return world
     with threadpool_limits(1):  # where other programs compete for the cores, threads of OpenMP wait for each other
         return _build(tracking_uri, directory, progress)
@@ -86,37 +49,43 @@ def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> Wo
 def _build(tracking_uri: str, directory: Path, progress: Progress) -> World:
     progress("reading the census data")
     data = load_adult()
-    trained = [_train(recipe.version, data, progress) for recipe in RECIPES]
-    commits = build_repository(directory / "training-code")
-    progress("waiting for MLflow")
-    wait_until_ready(tracking_uri)
-    mlflow = connect(tracking_uri)
-    _make_room(mlflow, directory)
-    world = World(WORLD_VERSION, _register(mlflow, trained, data, commits=commits, progress=progress), commits)
-    _log_past_predictions(directory, trained[LIVE_BEFORE_THE_PORTAL - 1], data)
-    _finish(directory, world)
-    return world
-
-
-def _train(version: int, data: Adult, progress: Progress) -> Trained:
-    recipe = RECIPES[version - 1]
-    progress(f"training {MODEL} v{version}: {recipe.title}")
-    return train(recipe, data)
-
-
-def _register(
-    mlflow: Any, trained: list[Trained], data: Adult, *, commits: dict[int, str], progress: Progress
-) -> dict[int, str]:
-    logger, runs = CensusLogger(mlflow, data), {}
-    _create_model(mlflow)
-    for one in trained:
-        version = one.recipe.version
-        progress(f"registering {MODEL} v{version}, AUC {one.metrics['auc']:.3f}")
-        runs[version] = logger.register(one, commits[version])
-    _make_live(mlflow)
+    progress(f"training {len(RECIPES)} versions of {MODEL}")
+    with training(data) as trained:
+        commits = build_repository(directory / "training-code")
+        wait_until_ready(tracking_uri)
+        mlflow = connect(tracking_uri)
+        _make_room(mlflow, directory)
+        keep_rows(directory, data.evaluation.features)
+        runs = _register(_Registrar(mlflow, data, commits, directory), trained, progress)
     progress(f"registering {BIKES} and an awkwardly named model, with gaps")
     register_bikes(mlflow)
     register_awkward(mlflow)
+    world = World(WORLD_VERSION, runs, commits)
+    keep_world(directory, world)
+    return world
+
+
+@dataclass(frozen=True)
+class _Registrar:
+    """What registering needs beside the trained versions."""
+
+    mlflow: Any
+    data: Adult
+    commits: Mapping[int, str]
+    directory: Path
+
+
+def _register(to: _Registrar, trained: Iterable[Trained], progress: Progress) -> dict[int, str]:
+    """Version after version; what was live before the portal goes live before any later version is there."""
+    logger, runs = CensusLogger(to.mlflow, to.data), {}
+    _create_model(to.mlflow)
+    for one in trained:
+        version = one.recipe.version
+        progress(f"registering {MODEL} v{version}, AUC {one.metrics['auc']:.3f}: {one.recipe.title}")
+        runs[version] = logger.register(one, to.commits[version])
+        if version == LIVE_BEFORE_THE_PORTAL:
+            _make_live(to.mlflow)
+            _log_past_predictions(to.directory, one, to.data)
     return runs
 
 
@@ -165,10 +134,3 @@ def _remove_models(mlflow: Any) -> None:
         if experiment is not None:
             client.rename_experiment(experiment.experiment_id, f"{name}, cut off, {experiment.experiment_id}")
             client.delete_experiment(experiment.experiment_id)
-
-
-def _finish(directory: Path, world: World) -> None:
-    part = directory / f"{MARKER}.part"
-    part.write_text(json.dumps(asdict(world)))
-    part.replace(directory / MARKER)
-    (directory / BEGUN).unlink(missing_ok=True)

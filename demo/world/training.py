@@ -52,6 +52,20 @@ class Trained:
     params: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What training gives: the part of a trained version that a trainer process sends back."""
+
+    model: Pipeline
+    scores: np.ndarray
+    metrics: dict[str, float]
+    params: dict[str, str]
+
+    def of(self, recipe: Recipe, rows: Split) -> Trained:
+        """The version, with the rows that it was trained on."""
+        return Trained(recipe, self.model, rows, self.scores, self.metrics, self.params)
+
+
 def _encoded(numbers: tuple[str, ...], words: tuple[str, ...], *, scale: bool, ordinal: bool) -> ColumnTransformer:
     coder: Any = (
         OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
@@ -130,15 +144,20 @@ RECIPES = (
 
 
 def train(recipe: Recipe, data: Adult) -> Trained:
-    """Train one version and score the evaluation rows, on one thread: the same sums on every machine."""
+    """Train one version and score the evaluation rows."""
     rows = recipe.rows(data.train)
+    return fit(recipe, rows, data.evaluation).of(recipe, rows)
+
+
+def fit(recipe: Recipe, rows: Split, evaluation: Split) -> Fitted:
+    """Train on these rows and score the evaluation rows, on one thread: the same sums on every machine."""
     with threadpool_limits(1):
         model = recipe.build().fit(rows.features, rows.label)
-        scores = model.predict_proba(data.evaluation.features)[:, 1]
+        scores = model.predict_proba(evaluation.features)[:, 1]
     shown = model.named_steps["model"].get_params()
     params = {name: str(value) for name, value in sorted(shown.items()) if value is not None}
     params = {"algorithm": recipe.algorithm, "train_rows": str(len(rows.label)), **params}
-    return Trained(recipe, model, rows, scores, measure(scores, data.evaluation), params)
+    return Fitted(model, scores, measure(scores, evaluation), params)
 
 
 def measure(scores: np.ndarray, evaluation: Split) -> dict[str, float]:

@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 
 import requests
 from common import SECONDS, StepError, mlflow_get, mlflow_headers
+from junit_counts import keep_exit_code
 from targets import Records, Scores, Target
 
 ARTIFACT = "evaluation/known_records.json"
@@ -110,6 +111,7 @@ def report(path: Path, title: str, cases: list[Case], seconds: float) -> None:
         if case.failure:
             ET.SubElement(element, "failure", message=case.failure)
     path.write_bytes(ET.tostring(suite, encoding="utf-8", xml_declaration=True))
+    keep_exit_code(path, 1 if failed else 0)
     print("##vso[task.setvariable variable=reportWritten]true")
     print(f"{len(cases) - len(failed)} of {len(cases)} checks passed, {seconds:.2f} s.")
     if failed:

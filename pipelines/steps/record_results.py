@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 from common import StepError, mlflow_post, option, run_step
+from junit_counts import count, kept_exit_code
 
 
 def main() -> None:
-    """Count and tag: ``countersign.test.NAME.passed|failed|skipped|url``."""
+    """Count and tag: ``countersign.test.NAME.passed|failed|skipped|not_run|exit_code|url``.
+
+    `passed` comes last, so that tags of which some are missing are never green.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     option(parser, "--mlflow-url")
     option(parser, "--model", also="MODELNAME")
     option(parser, "--version", also="MODELVERSION")
     for name in ("--name", "--report", "--run-url"):
         parser.add_argument(name, required=True)
+    parser.add_argument("--exit-code", help="of the step that ran the tests; else REPORT.exit_code says it")
     arguments = parser.parse_args()
-    url = arguments.run_url.replace(" ", "%20")
-    for field, value in {**count(Path(arguments.report)), "url": url}.items():
+    for field, value in fields(Path(arguments.report), arguments.exit_code, arguments.run_url).items():
         body = {"name": arguments.model, "version": arguments.version}
         body |= {"key": f"countersign.test.{arguments.name}.{field}", "value": str(value)}
         mlflow_post(arguments.mlflow_url, "model-versions/set-tag", body)
         print(f"{body['key']} = {value}")
 
 
-def count(report: Path) -> dict[str, int]:
-    """Passed, failed and skipped tests of a report. Raises StepError when there is none."""
-    if not report.is_file():
-        raise StepError(f"There is no report {report}; the test step did not get that far.")
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for case in ET.parse(report).getroot().iter("testcase"):  # noqa: S314 - our own step wrote the file
-        failed = case.find("failure") is not None or case.find("error") is not None
-        skipped = case.find("skipped") is not None
-        counts["failed" if failed else "skipped" if skipped else "passed"] += 1
-    return counts
+def fields(report: Path, exit_code: str | None, run_url: str) -> dict[str, str | int]:
+    """What the tags say, in the order in which they are written. Raises StepError."""
+    code = kept_exit_code(report) if exit_code is None else exit_code.strip()
+    if code != "unknown" and not code.removeprefix("-").isdecimal():
+        raise StepError(f"The exit code “{code}” is not a number.")
+    return {"url": run_url.replace(" ", "%20"), "exit_code": code, **count(report)}
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.catalogue.junit import read_reports
 from services.catalogue.model_card import CARD, CARD_LIMIT, UNREADABLE
+from services.catalogue.test_reports.artifacts import read_reports
 from services.database.unit import Units
 from services.domain import test_results
 from services.domain.catalogue import SourceHealth, TestReport

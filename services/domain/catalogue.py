@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from services.domain.examined import WHOLE, Examined
 from services.domain.lineage import Fact, Graph
 from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
@@ -112,7 +113,7 @@ class FilterValues:
 
 @dataclass(frozen=True)
 class TestCase:
-    """One test with its outcome: passed, failed, error or skipped."""
+    """One test with its outcome; `services.domain.test_results` names the outcomes."""
 
     __test__ = False  # the name is the domain\'s, not a pytest class
 
@@ -139,6 +140,19 @@ class TestReport:
     cases: tuple[TestCase, ...] = ()
     problem: str = ""
     """Why the report could not be read; empty when it could."""
+    not_run: int = 0
+    """Tests that could not be run, or whose outcome is not clear."""
+    warned: int = 0
+    """Tests that found something, and are declared to warn only."""
+    flaky: tuple[str, ...] = ()
+    """Names of tests that passed only when they were run again; they count as passed."""
+    unlisted: int = 0
+    """Tests that the counts include and `cases` does not."""
+    contradictions: tuple[str, ...] = ()
+    """Sentences on what in the report, or beside it, does not agree."""
+    exit_code: int | None = None
+    """How the step that ran the tests ended; None when nobody recorded it."""
+    examined: Examined = WHOLE
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,8 @@ class RunTests:
     failed: int
     web_url: str = ""
     cases: tuple[RunTestCase, ...] = ()
+    skipped: int | None = None
+    """Not applicable or not executed; None in what was kept before this was read."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.catalogue.junit import read_reports
 from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.catalogue.test_reports.artifacts import read_reports
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.domain import test_results
 from services.domain.catalogue import TestReport
@@ -128,7 +128,7 @@ def build_plan(material: Material, environment: Environment, *, policy_digest: s
         artifact_digest=material.artifact_digest,
         metrics=finite_metrics(run.metrics) if run else {},
         dataset_digests=_datasets(material),
-        test_results={t.title: _test_line(t) for t in material.tests},
+        test_results={t.title: test_results.line_of(t) for t in material.tests},
         environment=environment.name,
         stage=environment.stage,
         alias=environment.alias,
@@ -154,7 +154,3 @@ def _datasets(material: Material) -> dict[str, str]:
     if material.predictions:
         found["held-out predictions"] = material.predictions.digest
     return found
-
-
-def _test_line(report: TestReport) -> str:
-    return report.problem or f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"

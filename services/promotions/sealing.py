@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 from services.comparisons.held_out import PredictionsFile
 from services.comparisons.live_inputs import LiveInputs, live_document
-from services.domain.catalogue import TestReport
 from services.domain.checks import Check, Enforcement, check_to_json
 from services.domain.derived import algorithm_of
 from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
+from services.domain.test_results import sealed_report
 from services.errors import PortalError, RefusedError, UpstreamError
 from services.evidence.record import Comparison, DriftLine
 from services.ledger.tree.canonical import canonical_text, digest
@@ -253,14 +253,8 @@ def _evidence(
         "live_problem": compared.live_problem,
         "inputs": {side: None if table is None else asdict(table) for side, table in compared.inputs.items()},
         "model": None if compared.model is None else asdict(compared.model),
-        "tests": [_test(report) for report in material.tests],
+        "tests": [sealed_report(report) for report in material.tests],
         "card": material.card,
         "checks": [check_to_json(check) for check in checks],
         "policy_in_words": policy_in_words,
     }
-
-
-def _test(report: TestReport) -> dict[str, Any]:
-    value = asdict(report)
-    value["cases"] = [case for case in value["cases"] if case["outcome"] not in {"passed", "skipped"}][:100]
-    return value

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from services.database.stores.deployments import ReleaseSnapshot
 from services.database.unit import Unit, Units
+from services.domain import test_results
 from services.domain.catalogue import TestCase, TestReport
 from services.domain.hooks import CheckAnswer
 from services.domain.identity.people import Actor, Permission
@@ -40,7 +41,11 @@ DEPLOYMENTS = 15
 FRESH = timedelta(seconds=2)
 """A picture younger than this is shown as it is: many may look at the same release."""
 _DETAIL = TypeAdapter(ReleaseDetail)
-_OUTCOMES = {"Passed": "passed", "Failed": "failed", "Error": "error", "NotExecuted": "skipped"}
+_OUTCOMES = {
+    "Passed": test_results.PASSED, "Failed": test_results.FAILED, "Timeout": test_results.FAILED,
+    "Error": test_results.ERROR, "Aborted": test_results.ERROR, "NotExecuted": test_results.SKIPPED,
+    "NotApplicable": test_results.SKIPPED, "NotImpacted": test_results.SKIPPED,
+}  # fmt: skip
 
 
 def read_release(
@@ -247,12 +252,20 @@ def tests_of(releases: Sequence[ReleaseSnapshot]) -> tuple[TestReport, ...]:
 
 def _report(kept: ReleaseSnapshot, tests: RunTests) -> TestReport:
     cases = tuple(
-        TestCase(c.name, _OUTCOMES.get(c.outcome, c.outcome.lower()), (c.duration_ms or 0) / 1000, c.message)
+        TestCase(c.name, _OUTCOMES.get(c.outcome, test_results.NOT_RUN), _seconds(c.duration_ms), c.message)
         for c in tests.cases
     )
-    skipped = max(0, tests.total - tests.passed - tests.failed)
+    others = max(0, tests.total - tests.passed - tests.failed)
+    skipped = others if tests.skipped is None else min(others, tests.skipped)
     source = f"{'pipeline run' if kept.run_id > 0 else 'release'} {abs(kept.run_id)}"
-    return TestReport(tests.title, source, tests.web_url, tests.passed, tests.failed, skipped, cases)
+    return TestReport(
+        tests.title, source, tests.web_url, tests.passed, tests.failed, skipped, cases, not_run=others - skipped,
+        unlisted=max(0, tests.total - len(cases)),
+    )  # fmt: skip
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def row_of(kept: ReleaseSnapshot) -> ReleaseRow:

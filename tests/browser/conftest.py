@@ -88,7 +88,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
             with urlopen(address, timeout=2):
                 return
         except (URLError, OSError):
-            time.sleep(0.2)
+            time.sleep(0.05)
     pytest.fail("The server did not start.")
 
 

@@ -14,7 +14,7 @@ from services.domain.identity.sessions import Identity, SessionRules
 from services.domain.identity.tokens import Scope
 from services.domain.notices import Schedule, Topic
 from services.notices.desk import NoticeDesk, Subscription
-from tests.contract.test_storage import any_engine, any_world  # noqa: F401 - fixtures
+from tests.contract.test_storage import any_world  # noqa: F401 - fixture
 from tests.integration.access.test_sessions import BEN, RULES, Reader
 from tests.integration.notices.test_desk import Recorder
 from tests.simulators.basics import DEV

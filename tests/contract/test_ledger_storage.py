@@ -12,7 +12,6 @@ from sqlalchemy.exc import DatabaseError
 
 from services.database.engine import open_engine
 from services.database.stores.ledger import SqlLedgerStore, ledger_transactions
-from services.database.tables.metadata import metadata
 from services.errors import IntegrityError, SettingsError
 from services.ledger.actions import Action
 from services.ledger.reader import page_entries, prove_consistency, prove_inclusion, root_at
@@ -22,31 +21,23 @@ from services.ledger.tree.entry import Actor, Subject, instant
 from services.ledger.tree.merkle import Frontier, leaf_hash
 from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
-from tests.postgres import fresh_database, start_postgres
+from tests.schema import make_tables
 from tests.unit.ledger.build import GRACE, REQUEST, START, TABLES, Bench, Clock, fixed_key
 
 PROCESSES, EACH = 4, 40
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with start_postgres(tmp_path_factory.mktemp("postgres")) as url:
-        yield url
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'portal.db'}"
-        return
-    with fresh_database(request.getfixturevalue("server")) as fresh:
-        yield fresh
+        return f"sqlite:///{tmp_path / 'portal.db'}"
+    return str(request.getfixturevalue("postgres_database"))
 
 
 @pytest.fixture
 def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
     engine = open_engine(url)
-    metadata.create_all(engine, tables=TABLES)
+    make_tables(engine, TABLES)
     yield Bench(engine, tmp_path)
     engine.dispose()
 

@@ -27,6 +27,7 @@ from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.promotions.requests import Comment, Decision, DecisionKind, Participants, RequestState
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
+from tests.schema import migrate_by_copy
 from tests.simulators.basics import BEN, CHLOE, START
 from tests.world import MODEL, World
 
@@ -342,7 +343,13 @@ def any_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engin
     engine.dispose()
 
 
-@pytest.fixture
-def any_world(any_engine: Engine, tmp_path: Path) -> World:
-    migrate.upgrade(any_engine)
-    return World(any_engine, tmp_path)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """With the schema that the migrations make."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite:///{tmp_path / 'any.db'}")
+        migrate_by_copy(engine)
+    else:
+        engine = open_engine(request.getfixturevalue("migrated_postgres"))
+    yield World(engine, tmp_path)
+    engine.dispose()

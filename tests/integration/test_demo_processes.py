@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.skipif(sys.platform != "linux
 PARENT = """
 import sys, time
 from pathlib import Path
-from demo.processes import ProcessGroup, child_environment
+from demo.processes.children import ProcessGroup, child_environment
 with ProcessGroup(Path(sys.argv[1])) as group:
     child = group.start("child", ["sh", "-c", sys.argv[2]], environment=child_environment())
     print(child.process.pid, flush=True)

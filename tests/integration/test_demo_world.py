@@ -18,17 +18,20 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pandas as pd
+import psutil
 import pyarrow.parquet as pq
 import pytest
 import requests
 from sklearn.metrics import roc_auc_score
 
 from demo.processes.children import ProcessGroup, child_environment, free_port, wait_for
+from demo.traffic import has_rows
 from demo.world.adult import load_adult
-from demo.world.gaps import AWKWARD, BIKES
+from demo.world.kept import BEGUN, MARKER, discard_half_built, read_world
 from demo.world.mlflow_server import start_mlflow
+from demo.world.names import AWKWARD, BIKES, MODEL
 from demo.world.predictions import PredictionLog, Served, score_and_log
-from demo.world.registry import BEGUN, MARKER, MODEL, build_world, discard_half_built, read_world
+from demo.world.registry import build_world
 from demo.world.training import RECIPES
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
@@ -275,6 +278,22 @@ def test_build__a_server_that_somebody_else_filled__is_refused_and_left_alone(bu
     assert done.returncode == 1
     assert "did not build. Use an empty server." in done.stderr
     assert built.version(MODEL, 8)["run_id"]
+
+
+def test_mlflow__is_one_process_with_its_guards_up(built: Built) -> None:
+    assert psutil.Process(built.group.children[0].process.pid).children() == []
+    answer = requests.post(
+        f"{built.url}/api/2.0/mlflow/experiments/create",
+        json={"name": "from-elsewhere"}, headers={"Origin": "http://elsewhere.example"}, timeout=30,
+    )  # fmt: skip
+    assert answer.status_code == 403
+    assert (built.folder / "mlflow" / "mlflow.db").exists()
+
+
+def test_build__again__writes_the_rows_for_traffic_that_an_older_world_lacks(built: Built) -> None:
+    (built.folder / "traffic.jsonl").unlink()
+    build_world(built.url, built.folder, progress=print)
+    assert has_rows(built.folder)
 
 
 def test_discard_half_built__the_world_is_whole__keeps_it(built: Built) -> None:

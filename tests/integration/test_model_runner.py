@@ -50,8 +50,8 @@ def test_model__that_is_honest__answers_with_values_and_probabilities(honest: Ru
 
 
 def test_model__that_hangs__is_stopped_in_time_and_leaves_no_process(models: Path) -> None:
-    with pytest.raises(ModelRunError, match="did not finish within 15 seconds") as raised:
-        run_model(models / "hanging", "predict", NOTHING, replace(LIMITS, seconds=15))
+    with pytest.raises(ModelRunError, match="did not finish within 8 seconds") as raised:
+        run_model(models / "hanging", "predict", NOTHING, replace(LIMITS, seconds=8))
     assert raised.value.code == "model_time"
     assert _all_end()
 

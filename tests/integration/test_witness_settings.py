@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from services.bootstrap.ledger import active_ring, demand_witnesses, open_keys, open_witnesses
 from services.cli.doctor import examine
 from services.database.stores.ledger import ledger_transactions
-from services.database.tables.everything import metadata
 from services.errors import SettingsError
 from services.ledger.actions import Action
 from services.ledger.signing.keys import KeyRing, SigningKey
@@ -23,6 +22,7 @@ from services.ledger.witnessing import publish_head
 from services.ledger.writer import append
 from services.policies.reading import parse_governance
 from services.settings import Settings
+from tests.schema import make_tables
 from tests.simulators.basics import StillClock
 from tests.world import GOVERNANCE
 
@@ -46,7 +46,7 @@ def write_entry(engine: Engine, signer: object) -> None:
 
 @pytest.fixture
 def tables(engine: Engine) -> Engine:
-    metadata.create_all(engine)
+    make_tables(engine)
     return engine
 
 

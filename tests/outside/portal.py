@@ -63,5 +63,5 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes], folder: Pa
             with suppress(requests.RequestException):
                 if session.get(f"{address}/readyz", timeout=5).status_code == 200:
                     return
-            time.sleep(0.2)
+            time.sleep(0.05)
     raise RuntimeError(f"The portal did not start:\n{(folder / 'portal.log').read_text(errors='replace')[-3000:]}")

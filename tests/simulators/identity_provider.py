@@ -15,12 +15,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+@cache
+def _key(number: int) -> rsa.RSAPrivateKey:
+    """Keys are made once for each test process: making one takes longer than most tests."""
+    return rsa.generate_private_key(65537, 2048)
+
 
 CLIENT, SECRET = "countersign", "s3cret/with+odd=characters"
 
@@ -43,15 +51,18 @@ class Provider:
     """When each person was last asked for the password: it is told as ``auth_time``."""
     slow: dict[str, float] = field(default_factory=dict)
     broken: dict[str, bytes] = field(default_factory=dict)
-    key: Any = field(default_factory=lambda: rsa.generate_private_key(65537, 2048))
+    key: Any = field(default_factory=lambda: _key(0))
     kid: str = "k1"
+    rotations: int = 0
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     refresh: dict[str, str] = field(default_factory=dict)
     access: dict[str, str] = field(default_factory=dict)
 
     def rotate_keys(self) -> None:
-        self.key, self.kid = rsa.generate_private_key(65537, 2048), f"k{secrets.token_hex(2)}"
+        """To a key that this provider has not had yet."""
+        self.rotations += 1
+        self.key, self.kid = _key(self.rotations), f"k{secrets.token_hex(2)}"
 
     def revoke(self, sub: str) -> None:
         self.refresh = {token: owner for token, owner in self.refresh.items() if owner != sub}

@@ -7,6 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,7 @@ class RegistrySimulator:
             raise UnknownOutcomeError("The answer was lost.", system="mlflow")
 
 
+@cache
 def _predictions(auc: float) -> bytes:
     rng = np.random.default_rng(7)
     label = rng.integers(0, 2, 2000)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 from azure_devops_server.engine.journal import TestAttachment
+from azure_devops_server.engine.tasks.junit_file import FAILED, JUnitError, read_junit
 from azure_devops_server.engine.tasks.patterns import find_files
 
 if TYPE_CHECKING:
@@ -63,14 +63,9 @@ def _title(title: str, number: int, *, merged: bool) -> str:
 
 def _failures(path: Path) -> int | None:
     try:
-        root = ET.parse(path).getroot()  # noqa: S314  # written by the pipeline's own steps
-    except (ET.ParseError, OSError):
+        return sum(case.outcome == FAILED for case in read_junit(path))
+    except JUnitError:
         return None
-    if root.tag not in ("testsuites", "testsuite"):
-        return None
-    return sum(
-        1 for case in root.iter("testcase") if case.find("failure") is not None or case.find("error") is not None
-    )
 
 
 def _is_true(text: str) -> bool:

@@ -14,6 +14,7 @@ from dashboard.widgets.release import stages
 from services.domain.releases import RunResult, TimelineItem
 from services.releases.answers import ReleaseView
 
+CASES_SHOWN = 200
 LOG_LINES = 200
 _OUTCOME = {"passed": "good", "failed": "bad", "aborted": "warn"}
 
@@ -86,13 +87,15 @@ def show_tests(view: ReleaseView) -> None:
     if not view.detail.tests:
         empty("No test results were published.", "Publish JUnit files in the pipeline with PublishTestResults@2.")
     for run in view.detail.tests:
-        is_bad = run.failed > 0
-        sign = ":red[✕]" if is_bad else ":green[✓]"
+        is_bad, is_whole = run.failed > 0, run.passed + run.failed + (run.skipped or 0) >= run.total
+        sign = ":red[✕]" if is_bad else ":green[✓]" if is_whole else ":orange[?]"
         title = f"{sign} **{as_text(run.title)}** · {run.passed} of {run.total} passed, {run.failed} failed"
         with st.expander(title, expanded=is_bad):
             if links.outside(run.web_url):
                 show(external("Open in Azure DevOps", run.web_url))
-            cases = sorted(run.cases, key=lambda c: c.outcome.lower() == "passed")[:200]
+            cases = sorted(run.cases, key=lambda c: c.outcome.lower() == "passed")[:CASES_SHOWN]
+            if len(cases) < run.total:
+                st.caption(f"{len(cases):,} of {run.total:,} tests are listed, those that did not pass first.")
             rows = [
                 (
                     badge(words(c.outcome), _OUTCOME.get(c.outcome.lower(), "mute")),

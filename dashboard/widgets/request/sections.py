@@ -14,8 +14,10 @@ from dashboard.widgets.evidence import tables as evidence_tables
 from dashboard.widgets.evidence import verdict as evidence
 from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
+from services.domain.catalogue import TestCase
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
+from services.domain.test_results import doubts, line_of
 from services.evidence.record import Comparison
 from services.promotions.answers import RequestDetail
 from services.promotions.sealed_evidence import SealedEvidence
@@ -139,15 +141,20 @@ def _short(value: Any) -> str:
 
 def show_failed_tests(sealed: SealedEvidence) -> None:
     """Tests as sealed; only what failed is listed."""
-    for report in sealed.tests:
-        failed = [case for case in report.cases if case.outcome in {"failed", "error"}]
-        line = report.problem or f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
-        tone = "bad" if report.failed or report.problem else "good"
-        show(badge(report.title, tone), " ", as_html(line), " ", soft(f"source: {report.source}"))
-        if failed:
-            show(bullets(shorten(f"{case.name}: {case.message or 'failed'}", 300) for case in failed[:50]))
+    for tests in sealed.tests:
+        report = tests.report
+        tone = "bad" if report.failed else "warn" if doubts(report) else "good"
+        show(badge(report.title, tone), " ", as_html(line_of(report)), " ", soft(f"source: {report.source}"))
+        if tests.listed:
+            show(bullets(shorten(_sealed_case(case), 300) for case in tests.listed))
+        if tests.not_listed:
+            show(soft(f"Not listed: {tests.not_listed}."))
     if not sealed.tests:
         empty("No test results are part of the evidence.")
+
+
+def _sealed_case(case: TestCase) -> str:
+    return f"{case.name}: {case.message or case.outcome or 'failed'}"
 
 
 def show_card(detail: RequestDetail) -> None:

@@ -11,8 +11,10 @@ from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, certainty_badge, empty, external, show, soft, table, time
 from services.domain.catalogue import HistoryLine, TestReport
 from services.domain.lineage import Certainty, Fact
+from services.domain.test_results import counts_of, doubts, rank
 
 CASES_SHOWN = 200
+FLAKY_SHOWN = 20
 
 
 def show_facts(facts: Sequence[Fact], *, caption: str) -> None:
@@ -38,27 +40,40 @@ def _sources(fact: Fact) -> str:
 def show_tests(reports: Sequence[TestReport]) -> None:
     """Test reports, failures first."""
     if not reports:
-        empty("No test results are kept with this version.", "Log JUnit files as run artifacts under tests/.")
+        empty("No test results are kept with this version.", "Log test reports as run artifacts under tests/.")
     for report in reports:
-        is_bad = bool(report.failed or report.problem)
-        outcome = (
-            "could not be read"
-            if report.problem
-            else f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
-        )
-        sign = ":red[✕]" if is_bad else ":green[✓]"
-        with st.expander(f"{sign} **{as_text(report.title)}** · {outcome}", expanded=is_bad):
+        unsure = doubts(report)
+        outcome = "could not be read" if report.problem else counts_of([report])
+        sign = ":red[✕]" if report.failed else ":orange[?]" if unsure else ":green[✓]" if report.passed else ""
+        with st.expander(f"{sign} **{as_text(report.title)}** · {outcome}", expanded=bool(report.failed or unsure)):
             show(soft("Source: "), external(report.source, report.link))
-            if report.problem:
-                st.warning(as_text(report.problem), icon=":material/help:")
+            for sentence in unsure:
+                st.warning(as_text(sentence), icon=":material/help:")
+            _notes(report)
             if report.cases:
                 show(_cases(report))
 
 
+def _notes(report: TestReport) -> None:
+    """What is good to know beside the counts, and gives no reason for doubt."""
+    said = [] if not report.examined.is_whole else list(report.examined.sentences())
+    if report.flaky:
+        said.append(f"Flaky, passed only when run again: {', '.join(report.flaky[:FLAKY_SHOWN])}.")
+    if len(report.flaky) > FLAKY_SHOWN:
+        said.append(f"{len(report.flaky) - FLAKY_SHOWN:,} more are flaky.")
+    if report.exit_code is not None:
+        said.append(f"The step that ran the tests ended with exit code {report.exit_code}.")
+    there_are = len(report.cases) + report.unlisted
+    shown = min(len(report.cases), CASES_SHOWN)
+    if report.cases and shown < there_are:
+        said.append(f"{shown:,} of {there_are:,} tests are listed, those that did not pass first.")
+    for sentence in said:
+        st.caption(as_text(sentence))
+
+
 def _cases(report: TestReport) -> str:
-    order = {"failed": 0, "error": 0, "skipped": 1}
-    cases = sorted(report.cases, key=lambda case: order.get(case.outcome, 2))[:CASES_SHOWN]
-    tones = {"passed": "good", "failed": "bad", "error": "bad"}
+    cases = sorted(report.cases, key=lambda case: rank(case.outcome))[:CASES_SHOWN]
+    tones = {"passed": "good", "failed": "bad", "error": "bad", "not run": "warn", "warning": "warn"}
     rows = [
         (
             badge(case.outcome, tones.get(case.outcome, "mute")),

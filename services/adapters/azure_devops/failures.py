@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import requests
 from urllib3.exceptions import HTTPError
 
+from services.adapters.http import bodies
 from services.errors import (
     NotFoundError,
     PortalError,
@@ -160,11 +161,7 @@ def _with_activity(error: PortalError, response: requests.Response) -> PortalErr
 
 def retry_after(response: requests.Response) -> float | None:
     """Seconds that the server asks to wait, between 0 and 300."""
-    try:
-        seconds = float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        return None
-    return min(seconds, MAX_RETRY_AFTER) if seconds >= 0 else None
+    return bodies.retry_after(response.headers, most=MAX_RETRY_AFTER)
 
 
 def lost(error: BaseException, *, is_written: bool) -> UpstreamError:

@@ -19,6 +19,7 @@ from requests.adapters import BaseAdapter
 from services.adapters.azure_devops.config import AzureDevOpsConfig, origin
 from services.adapters.azure_devops.failures import WRITES, foreign_host, too_large
 from services.adapters.azure_devops.pace import Pace
+from services.adapters.http.bodies import TooLongError, keep_body
 from services.adapters.http.deadline import BoundedAdapter, Call, Deadline, under
 
 CHUNK = 64 * 1024
@@ -133,22 +134,11 @@ class GuardedAdapter(BaseAdapter):
                 verify=config.ca_file or True,
             )  # fmt: skip
         with response:
-            body = read_body(response, config.max_answer_bytes)
-        if body is None:
-            raise too_large(config.max_answer_bytes, is_written=is_write)
-        response._content = body  # noqa: SLF001 - what Response.content itself does; the SDK reads it again
-        response._content_consumed = True  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+            try:
+                keep_body(response, config.max_answer_bytes)  # the SDK reads it again
+            except TooLongError:
+                raise too_large(config.max_answer_bytes, is_written=is_write) from None
         return response
-
-
-def read_body(response: requests.Response, limit: int) -> bytes | None:
-    """The body, while it arrives; None when it is longer than `limit` bytes."""
-    body = bytearray()
-    for chunk in response.iter_content(CHUNK):
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
 
 
 def _adapter() -> BoundedAdapter:

@@ -89,11 +89,20 @@ def item_of(record: Any) -> TimelineItem:
     )
 
 
+_FAILED_TESTS = {"failed", "error", "aborted", "timeout"}
+
+
 def tests_of(run: Any, cases: Sequence[Any]) -> RunTests:
-    """A test run with its results."""
+    """A test run with its results.
+
+    `unanalyzedTests` leaves out failures that somebody has looked at, so the counts by outcome are asked as well.
+    """
     total = int(run.total_tests or len(cases))
     passed = int(run.passed_tests or 0)
-    failed = int(run.unanalyzed_tests or 0)
+    by_outcome = sum(
+        int(row.count or 0) for row in run.run_statistics or () if str(row.outcome or "").lower() in _FAILED_TESTS
+    )
+    failed = max(int(run.unanalyzed_tests or 0), by_outcome)
     return RunTests(
         id=int(run.id),
         title=str(run.name or f"Test run {run.id}"),
@@ -102,6 +111,7 @@ def tests_of(run: Any, cases: Sequence[Any]) -> RunTests:
         failed=failed,
         web_url=str(run.web_access_url or ""),
         cases=tuple(_case(case) for case in cases),
+        skipped=int(run.not_applicable_tests or 0),
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from requests import exceptions as rq
 from urllib3 import exceptions as u3
 
+from services.adapters.http.bodies import retry_after
 from services.adapters.http.deadline import Call
 from services.adapters.mlflow.config import MlflowConfig
 from services.errors import (
@@ -118,7 +117,7 @@ class Failures:
             f"{self._name} answered with HTTP {reply.status}.",
             system=SYSTEM,
             hint=hint,
-            retry_after=_retry_after(reply.headers.get("Retry-After", "")),
+            retry_after=retry_after(reply.headers, most=MAX_RETRY_AFTER),
         )
 
     def _said_no(self, reply: Reply) -> PortalError:
@@ -169,16 +168,3 @@ def _forget_request(error: BaseException) -> None:
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _retry_after(text: str) -> float | None:
-    """Seconds from a Retry-After header (RFC 9110, 10.2.3): a number or a date."""
-    try:
-        seconds = float(int(text))
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER)

@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from services.adapters.http.bodies import TooLongError, read_body
 from services.adapters.http.deadline import Call, Deadline, under
 from services.adapters.mlflow.breaker import Breaker
 from services.adapters.mlflow.config import MlflowConfig
@@ -193,12 +194,11 @@ class Transport:
         return problem
 
     def _whole(self, response: requests.Response) -> bytes:
-        limit, body = self.config.max_answer_bytes, bytearray()
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
-            if len(body) > limit:
-                raise self.failures.too_large(limit)
-        return bytes(body)
+        limit = self.config.max_answer_bytes
+        try:
+            return read_body(response, limit)
+        except TooLongError:
+            raise self.failures.too_large(limit) from None
 
     def _raise_for(self, response: requests.Response, call: Call) -> None:
         if 200 <= response.status_code < 300:

@@ -51,8 +51,10 @@ class WebhookChannel:
         }  # fmt: skip
         try:
             answer = requests.post(
-                self._url.get_secret_value(), data=body, headers=headers, timeout=SECONDS, allow_redirects=False
-            )
+                self._url.get_secret_value(), data=body, headers=headers, timeout=SECONDS, allow_redirects=False,
+                stream=True,
+            )  # fmt: skip
+            answer.close()  # the status is the answer; a body of any length stays unread
         except requests.RequestException as error:
             raise UpstreamUnavailableError(
                 f"Channel {self._name} cannot be reached ({type(error).__name__}).", system=SYSTEM

@@ -9,6 +9,7 @@ from typing import Any
 
 import requests
 
+from services.adapters.http.bodies import TooLongError, TooSlowError, read_body
 from services.adapters.oidc.config import SYSTEM
 from services.errors import UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
 
@@ -46,22 +47,21 @@ class Http:
 
 
 def _read(answer: requests.Response, end: float) -> dict[str, Any]:
-    body = b""
-    for piece in answer.iter_content(65_536):
-        body += piece
-        if len(body) > BODY_LIMIT:
-            raise UpstreamRubbishError("The identity provider's answer is too large.", system=SYSTEM)
-        if time.monotonic() > end:
-            raise _away("it is too slow")
+    try:
+        body = read_body(answer, BODY_LIMIT, until=end)
+    except TooLongError:
+        raise UpstreamRubbishError("The identity provider's answer is too large.", system=SYSTEM) from None
+    except TooSlowError:
+        raise _away("it timed out") from None
     if answer.status_code >= 500 or answer.status_code == 429:
-        raise _away(f"it answers {answer.status_code}")
+        raise _away(f"it answered {answer.status_code}")
     value = _parse(body)
     if answer.status_code >= 400:
         raise UpstreamRefusedError(
             f"The identity provider refuses ({answer.status_code}{_reason(value)}).", system=SYSTEM
         )
     if answer.status_code != 200 or value is None:
-        raise UpstreamRubbishError("The identity provider's answer makes no sense.", system=SYSTEM)
+        raise UpstreamRubbishError("The identity provider's answer cannot be read.", system=SYSTEM)
     return value
 
 
@@ -82,7 +82,7 @@ def _reason(value: dict[str, Any] | None) -> str:
 
 def _away(why: str) -> UpstreamUnavailableError:
     return UpstreamUnavailableError(
-        f"The identity provider does not help: {why}.", system=SYSTEM, hint="Try again in a moment."
+        f"The identity provider is unavailable: {why}.", system=SYSTEM, hint="Try again in a moment."
     )
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import requests
 
+from services.adapters.http.bodies import TooLongError, keep_body
 from services.adapters.witness.note_file import framed
 from services.errors import (
     ConflictError,
@@ -30,6 +31,7 @@ from services.errors import (
 from services.ledger.witnessing import Receipt, checkpoint_of, is_kept, notes_of
 from services.ledger.writer import Clock
 
+BODY_LIMIT = 64 * 1024 * 1024
 API_VERSION = "2023-11-03"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 FULL = "BlockCountExceedsLimit"
@@ -176,9 +178,16 @@ class AzureBlobWitness:
                 data=body,
                 timeout=self._container.timeout,
                 allow_redirects=False,
+                stream=True,
             )
+            with answer:
+                keep_body(answer, BODY_LIMIT)
+        except TooLongError:
+            raise UpstreamRubbishError(
+                f"Witness {self._name} answered with more than 64 MiB.", system="witness"
+            ) from None
         except requests.RequestException as error:
-            # The error's own text may hold the SAS, so only its kind is told.
+            # The error's own text may hold the SAS, so only its kind is shown.
             raise UpstreamUnavailableError(
                 f"Witness {self._name} cannot be reached: {type(error).__name__}.", system="witness"
             ) from None

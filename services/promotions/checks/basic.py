@@ -29,24 +29,13 @@ def artifact_digest(rule: CheckRule, material: Material, _: Compared) -> Check:
 
 
 def tests_passed(rule: CheckRule, material: Material, _: Compared) -> Check:
-    """No test failed, and there are some."""
-    passed, failed = test_results.totals(material.tests)
-    if passed is None or failed is None:
-        return Check(
-            "Tests", Verdict.UNKNOWN, "No test results are kept with this version.", threshold="no failed test",
-            source="run artifacts tests/*.xml, version tags", enforcement=rule.enforcement,
-        )  # fmt: skip
-    if passed + failed == 0:
-        return Check(
-            "Tests", Verdict.UNKNOWN, "Every test was skipped, so nothing was tested.", "0 passed, 0 failed",
-            "no failed test", enforcement=rule.enforcement,
-        )  # fmt: skip
-    broken = [t.title for t in material.tests if t.failed or t.problem]
-    verdict = Verdict.FAIL if failed else Verdict.PASS
-    sentence = f"Failing: {', '.join(broken)}." if broken else "Every test passed."
-    source = ", ".join(t.source for t in material.tests)
-    value = f"{passed} passed, {failed} failed"
-    return Check("Tests", verdict, sentence, value, "no failed test", source, enforcement=rule.enforcement)
+    """Every report was read whole, agrees with itself, and no test in it failed; and there are some."""
+    found = test_results.judge(material.tests)
+    source = ", ".join(report.source for report in material.tests) or "run artifacts below tests, version tags"
+    return Check(
+        "Tests", found.verdict, found.sentence, found.value, "no failed test", source,
+        enforcement=rule.enforcement, examined=found.examined,
+    )  # fmt: skip
 
 
 def metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import shutil
@@ -24,7 +25,7 @@ from azure_devops_server.config import ServerConfig
 from azure_devops_server.server import AzureDevOpsServer
 from tests.contract.azure_devops_server import operations
 
-CACHE = os.environ["AZURE_DEVOPS_CACHE_DIR"]
+atexit.register(shutil.rmtree, os.environ["AZURE_DEVOPS_CACHE_DIR"], ignore_errors=True)
 PROJECT = "ml-platform"
 LIMIT = 120.0
 
@@ -232,13 +233,6 @@ def open_site(folder: Path, **settings: Any) -> AzureDevOpsServer:
     server = AzureDevOpsServer(ServerConfig(folder / "root", **settings))
     fill(server, folder / "source")
     return server
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache_folder() -> Iterator[None]:
-    """The SDK's cache of routes does not outlive the tests."""
-    yield
-    shutil.rmtree(CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from azure_devops_server.testing import JUnitError, read_junit
+from azure_devops_server.engine.tasks.junit_file import JUnitError, read_junit
 from tests.contract.azure_devops_server.conftest import Site
 
 
@@ -119,3 +119,22 @@ def test_read_junit__odd_values__are_tamed(tmp_path: Path) -> None:
         (0.0, "Passed"),
         (0.0, "Failed"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "outcomes"),
+    [
+        ('<testsuites><testcase name="a"/><testsuite><testcase name="b"/></testsuite></testsuites>', ["Passed"]),
+        ('<testsuite><testcase name="a"/><testsuite><testcase name="b"><failure/></testcase></testsuite></testsuite>', ["Failed", "Passed"]),
+        ('<testsuite tests="5" failures="2"><testcase name="a"/><testcase name=""/><error message="gone"/></testsuite>', ["Passed"]),
+        ('<testsuite><testcase name="a" status="failed"/><testcase name="b" status="notrun"/></testsuite>', ["Passed", "Passed"]),
+        ('<testsuite><testcase name="a"><skipped/><failure/></testcase><testcase name="a"><skipped message="m"/></testcase></testsuite>',
+         ["Failed", "NotExecuted"]),
+        ('<testsuite><testcase name="a"><rerunFailure/></testcase><testcase name="b"><group><error/></group></testcase></testsuite>',
+         ["Passed", "Passed"]),
+    ],
+)  # fmt: skip
+def test_read_junit__counts__what_the_real_task_counts(tmp_path: Path, text: str, outcomes: list[str]) -> None:
+    path = tmp_path / "TEST.xml"
+    path.write_text(text)
+    assert [row.outcome for row in read_junit(path)] == outcomes

@@ -235,14 +235,14 @@ def test_beat__that_fails_in_a_way_nobody_foresaw__is_told_to_the_banner_and_rai
     assert "a bug" not in seen.problem
 
 
-def test_report_that_is_no_junit__counts_as_failed_and_says_why(
+def test_report_that_cannot_be_read__is_never_green_and_says_why(
     world: World, sync: CatalogueSync, browser: CatalogueBrowser
 ) -> None:
     world.registry.files[(f"run-{MODEL}-2", "tests/model.xml")] = b"<html>not a report</html>"
     sync.beat()
     detail = browser.detail(VersionKey(MODEL, 2))
-    assert detail.row.tests is TestState.FAILED
-    assert "no JUnit" in detail.tests[0].problem
+    assert detail.row.tests is TestState.UNKNOWN
+    assert "not a test report that the portal knows" in detail.tests[0].problem
 
 
 def test_search__with_any_signs__finds_exactly_the_name(

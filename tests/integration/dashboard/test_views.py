@@ -34,7 +34,7 @@ from tests.integration.dashboard.conftest import SCRIPT, texts
 
 Visit = Callable[..., AppTest]
 PAGES = (
-    "home",
+    "queue",
     "models",
     "version",
     "compare",
@@ -42,7 +42,7 @@ PAGES = (
     "request",
     "releases",
     "release",
-    "ledger",
+    "log",
     "why",
     "coverage",
     "you",
@@ -199,12 +199,12 @@ def test_home__more_than_a_page_of_others_requests__counts_ones_own_all_the_same
     visit: Visit, opened: FakeOpened
 ) -> None:
     many_requests(opened, requester=world.BEN)
-    app = visit("home", person="demo:ben")
+    app = visit("queue", person="demo:ben")
     figures = {metric.label: metric.value for metric in app.metric}
     assert figures["You asked for, undecided"] == "60"
     assert "All that you asked for (60)" in [link.label for link in app.get("page_link")]
-    waiting = {metric.label: metric.value for metric in visit("home", person="demo:chi").metric}["Waiting for you"]
-    links = [link.label for link in visit("home", person="demo:chi").get("page_link")]
+    waiting = {metric.label: metric.value for metric in visit("queue", person="demo:chi").metric}["Waiting for you"]
+    links = [link.label for link in visit("queue", person="demo:chi").get("page_link")]
     assert f"All that wait for you ({waiting})" in links
     assert int(waiting) > 60
 
@@ -423,13 +423,13 @@ def test_why__role_that_may_not__is_told(visit: Visit) -> None:
 
 def test_ledger__tampered__is_said_loudly(visit: Visit, opened: FakeOpened) -> None:
     opened.portal.ledger.is_intact = False  # type: ignore[attr-defined]
-    app = visit("ledger")
+    app = visit("log")
     next(b for b in app.button if b.label.startswith("Verify")).click().run()
     assert "not intact" in texts(app)
 
 
 def test_ledger__filters__come_from_the_address(visit: Visit) -> None:
-    said = texts(visit("ledger", ledger_request="req-4", ledger_actor="ben"))
+    said = texts(visit("log", ledger_request="req-4", ledger_actor="ben"))
     assert "Ben Okafor</strong> did" in said
     assert "Ana Novak</strong> did" not in said
 
@@ -452,7 +452,7 @@ def test_portal__no_demo_people__has_no_picker_and_says_what_to_do() -> None:
 
 def test_ledger__check_under_way__shows_how_far_it_is_and_starts_no_second(visit: Visit, opened: FakeOpened) -> None:
     opened.portal.ledger.check = LedgerCheck(world.ago(seconds=3), 30, 120)  # type: ignore[attr-defined]
-    app = visit("ledger")
+    app = visit("log")
     assert not app.exception
     assert next(b for b in app.button if b.label.startswith("Verify")).disabled
     assert "intact" not in texts(app)
@@ -461,11 +461,11 @@ def test_ledger__check_under_way__shows_how_far_it_is_and_starts_no_second(visit
 def test_ledger__check_that_could_not_run__says_why(visit: Visit, opened: FakeOpened) -> None:
     check = LedgerCheck(world.ago(seconds=3), finished=world.ago(seconds=1), problem="The key is away.")
     opened.portal.ledger.check = check  # type: ignore[attr-defined]
-    assert ["The key is away" in box.value for box in visit("ledger").warning] == [True]
+    assert ["The key is away" in box.value for box in visit("log").warning] == [True]
 
 
 def test_ledger__witnesses__say_how_far_they_have_seen_and_what_is_wrong(visit: Visit) -> None:
-    said = texts(visit("ledger"))
+    said = texts(visit("log"))
     assert "has seen all 120 entries" in said
     assert "has seen entries 1 to 97; 23 not yet" in said
     assert "Witness git cannot be reached: timed out. Check the remote&#x27;s address." in said
@@ -473,5 +473,5 @@ def test_ledger__witnesses__say_how_far_they_have_seen_and_what_is_wrong(visit: 
 
 
 def test_ledger__export__is_offered_to_auditors_only(visit: Visit) -> None:
-    assert "Export for an auditor" in [b.label for b in visit("ledger", person="demo:dee").get("download_button")]
-    assert not visit("ledger", person="demo:ana").get("download_button")
+    assert "Export for an auditor" in [b.label for b in visit("log", person="demo:dee").get("download_button")]
+    assert not visit("log", person="demo:ana").get("download_button")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ import pytest
 
 from demo.processes import children as processes
 from demo.processes.children import (
+    Child,
     ProcessError,
     ProcessGroup,
     child_environment,
@@ -201,3 +202,33 @@ def test_start__ctrl_c_comes_while_the_child_starts__keeps_the_child_and_then_ob
         pytest.fail("Ctrl-C was lost")
     assert started
     assert members(started[0]) == []
+
+
+def run_job(group: ProcessGroup, script: str, tell: Callable[[str], None] = print) -> Child:
+    return group.start_job("job", ["sh", "-c", script], environment=ENVIRONMENT, cwd=group.directory, tell=tell)
+
+
+def test_finish__the_job_does_its_work__its_lines_were_reported_and_nobody_is_missed(group: ProcessGroup) -> None:
+    lines: list[str] = []
+    job = run_job(group, "echo one; echo two", lines.append)
+    group.finish(job, seconds=30)
+    assert until(lambda: lines == ["one", "two"])
+    assert group.dead() is None
+
+
+def test_finish__the_job_fails__raises_with_what_it_said_on_stderr(group: ProcessGroup) -> None:
+    job = run_job(group, "echo progress; echo no data >&2; exit 1")
+    with pytest.raises(ProcessError, match=r"job ended with code 1\.\nno data"):
+        group.finish(job, seconds=30)
+
+
+def test_finish__a_server_dies_meanwhile__does_not_wait_for_the_job(group: ProcessGroup) -> None:
+    group.start("server", ["sh", "-c", "echo disk full; exit 4"], environment=ENVIRONMENT)
+    job = run_job(group, "sleep 60")
+    with pytest.raises(ProcessError, match=r"server ended with code 4\.\ndisk full"):
+        group.finish(job, seconds=30)
+
+
+def test_finish__the_job_takes_too_long__says_so(group: ProcessGroup) -> None:
+    with pytest.raises(ProcessError, match=r"job did not end within 0\.1 s"):
+        group.finish(run_job(group, "sleep 60"), seconds=0.1)

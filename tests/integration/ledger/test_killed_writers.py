@@ -14,13 +14,13 @@ import pytest
 
 from services.database.engine import open_engine
 from services.database.stores.ledger import SqlLedgerStore
-from services.database.tables.metadata import metadata
 from services.database.unit import Units
 from services.ledger.actions import Action
 from services.ledger.signing.keys import KeyRing
 from services.ledger.tree.entry import Actor, LedgerEntry
 from services.ledger.verify import verify_ledger
 from services.ledger.writer import append
+from tests.schema import make_tables
 from tests.simulators.basics import ANA, StillClock
 from tests.unit.ledger.build import REQUEST, TABLES, Bench, fixed_key
 
@@ -38,7 +38,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def bench(url: str, tmp_path: Path) -> Iterator[Bench]:
     engine = open_engine(url)
-    metadata.create_all(engine, tables=TABLES)
+    make_tables(engine, TABLES)
     yield Bench(engine, tmp_path)
     engine.dispose()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +14,7 @@ import requests
 from services.domain.model_digest import digest_of_files
 from tests.integration.pipelines.conftest import MODEL, ServingHost, serving_host, wait_for
 from tests.mlflow_server import MlflowServer, free_port
+from tests.outside.proxy import Mode, Proxy
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -92,3 +94,32 @@ def test_host__killed_with_no_chance_to_tidy_up__leaves_no_scoring_server_and_st
         children = psutil.Process(again.process.pid).children(recursive=True)
     _, alive = psutil.wait_procs(children, timeout=20)
     assert alive == []
+
+
+def test_host__starts_before_its_registry__serves_once_the_registry_answers(
+    tmp_path: Path, mlflow: MlflowServer
+) -> None:
+    proxy = Proxy(int(mlflow.url.rpartition(":")[2]))
+    proxy.become(Mode.REFUSE)
+    try:
+        with serving_host(tmp_path, proxy.url) as early:
+            early.deploy("early", "1")
+            time.sleep(1)
+            assert early.get("early")["state"] == "deploying"
+            proxy.become(Mode.PASS)
+            assert early.ready("early", "1")["state"] == "ready"
+    finally:
+        proxy.close()
+
+
+def test_scoring_servers__are_forks_that_share_what_they_import(host: ServingHost) -> None:
+    for name, version in (("shared-1", "1"), ("shared-2", "2")):
+        host.deploy(name, version)
+        host.ready(name, version)
+    forks = [
+        process for process in psutil.Process(host.process.pid).children(recursive=True)
+        if "forkserver" in " ".join(process.cmdline()) and process.ppid() != host.process.pid
+    ]  # fmt: skip
+    sizes = [process.memory_full_info() for process in forks]
+    assert len(forks) >= 2
+    assert all(size.pss < 0.7 * size.rss for size in sizes), sizes

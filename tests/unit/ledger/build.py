@@ -26,13 +26,13 @@ from services.database.tables.ledger import (
     ledger_personal,
     ledger_receipt,
 )
-from services.database.tables.metadata import metadata
 from services.ledger.actions import Action
 from services.ledger.export import ExportSource, export_folder
 from services.ledger.signing.keys import KeyRing, SigningKey
 from services.ledger.tree.entry import Actor, Subject, instant
 from services.ledger.witnessing import publish_head
 from services.ledger.writer import AppendedEntry, append
+from tests.schema import make_tables
 
 NAME = "countersign.test/ledger"
 SCRIPT = Path(__file__).parents[3] / "tools" / "verify_ledger.py"
@@ -136,7 +136,7 @@ def run_script(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def make_bench(folder: Path) -> Bench:
     engine = open_engine(f"sqlite:///{folder / 'portal.db'}")
-    metadata.create_all(engine, tables=TABLES)
+    make_tables(engine, TABLES)
     return Bench(engine, folder)
 
 

@@ -1,0 +1,88 @@
+"""Counts a JUnit report for the version's tags, and keeps the exit code of the step that wrote it beside the file.
+
+The portal reads reports among a run's artifacts in full. Here only numbers are passed on, so whatever is not clear is
+counted as not run, which is never green.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from common import StepError
+
+EXIT_CODE = ".exit_code"
+"""``unit.xml.exit_code`` says how the step ended that wrote ``unit.xml``."""
+_FAILED = {"failed", "fail", "failure", "error", "errored", "broken", "timeout", "aborted", "undefined"}
+_SKIPPED = {"skipped", "disabled", "ignored", "pending", "suppressed"}
+_NOT_RUN = {"notrun", "not_run", "untested", "canceled", "cancelled", "blocked", "inconclusive"}
+
+
+def keep_exit_code(report: Path, code: int) -> None:
+    """Write the exit code beside the report."""
+    Path(f"{report}{EXIT_CODE}").write_text(str(code), encoding="ascii")
+
+
+def kept_exit_code(report: Path) -> str:
+    """The exit code beside the report; ``unknown`` where none was kept. Raises StepError for what is not a number."""
+    kept = Path(f"{report}{EXIT_CODE}")
+    if not kept.is_file():
+        return "unknown"
+    text = kept.read_text(encoding="ascii", errors="replace").strip()
+    try:
+        return str(int(text))
+    except ValueError as error:
+        raise StepError(f"{kept} does not hold an exit code.") from error
+
+
+def count(report: Path) -> dict[str, int]:
+    """Passed, failed, skipped and not run tests. Raises StepError when there is no report, or it cannot be read."""
+    if not report.is_file():
+        raise StepError(f"There is no report {report}; the test step did not get that far.")
+    try:
+        root = ET.parse(report).getroot()  # noqa: S314 - a step of this pipeline wrote the file
+    except ET.ParseError as error:
+        raise StepError(f"The report {report} is not XML: {error}.") from error
+    for element in root.iter():
+        element.tag = str(element.tag).rpartition("}")[2]
+    cases = [_outcome(case) for case in root.iter("testcase")]
+    suites = [suite for suite in root.iter() if suite.tag in {"testsuite", "testsuites"}]
+    failed = cases.count("failed") + sum(len(suite.findall(kind)) for suite in suites for kind in ("failure", "error"))
+    missing = max([0, *(_beyond(suite) for suite in suites)])
+    return {
+        "failed": failed,
+        "not_run": cases.count("not run") + missing,
+        "skipped": cases.count("skipped"),
+        "passed": cases.count("passed"),
+    }
+
+
+def _outcome(case: ET.Element) -> str:
+    words = {case.get(name, "").lower() for name in ("status", "result")}
+    if any(case.find(kind) is not None for kind in ("failure", "error", "rerunFailure", "rerunError")):
+        return "failed"
+    if words & _FAILED:
+        return "failed"
+    if "notrun" in words and not words & _SKIPPED:
+        skipped = case.find("skipped")
+        return "skipped" if skipped is not None and skipped.get("message", "").startswith("SKIP_") else "not run"
+    if case.find("skipped") is not None or words & _SKIPPED:
+        return "skipped"
+    return "not run" if words & _NOT_RUN else "passed"
+
+
+def _beyond(suite: ET.Element) -> int:
+    """How many tests or failures a suite counts and does not list. Pytest counts subtests, which it does not list."""
+    cases = list(suite.iter("testcase"))
+    marks = sum(1 for element in suite.iter() if element.tag in {"failure", "error"})
+    failures = _number(suite, "failures") + _number(suite, "errors") - marks
+    tests = 0 if suite.get("name") in {"pytest", "pytest tests"} and cases else _number(suite, "tests") - len(cases)
+    return max(0, failures, tests)
+
+
+def _number(suite: ET.Element, name: str) -> int:
+    text = suite.get(name) or "0"
+    try:
+        return max(0, int(float(text.replace(",", ""))))
+    except (ValueError, OverflowError) as error:
+        raise StepError(f"The report's count {name}=“{text}” is not a number.") from error
