@@ -169,7 +169,7 @@ def _material(plan: Plan, evidence: SealedEvidence, at: datetime) -> Material:
         holders=RegistrySnapshot(alias_version=plan.current_version),
         artifact_digest=plan.artifact_digest,
         artifact_problem="",
-        tests=evidence.tests,
+        tests=tuple(tests.report for tests in evidence.tests),
         card=evidence.card,
         predictions=None,
         predictions_problem="",

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from services.comparisons.live_inputs import LiveDrift
-from services.domain.catalogue import TestReport
+from services.domain.catalogue import TestCase, TestReport
 from services.domain.checks import Check, check_from_json
 from services.domain.registry import Dataset
 from services.domain.test_results import unsealed_report
@@ -35,6 +35,17 @@ class SealedRun:
 
 
 @dataclass(frozen=True)
+class SealedTests:
+    """A report; its own list of tests is empty."""
+
+    report: TestReport
+    listed: tuple[TestCase, ...] = ()
+    """What failed or is in doubt."""
+    not_listed: str = ""
+    """How many of those were not kept, in words."""
+
+
+@dataclass(frozen=True)
 class SealedEvidence:
     """What a decision rests on."""
 
@@ -42,8 +53,7 @@ class SealedEvidence:
     compared: Compared
     """`problem` says so where a comparison was sealed that this release cannot read."""
     run: SealedRun | None = None
-    tests: tuple[TestReport, ...] = ()
-    """Only cases that did not pass are kept, at most a hundred a report; `unlisted` counts the others."""
+    tests: tuple[SealedTests, ...] = ()
     card: str | None = None
     policy_in_words: tuple[str, ...] = ()
 
@@ -56,7 +66,7 @@ class SealedEvidence:
                 checks=checks_of(document),
                 compared=_compared(document),
                 run=None if run is None else _run().validate_python(run),
-                tests=tuple(unsealed_report(report) for report in document.get("tests") or ()),
+                tests=tuple(_sealed_tests(report) for report in document.get("tests") or ()),
                 card=document.get("card"),
                 policy_in_words=tuple(str(line) for line in document.get("policy_in_words") or ()),
             )
@@ -76,6 +86,19 @@ def _run() -> TypeAdapter[SealedRun]:
     from pydantic import TypeAdapter
 
     return TypeAdapter(SealedRun)
+
+
+@cache
+def _cases() -> TypeAdapter[tuple[TestCase, ...]]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(tuple[TestCase, ...])
+
+
+def _sealed_tests(document: Mapping[str, Any]) -> SealedTests:
+    left_out = document.get("cases_left_out") or {}
+    listed = _cases().validate_python(document.get("cases") or ())
+    return SealedTests(unsealed_report(document), listed, str(left_out.get("what") or ""))
 
 
 @cache

@@ -14,6 +14,7 @@ from dashboard.widgets.evidence import tables as evidence_tables
 from dashboard.widgets.evidence import verdict as evidence
 from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
+from services.domain.catalogue import TestCase
 from services.domain.checks import Check, Enforcement, Verdict
 from services.domain.registry import VersionKey
 from services.domain.test_results import doubts, line_of
@@ -140,15 +141,20 @@ def _short(value: Any) -> str:
 
 def show_failed_tests(sealed: SealedEvidence) -> None:
     """Tests as sealed; only what failed is listed."""
-    for report in sealed.tests:
+    for tests in sealed.tests:
+        report = tests.report
         tone = "bad" if report.failed else "warn" if doubts(report) else "good"
         show(badge(report.title, tone), " ", as_html(line_of(report)), " ", soft(f"source: {report.source}"))
-        if report.cases:
-            show(bullets(shorten(f"{case.name}: {case.message or case.outcome}", 300) for case in report.cases))
-        if report.unlisted:
-            show(soft(f"Not listed: {report.unlisted:,} more tests that did not pass."))
+        if tests.listed:
+            show(bullets(shorten(_sealed_case(case), 300) for case in tests.listed))
+        if tests.not_listed:
+            show(soft(f"Not listed: {tests.not_listed}."))
     if not sealed.tests:
         empty("No test results are part of the evidence.")
+
+
+def _sealed_case(case: TestCase) -> str:
+    return f"{case.name}: {case.message or case.outcome or 'failed'}"
 
 
 def show_card(detail: RequestDetail) -> None:

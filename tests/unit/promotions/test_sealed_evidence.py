@@ -37,7 +37,8 @@ def test_sealed_evidence__of_each_schema__is_read_whole(schema: int) -> None:
     assert (found.checks[0].verdict, found.checks[0].examined.is_whole) == (Verdict.PASS, True)
     assert found.run is not None
     assert (found.run.user, found.run.commit, found.run.datasets[0].context) == ("ana.novak", "c0ffee", "training")
-    assert [case.name for case in found.tests[0].cases] == ["test_b"]
+    assert [case.name for case in found.tests[0].listed] == ["test_b"]
+    assert (found.tests[0].report.failed, found.tests[0].report.cases) == (1, ())
     assert (found.card, found.policy_in_words) == ("# Card", ("One reviewer must sign.",))
 
 
