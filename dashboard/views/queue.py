@@ -155,6 +155,8 @@ def _incidents(incidents: list[Incident]) -> None:
                     ]
                 )
             )
+    if len(incidents) > SHOWN:
+        st.caption(f"and {len(incidents) - SHOWN} more open incidents")
 
 
 main()

@@ -124,8 +124,7 @@ def _documentation(detail: VersionDetail) -> None:
     if not detail.card:
         empty("No model card.", "Log model_card.md as an artifact of the run; it shows up here and counts as evidence.")
         return
-    with st.container(border=True):
-        st.markdown(card.safe_markdown(detail.card))
+    card.show_card(detail.card)
 
 
 def _requests(detail: VersionDetail) -> None:

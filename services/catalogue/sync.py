@@ -12,7 +12,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from services.catalogue.model_card import CARD, CARD_LIMIT
+from services.catalogue.model_card import CARD, CARD_LIMIT, UNREADABLE
 from services.catalogue.test_reports.artifacts import read_reports
 from services.database.unit import Units
 from services.domain import test_results
@@ -170,7 +170,7 @@ class CatalogueSync:
         except UpstreamError:
             raise
         except PortalError as error:
-            return f"(The model card cannot be shown: {error.message})"
+            return f"{UNREADABLE}{error.message})"
 
     def _note(self, health: SourceHealth, *, swept: bool = False) -> None:
         with self._units.begin() as unit:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from services.comparisons.held_out import PredictionsFile
+from services.domain.examined import LeftOut
 from services.domain.why.predictions import PredictionQuery, PredictionRecord
 from services.errors import PortalError, RefusedError
 from services.ports.predictions import InferenceLog
@@ -21,6 +22,10 @@ WINDOWS = (timedelta(days=30), timedelta(days=7), timedelta(days=1))
 MOST = 5_000
 FEWEST = 100
 """Fewer inputs say nothing about a distribution in ten cells."""
+FEW_WITHOUT = 0.01
+"""More predictions than this whose inputs were not kept, and those that were kept may be another population."""
+CONVENTION = frozenset({"row_id", "label", "score", "prediction", "weight"})
+"""Columns of a training sample that are not inputs."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +37,13 @@ class LiveDrift:
     since: str
     until: str
     """Oldest and newest input, ISO 8601."""
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def sentence(self) -> str:
         """What was compared."""
-        return f"{self.rows:,} live inputs from {self.since[:10]} to {self.until[:10]}."
+        told = [f"{self.rows:,} live inputs from {self.since[:10]} to {self.until[:10]}."]
+        return " ".join([*told, *(item.sentence() for item in self.left_out)])
 
 
 class LiveInputs:
@@ -52,16 +59,19 @@ class LiveInputs:
 
         Raises RefusedError (no log, too few inputs), InvalidInputError (no table), UpstreamError.
         """
-        records = self._records(model)
+        records, left_out = self._records(model)
         if len(records) < FEWEST:
             raise RefusedError(
                 f"The prediction log has {len(records)} inputs of {model} in {WINDOWS[0].days} days.",
                 hint=f"{FEWEST} are needed for a comparison.",
             )
         times = sorted(record.time.isoformat() for record in records if record.time is not None)
-        return LiveDrift(self._lines(records, reference), len(records), times[0], times[-1])
+        lines = self._lines(records, reference)
+        if self._masked:
+            left_out += (LeftOut(f"columns {', '.join(sorted(self._masked))}", "this portal masks them", True),)
+        return LiveDrift(lines, len(records), times[0], times[-1], left_out)
 
-    def _records(self, model: str) -> list[PredictionRecord]:
+    def _records(self, model: str) -> tuple[list[PredictionRecord], tuple[LeftOut, ...]]:
         if self._log is None:
             raise RefusedError(
                 "There is no prediction log, so no live inputs.", hint="Set COUNTERSIGN_PREDICTIONS_PATH or _TABLE."
@@ -70,13 +80,14 @@ class LiveInputs:
         for window in WINDOWS:
             wanted = PredictionQuery(model, now - window, now, limit=MOST)
             try:
-                found = [r for r in self._log.search(wanted) if r.inputs and r.time is not None]
+                found = list(self._log.search(wanted))
             except PortalError:
                 if window is WINDOWS[-1]:
                     raise
                 continue
-            return found[:MOST]
-        return []
+            usable = [record for record in found if record.inputs and record.time is not None]
+            return usable[:MOST], _not_read(window, len(found), len(usable))
+        return [], ()
 
     def _lines(self, records: Sequence[PredictionRecord], reference: PredictionsFile) -> tuple[Mapping[str, Any], ...]:
         import numpy as np
@@ -88,7 +99,23 @@ class LiveInputs:
         columns = {name: np.array([_plain(r.inputs.get(name)) for r in records], dtype=object) for name in names}
         now = table_from_mapping(columns, name="live")
         before = read_table(reference.path, name="training")
-        return tuple(asdict(line) for line in drift_lines(before, now, skip=frozenset({"row_id", *self._masked})))
+        skip = frozenset({"row_id", *self._masked, *(CONVENTION - set(names))})
+        return tuple(asdict(line) for line in drift_lines(before, now, skip=skip, must_stay=False))
+
+
+def _not_read(window: timedelta, found: int, usable: int) -> tuple[LeftOut, ...]:
+    """What of the log is not part of the measurement."""
+    told = []
+    if window is not WINDOWS[0]:
+        why = f"the log allows no search over more than {window.days} days"
+        told.append(LeftOut(f"inputs older than {window.days} days", why, by_policy=True))
+    if found >= MOST:
+        told.append(LeftOut("older inputs", f"only the newest {MOST:,} predictions are read", by_policy=True))
+    lost = found - usable
+    if lost:
+        few = lost <= FEW_WITHOUT * found
+        told.append(LeftOut(f"{lost:,} of {found:,} predictions", "they have no inputs or no time", by_policy=few))
+    return tuple(told)
 
 
 def _plain(value: Any) -> Any:
@@ -98,4 +125,7 @@ def _plain(value: Any) -> Any:
 
 def live_document(found: LiveDrift) -> dict[str, Any]:
     """As it is sealed."""
-    return {**asdict(found), "lines": [dict(line) for line in found.lines], "sentence": found.sentence}
+    left_out = [asdict(item) for item in found.left_out]
+    return {
+        **asdict(found), "lines": [dict(line) for line in found.lines], "left_out": left_out, "sentence": found.sentence
+    }  # fmt: skip

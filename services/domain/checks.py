@@ -41,11 +41,12 @@ class Check:
     link: str = ""
     enforcement: Enforcement = Enforcement.BLOCK
     examined: Examined = WHOLE
-    """What the verdict rests on. A pass on a part becomes *unknown*, and the sentence says so."""
+    """What the verdict rests on. A pass or a warning on a part becomes *unknown*, and the sentence says so."""
 
     def __post_init__(self) -> None:
         """Hold the rule for every check there is, ours and custom ones."""
-        if self.verdict is Verdict.PASS and not self.examined.is_whole:
+        if self.verdict in {Verdict.PASS, Verdict.WARN} and not self.examined.is_whole:
+            # a warning lets a request through as well: what was not looked at could have failed
             object.__setattr__(self, "verdict", Verdict.UNKNOWN)
         missing = [told for told in self.examined.sentences() if told not in self.sentence]
         if missing:

@@ -19,6 +19,8 @@ class LeftOut:
     """Like ``only the first 20 are read``."""
     by_policy: bool = False
     """True where the policy itself excludes it, like groups below its smallest size: told, but no reason to doubt."""
+    count: int = 1
+    """How many of the fact's units it stands for."""
 
     def sentence(self) -> str:
         """What is told beside the fact."""
@@ -45,7 +47,7 @@ class Examined:
 
     @property
     def _excluded(self) -> int:
-        return sum(item.by_policy for item in self.left_out)
+        return sum(item.count for item in self.left_out if item.by_policy)
 
     def sentences(self) -> tuple[str, ...]:
         """What a reader must know beside the fact; empty when there is nothing to tell."""
@@ -62,6 +64,8 @@ class Examined:
 
 
 WHOLE = Examined()
+OTHER = "(other)"
+"""Name of the group that rarer values of a column are put into; each of them is not looked at by itself."""
 
 
 def together(parts: Iterable[Examined]) -> Examined:

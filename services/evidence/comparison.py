@@ -19,6 +19,7 @@ from services.evidence.aspects.slices import (
     slice_columns,
     slice_findings,
     slice_lines,
+    unsliced,
 )
 from services.evidence.findings import Finding
 from services.evidence.guards import agreed_columns, cluster_findings, estimability_findings, reversed_findings
@@ -121,8 +122,9 @@ def compare_aligned(
         difference,
         least_loss(primary, margin=options.margin, own=options.slice_margin),
     )
-    columns, disputed = agreed_columns(rows, slice_columns(rows, options.slices, skip=hidden), asked=options.slices)
-    slices = slice_lines(careful, columns, settings=options.settings, whole=whole)
+    wanted = slice_columns(rows, options.slices, skip=hidden)
+    columns, disputed = agreed_columns(rows, wanted, asked=options.slices)
+    slices = slice_lines(careful, columns, settings=options.settings, whole=whole, asked=bool(options.slices))
     fairness = _fairness(rows, options, skip=hidden)
     findings += [
         *clustered,
@@ -136,8 +138,9 @@ def compare_aligned(
     ]
     findings += fairness_findings(fairness, rows)
     parts = _Parts(
-        metrics, difference, verdict, resampled, calibration, tuple(findings), slices, fairness, whole.margin
-    )
+        metrics, difference, verdict, resampled, calibration, tuple(findings), slices, fairness, whole.margin,
+        unsliced(rows, columns, asked=options.slices, grouped_by=hidden),
+    )  # fmt: skip
     return _record(rows, options, parts)
 
 
@@ -152,6 +155,7 @@ class _Parts:
     slices: tuple[SliceLine, ...]
     fairness: tuple[FairnessTable, ...]
     slice_margin: float
+    unsliced: tuple[str, ...] = ()
 
 
 def _metrics(rows: Aligned, options: Options) -> tuple[Paired, ...]:
@@ -288,6 +292,7 @@ def _record(rows: Aligned, options: Options, parts: _Parts) -> Comparison:
         curves=curves_of(rows) if options.with_curves else {},
         settings=dataclasses.asdict(options),
         slice_margin=parts.slice_margin,
+        coverage=replace(rows.coverage, columns=parts.unsliced),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from services.errors import InvalidInputError
 from services.evidence.findings import Finding
 from services.evidence.measures.estimates import Difference, Outcome
+from services.evidence.rows.coverage import Coverage
 
 SCHEMA = "countersign.evidence.comparison/3"
 
@@ -220,6 +221,8 @@ class Comparison:
     settings: dict[str, Any] = field(default_factory=dict)
     slice_margin: float | None = None
     """What a segment may lose in the metric's unit before it counts as harmed."""
+    coverage: Coverage | None = None
+    """None in records of an engine that did not keep it."""
     schema: str = SCHEMA
 
     def to_json(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from services.catalogue.model_card import is_card
 from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionQuery, VersionRow
 from services.domain.coverage import CoverageRow, Gap
@@ -42,7 +43,7 @@ class CoverageDesk:
         checks = {
             Gap.OWNER: not row.owner,
             Gap.POLICY: self._governance.policy_for(row.key.model, environment.name) is None,
-            Gap.CARD: run is None or not (run[2] or "").strip(),
+            Gap.CARD: run is None or not is_card(run[2]),
             Gap.FINDING: _has_findings(unit, row.key, environment.name),
         }
         live = unit.deployments.of(model=row.key.model, version=row.key.version, live_only=True)

@@ -62,10 +62,12 @@ KNOWN: Mapping[str, Mapping[str, Rule]] = {
     "slice_floor": {"at_least": _number, "columns": _texts, "min_rows": _whole},
     "fairness_bound": {
         "column": _text, "rate": _one_of(*RATES), "max_difference": _not_negative, "min_ratio": _not_negative,
-        "max_widening": _not_negative,
+        "max_widening": _not_negative, "min_rows": _whole,
     },
     "calibration": {"max_ece": _not_negative, "max_rise": _not_negative},
-    "drift": {"max_psi": _not_negative, "warn_psi": _not_negative, "columns": _texts},
+    "drift": {
+        "max_psi": _not_negative, "warn_psi": _not_negative, "columns": _texts, "against": _one_of("training", "live"),
+    },
     "model_card": {"headings": _texts},
     "documentation": {"description": _flag, "card": _flag, "tags": _texts},
     "signature": {"change": _one_of("unchanged", "compatible")},
@@ -105,6 +107,10 @@ def _has_finite_numbers(value: Any) -> bool:
 
 _MORE_IS_STRICTER = ("at_least", "min_", "baseline", "bar")
 _LESS_IS_STRICTER = ("at_most", "max_", "warn_", "margin", "slice_margin")
+_LOOSENING = frozenset({"allow", "accept_not_worse", "margin", "slice_margin"})
+"""Settings that only ever ask for less."""
+LARGEST_USUAL = 100
+"""The greatest number of rows from which checks judge a group where the policy gives no min_rows."""
 _LISTED_FORBIDDEN = ("forbidden", "headings", "tags")
 
 
@@ -116,10 +122,18 @@ def weaker_settings(own: Mapping[str, Any], tiers: Mapping[str, Any]) -> Iterato
             yield f"leaves out {name}, which the tier sets to {_short(theirs)}"
         elif _is_weaker(name, mine, theirs):
             yield f"{name} {_short(mine)} is weaker than the tier's {_short(theirs)}"
+    for name in _LOOSENING & (own.keys() - tiers.keys()):
+        if own[name]:
+            yield f"{name} {_short(own[name])} asks for less, and the tier does not set it"
+    least = own.get("min_rows", 0)
+    if "min_rows" not in tiers and _is_number(least) and least > LARGEST_USUAL:
+        yield f"min_rows {_short(least)} leaves out groups that the tier judges"
 
 
 def _is_weaker(name: str, mine: Any, theirs: Any) -> bool:
     if _is_number(mine) and _is_number(theirs):
+        if name == "min_rows":  # a greater one judges fewer groups, a smaller one judges them on fewer rows
+            return bool(mine != theirs)
         if name.startswith(_MORE_IS_STRICTER):
             return bool(mine < theirs)
         if name.startswith(_LESS_IS_STRICTER):

@@ -15,6 +15,7 @@ from services.domain.checks import Enforcement
 from services.domain.identity.people import Actor, Permission, Person, Role
 from services.domain.policy import PromotionPolicy
 from services.domain.promotions.quorum import can_be_reached
+from services.policies.bounds import odd_bounds, wrong_alias
 from services.policies.reading import GovernanceText
 
 ONE = "\ue000"
@@ -51,6 +52,7 @@ def lint(text: GovernanceText, people: Sequence[Actor], now: datetime) -> list[R
     for number, policy in enumerate(text.rules.policies):
         line, where = text.line("policies", number), f"policy {number + 1} ({policy.models} in {policy.environment})"
         found = [*_shadowed(text, number), *_people(policy, people), *_ground(policy), *_calendar(policy, now)]
+        found += _bounds(policy)
         remarks += [Remark(line, level, where, sentence) for level, sentence in found]
     return sorted(remarks, key=lambda remark: (remark.line, remark.level, remark.sentence))
 
@@ -71,12 +73,7 @@ def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
         told = "no role is mapped to groups; nobody who signs in has a role"
         told = "reviewer is mapped to no group; nobody who signs in may sign" if text.file.roles else told
         yield Remark(text.line("roles"), Level.WARNING, "roles", told)
-    for name, environment in text.rules.environments.items():
-        line = text.line("environments", name)
-        if not any(policy.environment == name for policy in text.rules.policies):
-            yield Remark(line, Level.WARNING, f"environment {name}", "no policy, so nothing can be promoted there")
-        if environment.pipeline is None:
-            yield Remark(line, Level.WARNING, f"environment {name}", "no pipeline, so only the registry moves")
+    yield from _of_environments(text)
     for name in text.file.tiers:
         if name not in {policy.tier for policy in text.rules.policies}:
             yield Remark(text.line("tiers", name), Level.WARNING, f"tier {name}", "no policy is of this tier")
@@ -86,6 +83,21 @@ def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
             yield Remark(
                 text.line("disciplines", name), Level.WARNING, f"discipline {name}", "no policy asks for its signature"
             )
+
+
+def _of_environments(text: GovernanceText) -> Iterator[Remark]:
+    for name, environment in text.rules.environments.items():
+        line = text.line("environments", name)
+        if not any(policy.environment == name for policy in text.rules.policies):
+            yield Remark(line, Level.WARNING, f"environment {name}", "no policy, so nothing can be promoted there")
+        for sentence in wrong_alias(environment.alias):
+            yield Remark(line, Level.ERROR, f"environment {name}", sentence)
+        asks = any(policy.asks_by_tag for policy in text.rules.policies if policy.environment == name)
+        if asks and any(wrong_alias(f"request-{name}")):
+            told = f"MLflow takes no alias request-{name}, so only the tag opens requests there"
+            yield Remark(line, Level.WARNING, f"environment {name}", told)
+        if environment.pipeline is None:
+            yield Remark(line, Level.WARNING, f"environment {name}", "no pipeline, so only the registry moves")
 
 
 def _shadowed(text: GovernanceText, number: int) -> Iterator[Found]:
@@ -164,6 +176,13 @@ def _ground(policy: PromotionPolicy) -> Iterator[Found]:
         yield Level.WARNING, "a single signature decides"
     if policy.review_every is None:
         yield Level.WARNING, "review_every_days is unset: what is live is never looked at again"
+
+
+def _bounds(policy: PromotionPolicy) -> Iterator[Found]:
+    comparison = next((rule.settings for rule in policy.checks if rule.kind == "comparison"), None)
+    for rule in policy.checks:
+        for level, sentence in odd_bounds(rule, comparison):
+            yield Level(level), sentence
 
 
 def _calendar(policy: PromotionPolicy, now: datetime) -> Iterator[Found]:

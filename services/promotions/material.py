@@ -42,6 +42,13 @@ class Material:
             return self.holders.alias_version
         return max(self.holders.in_stage) if self.holders.in_stage else None
 
+    @property
+    def also_in_stage(self) -> tuple[int, ...]:
+        """Further versions in the stage where no alias speaks: they are live too, and nothing is compared with them."""
+        if self.holders.alias_version is not None:
+            return ()
+        return tuple(sorted(set(self.holders.in_stage) - {self.current_version, self.version.version}))
+
 
 class MaterialReader:
     """Reads the material of a version, always fresh."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ from services.domain.registry import VersionKey
 from services.errors import NotFoundError, PortalError, UpstreamError
 from services.ports.registry import RegistryReader
 from services.promotions.checks.facts import ModelFacts
+from services.promotions.requirements import included_files
 
 LIMIT = 2_000_000
 
@@ -25,13 +27,54 @@ def read_model_facts(registry: RegistryReader, key: VersionKey, current: Version
         raise
     except PortalError as error:
         return ModelFacts(problem=error.sentence())
+    requirements, problem = _requirements(registry, key)
     return ModelFacts(
         files=files,
-        requirements=_text(registry, key, "requirements.txt"),
+        requirements=requirements,
+        included=_included(registry, key, requirements or ""),
+        problem=problem,
         signature=_signature(described),
         current_signature=_signature(_described(registry, current)) if current else None,
         flavors=described.get("flavors") if isinstance(described.get("flavors"), Mapping) else None,
     )
+
+
+def _requirements(registry: RegistryReader, key: VersionKey) -> tuple[str | None, str]:
+    try:
+        return _text(registry, key, "requirements.txt"), ""
+    except UpstreamError:
+        raise
+    except PortalError as error:
+        return None, error.sentence()
+
+
+INCLUDED = 10
+"""Files that requirements may include; more are not read, and the check says which."""
+
+
+def _included(registry: RegistryReader, key: VersionKey, text: str) -> dict[str, str | None]:
+    """The files that requirements name with ``-r`` and ``-c``, and those that these name."""
+    found: dict[str, str | None] = {}
+    waiting = [(name, "") for name in included_files(text)]
+    while waiting:
+        name, folder = waiting.pop(0)
+        path = str(PurePosixPath(folder) / name)
+        if path in found:
+            continue
+        found[path] = _inner(registry, key, path) if len(found) < INCLUDED else None
+        waiting += [(more, str(PurePosixPath(path).parent)) for more in included_files(found[path] or "")]
+    return found
+
+
+def _inner(registry: RegistryReader, key: VersionKey, path: str) -> str | None:
+    if "://" in path or path.startswith("/") or ".." in PurePosixPath(path).parts:
+        return None
+    try:
+        return _text(registry, key, path)
+    except UpstreamError:
+        raise
+    except PortalError:
+        return None
 
 
 def facts_of_json(document: Mapping[str, Any] | None) -> ModelFacts | None:
@@ -59,12 +102,12 @@ def _described(registry: RegistryReader, key: VersionKey) -> dict[str, Any]:
 
 
 def _signature(described: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`inputs` and `outputs` as lists; MLflow keeps each as JSON inside the YAML."""
+    """`inputs`, `outputs` and `params` as lists; MLflow keeps each as JSON inside the YAML."""
     kept = described.get("signature")
     if not isinstance(kept, Mapping):
         return None
     try:
-        found = {side: json.loads(kept[side]) for side in ("inputs", "outputs") if kept.get(side)}
+        found = {side: json.loads(kept[side]) for side in ("inputs", "outputs", "params") if kept.get(side)}
     except (TypeError, ValueError):
         return None
     return found if "inputs" in found else None

@@ -11,6 +11,7 @@ from services.comparisons.held_out import PredictionsFile
 from services.comparisons.live_inputs import LiveInputs, live_document
 from services.domain.checks import Check, Enforcement, check_from_json, check_to_json
 from services.domain.derived import algorithm_of
+from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.registry import ModelVersion, Run, VersionKey
@@ -113,7 +114,7 @@ class Sealer:
         """Read, compare, judge, seal. Raises RefusedError, NotFoundError, UpstreamError."""
         policy, environment = self.rules(key.model, environment_name)
         material = self._reader.read(key, environment)
-        compared = self._comparison(key, material, policy)
+        compared = replace(self._comparison(key, material, policy), also_live=material.also_in_stage)
         compared = self._measured(key, material, compared, policy)
         checks = self._linked(evaluate(policy, material, compared), material)
         policy_document = Document.of("policy", frozen_form(policy, environment))
@@ -164,7 +165,8 @@ class Sealer:
         """Add what the policy's checks ask for beyond the comparison."""
         kinds = {rule.kind for rule in policy.checks if rule.enforcement is not Enforcement.OFF}
         current = None if material.current_version is None else VersionKey(key.model, material.current_version)
-        if kinds & MODEL_KINDS:
+        is_live = any(rule.kind == "drift" and rule.settings.get("against") == "live" for rule in policy.checks)
+        if kinds & MODEL_KINDS or is_live:
             compared = replace(compared, model=read_model_facts(self._reader.registry, key, current))
         if kinds & DRIFT_KINDS or self._drift is not None:
             compared = self._with_drift(material, current, compared)
@@ -245,6 +247,7 @@ def _evidence(
         "comparison": dict(compared.result) if compared.result is not None else None,
         "comparison_problem": compared.problem,
         "drift": None if compared.drift is None else [dict(line) for line in compared.drift],
+        "drift_schema": DRIFT_SCHEMA,
         "drift_problem": compared.drift_problem,
         "live": None if compared.live is None else dict(compared.live),
         "live_problem": compared.live_problem,

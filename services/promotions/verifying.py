@@ -10,6 +10,7 @@ from typing import Any
 
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.database.unit import Unit, Units
+from services.domain.drift import SCHEMA as DRIFT_SCHEMA
 from services.errors import PortalError
 from services.evidence.words import counted
 from services.policies.reading import policy_of
@@ -18,6 +19,9 @@ from services.promotions.sealing import Comparer, Drifter, comparison_settings
 DIFFERENCES_SHOWN = 20
 IGNORED = frozenset({"bootstrap.engine"})
 """Which engine drew the resamples; numba and numpy have random streams of their own, which other fields show."""
+
+ADDED_LATER = frozenset({"coverage"})
+"""Parts that an earlier engine of the same schema did not keep: nothing was sealed to compare them with."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +68,23 @@ class EvidenceVerifier:
             found: dict[str, Any] = {}
             if evidence["comparison"] is not None:
                 found["comparison"] = self._comparison(inputs, settings)
-            if evidence.get("drift") is not None:
+            if evidence.get("drift") is not None and _is_drift_of_this_engine(evidence):
                 found["drift"] = self._drift(self._file(inputs, "reference"), self._file(inputs, "training"))
         except PortalError as error:
             return Verified(request_id, None, (f"Not computed again: {error.sentence()}",))
+        if not found:
+            return Verified(request_id, None, (_OTHER_DRIFT, "The sealed documents have their digests."))
         sealed = {name: evidence[name] for name in found}
         again = json.loads(json.dumps(found, allow_nan=False))
         differences = tuple(compared(sealed, again))
         what = " and ".join(found)
         tables = [f"{side}: {_name(file)}" for side, file in sorted(inputs.items()) if file]
+        if evidence.get("drift") is not None and "drift" not in found:
+            tables.insert(0, _OTHER_DRIFT)
         if differences:
             first = f"Not equal: {counted(len(differences), 'values')} of {what} not as sealed."
+            if "comparison" in found and "coverage" not in (evidence["comparison"] or {}):
+                tables.insert(0, _EARLIER)
             return Verified(request_id, False, (first, *tables), differences[:DIFFERENCES_SHOWN])
         return Verified(
             request_id, True, (f"Equal: {what} computed again from the same tables gives what was sealed.", *tables)
@@ -102,6 +112,17 @@ class EvidenceVerifier:
                 f"The {side}'s table {sealed['artifact']} of run {sealed['run_id']} was replaced since it was sealed."
             )
         return now
+
+
+_EARLIER = (
+    "The comparison was sealed by an earlier engine, which put rarer values of a column together and left out some of "
+    "its ranges: slices and fairness of such columns differ for that reason."
+)
+_OTHER_DRIFT = "Drift is not computed again: it was sealed by an engine that measured columns in another way."
+
+
+def _is_drift_of_this_engine(evidence: Mapping[str, Any]) -> bool:
+    return bool(evidence.get("drift_schema") == DRIFT_SCHEMA)
 
 
 _DOCUMENTS = ("plan", "evidence", "policy")
@@ -149,7 +170,7 @@ def _name(file: Mapping[str, Any]) -> str:
 def compared(sealed: Any, again: Any, path: str = "") -> list[str]:
     """Each leaf that differs, as ``path: sealed → again``."""
     if isinstance(sealed, dict) and isinstance(again, dict):
-        keys = sorted(sealed.keys() | again.keys())
+        keys = sorted(sealed.keys() | {key for key in again if key in sealed or key not in ADDED_LATER})
         return [d for key in keys for d in compared(sealed.get(key), again.get(key), f"{path}.{key}".lstrip("."))]
     if isinstance(sealed, list) and isinstance(again, list) and len(sealed) == len(again):
         return [d for i, pair in enumerate(zip(sealed, again, strict=True)) for d in compared(*pair, f"{path}[{i}]")]

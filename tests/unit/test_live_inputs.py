@@ -51,9 +51,12 @@ def test_live_inputs__moved__are_named_with_the_size_of_the_move_and_nothing_els
     ages = np.random.default_rng(1).normal(60, 10, 500)
     found = LiveInputs(Log(records(ages)), Fixed(), masked=("secret",)).against("m", sample)
     assert {line["column"]: line["verdict"] for line in found.lines}["age"] == "much"
-    assert {line["column"] for line in found.lines} == {"age", "job"}
+    assert {line["column"]: line["note"] for line in found.lines} == {
+        "age": "", "job": "", "parts": "the reference has no such column",
+    }  # fmt: skip
     document = live_document(found)
-    assert document["sentence"] == "500 live inputs from 2026-11-20 to 2026-11-21."
+    assert document["sentence"].startswith("500 live inputs from 2026-11-20 to 2026-11-21.")
+    assert "columns secret not checked: this portal masks them." in document["sentence"]
     assert "inputs" not in document
 
 
@@ -64,12 +67,16 @@ def test_live_inputs__as_in_training__have_not_moved(sample):
         for i, (age, job) in enumerate(zip(rng.normal(40, 10, 2000), rng.choice(["clerk", "cook"], 2000), strict=True))
     ]
     found = LiveInputs(Log(rows), Fixed()).against("m", sample)
-    assert {line["verdict"] for line in found.lines} == {"little"}
+    assert {line["column"]: line["verdict"] for line in found.lines} == {
+        "age": "little", "job": "little", "secret": "unknown",
+    }  # fmt: skip
 
 
 def test_live_inputs__log_too_large_for_a_month__takes_the_window_that_fits(sample):
     log = Log(records([40.0] * 200), refuses=timedelta(days=10))
-    assert LiveInputs(log, Fixed()).against("m", sample).rows == 200
+    found = LiveInputs(log, Fixed()).against("m", sample)
+    assert found.rows == 200
+    assert "inputs older than 7 days not checked" in found.sentence
     assert [window.days for window in log.asked] == [30, 7]
 
 
@@ -80,3 +87,10 @@ def test_live_inputs__none_few_or_away__is_said(sample):
         LiveInputs(Log(records([1.0, 2.0, 3.0])), Fixed()).against("m", sample)
     with pytest.raises(PortalError, match="Too much"):
         LiveInputs(Log([], refuses=timedelta(seconds=1)), Fixed()).against("m", sample)
+
+
+def test_live_inputs__predictions_without_inputs__are_counted_and_no_verdict_rests_on_the_rest(sample):
+    rows = [*records([40.0] * 200), *(PredictionRecord(f"x{i}", NOW) for i in range(50))]
+    found = LiveInputs(Log(rows), Fixed()).against("m", sample)
+    (lost,) = [item for item in found.left_out if "50 of 250 predictions" in item.what]
+    assert not lost.by_policy

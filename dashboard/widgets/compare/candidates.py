@@ -26,7 +26,8 @@ def show_candidates(model: str, actor: Actor) -> None:
     """A line and a button where versions are tagged; nothing where none is, or MLflow is away."""
     try:
         tagged = wiring.portal().candidates.tagged(model)
-    except PortalError:
+    except PortalError as error:
+        st.caption(as_text(f"Whether versions are tagged as candidates is not known: {error.sentence()}"))
         return
     if not tagged:
         return

@@ -28,7 +28,9 @@ def show_beside(detail: RequestDetail) -> None:
     head = ("", f"v{current}, live", f"v{candidate.version}")
     st.markdown("**What the runs logged**")
     st.caption("As the catalogue has it now; each run measured its metrics by itself, not on the same rows.")
-    if runs[0] is not None and runs[1] is not None:
+    if runs[0] is None or runs[1] is None:
+        st.caption("The catalogue does not know the run of one of them, so parameters and metrics are not compared.")
+    else:
         _differences("Parameters", runs[0].params, runs[1].params, head=head)
         _differences("Metrics", runs[0].metrics, runs[1].metrics, head=head)
     _over_versions(candidate, current)

@@ -20,6 +20,7 @@ from services.domain.registry import VersionKey
 from services.domain.test_results import doubts, line_of, unsealed_report
 from services.promotions.answers import RequestDetail
 
+CHANGES_SHOWN = 20
 _NOTHING_LIVE = "a baseline, as nothing is live yet"
 _TONE = {Verdict.PASS: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad", Verdict.UNKNOWN: "mute"}
 
@@ -123,7 +124,11 @@ def show_since(detail: RequestDetail) -> None:
         return
     rows = [(as_html(c.what), as_html(_short(c.before)), as_html(_short(c.after))) for c in detail.since.changes]
     caption = f"Changed since {detail.since.request_id}"
-    show(table(("What", f"v{detail.since.version}", f"v{detail.plan.version}"), rows[:20], caption=caption))
+    head = ("What", f"v{detail.since.version}", f"v{detail.plan.version}")
+    show(table(head, rows[:CHANGES_SHOWN], caption=caption))
+    if len(rows) > CHANGES_SHOWN:
+        with st.expander(f"{len(rows) - CHANGES_SHOWN} more changes"):
+            show(table(head, rows[CHANGES_SHOWN:], caption="More changes"))
 
 
 def _short(value: Any) -> str:
@@ -155,8 +160,7 @@ def show_card(detail: RequestDetail) -> None:
     """The model card as sealed."""
     text = detail.evidence.get("card")
     if text:
-        with st.container(border=True):
-            st.markdown(card.safe_markdown(str(text)))
+        card.show_card(str(text))
     else:
         empty("No model card is part of the evidence.", "Log model_card.md with the run, then seal the request again.")
 

@@ -13,6 +13,8 @@ from dashboard.widgets.why import again as why_again
 from services.domain.why.predictions import MASK, PredictionRecord
 from services.why.answers import WhyAnswer
 
+LINKED = 4
+
 
 def show_link(record: PredictionRecord) -> None:
     """A prediction in a list."""
@@ -42,8 +44,10 @@ def show_answer(answer: WhyAnswer) -> None:
 
 def _links(answer: WhyAnswer) -> None:
     with st.container(horizontal=True):
-        for key in answer.candidates[:4]:
+        for key in answer.candidates[:LINKED]:
             lists.version_link(key)
+        if len(answer.candidates) > LINKED:
+            st.caption(f"and {len(answer.candidates) - LINKED} more versions")
         live = answer.deployment
         if live and live.run_project and live.run_id:
             params = links.release_params(live.run_project, live.run_id)

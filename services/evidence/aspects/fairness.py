@@ -35,7 +35,7 @@ def _table(
     name: str, values: Column, labels: FloatArray, decided: tuple[FloatArray, FloatArray], settings: Settings
 ) -> FairnessTable:
     groups = []
-    for value, mask in segments(values):
+    for value, mask in segments(values, asked=True):
         rates = [_rates(labels[mask], said[mask]) for said in decided]
         pairs = [finite(rate) for pair in zip(*rates, strict=True) for rate in pair]
         groups.append(GroupRates(value, int(mask.sum()), *pairs))

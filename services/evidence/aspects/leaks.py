@@ -61,6 +61,12 @@ def leak_findings(rows: Aligned, training: TrainingRows | None) -> list[Finding]
         if same:
             chance = expected_twins(hashes, training.rows)
             found.append(_leak(same, rows.rows, "are equal to a training row in every shared column", by_chance=chance))
+    elif training.ids and not by_id:
+        sentence = (
+            "No evaluation row has the id of a training row. Their contents could not be compared (too few shared "
+            "columns), so a training row under another id would not be found."
+        )
+        found.append(Finding("leak_unchecked", Severity.WARNING, "training data", sentence))
     elif not training.ids:
         sentence = (
             "The training data share neither row ids nor enough columns with the evaluation: "

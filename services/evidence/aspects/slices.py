@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from services.domain.examined import OTHER
 from services.errors import InvalidInputError
 from services.evidence.findings import Finding, Severity
 from services.evidence.measures.estimates import NAN, Difference, harm_p_value, holm
@@ -33,6 +34,9 @@ LEAST_LOSS = 0.01
 """Without a margin of its own a segment must lose this much: points of a share (AUC, …), or this part of an error."""
 _MANY = 12
 _SHOWN = 20
+_SHOWN_ASKED = 200
+"""Values of a column that was asked for by name that are segments of their own; rarer ones are one segment."""
+_MISSING = "(missing)"
 _COLUMNS_AT_MOST = 30
 _NAMED_HARMS = 8
 Mask = npt.NDArray[np.bool_]
@@ -76,19 +80,21 @@ def least_loss(metric: Paired, *, margin: float, own: float | None) -> float:
     return max(margin, LEAST_LOSS if metric.higher_is_better else LEAST_LOSS * current if math.isfinite(current) else 0)
 
 
-def segments(values: Column, *, bins: int = 4) -> list[tuple[str, Mask]]:
+def segments(values: Column, *, bins: int = 4, asked: bool = False) -> list[tuple[str, Mask]]:
     """Segments of one column: each value, or quantile ranges when there are many numbers; rare values together."""
+    most = _SHOWN_ASKED if asked else _SHOWN
     parsed, bad = numbers(values)
     texts = canonical_texts(values)
     names = [text for text in texts.tolist() if text is not None]
     if bad == 0 and len(set(names)) > _MANY:
         return _ranges(parsed, bins)
     kinds, counts = np.unique(np.asarray(names, dtype=str), return_counts=True)
-    shown = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")][:_SHOWN]]
+    shown = [str(kind) for kind in kinds[np.argsort(-counts, kind="stable")][:most]]
     found = [(kind, np.asarray(texts == kind, dtype=bool)) for kind in shown]
-    rest = np.asarray([text is not None and text not in set(shown) for text in texts.tolist()], dtype=bool)
+    apart = set(shown)
+    rest = np.asarray([text is not None and text not in apart for text in texts.tolist()], dtype=bool)
     missing = np.asarray([text is None for text in texts.tolist()], dtype=bool)
-    found += [("(other)", rest)] if rest.any() else []
+    found += [(OTHER, rest)] if rest.any() else []
     return [*found, *_missing(missing)]
 
 
@@ -99,7 +105,8 @@ def _ranges(values: npt.NDArray[np.float64], bins: int) -> list[tuple[str, Mask]
     if counts.max() > 0.5 * known.sum():
         rest = known & (values != frequent)
         others = _ranges(np.where(rest, values, np.nan), min(bins, 2)) if len(kinds) > 2 else [("other", rest)]
-        return [(f"{frequent:g}", known & (values == frequent)), *others[:2], *_missing(~known)]
+        inner = [(name, mask) for name, mask in others if name != _MISSING]
+        return [(f"{frequent:g}", known & (values == frequent)), *inner, *_missing(~known)]
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, bins + 1)))
     found: list[tuple[str, Mask]] = []
     for place, (low, high) in enumerate(itertools.pairwise(edges)):
@@ -110,7 +117,7 @@ def _ranges(values: npt.NDArray[np.float64], bins: int) -> list[tuple[str, Mask]
 
 
 def _missing(mask: Mask) -> list[tuple[str, Mask]]:
-    return [("(missing)", mask)] if mask.any() else []
+    return [(_MISSING, mask)] if mask.any() else []
 
 
 def slice_columns(
@@ -132,6 +139,33 @@ def slice_columns(
     return dict(list(found.items())[:_COLUMNS_AT_MOST])
 
 
+def unsliced(
+    rows: Aligned, columns: dict[str, Column], *, asked: tuple[str, ...] | None, grouped_by: frozenset[str]
+) -> tuple[str, ...]:
+    """Further columns by which nothing is sliced, as ``name: reason``; empty where the columns were asked for."""
+    if asked is not None:
+        return ()
+    return tuple(
+        f"{name}: {_why_unsliced(name, values, rows, grouped_by)}"
+        for name, values in rows.further.items()
+        if name not in columns
+    )
+
+
+def _why_unsliced(name: str, values: Column, rows: Aligned, grouped_by: frozenset[str]) -> str:
+    if name in grouped_by:
+        return "it names the groups that rows belong to"
+    if name in rows.disputed:
+        return "the two tables differ in it"
+    if not _splits(values):
+        kinds = len(set(canonical_texts(values).tolist()))
+        if kinds <= 1:
+            return "every row has the same value"
+        is_own = kinds > 0.5 * len(values)
+        return "nearly every row has a value of its own" if is_own else f"it has {kinds:,} different texts; name it"
+    return f"only the first {_COLUMNS_AT_MOST} columns are used; name those that matter"
+
+
 def _splits(values: Column) -> bool:
     """Two to fifty kinds, or numbers that can be cut into ranges (whole numbers that never repeat are ids)."""
     kinds = set(canonical_texts(values).tolist())
@@ -149,7 +183,7 @@ def is_categorical(values: Column) -> bool:
 
 
 def slice_lines(
-    rows: Aligned, columns: dict[str, Column], *, settings: Settings, whole: Whole
+    rows: Aligned, columns: dict[str, Column], *, settings: Settings, whole: Whole, asked: bool = False
 ) -> tuple[SliceLine, ...]:
     """One line a segment, the harmed and the worst first.
 
@@ -158,7 +192,7 @@ def slice_lines(
     judged = [
         _judge(rows.take(mask), (name, value), settings=settings, whole=whole)
         for name, values in columns.items()
-        for value, mask in segments(values)
+        for value, mask in segments(values, asked=asked)
         if mask.any()
     ]
     adjusted = holm([part.p_rank for part in judged] + [part.p_brier for part in judged])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from services.errors import InvalidInputError
 from services.evidence.arrays import FloatArray, IntArray
 from services.evidence.findings import Finding, Severity, lost_rows, owner
+from services.evidence.rows.coverage import Coverage, coverage_of, numbered
 from services.evidence.rows.ids import respelt
 from services.evidence.rows.inputs import Predictions, Task
 from services.evidence.rows.labels import Coding, binary_coding, class_coding, missing_or_infinite, numbers
@@ -43,6 +44,9 @@ class Aligned:
     candidate_rows: int = 0
     current_rows: int = 0
     rate: float = 1.0
+    places: tuple[IntArray, IntArray] | None = None
+    """Where each row stood in the candidate's and the current version's table, while rows are matched."""
+    coverage: Coverage = field(default_factory=Coverage)
 
     @property
     def rows(self) -> int:
@@ -65,6 +69,7 @@ class Aligned:
             current_decided=part(self.current_decided),
             weights=part(self.weights),
             groups=None if self.groups is None else self.groups[rows],
+            places=None if self.places is None else (self.places[0][rows], self.places[1][rows]),
             further={name: values[rows] for name, values in self.further.items()},
         )
 
@@ -77,7 +82,7 @@ def align(
     Rows with duplicate conflicting ids, conflicting labels, or missing values are left out and reported.
     """
     rate = min(candidate.rate, current.rate)
-    sides = [_thinned(side, rate) for side in (candidate, current)]
+    sides = [numbered(_thinned(side, rate)) for side in (candidate, current)]
     findings = [finding for side in sides for finding in side.findings] + _sample_findings(sides, rate)
     cleaned = []
     for side in sides:
@@ -97,6 +102,8 @@ def align(
         candidate_rows=candidate.rows_total,
         current_rows=current.rows_total,
         rate=rate,
+        places=None,
+        coverage=coverage_of((sides[0], sides[1]), kept.places, rate),
     )
 
 
@@ -116,6 +123,7 @@ def _take(side: Predictions, rows: npt.NDArray[np.bool_] | IntArray) -> Predicti
         decided=part(side.decided),
         weights=part(side.weights),
         groups=part(side.groups),
+        places=part(side.places),
         further={name: values[rows] for name, values in side.further.items()},
     )
 
@@ -276,6 +284,7 @@ def _combined(left: Predictions, right: Predictions, task: Task, coding: Coding)
         groups=None if groups is None else _group_codes(groups),
         further={**left.further, **right.further},
         disputed=_disputed(left, right),
+        places=None if left.places is None or right.places is None else (left.places, right.places),
     )
     return aligned, [*findings, *more, *still_more, *odd, *ungrouped]
 

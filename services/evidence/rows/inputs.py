@@ -14,7 +14,7 @@ from enum import StrEnum
 import numpy as np
 
 from services.errors import InvalidInputError
-from services.evidence.arrays import FloatArray
+from services.evidence.arrays import FloatArray, IntArray
 from services.evidence.findings import Finding, Severity
 from services.evidence.rows.labels import numbers
 from services.evidence.rows.tables import Column, Table, canonical_texts
@@ -67,6 +67,8 @@ class Predictions:
     rows_total: int = 0
     rate: float = 1.0
     findings: tuple[Finding, ...] = ()
+    places: IntArray | None = None
+    """Where each row stood in the table, while rows are matched."""
 
     @property
     def rows(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.domain.checks import Check, Enforcement, worst_first
 from services.domain.policy import PromotionPolicy
-from services.promotions.checks import basic, files, measured, own
+from services.promotions.checks import basic, dependencies, files, measured, own, signature
 from services.promotions.checks.facts import CheckFunction, Compared, ModelFacts
 from services.promotions.material import Material
 
@@ -13,7 +13,7 @@ KINDS: dict[str, CheckFunction] = {
     "calibration": measured.calibration,
     "comparison": basic.comparison,
     "custom": own.custom,
-    "dependencies": files.dependencies,
+    "dependencies": dependencies.dependencies,
     "documentation": basic.documentation,
     "drift": measured.drift,
     "fairness_bound": measured.fairness_bound,
@@ -21,7 +21,7 @@ KINDS: dict[str, CheckFunction] = {
     "metric_floor": basic.metric_floor,
     "model_card": basic.model_card,
     "safe_format": files.safe_format,
-    "signature": files.signature,
+    "signature": signature.signature,
     "slice_floor": measured.slice_floor,
     "tests_passed": basic.tests_passed,
 }

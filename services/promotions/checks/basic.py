@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from services.catalogue import model_card as model_card_text
 from services.domain import test_results
 from services.domain.checks import Check, Verdict
+from services.domain.examined import Examined, LeftOut
 from services.domain.policy import CheckRule
+from services.promotions.checks.coverage import lost_rows
 from services.promotions.checks.facts import COMPARE, RUN, VERSION, Compared, Line, number, texts
 from services.promotions.material import Material
 
@@ -60,35 +62,16 @@ def metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:
 def model_card(rule: CheckRule, material: Material, _: Compared) -> Check:
     """A model card is kept with the run, with text below the headings that the policy names."""
     card = (material.card or "").strip()
-    wanted = [str(name) for name in rule.settings.get("headings", ())]
-    threshold = f"text below: {', '.join(wanted)}" if wanted else "present"
+    wanted = texts(rule.settings, "headings")
+    line = Line(rule, "Model card", "run artifact", "", f"text below: {', '.join(wanted)}" if wanted else "present")
     if not card:
-        verdict, sentence, value = Verdict.FAIL, "No model card: log model_card.md with the run.", "missing"
-    else:
-        written = filled_headings(card)
-        missing = [name for name in wanted if name.strip().lower() not in written]
-        verdict = Verdict.FAIL if missing else Verdict.PASS
-        sentence = f"The card says nothing below: {', '.join(missing)}." if missing else "A model card is kept."
-        value = f"{len(card)} characters"
-    return Check("Model card", verdict, sentence, value, threshold, "run artifact", enforcement=rule.enforcement)
-
-
-_HEADING = re.compile(r"^#{1,6}\s+(?P<name>.+?)\s*#*\s*$")
-_NOTHING = {"", "tbd", "todo", "unknown", "n/a", "none", "-", "…", "..."}
-
-
-def filled_headings(markdown: str) -> set[str]:
-    """Headings, in lower case, that have text below them or below a heading under them; a place-holder is none."""
-    filled: set[str] = set()
-    path: list[tuple[int, str]] = []
-    for line in markdown.splitlines():
-        found = _HEADING.match(line)
-        if found:
-            depth = len(line) - len(line.lstrip("#"))
-            path = [(d, name) for d, name in path if d < depth] + [(depth, found["name"].lower().rstrip(":"))]
-        elif line.strip().strip("*_.").lower() not in _NOTHING:
-            filled.update(name for _, name in path)
-    return filled
+        return line.judged(False, "No model card: log model_card.md with the run.", "missing")
+    found, value = model_card_text.written(card), f"{len(card)} characters"
+    if not found.has_text:
+        return line.judged(False, "The card holds headings, metadata and place-holders, and no text.", value)
+    missing = [why for name in wanted if (why := found.missing(name))]
+    sentence = f"The card has no text below: {', '.join(missing)}." if missing else "A model card is kept."
+    return line.judged(not missing, sentence, value)
 
 
 def documentation(rule: CheckRule, material: Material, _: Compared) -> Check:
@@ -98,13 +81,21 @@ def documentation(rule: CheckRule, material: Material, _: Compared) -> Check:
     if rule.settings.get("description"):
         wanted["description"] = material.version.description
     if rule.settings.get("card"):
-        wanted["model card"] = material.card or ""
+        wanted["model card"] = (material.card or "") if model_card_text.written(material.card or "").has_text else ""
     line = Line(rule, "Documentation", "version, run", VERSION, ", ".join(wanted))
     if not wanted:
         return line.unknown("The policy asks for documentation and names none of description, card, tags.")
-    missing = [name for name, text in wanted.items() if not text.strip()]
-    sentence = f"Missing: {', '.join(missing)}." if missing else "Everything that the policy asks for is written down."
+    missing = [name for name, text in wanted.items() if not _is_given(name, text)]
+    sentence = (
+        f"Missing, or only a place-holder: {', '.join(missing)}."
+        if missing
+        else "Everything that the policy asks for is written down."
+    )
     return line.judged(not missing, sentence, f"{len(wanted) - len(missing)} of {len(wanted)} there")
+
+
+def _is_given(name: str, text: str) -> bool:
+    return bool(text) if name == "model card" else any(map(model_card_text.is_written, text.splitlines()))
 
 
 def lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:
@@ -135,10 +126,16 @@ def _measured(result: Mapping[str, Any]) -> str:
     return f"{verdict} on average, {result.get('metric', 'difference')} {gap['value']:+.4f}{interval}"
 
 
+def _also_live(compared: Compared) -> tuple[LeftOut, ...]:
+    """Further versions in the stage where no alias says which one is live: the candidate was compared with one."""
+    why = "it is in the stage as well, and the candidate was compared with the newest one only"
+    return tuple(LeftOut(f"v{number}", why) for number in compared.also_live)
+
+
 _RECOMMENDATION = {"promote": Verdict.PASS, "hold": Verdict.WARN, "reject": Verdict.FAIL}
 
 
-def comparison(rule: CheckRule, _material: Material, compared: Compared) -> Check:
+def comparison(rule: CheckRule, _: Material, compared: Compared) -> Check:
     """The recommendation of the comparison; the first version is judged against a threshold or a constant."""
     name = "Compared with a baseline" if compared.is_first else "Compared with what is live"
     line = Line(rule, name, "held-out predictions", COMPARE, "better" if compared.is_first else "not worse")
@@ -147,8 +144,9 @@ def comparison(rule: CheckRule, _material: Material, compared: Compared) -> Chec
     verdict = _RECOMMENDATION.get(str(compared.result.get("recommendation")), Verdict.UNKNOWN)
     value = _measured(compared.result)
     sentence = str(compared.result.get("reason", ""))
+    examined = Examined(left_out=(*lost_rows(compared.result), *_also_live(compared)))
     if verdict is Verdict.WARN:
-        return line.warned(sentence, value)
-    return (
-        line.unknown(sentence) if verdict is Verdict.UNKNOWN else line.judged(verdict is Verdict.PASS, sentence, value)
-    )
+        return line.warned(sentence, value, examined=examined)
+    if verdict is Verdict.UNKNOWN:
+        return line.unknown(sentence, examined=examined)
+    return line.judged(verdict is Verdict.PASS, sentence, value, examined=examined)

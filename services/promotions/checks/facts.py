@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from services.domain.checks import Check, Verdict
+from services.domain.examined import WHOLE, Examined
 from services.domain.policy import CheckRule
 from services.promotions.material import Material
 
@@ -21,10 +22,15 @@ class ModelFacts:
     """Paths below the model's folder."""
     requirements: str | None = None
     signature: Mapping[str, Any] | None = None
-    """`inputs` and `outputs` as MLflow writes them: lists of columns."""
+    """`inputs`, `outputs` and `params` as MLflow writes them: lists of objects."""
     current_signature: Mapping[str, Any] | None = None
     flavors: Mapping[str, Any] | None = None
     problem: str = ""
+    included: Mapping[str, str | None] = field(default_factory=dict)
+    """Files that requirements.txt includes or is constrained by; None where one could not be read."""
+
+
+NOTHING_READ = "The model's files could not be read."
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Compared:
     model: ModelFacts | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     """Which tables were compared, by digest."""
+    also_live: tuple[int, ...] = ()
+    """Further versions in the stage, where no alias says which one is live; the newest was compared."""
 
 
 CheckFunction = Callable[[CheckRule, Material, Compared], Check]
@@ -62,19 +70,19 @@ class Line:
     link: str = ""
     threshold: str = ""
 
-    def unknown(self, sentence: str) -> Check:
+    def unknown(self, sentence: str, *, examined: Examined = WHOLE) -> Check:
         """Evidence is missing: never a pass."""
-        return self._make(Verdict.UNKNOWN, sentence, "unknown")
+        return self._make(Verdict.UNKNOWN, sentence, "unknown", examined)
 
-    def judged(self, is_good: bool, sentence: str, value: str) -> Check:  # noqa: FBT001 - the judgement is the point
-        """Pass or fail."""
-        return self._make(Verdict.PASS if is_good else Verdict.FAIL, sentence, value)
+    def judged(self, is_good: bool, sentence: str, value: str, *, examined: Examined = WHOLE) -> Check:  # noqa: FBT001 - the judgement is the point
+        """Pass or fail; a pass on a part becomes unknown."""
+        return self._make(Verdict.PASS if is_good else Verdict.FAIL, sentence, value, examined)
 
-    def warned(self, sentence: str, value: str) -> Check:
-        """Worth a look."""
-        return self._make(Verdict.WARN, sentence, value)
+    def warned(self, sentence: str, value: str, *, examined: Examined = WHOLE) -> Check:
+        """Worth a look; a warning on a part becomes unknown."""
+        return self._make(Verdict.WARN, sentence, value, examined)
 
-    def _make(self, verdict: Verdict, sentence: str, value: str) -> Check:
+    def _make(self, verdict: Verdict, sentence: str, value: str, examined: Examined) -> Check:
         return Check(
             self.name,
             verdict,
@@ -84,6 +92,7 @@ class Line:
             self.source,
             link=self.link,
             enforcement=self.rule.enforcement,
+            examined=examined,
         )
 
 
@@ -99,6 +108,12 @@ def texts(settings: Mapping[str, Any], name: str) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
     return tuple(str(part) for part in value) if isinstance(value, Sequence) else ()
+
+
+def listed(names: Sequence[str], shown: int) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more
 
 
 def objects(document: Mapping[str, Any] | None, name: str) -> list[Mapping[str, Any]]:

@@ -1,45 +1,94 @@
-"""Checks on what was measured: slices, fairness, calibration, drift."""
+"""Checks on what was measured: slices, fairness, calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from services.domain.checks import Check
+from services.domain.examined import Examined, LeftOut
 from services.domain.policy import CheckRule
-from services.promotions.checks.facts import COMPARE, RUN, Compared, Line, number, objects, texts
+from services.promotions.checks.coverage import lost_groups, lost_rows, pooled, too_small
+from services.promotions.checks.coverage import unsliced as _unsliced
+from services.promotions.checks.facts import COMPARE, Compared, Line, listed, number, objects, texts
+from services.promotions.checks.moved import drift
 from services.promotions.material import Material
 
+__all__ = ["calibration", "drift", "fairness_bound", "fairness_gap", "slice_floor"]
 HELD_OUT = "held-out predictions"
 MIN_ROWS = 100
+MIN_GROUP = 30
+"""Of slices and of groups, where the policy gives no min_rows."""
 SHOWN = 3
 
 
 def slice_floor(rule: CheckRule, _: Material, compared: Compared) -> Check:
     """Each segment with enough rows reaches a floor: `at_least`, optionally `columns` and `min_rows`."""
     floor, columns = number(rule.settings, "at_least"), texts(rule.settings, "columns")
-    least = number(rule.settings, "min_rows") or MIN_ROWS
     line = Line(rule, "Every slice", HELD_OUT, COMPARE, f"at least {floor:g}" if floor is not None else "")
     if floor is None:
         return line.unknown("The policy asks for a floor in every slice and gives no at_least.")
+    least = smallest(rule, MIN_ROWS)
     found = [s for s in objects(compared.result, "slices") if not columns or s["column"] in columns]
     missing = sorted(set(columns) - {str(s["column"]) for s in found})
-    judged = [s for s in found if s["rows"] >= least and s["candidate"] is not None]
-    if missing or not judged:
+    large = [s for s in found if s["rows"] >= least]
+    if missing or not large:
         what = f"for {', '.join(missing)}" if missing else f"of at least {least:g} rows"
         return line.unknown(f"There are no slices {what} in the comparison. {compared.problem}".strip())
+    judged = [s for s in large if s["candidate"] is not None]
+    examined = _of_slices(found, compared.result, columns=columns, least=least)
+    if not judged:
+        return line.unknown("No slice could be judged.", examined=examined)
     metric, up = str(judged[0]["metric"]), bool(compared.result and compared.result.get("higher_is_better"))
     judged.sort(key=lambda s: s["candidate"] if up else -s["candidate"])
     low = [s for s in judged if (s["candidate"] < floor if up else s["candidate"] > floor)]
-    named = ", ".join(f"{s['column']} = {s['value']} ({s['candidate']:.3f})" for s in low[:SHOWN])
-    more = f" and {len(low) - SHOWN} more" if len(low) > SHOWN else ""
     worst = judged[0]
-    sentence = f"Below the floor: {named}{more}." if low else f"All {len(judged)} slices reach the floor."
-    return line.judged(not low, sentence, f"{metric} {worst['candidate']:.3f} for {worst['column']} = {worst['value']}")
+    named = listed([f"{s['column']} = {s['value']} ({s['candidate']:.3f})" for s in low], SHOWN)
+    sentence = (
+        f"Below the floor: {named}." if low else f"All {len(judged)} slices of at least {least:g} rows reach the floor."
+    )
+    value = f"{metric} {worst['candidate']:.3f} for {worst['column']} = {worst['value']}"
+    return line.judged(not low, sentence, value, examined=examined)
+
+
+def smallest(rule: CheckRule, usual: int) -> float:
+    """Rows from which the policy judges a group: as it says, also 0, else the usual number."""
+    given = number(rule.settings, "min_rows")
+    return usual if given is None else given
+
+
+def _of_slices(
+    found: list[Mapping[str, Any]], result: Mapping[str, Any] | None, *, columns: tuple[str, ...], least: float
+) -> Examined:
+    small = [f"{s['column']} = {s['value']}" for s in found if s["rows"] < least]
+    blank = [s for s in found if s["rows"] >= least and s["candidate"] is None]
+    unknown = [LeftOut(f"{s['column']} = {s['value']} ({s['rows']:,} rows)", _why_blank(s)) for s in blank]
+    names = list(columns) or list(dict.fromkeys(str(s["column"]) for s in found))
+    seen = len(found) - len(small) - len(blank)
+    together = [
+        item
+        for column in names
+        for item in pooled([s for s in found if s["column"] == column], column=column, name="value", least=least)
+    ]
+    more = (*together, *lost_rows(result), *lost_groups(result, names, least), *(() if columns else _unsliced(result)))
+    return Examined(seen, len(found), "slices", (*too_small(small, least), *unknown, *more))
+
+
+def _why_blank(line: Mapping[str, Any]) -> str:
+    positives = line.get("positives")
+    one_sided = {0: "it has no positive rows", line["rows"]: "all its rows are positive"}
+    why = (
+        one_sided.get(positives, "there is no figure for it") if positives is not None else "there is no figure for it"
+    )
+    return f"{line.get('metric', 'the metric')} cannot be computed: {why}"
 
 
 def fairness_bound(rule: CheckRule, _: Material, compared: Compared) -> Check:
-    """Groups of `column` differ in `rate` by at most `max_difference`, keep `min_ratio`, widen by `max_widening`."""
+    """Groups of `column` differ in `rate` by at most `max_difference`, keep `min_ratio`, widen by `max_widening`.
+
+    Groups with fewer rows than `min_rows` (30) are left out by the policy; one whose rate is not known is not judged.
+    """
     column, rate = str(rule.settings.get("column", "")), str(rule.settings.get("rate", "selection rate"))
     bounds = {name: number(rule.settings, name) for name in ("max_difference", "min_ratio", "max_widening")}
     given = {name: bound for name, bound in bounds.items() if bound is not None}
@@ -47,37 +96,87 @@ def fairness_bound(rule: CheckRule, _: Material, compared: Compared) -> Check:
     line = Line(rule, f"Fairness by {column or 'unknown'}", HELD_OUT, COMPARE, threshold)
     if not column or not given:
         return line.unknown("The policy names no column, or none of max_difference, min_ratio, max_widening.")
-    gap = _gap(compared.result, column, rate)
-    if gap is None or gap["candidate_difference"] is None:
-        return line.unknown(f"The {rate} of the groups of {column} is not known. {compared.problem}".strip())
+    entry = next((entry for entry in objects(compared.result, "fairness") if entry["column"] == column), None)
+    gap = None if entry is None else fairness_gap(entry, rate, least=smallest(rule, MIN_GROUP))
+    if entry is None or gap is None or gap.now is None:
+        why = _why_no_gap(gap) or compared.problem
+        examined = gap.examined if gap else Examined()
+        return line.unknown(f"The {rate} of the groups of {column} is not known. {why}".strip(), examined=examined)
+    examined = gap.examined.but(*lost_rows(compared.result))
+    examined = examined.but(*lost_groups(compared.result, [column], smallest(rule, MIN_GROUP)))
+    if compared.is_first and "max_widening" in given:
+        del given["max_widening"]
+        examined = examined.but(LeftOut("max_widening", "nothing is live that the gap could be wider than", True))
+        if not given:
+            return line.unknown("Nothing is live, so nothing can widen: give max_difference or min_ratio as well.")
     broken = [text for name, bound in given.items() if (text := _broken(name, bound, gap))]
-    value = f"{rate} differs by {gap['candidate_difference']:.1%}"
+    value = f"{rate} differs by {gap.now:.1%}"
     kept = f"The {rate} of the groups of {column} is within the bounds."
-    return line.judged(
-        not broken, f"Between the groups of {column} the {rate} {'; '.join(broken)}." if broken else kept, value
-    )
+    sentence = f"Between the groups of {column} the {rate} {'; '.join(broken)}." if broken else kept
+    return line.judged(not broken, sentence, value, examined=examined)
 
 
-def _gap(result: Mapping[str, Any] | None, column: str, rate: str) -> Mapping[str, Any] | None:
-    for entry in objects(result, "fairness"):
-        if entry["column"] == column:
-            return next((gap for gap in objects(entry, "gaps") if gap["rate"] == rate), None)
-    return None
+@dataclass(frozen=True)
+class Gap:
+    """Largest minus smallest rate over the groups that were judged; None where fewer than two have one."""
+
+    now: float | None
+    before: float | None
+    ratio: float | None
+    examined: Examined
 
 
-def _broken(name: str, bound: float, gap: Mapping[str, Any]) -> str:
+_FIELDS = {"selection rate": "selected", "true positive rate": "true_positive", "false positive rate": "false_positive"}
+_EMPTY = {"true_positive": "no positive rows", "false_positive": "no negative rows"}
+
+
+def fairness_gap(entry: Mapping[str, Any], rate: str, *, least: float) -> Gap | None:
+    """The gap of a rate between the groups of a table, and which groups it rests on."""
+    if "groups" not in entry:
+        return _sealed_gap(entry, rate)
+    field = _FIELDS.get(rate, "")
+    if not field:
+        return None
+    groups = objects(entry, "groups")
+    large = [group for group in groups if group["rows"] >= least]
+    small = [f"{entry['column']} = {group['group']}" for group in groups if group["rows"] < least]
+    blank = [group for group in large if group[f"candidate_{field}"] is None]
+    why = f"it has {_EMPTY.get(field, 'no decisions')}"
+    left_out = [LeftOut(f"{entry['column']} = {group['group']} ({group['rows']:,} rows)", why) for group in blank]
+    left_out += pooled(groups, column=str(entry["column"]), name="group", least=least)
+    examined = Examined(len(large) - len(blank), len(groups), "groups", (*too_small(small, least), *left_out))
+    now = [float(g[f"candidate_{field}"]) for g in large if g not in blank]
+    before = [float(g[f"current_{field}"]) for g in large if g[f"current_{field}"] is not None]
+    if len(now) < 2:
+        return Gap(None, None, None, examined)
+    ratio = min(now) / max(now) if max(now) > 0 else None
+    return Gap(max(now) - min(now), max(before) - min(before) if len(before) == len(now) else None, ratio, examined)
+
+
+def _sealed_gap(entry: Mapping[str, Any], rate: str) -> Gap | None:
+    """Of a record that kept no groups: as it was."""
+    found = next((gap for gap in objects(entry, "gaps") if gap["rate"] == rate), None)
+    if found is None:
+        return None
+    return Gap(found["candidate_difference"], found["current_difference"], found["candidate_ratio"], Examined())
+
+
+def _why_no_gap(gap: Gap | None) -> str:
+    return "Fewer than two groups could be judged." if gap is not None else ""
+
+
+def _broken(name: str, bound: float, gap: Gap) -> str:
     """What is wrong in words; an unknown part is wrong as well."""
-    now, before = gap["candidate_difference"], gap["current_difference"]
+    now = gap.now or 0.0
     if name == "max_difference":
         return f"differs by {now:.1%}, more than {bound:.1%}" if now > bound else ""
     if name == "min_ratio":
-        ratio = gap["candidate_ratio"]
-        if ratio is None:
-            return "has no ratio, because one group has none"
-        return f"of the lowest group is {ratio:.2f} of the highest's, below {bound:g}" if ratio < bound else ""
-    if before is None:
+        if gap.ratio is None:
+            return "has no ratio, because it is zero in every group"
+        return f"of the lowest group is {gap.ratio:.2f} of the highest's, below {bound:g}" if gap.ratio < bound else ""
+    if gap.before is None:
         return "cannot be compared with the current version's"
-    return f"moves apart by {now - before:.1%}, more than {bound:.1%}" if now - before > bound else ""
+    return f"moves apart by {now - gap.before:.1%}, more than {bound:.1%}" if now - gap.before > bound else ""
 
 
 def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
@@ -91,76 +190,12 @@ def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
     if not isinstance(found, Mapping):
         return line.unknown(f"Calibration could not be measured. {compared.problem}".strip())
     now, before = float(found["candidate_ece"]), float(found["current_ece"])
+    examined = Examined(left_out=lost_rows(compared.result))
     if rise is not None and compared.is_first and most is None:
         return line.unknown("Nothing is live, so there is no rise to measure: give max_ece as well.")
+    if rise is not None and compared.is_first:
+        examined = examined.but(LeftOut("max_rise", "nothing is live that it could rise from", by_policy=True))
     is_good = (most is None or now <= most) and (rise is None or compared.is_first or now - before <= rise)
     sentence = f"On average a score is off by {now * 100:.1f} percentage points from what really happened"
     sentence += "." if compared.is_first else f"; the current version's by {before * 100:.1f}."
-    return line.judged(is_good, sentence, f"ECE {now:.3f}")
-
-
-def drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
-    """Data have not moved far: `max_psi` (fails), `warn_psi`, `columns`, `against` training (default) or live.
-
-    Training: the candidate's against the current version's. Live: the prediction log's inputs against the candidate's.
-    """
-    most = number(rule.settings, "max_psi")
-    wanted = f"PSI at most {most:g}" if most else ""
-    if rule.settings.get("against") == "live":
-        line = Line(rule, "Drift of live inputs", "prediction log", COMPARE, wanted)
-        lines = None if compared.live is None else objects(compared.live, "lines")
-        return _drifted(
-            line, lines, f"Drift of live inputs could not be measured. {compared.live_problem}", words=_LIVE
-        )
-    line = Line(rule, "Drift of the training data", "training samples", RUN, wanted)
-    return _drifted(line, compared.drift, f"Drift could not be measured. {compared.drift_problem}", words=_TRAINING)
-
-
-def _drifted(
-    line: Line, measured: Sequence[Mapping[str, Any]] | None, problem: str, *, words: tuple[str, str, str]
-) -> Check:
-    most, some = number(line.rule.settings, "max_psi"), number(line.rule.settings, "warn_psi")
-    if most is None:
-        return line.unknown("The policy asks for drift and gives no max_psi (0.1 is some, 0.25 is much).")
-    if measured is None:
-        return line.unknown(problem.strip())
-    columns = texts(line.rule.settings, "columns")
-    lines = [entry for entry in measured if not columns or entry["column"] in columns]
-    return _moved(line, lines, columns, (most, some), words=words)
-
-
-_TRAINING = (
-    "{} has moved somewhat from what the current version learnt.",
-    "{} looks quite different from what the current version was trained on.",
-    "The training data looks as before.",
-)
-_LIVE = (
-    "Live, {} has moved somewhat from what the candidate was trained on.",
-    "Live, {} looks quite different from what the candidate was trained on.",
-    "Live inputs look as the candidate's training data.",
-)
-
-
-def _beyond_noise(entry: Mapping[str, Any]) -> float:
-    """The PSI beyond what samples of this size have by chance."""
-    return float(entry["psi"]) - float(entry.get("noise") or 0.0)
-
-
-def _moved(
-    line: Line,
-    lines: list[Mapping[str, Any]],
-    columns: tuple[str, ...],
-    bounds: tuple[float, float | None],
-    *,
-    words: tuple[str, str, str],
-) -> Check:
-    """The column that moved most, against the bounds: fails above the first, warns above the second."""
-    missing = sorted(set(columns) - {str(entry["column"]) for entry in lines})
-    if missing or not lines:
-        return line.unknown(f"The samples have no column {', '.join(missing) or 'in common'}.")
-    most, some = bounds
-    worst = max(lines, key=_beyond_noise)
-    value, moved = f"PSI {worst['psi']:.2f} for {worst['column']}", _beyond_noise(worst)
-    if moved <= most and some is not None and moved > some:
-        return line.warned(words[0].format(worst["column"]), value)
-    return line.judged(moved <= most, words[1].format(worst["column"]) if moved > most else words[2], value)
+    return line.judged(is_good, sentence, f"ECE {now:.3f}", examined=examined)

@@ -1,19 +1,22 @@
 """Own checks: Python entry points of the group `countersign.checks`, installed by whoever runs the portal.
 
 An entry point is a function `check(settings, evidence)` that gives a mapping with `verdict` (pass, warn, fail,
-unknown), `sentence`, and optionally `name`, `value`, `threshold`, `source`, `link`. `evidence` is plain JSON: version,
-run, tests, comparison, drift, live, model. It runs inside the portal: install only what you would install there.
+unknown), `sentence`, and optionally `name`, `value`, `threshold`, `source`, `link`, and `left_out`: what it did not
+look at, a list of texts or of mappings with `what` and `why`; a pass is *unknown* then. `evidence` is plain JSON:
+version, run, tests, comparison, drift, live, model. It runs inside the portal: install only what you would install
+there.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import entry_points
 from typing import Any
 
 from services.domain.checks import Check, Verdict
+from services.domain.examined import WHOLE, Examined, LeftOut
 from services.domain.policy import CheckRule
 from services.promotions.checks.facts import Compared, Line
 from services.promotions.material import Material, finite_metrics
@@ -27,7 +30,10 @@ def custom(rule: CheckRule, material: Material, compared: Compared) -> Check:
     """Ask the entry point that `name` names; one that is missing, raises or answers rubbish is unknown."""
     name = str(rule.settings.get("name", ""))
     line = Line(rule, name.replace("_", " ").capitalize() or "Own check", f"own check {name}")
-    found = next(iter(entry_points(group=GROUP, name=name)), None) if name else None
+    installed = tuple(entry_points(group=GROUP, name=name)) if name else ()
+    if len({point.value for point in installed}) > 1:
+        return line.unknown(f"Several own checks are called {name}: {', '.join(sorted(p.value for p in installed))}.")
+    found = installed[0] if installed else None
     if found is None:
         return line.unknown(f"No own check {name or '(no name given)'} is installed on this portal.")
     try:
@@ -68,7 +74,8 @@ def _check(line: Line, answer: Any) -> Check:
         return line.unknown("The own check gave no verdict with a sentence.")
 
     def text(name: str, default: str = "") -> str:
-        return str(answer.get(name, default))[:TEXT_LIMIT]
+        full = str(answer.get(name, default))
+        return full if len(full) <= TEXT_LIMIT else f"{full[: TEXT_LIMIT - 1]}…"
 
     try:
         verdict = Verdict(str(answer.get("verdict")))
@@ -77,4 +84,21 @@ def _check(line: Line, answer: Any) -> Check:
     return Check(
         text("name", line.name), verdict, text("sentence"), text("value", "unknown"), text("threshold"),
         text("source", line.source), link=text("link"), enforcement=line.rule.enforcement,
+        examined=_examined(answer.get("left_out")),
     )  # fmt: skip
+
+
+def _examined(left_out: Any) -> Examined:
+    """What the check says that it did not look at: texts, or mappings with `what` and `why`."""
+    listed = [left_out] if isinstance(left_out, str | Mapping) else left_out
+    if not isinstance(listed, Sequence):
+        return WHOLE
+    parts = [part if isinstance(part, Mapping) else {"what": part} for part in listed]
+    return Examined(
+        left_out=tuple(
+            LeftOut(
+                str(part.get("what", "a part"))[:TEXT_LIMIT], str(part.get("why", "the check says so"))[:TEXT_LIMIT]
+            )
+            for part in parts
+        )
+    )

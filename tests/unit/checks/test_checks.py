@@ -61,7 +61,7 @@ def material(**parts: Any) -> Material:
     version = ModelVersion("census", 2, AT, AT, run_id="r1", description="A model.", tags=parts.pop("tags", {}))
     known: dict[str, Any] = {
         "version": version, "run": RUN, "holders": RegistrySnapshot(), "artifact_digest": "sha256:aa",
-        "artifact_problem": "", "tests": (TestReport("unit", "run", "", 3, 0, 0),), "card": "# Card",
+        "artifact_problem": "", "tests": (TestReport("unit", "run", "", 3, 0, 0),), "card": "# Card\n\nScores.",
         "predictions": None, "predictions_problem": "",
     }  # fmt: skip
     return Material(**{**known, **parts})
@@ -172,7 +172,8 @@ def test_signature__compatible_and_unchanged_asked__fails() -> None:
     [
         ("numpy>=1.0\n", Verdict.FAIL, "numpy>=1.0"),
         ("numpy==2.*\n", Verdict.FAIL, "not pinned"),
-        ("-e ../mine\n", Verdict.FAIL, "not readable"),
+        ("-e ../mine\n", Verdict.FAIL, "not pinned"),
+        ("numpy==2.4.6\nsome words\n", Verdict.FAIL, "not readable: some words"),
         ("\n# nothing\n", Verdict.FAIL, "0 libraries"),
         ("Numpy==2.4.6  # pinned\n", Verdict.PASS, "All 1 libraries"),
     ],
@@ -252,3 +253,30 @@ def test_own_check__missing_broken_or_silent__is_unknown(
     check = judge("custom", settings)
     assert check.verdict is Verdict.UNKNOWN
     assert "details" not in check.sentence
+
+
+def partial(_settings: dict[str, Any], _evidence: dict[str, Any]) -> dict[str, Any]:
+    return {"verdict": "pass", "sentence": "Fine.", "left_out": ["the images", {"what": "fold 5", "why": "no time"}]}
+
+
+def test_own_check__says_what_it_left_out__is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, "partial")
+    check = judge("custom", {"name": "mine"})
+    assert check.verdict is Verdict.UNKNOWN
+    assert "the images not checked" in check.sentence
+    assert "fold 5 not checked: no time." in check.sentence
+
+
+def test_own_check__two_of_one_name__is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [EntryPoint("mine", f"tests.unit.checks.test_checks:{name}", own.GROUP) for name in ("good", "partial")]
+    monkeypatch.setattr(own, "entry_points", lambda **wanted: EntryPoints(points).select(**wanted))
+    assert judge("custom", {"name": "mine", "say": "pass"}).verdict is Verdict.UNKNOWN
+
+
+def test_comparison__several_versions_in_the_stage__is_unknown() -> None:
+    of_stage = material(holders=RegistrySnapshot(in_stage=(1, 2, 3, 4)))
+    assert of_stage.also_in_stage == (1, 3)
+    assert material(holders=RegistrySnapshot(alias_version=4, in_stage=(3, 4))).also_in_stage == ()
+    check = judge("comparison", {}, Compared(RESULT, also_live=of_stage.also_in_stage))
+    assert check.verdict is Verdict.UNKNOWN
+    assert "v1 not checked: it is in the stage as well" in check.sentence

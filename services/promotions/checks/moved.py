@@ -1,0 +1,121 @@
+"""The check on drift: which columns moved, and which could not be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.domain.checks import Check
+from services.domain.drift import EMPTY, FREE_TEXT, GONE, NEW, NO_VALUES, NOT_THERE
+from services.domain.examined import Examined, LeftOut
+from services.domain.policy import CheckRule
+from services.promotions.checks.facts import COMPARE, RUN, Compared, Line, number, objects, texts
+from services.promotions.material import Material
+
+Entry = Mapping[str, Any]
+Words = tuple[str, str, str]
+
+
+def drift(rule: CheckRule, _: Material, compared: Compared) -> Check:
+    """Data have not moved far: `max_psi` (fails), `warn_psi`, `columns`, `against` training (default) or live.
+
+    Training: the candidate's against the current version's. Live: the prediction log's inputs against the candidate's.
+    """
+    most = number(rule.settings, "max_psi")
+    wanted = f"PSI at most {most:g}" if most is not None else ""
+    if rule.settings.get("against") == "live":
+        line = Line(rule, "Drift of live inputs", "prediction log", COMPARE, wanted)
+        lines = None if compared.live is None else _of_inputs(objects(compared.live, "lines"), compared)
+        problem = f"Drift of live inputs could not be measured. {compared.live_problem}"
+        return _drifted(line, lines, problem, words=_LIVE, beside=_beside(compared.live))
+    line = Line(rule, "Drift of the training data", "training samples", RUN, wanted)
+    return _drifted(line, compared.drift, f"Drift could not be measured. {compared.drift_problem}", words=_TRAINING)
+
+
+def _beside(live: Mapping[str, Any] | None) -> tuple[LeftOut, ...]:
+    """What of the log was not read."""
+    return tuple(LeftOut(**item) for item in objects(live, "left_out"))
+
+
+def _of_inputs(lines: Sequence[Entry], compared: Compared) -> list[Entry]:
+    """A column that the log lacks counts as missing where the signature names it, and not where it does not."""
+    signature = compared.model.signature if compared.model else None
+    inputs = {str(spec["name"]) for spec in objects(signature, "inputs") if "name" in spec}
+    if not inputs:
+        return list(lines)
+    gone = [{**entry, "note": GONE} for entry in lines if entry.get("note") == NOT_THERE and entry["column"] in inputs]
+    kept = [entry for entry in lines if entry.get("note") != NOT_THERE]
+    return [*gone, *(entry for entry in kept if entry.get("note") != NEW or entry["column"] in inputs)]
+
+
+def _drifted(
+    line: Line, measured: Sequence[Entry] | None, problem: str, *, words: Words, beside: tuple[LeftOut, ...] = ()
+) -> Check:
+    most, some = number(line.rule.settings, "max_psi"), number(line.rule.settings, "warn_psi")
+    if most is None:
+        return line.unknown("The policy asks for drift and gives no max_psi (0.1 is some, 0.25 is much).")
+    if measured is None:
+        return line.unknown(problem.strip())
+    columns = texts(line.rule.settings, "columns")
+    lines = [entry for entry in measured if not columns or entry["column"] in columns]
+    missing = sorted(set(columns) - {str(entry["column"]) for entry in lines})
+    if missing or not lines:
+        return line.unknown(f"The samples have no column {', '.join(missing) or 'in common'}.")
+    return _moved(line, lines, (most, some), words=words, beside=beside)
+
+
+_TRAINING = (
+    "{} has moved somewhat from what the current version learnt.",
+    "{} looks quite different from what the current version was trained on.",
+    "The training data looks as before.",
+)
+_LIVE = (
+    "Live, {} has moved somewhat from what the candidate was trained on.",
+    "Live, {} looks quite different from what the candidate was trained on.",
+    "Live inputs look as the candidate's training data.",
+)
+
+
+def _beyond_noise(entry: Entry) -> float:
+    """The PSI beyond what samples of this size have by chance; without bound for a column that disappeared."""
+    if entry.get("note") in {GONE, EMPTY}:
+        return float("inf")
+    return float("-inf") if entry["psi"] is None else float(entry["psi"]) - float(entry.get("noise") or 0.0)
+
+
+def _moved(
+    line: Line, lines: list[Entry], bounds: tuple[float, float | None], *, words: Words, beside: tuple[LeftOut, ...]
+) -> Check:
+    """The column that moved most, against the bounds: fails above the first, warns above the second."""
+    most, some = bounds
+    left_out = [item for entry in lines if (item := left_out_of(entry, most)) is not None]
+    worst = max(lines, key=_beyond_noise)
+    moved, column = _beyond_noise(worst), str(worst["column"])
+    value = f"PSI {worst['psi']:.2f} for {column}" if worst["psi"] is not None else f"{column} {worst.get('note')}"
+    if moved > most:
+        why = f" ({worst['note']})" if worst.get("note") else ""
+        return line.judged(False, words[1].format(column + why), value)
+    examined = Examined(len(lines) - len(left_out), len(lines), "columns", (*left_out, *beside))
+    if len(left_out) == len(lines):
+        return line.unknown("No column could be judged.", examined=examined)
+    if some is not None and moved > some:
+        return line.warned(words[0].format(column), value, examined=examined)
+    return line.judged(True, words[2], value, examined=examined)
+
+
+_BY_POLICY = {FREE_TEXT, NO_VALUES}
+"""Nothing can be measured there, and nothing can have moved unseen: free text in both, or no value in either."""
+
+
+def left_out_of(entry: Entry, most: float) -> LeftOut | None:
+    """Why a column was not judged; None where it was."""
+    note, column = str(entry.get("note") or ""), f"column {entry['column']}"
+    if note in {GONE, EMPTY}:
+        return None
+    if entry["psi"] is None:
+        why = note + ("" if note in _BY_POLICY else "; name the columns to judge in the policy")
+        return LeftOut(column, why, by_policy=note in _BY_POLICY)
+    noise = float(entry.get("noise") or 0.0)
+    if noise >= most and noise > 0:
+        return LeftOut(column, f"so few rows differ by a PSI of {noise:.2f} by chance alone")
+    return None
