@@ -92,8 +92,17 @@ def _show_drift(compared: VersionComparison) -> None:
         for tab, key in zip(st.tabs(labels, default=labels[most]), keys, strict=True):
             with tab:
                 _drift_of(key, compared)
+    _show_not_compared(compared)
     if compared.live_problem:
         st.caption(as_text(f"Live inputs were not compared: {compared.live_problem}"))
+
+
+def _show_not_compared(compared: VersionComparison) -> None:
+    """Candidates whose training data has no line while others have."""
+    lacking = [f"v{row.key.version}" for row in compared.details[1:] if row.key not in compared.drift]
+    if compared.drift and lacking:
+        names = ", ".join(lacking)
+        st.caption(as_text(f"Training data not compared: {names}. They kept no training sample that can be read."))
 
 
 def _drift_label(key: VersionKey, compared: VersionComparison) -> str:

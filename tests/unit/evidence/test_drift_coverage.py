@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.comparisons.live_inputs import LiveDrift
 from services.domain.checks import Check, Enforcement, Verdict
@@ -131,3 +133,47 @@ def test_live_drift__column_that_the_log_lacks__fails_where_the_signature_names_
     assert ask("age", "flag").verdict is Verdict.PASS
     assert ask("age", "flag", "job").verdict is Verdict.FAIL
     assert ask().verdict is Verdict.UNKNOWN
+
+
+RANK = {Verdict.FAIL: 0, Verdict.UNKNOWN: 0, Verdict.WARN: 1, Verdict.PASS: 2}
+MOVES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "age": {"age": AGE * 2},
+    "job": {"job": np.where(np.arange(N) % 3 == 0, "pilot", JOB)},
+    "a little": {"age": AGE + 6},
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(MOVES)),
+    st.sampled_from(["column", "reference column", "values", "reference values", "infinite", "drifted values", "rows"]),
+    st.sampled_from(["age", "job", "flag"]),
+    st.integers(2, 9),
+    st.sampled_from([(), ("age",), ("age", "job")]),
+)
+def test_drift__something_removed__is_never_greener(
+    moved: str, what: str, column: str, every: int, named: tuple[str, ...]
+) -> None:
+    full = {**REFERENCE, **MOVES[moved]}
+    now, reference = dict(full), dict(REFERENCE)
+    hit = np.arange(N) % every == 0
+    gone = np.full(N, None, dtype=object)
+    if what == "column":
+        del now[column]
+    elif what == "reference column":
+        del reference[column]
+    elif what == "values":
+        now[column] = np.where(hit, gone, now[column])
+    elif what == "reference values":
+        reference[column] = gone
+    elif what == "infinite":
+        now["age"] = np.where(hit, np.inf, now["age"])
+    elif what == "drifted values":
+        hit = full["job"] == "pilot"
+        now["job"] = np.where(hit, gone, now["job"])
+    else:
+        now = {name: values[: 10 * every] for name, values in now.items()}
+    before = judged(full, columns=list(named)) if named else judged(full)
+    after = judged(now, reference, columns=list(named)) if named else judged(now, reference)
+    assert RANK[after.verdict] <= RANK[before.verdict], (before.sentence, after.sentence)
