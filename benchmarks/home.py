@@ -43,8 +43,8 @@ from services.oversight.reminding import ReminderDesk
 from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
+from services.promotions.sealed.sealer import Document, Sealed, Sealer
 from services.promotions.sealed_request import facts_of
-from services.promotions.sealing import Document, Sealed, Sealer
 from tests.simulators.basics import ANA
 from tests.world import MODEL, World
 

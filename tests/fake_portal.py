@@ -61,7 +61,7 @@ from services.portal import Portal
 from services.ports.identity import Ended, IdentityProvider
 from services.ports.predictions import DateRange
 from services.promotions.answers import RequestDetail, RequestPage
-from services.promotions.sealed_evidence import SealedEvidence
+from services.promotions.sealed.evidence import SealedEvidence
 from services.promotions.sealed_request import consequences
 from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
 from services.settings import Settings, load_settings

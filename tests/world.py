@@ -21,7 +21,7 @@ from services.ledger.signing.keys import KeyRing, SigningKey
 from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
-from services.promotions.sealing import Sealer
+from services.promotions.sealed.sealer import Sealer
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker
 from tests.fake_evidence import comparison

@@ -67,8 +67,8 @@ from services.promotions.candidates import CandidateDesk
 from services.promotions.desk import PromotionDesk
 from services.promotions.gate import Gate
 from services.promotions.material import MaterialReader
-from services.promotions.sealing import Sealer
-from services.promotions.verifying import EvidenceVerifier
+from services.promotions.sealed.sealer import Sealer
+from services.promotions.sealed.verifying import EvidenceVerifier
 from services.releases.desk import ReleaseDesk
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from services.domain.identity.people import Actor, Person, Role
 from services.errors import NotAllowedError, PortalError
 from services.promotions.ranking import Candidates
-from services.promotions.verifying import EvidenceVerifier, Verified
+from services.promotions.sealed.verifying import EvidenceVerifier, Verified
 
 CODES = {True: 0, False: 3, None: 4}
 UNUSABLE = 2

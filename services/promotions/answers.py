@@ -17,7 +17,7 @@ from services.domain.promotions.requests import Comment, Decision, DecisionKind,
 from services.domain.promotions.rights import ActionState
 from services.domain.promotions.rollout import Rollout
 from services.domain.registry import VersionKey
-from services.promotions.sealed_evidence import SealedEvidence
+from services.promotions.sealed.evidence import SealedEvidence
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from services.ledger.actions import Action
 from services.ports.registry import RegistryReader, RegistryWriter
 from services.promotions.desk import PromotionDesk
 from services.promotions.ranking import CandidateLine, CandidateRanking, Picked
-from services.promotions.sealing import Sealer, comparison_settings
+from services.promotions.sealed.sealer import Sealer, comparison_settings
 
 if TYPE_CHECKING:
     from services.evidence.candidates import Ranked

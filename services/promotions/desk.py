@@ -52,8 +52,8 @@ from services.promotions.forms import (
     slot_of,
     told_people,
 )
+from services.promotions.sealed.sealer import Sealed, Sealer
 from services.promotions.sealed_request import detail_of, facts_of, frozen_policy, outlines_of
-from services.promotions.sealing import Sealed, Sealer
 
 _ACTION_OF = {
     DecisionKind.APPROVE: UserAction.APPROVE,

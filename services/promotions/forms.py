@@ -16,8 +16,8 @@ from services.domain.promotions.requests import Comment, Decision, DecisionKind,
 from services.domain.promotions.rights import RequestFacts, slots_open_to, waits_for_person
 from services.errors import InvalidInputError, RefusedError
 from services.ledger.tree.canonical import Json
+from services.promotions.sealed.sealer import Sealed
 from services.promotions.sealed_request import plan_of
-from services.promotions.sealing import Sealed
 
 REASON_LIMIT = 4000
 SIGNS = {DecisionKind.APPROVE: Meaning.APPROVED, DecisionKind.REVIEW: Meaning.REVIEWED}

@@ -24,7 +24,7 @@ from services.domain.promotions.requests import Decision, DecisionKind, RequestS
 from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.promotions.checks import Compared, evaluate
 from services.promotions.material import Material
-from services.promotions.sealed_evidence import SealedEvidence, SealedRun
+from services.promotions.sealed.evidence import SealedEvidence, SealedRun
 from services.promotions.sealed_request import evidence_of, plan_of
 
 PAGE = 200

@@ -20,7 +20,7 @@ from services.domain.promotions.rights import Outline, RequestFacts, actions, sl
 from services.domain.releases import RunKind
 from services.policies.frozen import policy_of
 from services.promotions.answers import RequestDetail, Since
-from services.promotions.sealed_evidence import SealedEvidence, checks_of
+from services.promotions.sealed.evidence import SealedEvidence, checks_of
 
 
 def plan_of(unit: Unit, request: PromotionRequest) -> Plan:

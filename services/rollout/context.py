@@ -24,7 +24,7 @@ from services.ledger.writer import EntryFields
 from services.ports.pipelines import ReleasePipelines
 from services.ports.registry import RegistryReader, RegistryWriter
 from services.ports.time import Clock, Ids
-from services.promotions.sealing import Sealer
+from services.promotions.sealed.sealer import Sealer
 from services.releases.following import RunFollower
 
 LEASE = timedelta(minutes=5)

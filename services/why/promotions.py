@@ -17,7 +17,7 @@ from services.ledger.actions import Action
 from services.ledger.reader import page_entries
 from services.ledger.store import EntryFilter, EntryPage
 from services.ledger.tree.entry import LedgerEntry
-from services.promotions.sealed_evidence import SealedEvidence
+from services.promotions.sealed.evidence import SealedEvidence
 
 ENTRIES = 1000
 SEALS = (Action.REQUEST_OPENED, Action.REQUEST_SEALED)

@@ -22,7 +22,7 @@ from services.domain.promotions.requests import FINAL
 from services.domain.promotions.rollout import RolloutStep
 from services.ledger.signing.keys import load_or_create
 from services.promotions.material import MaterialReader
-from services.promotions.sealing import Sealer
+from services.promotions.sealed.sealer import Sealer
 from services.rollout import steps
 from services.rollout.context import Tools
 from services.rollout.worker import RolloutWorker

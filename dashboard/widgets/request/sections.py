@@ -20,7 +20,7 @@ from services.domain.registry import VersionKey
 from services.domain.test_results import doubts, line_of
 from services.evidence.record import Comparison
 from services.promotions.answers import RequestDetail
-from services.promotions.sealed_evidence import SealedEvidence
+from services.promotions.sealed.evidence import SealedEvidence
 
 CHANGES_SHOWN = 20
 _NOTHING_LIVE = "a baseline, as nothing is live yet"

@@ -20,7 +20,7 @@ from services.policies.reading import parse_governance
 from services.promotions.candidates import CandidateDesk
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
-from services.promotions.sealing import Sealer
+from services.promotions.sealed.sealer import Sealer
 from tests.integration.promotions.test_sealed_evidence import GOVERNANCE, _table
 from tests.simulators.basics import ANA, CHLOE
 from tests.world import MODEL, World

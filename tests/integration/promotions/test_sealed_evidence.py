@@ -21,8 +21,8 @@ from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.replay import replay
-from services.promotions.sealing import Sealer
-from services.promotions.verifying import EvidenceVerifier
+from services.promotions.sealed.sealer import Sealer
+from services.promotions.sealed.verifying import EvidenceVerifier
 from tests.simulators.basics import ANA, CHLOE
 from tests.world import MODEL, World
 

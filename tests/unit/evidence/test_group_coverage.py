@@ -17,7 +17,7 @@ from services.evidence.comparison import Comparison, Options, compare
 from services.evidence.rows.inputs import Columns, predictions_from_table
 from services.evidence.rows.tables import table_from_mapping
 from services.promotions.checks import KINDS, Compared
-from services.promotions.verifying import compared as differences
+from services.promotions.sealed.verifying import compared as differences
 
 N = 1200
 RNG = np.random.default_rng(7)

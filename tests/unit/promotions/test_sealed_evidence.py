@@ -13,7 +13,7 @@ from dashboard.widgets.evidence.verdict import headline, slices_by_harm
 from services.domain.checks import Verdict
 from services.errors import IntegrityError
 from services.evidence.measures.estimates import Outcome
-from services.promotions.sealed_evidence import SealedEvidence
+from services.promotions.sealed.evidence import SealedEvidence
 
 KEPT = Path(__file__).resolve().parents[2] / "kept"
 SCHEMAS = (1, 2, 3)

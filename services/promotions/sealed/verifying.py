@@ -16,8 +16,8 @@ from services.evidence.record import SCHEMA, Comparison
 from services.evidence.words import counted
 from services.policies.reading import policy_of
 from services.promotions.checks.facts import InputTable
-from services.promotions.sealed_evidence import inputs_of
-from services.promotions.sealing import Comparer, Drifter, comparison_settings
+from services.promotions.sealed.evidence import inputs_of
+from services.promotions.sealed.sealer import Comparer, Drifter, comparison_settings
 
 DIFFERENCES_SHOWN = 20
 IGNORED = frozenset({"bootstrap.engine"})
