@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OWN = ("services", "dashboard", "demo", "azure_devops_server", "pipelines", "tools", "benchmarks")
+OWN = ("services", "dashboard", "demo", "azure_devops_server", "pipelines", "tools", "benchmarks", "examples")
 LONGEST_FILE = 400
 LONGEST_TEST_FILE = 520
 LONGEST_FUNCTION = 60
