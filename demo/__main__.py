@@ -23,7 +23,7 @@ TRAFFIC_SECONDS = 20.0
 
 
 class InterruptedDemo(Exception):  # noqa: N818 - not an error
-    """Somebody asked the demo to stop."""
+    """The demo was asked to stop."""
 
 
 def main() -> int:
@@ -32,8 +32,8 @@ def main() -> int:
     commands = parser.add_subparsers(required=True)
     for name, function, text in (
         ("run", run, "build what is missing, start everything, print one address"),
-        ("reset", reset, "forget the world"),
-        ("check", check, "do the main job in a real browser, in a world of its own"),
+        ("reset", reset, "delete the demo's data"),
+        ("check", check, "run the main user journey in a real browser, on fresh data"),
     ):
         command = commands.add_parser(name, help=text)
         command.set_defaults(function=function)
@@ -44,34 +44,34 @@ def main() -> int:
     try:
         code: int = arguments.function(arguments)
     except InterruptedDemo:
-        print("\nStopped; no process is left.", flush=True)
+        print("\nStopped; no process is left running.", flush=True)
         return 0
     except (ProcessError, ServerError) as error:
-        print(f"\nThe demo cannot go on: {error}", file=sys.stderr, flush=True)
+        print(f"\nThe demo cannot continue: {error}", file=sys.stderr, flush=True)
         return 1
     return code
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Start the world and keep it up until Ctrl-C."""
+    """Start the demo and keep it running until Ctrl-C."""
     progress = Progress()
     layout = open_layout(arguments.directory)
     with running_world(layout, progress) as world:
         print(f"\n  Countersign is ready:  {layout.portal_url}\n", flush=True)
         print(f"  MLflow:        {layout.mlflow_url}", flush=True)
         print(f"  Azure DevOps:  {layout.azure_url}", flush=True)
-        print("  Stop with Ctrl-C; what you do is kept. Begin anew with: make demo-reset\n", flush=True)
+        print("  Ctrl-C stops it and keeps your work. Start over with: make demo-reset\n", flush=True)
         return _keep_up(world)
 
 
 def _keep_up(world: RunningWorld) -> int:
-    """Send a prediction now and then; notice a process that died."""
+    """Send a prediction now and then; detect a process that died."""
     number = 0
     while True:
         time.sleep(TRAFFIC_SECONDS)
         dead = world.group.dead()
         if dead is not None:
-            print(f"{dead.name} ended by itself:\n{tail(dead.log)}", file=sys.stderr, flush=True)
+            print(f"{dead.name} ended unexpectedly:\n{tail(dead.log)}", file=sys.stderr, flush=True)
             return 1
         number += 1
         with contextlib.suppress(OSError):
@@ -79,22 +79,22 @@ def _keep_up(world: RunningWorld) -> int:
 
 
 def reset(arguments: argparse.Namespace) -> int:
-    """Forget the world; only a folder that the demo made is removed."""
+    """Delete the demo's data; only a folder that the demo created is removed."""
     directory = arguments.directory.resolve()
     if not directory.exists():
-        print("There is no demo world.")
+        print("There is no demo data.")
         return 0
     if not (directory / "layout.json").exists():
-        print(f"{directory} was not made by the demo; it is left alone.", file=sys.stderr)
+        print(f"{directory} was not created by the demo; it is left unchanged.", file=sys.stderr)
         return 1
     clear_leftovers(directory)
     shutil.rmtree(directory)
-    print("The demo world is forgotten; the next `make demo` begins anew.")
+    print("The demo's data is deleted; the next `make demo` starts over.")
     return 0
 
 
 def check(_: argparse.Namespace) -> int:
-    """Bring up a fresh world on free ports and do the main job in it."""
+    """Start a fresh demo on free ports and run the main user journey in it."""
     from demo.check import main_job
 
     progress = Progress()

@@ -1,6 +1,7 @@
 """The demo's Azure DevOps: a project with the pipelines of this repository, served by the local server.
 
-`python -m demo.azure_setup --directory DIR` fills it and becomes it. Once it answers, the portal's database is there.
+`python -m demo.azure_setup --directory DIR` fills the server and then becomes it. Once it responds, the portal's
+database exists.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _import(layout: Layout, folder: Path, root: Path) -> None:
 
 
 def _connect(organization: Organization, layout: Layout) -> None:
-    """The check before production asks the portal, and service hooks tell it what happens."""
+    """The check before production asks the portal, and service hooks notify it of events."""
     api = f"{layout.portal_url}/api/v1/azure"
     seed.endpoint(organization, PROJECT, "countersign", api, username="azure-devops", password=layout.hook_secret)
     check = seed.RestCheck(
@@ -99,7 +100,7 @@ def _subscription(organization: Organization, kind: str, url: str, secret: str) 
 
 
 def main() -> None:
-    """Prepare the server, then become it; the token travels in its environment, never on the command line."""
+    """Prepare the server, then become it; the token is passed in its environment, never on the command line."""
     parser = argparse.ArgumentParser(prog="python -m demo.azure_setup", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True)
     layout = read_layout(parser.parse_args().directory)

@@ -1,4 +1,4 @@
-"""The main job, done as people do it: in a real headless browser, by clicking."""
+"""The main user journey, as people do it: clicking in a real headless browser."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ FLAGS = (
 
 
 def main_job(layout: Layout, progress: Progress) -> bool:
-    """Browse, compare, request, approve, release, ledger, answer; True when all of it worked."""
+    """Browse, compare, request, approve, release, ledger, answer; True if all of it worked."""
     from playwright.sync_api import Error, sync_playwright
 
     chromium = find_chromium()
     if chromium is None:
-        progress.say("Chromium is not installed (Debian: apt-get install chromium), so the main job cannot be done.")
+        progress.say("Chromium is not installed (Debian: apt-get install chromium), so the check cannot run.")
         return False
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
@@ -69,7 +69,7 @@ class Walk:
         self._pictures = os.environ.get("COUNTERSIGN_CHECK_PICTURES", "")
 
     def go(self) -> None:
-        """All steps in their order."""
+        """All steps in order."""
         with self._as(ANA) as page:
             self._browse(page)
             self._look_at_version(page)
@@ -102,14 +102,14 @@ class Walk:
             self._picture(page, "version")
 
     def _compare(self, page: Any) -> None:
-        with self._progress.step("Ana compares it with what is live"):
+        with self._progress.step("Ana compares it with the live version"):
             page.goto(f"{self._layout.portal_url}/compare?model={MODEL}&versions=4,{CANDIDATE}")
             self._see(page, re.compile("better", re.IGNORECASE))
             page.locator(".js-plotly-plot").first.wait_for(timeout=SLOW_MS)
             self._picture(page, "compare")
 
     def _ask(self, page: Any) -> str:
-        with self._progress.step("Ana asks for the promotion"):
+        with self._progress.step("Ana requests the promotion"):
             page.goto(f"{self._layout.portal_url}/version?model={MODEL}&version={CANDIDATE}")
             page.get_by_role("button", name="Request promotion").click()
             dialog = page.get_by_role("dialog")
@@ -147,7 +147,7 @@ class Walk:
             self._picture(page, "ledger")
 
     def _ask_why(self, page: Any) -> tuple[str, str]:
-        with self._progress.step("Dev asks why the model predicted something"):
+        with self._progress.step("Dev asks why the model made a prediction"):
             prediction = score(self._layout, MODEL, range(500, 501))[0]
             page.goto(f"{self._layout.portal_url}/why?prediction={prediction}")
             self._see(page, re.compile(rf"{MODEL} v{CANDIDATE} answered this.*approved by Chloé Martin"))
@@ -155,17 +155,17 @@ class Walk:
             return prediction, page.locator(check_why.ANSWER).inner_text()
 
     def _ask_the_model(self, page: Any) -> None:
-        with self._progress.step("the same version scores it again, and says what moved the answer"):
+        with self._progress.step("the same version scores it again and explains the answer"):
             check_why.score_again(page)
             check_why.show_reasons(page)
             self._picture(page, "reasons")
 
     def _take_dossier(self, page: Any) -> None:
-        with self._progress.step("Dev takes the dossier, and a script alone verifies it"):
+        with self._progress.step("Dev downloads the dossier, and an independent script verifies it"):
             check_why.verify_offline(check_why.download_dossier(page), self._layout)
 
     def _forget_in_mlflow(self, page: Any, prediction: str, sentence: str) -> None:
-        with self._progress.step("version and run are deleted in MLflow, and the answer stays the same"):
+        with self._progress.step("version and run are deleted in MLflow; the answer stays the same"):
             check_why.delete_in_mlflow(self._layout, CANDIDATE)
             page.goto(f"{self._layout.portal_url}/models?q=census")
             self._see(page, re.compile(r"7 versions"))
@@ -189,7 +189,7 @@ class Walk:
 
     @contextmanager
     def _as(self, person: DemoPerson) -> Iterator[Any]:
-        """A browser of this person's own; a request to any other host, or a page error, fails the check."""
+        """A separate browser for this person; a request to any other host, or a page error, fails the check."""
         context = self._browser.new_context(viewport={"width": 1440, "height": 900})
         page = context.new_page()
         page.set_default_timeout(SLOW_MS)
@@ -199,7 +199,7 @@ class Walk:
         page.get_by_role("button", name=re.compile(person.name)).first.click()
         page.get_by_role("heading", level=1).first.wait_for()
         yield page
-        assert not outside, f"the page asked another host: {outside[:3]}"
+        assert not outside, f"the page called another host: {outside[:3]}"
         context.close()
 
     def _see(self, page: Any, text: str | re.Pattern[str]) -> None:

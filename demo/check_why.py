@@ -1,4 +1,4 @@
-"""The last part of the check: one prediction, asked about until nothing is left to ask, and then without MLflow."""
+"""The last part of the check: everything about one prediction, and then the same without MLflow."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def verify_offline(dossier: bytes, layout: Layout) -> None:
 
 
 def answer_of_command(layout: Layout, prediction: str) -> str:
-    """The sentence that the command line gives."""
+    """The sentence that the command line prints."""
     return command(layout, "why", "--prediction", prediction).splitlines()[0]
 
 

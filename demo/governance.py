@@ -1,6 +1,6 @@
-"""The policy of the demo: one environment, checks that mean something, and two routes.
+"""The policy of the demo: one environment, meaningful checks, and two approval paths.
 
-The income model needs one reviewer's signature. The bike model is of the higher risk tier: model risk signs first, then
+The income model needs one reviewer's signature. The bike model is in the higher risk tier: model risk signs first, then
 the business, each after a fresh sign-in.
 """
 
@@ -84,7 +84,7 @@ policies:
 
 
 def write_governance(layout: Layout, *, pipeline: int) -> None:
-    """Write the policy file; the same world gives the same bytes, so that seals hold over restarts."""
+    """Write the policy file; the same demo gives the same bytes, so that seals stay valid across restarts."""
     text = TEMPLATE.format(
         environment=ENVIRONMENT,
         project=PROJECT,

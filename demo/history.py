@@ -1,10 +1,10 @@
-"""A past for the demo, made by the real workflow: version 4 was asked for, approved, released and has answered since.
+"""The demo's history, created by the real workflow: version 4 was requested, approved and released, and serves since.
 
-Version 7 has been asked for and waits: its average barely moves, and women are harmed.
+A request for version 7 is open: its average barely changes, but it is worse for women.
 
-Nothing is written into the portal's database from here: the same services do it that the pages use, and the portal's
-own worker carries the rollout out. `python -m demo.history --directory DIR` may start while the later versions are
-still being trained: each part waits for what it needs.
+Nothing here writes into the portal's database: the services that the pages use do, and the portal's own worker runs the
+rollout. `python -m demo.history --directory DIR` can start while later versions are still training: each part waits for
+what it needs.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ ROWS = 60
 
 
 class HistoryError(Exception):
-    """The demo's past could not be made; the message says where to look."""
+    """The demo's history could not be created; the message says where to look."""
 
 
 def main() -> int:
-    """Make the past; the exit status is 1, with the reason on stderr, when it cannot be made."""
+    """Create the history; if that fails, the exit status is 1 and the reason is on stderr."""
     parser = argparse.ArgumentParser(prog="python -m demo.history", description=__doc__)
     parser.add_argument("--directory", type=Path, required=True)
     try:
@@ -58,20 +58,20 @@ def main() -> int:
 
 
 def make_history(layout: Layout) -> None:
-    """Promote version 4, let it answer, and ask for more; once a world."""
+    """Promote version 4, let it serve, and open further requests; once per demo."""
     marker = layout.directory / HISTORY
     if marker.exists():
         return
     with opened_portal(layout) as opened:
         _await(lambda: _is_registered(layout, FIRST), WORLD_SECONDS, f"{MODEL} v{FIRST} is not registered", layout)
-        with _step(f"the past: {MODEL} v{FIRST} is asked for, approved and released"):
+        with _step(f"history: {MODEL} v{FIRST} is requested, approved and released"):
             request_id = _promote(opened, FIRST)
             _await(lambda: _is_released(opened, request_id, layout), RELEASE_SECONDS, "The release did not end", layout)
         with _step(f"{ROWS} predictions at the production endpoint"):
             _await(lambda: _is_answering(layout), ENDPOINT_SECONDS, "The production endpoint is not ready", layout)
             score(layout, MODEL, range(ROWS))
         _await(lambda: read_world(layout.directory) is not None, WORLD_SECONDS, "The models are not finished", layout)
-        with _step(f"{MODEL} v{WAITING} is asked for and waits for a decision"):
+        with _step(f"{MODEL} v{WAITING} is requested and waits for a decision"):
             _ask_for(opened, WAITING, "Trained on fewer rows, so it is quicker to train; the AUC is about the same.")
             _ask_for_bikes(opened)
         opened.sync.refresh([MODEL, BIKES, AWKWARD])
@@ -96,7 +96,7 @@ def _promote(opened: OpenedPortal, version: int) -> str:
 
 
 def _ask_for(opened: OpenedPortal, version: int, reason: str, model: str = MODEL) -> PromotionRequest:
-    """The request for a version: an earlier one (the start may have been cut off), or a new one of Ana's."""
+    """The request for a version: an existing one (an earlier start may have been interrupted), or a new one by Ana."""
     opened.sync.refresh([model])
     desk = opened.portal.promotions
     earlier = desk.find(text=model, states=[RequestState.OPEN, RequestState.ROLLING_OUT, RequestState.PROMOTED]).rows
@@ -105,17 +105,15 @@ def _ask_for(opened: OpenedPortal, version: int, reason: str, model: str = MODEL
 
 
 def _ask_for_bikes(opened: OpenedPortal) -> None:
-    """The higher tier: two disciplines sign one after the other; the first of them has a question."""
+    """The higher tier: two disciplines sign in order; the first has a question."""
     request = _ask_for(
         opened,
         SOUND,
-        "A plain start: nothing answers for the bikes yet, and a linear model is easy to explain.",
+        "A simple start: nothing serves the bike model yet, and a linear model is easy to explain.",
         BIKES,
     )
     if request.state is RequestState.OPEN and not opened.portal.promotions.detail(actor_of(BEN), request.id).comments:
-        text = (
-            f"@{ANA.id}, there are no tests and no model card with the run. Is the data set of last year still right?"
-        )
+        text = f"@{ANA.id}, the run has no tests and no model card. Is last year's data set still right?"
         opened.portal.promotions.comment(actor_of(BEN), request.id, text, idempotency_key=f"bikes-{request.id}")
 
 
@@ -128,7 +126,7 @@ def _await(is_so: Callable[[], bool], seconds: float, problem: str, layout: Layo
 
 
 def _is_registered(layout: Layout, version: int) -> bool:
-    """A version is there once everything about it is logged."""
+    """A version counts as present once everything about it is logged."""
     address = f"{layout.mlflow_url}/api/2.0/mlflow/model-versions/get"
     return requests.get(address, params={"name": MODEL, "version": str(version)}, timeout=10).ok
 
@@ -142,7 +140,7 @@ def _is_released(opened: OpenedPortal, request_id: str, layout: Layout) -> bool:
 
 
 def _is_answering(layout: Layout) -> bool:
-    """After a restart, the endpoint's model loads again."""
+    """Wait for the endpoint, whose model loads again after a restart."""
     answer = requests.get(f"{layout.serving_url}/endpoints/{MODEL}", timeout=10)
     return answer.ok and answer.json()["state"] == "ready"
 

@@ -1,4 +1,4 @@
-"""Where the demo world lies on disk, and which ports it uses."""
+"""Where the demo's files are, and which ports it uses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENVIRONMENT = "production"
 PIPELINE_ID = 1
 """The definition id of release-model: the first pipeline of a new organization."""
 HISTORY = "history.json"
-"""There once the past is made."""
+"""Exists once the history is created."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Layout:
-    """One demo world."""
+    """One demo: its folder, ports and tokens."""
 
     directory: Path
     ports: Ports
@@ -61,7 +61,7 @@ class Layout:
 
     @property
     def hook_secret(self) -> str:
-        """What Azure DevOps shows to the portal: the check before production, and service hooks."""
+        """The secret that Azure DevOps presents to the portal: in the check before production and in service hooks."""
         return hashlib.sha256(f"hooks {self.azure_token}".encode()).hexdigest()[:32]
 
     @property
@@ -92,7 +92,7 @@ class Layout:
 
 
 def open_layout(directory: Path, *, preferred: bool = True) -> Layout:
-    """The world of a folder: ports and tokens are chosen once and kept, so that links stay good."""
+    """The demo in a folder: ports and tokens are chosen once and kept, so that links stay valid."""
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     file = directory / "layout.json"
@@ -109,7 +109,7 @@ def open_layout(directory: Path, *, preferred: bool = True) -> Layout:
 
 
 def read_layout(directory: Path) -> Layout:
-    """The world of a folder as another process opened it: its ports are in use by now."""
+    """The demo in a folder that another process has opened: its ports are already in use."""
     directory = directory.resolve()
     kept = json.loads((directory / "layout.json").read_text())
     return Layout(directory, Ports(**kept["ports"]), kept["azure_token"])

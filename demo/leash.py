@@ -1,4 +1,4 @@
-"""Processes started by `multiprocessing` that do not outlive the process that asked for them."""
+"""Lets processes started by `multiprocessing` end with the process that started them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 
 
 def end_with_parent() -> None:
-    """End this process when its parent has ended, however that came about; call it first in the new process."""
+    """End this process when its parent has ended, for whatever reason; call it first in the new process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DemoPerson:
-    """Somebody who works with the demo's models."""
+    """A person who works with the demo's models."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""The portal's own services on the demo's database, for jobs and checks; nothing goes past them."""
+"""The portal's own services on the demo's database, for jobs and checks; nothing bypasses them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOKEN_LIFE = timedelta(days=366)
 
 @contextlib.contextmanager
 def opened_portal(layout: Layout) -> Iterator[OpenedPortal]:
-    """The portal's services on the demo's database, without background work of their own."""
+    """The portal's services on the demo's database, without background jobs."""
     opened = build_portal(_settings(layout))
     try:
         yield opened

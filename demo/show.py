@@ -1,4 +1,4 @@
-"""Progress on the terminal: one line a step, with its time."""
+"""Progress on the terminal: one line per step, with its time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 class Progress:
-    """Prints steps and how long they took; on a terminal a spinner shows that work goes on."""
+    """Prints steps and how long they took; on a terminal, a spinner shows activity."""
 
     def __init__(self) -> None:
         self._start = time.monotonic()

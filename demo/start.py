@@ -1,7 +1,7 @@
-"""Starts the whole demo world: MLflow, Azure DevOps, the serving host, the portal; builds what is not there yet.
+"""Starts the whole demo: MLflow, Azure DevOps, the serving host, the portal; builds what does not exist yet.
 
-This process stays up as long as the demo does, so it imports nothing heavy: what is done once (training, the past) is
-done in jobs, processes that end.
+This process runs as long as the demo, so it has no heavy imports: one-off work (training, history) is done in jobs,
+which are processes that end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WORLD_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class RunningWorld:
-    """A world that is up."""
+    """A running demo."""
 
     layout: Layout
     group: ProcessGroup
@@ -38,10 +38,10 @@ class RunningWorld:
 
 @contextmanager
 def running_world(layout: Layout, progress: Progress) -> Iterator[RunningWorld]:
-    """Start everything, each thing as soon as what it needs is up; leaving the block ends every process."""
+    """Start everything, each part as soon as its dependencies are up; leaving the block ends every process."""
     with ProcessGroup(layout.directory) as group:
         if discard_half_built(layout.directory):
-            progress.say("an unfinished world was found; it is built again")
+            progress.say("found an unfinished demo; building it again")
             _forget_what_referred_to_it(layout.directory)
         write_governance(layout, pipeline=PIPELINE_ID)
         start = _Start(group, layout, progress)
@@ -57,7 +57,7 @@ def running_world(layout: Layout, progress: Progress) -> Iterator[RunningWorld]:
             history = None if (layout.directory / HISTORY).exists() else start.job("demo.history")
             wait_for(portal, f"{layout.portal_url}/readyz", seconds=SERVER_SECONDS)
             wait_for(serving, f"{layout.serving_url}/endpoints", seconds=SERVER_SECONDS)
-        with progress.step("the models and their past") if world or history else nullcontext():
+        with progress.step("the models and their history") if world or history else nullcontext():
             for job in (world, history):
                 if job is not None:
                     group.finish(job, seconds=WORLD_SECONDS)
@@ -65,7 +65,7 @@ def running_world(layout: Layout, progress: Progress) -> Iterator[RunningWorld]:
 
 
 def _forget_what_referred_to_it(directory: Path) -> None:
-    """Requests, releases and endpoints of a registry that is gone mean nothing in the next one."""
+    """Delete requests, releases and endpoints: they mean nothing in a new registry."""
     for name in ("portal", "witness", "azure", "serving"):
         shutil.rmtree(directory / name, ignore_errors=True)
     (directory / HISTORY).unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def _forget_what_referred_to_it(directory: Path) -> None:
 
 @dataclass(frozen=True)
 class _Start:
-    """Starts the processes of one world."""
+    """Starts the processes of one demo."""
 
     group: ProcessGroup
     layout: Layout
@@ -84,7 +84,7 @@ class _Start:
         return start_mlflow(self.group, self.layout.directory / "mlflow", self.layout.ports.mlflow)
 
     def azure(self) -> Child:
-        """Azure DevOps, which it fills before it answers."""
+        """Azure DevOps; it is filled before it responds."""
         return self._server("demo.azure_setup", "azure-devops", "--directory", str(self.layout.directory))
 
     def serving(self) -> Child:
@@ -100,7 +100,7 @@ class _Start:
         return self._server("dashboard", "portal", **self.layout.portal_settings(), **kept)
 
     def missing_world(self) -> Child | None:
-        """The job that builds what MLflow, which answers now, or the folder lacks; None when nothing is missing."""
+        """The job that builds what is missing in MLflow (which is up now) or the folder; None if nothing is missing."""
         world = read_world(self.layout.directory)
         wait_until_ready(self.layout.mlflow_url)
         if world and has_run(self.layout.mlflow_url, world.runs[1]) and traffic.has_rows(self.layout.directory):
@@ -108,7 +108,7 @@ class _Start:
         return self.job("demo.world")
 
     def job(self, module: str) -> Child:
-        """Something that is done once, and reported line by line."""
+        """One-off work, reported line by line."""
         command = [sys.executable, "-m", module, "--directory", str(self.layout.directory)]
         if module == "demo.world":
             command += ["--tracking-uri", self.layout.mlflow_url]

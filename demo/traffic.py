@@ -1,4 +1,4 @@
-"""Predictions that the demo asks for, row by row, without loading the data: the rows lie ready in a file."""
+"""Predictions that the demo requests row by row, without loading the data set: the rows are prepared in a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 30
 
 
 def keep_rows(directory: Path, features: pd.DataFrame) -> None:
-    """Write the first evaluation rows, one JSON object a line, as `dataframe_split` of MLflow's scoring protocol."""
+    """Write the first evaluation rows, one JSON object per line, as `dataframe_split` of MLflow's scoring protocol."""
     part, columns = directory / f"{FILE}.part", [str(name) for name in features.columns]
     rows = features.head(ROWS).to_numpy().tolist()
     part.write_text("".join(f"{json.dumps({'columns': columns, 'data': [row]})}\n" for row in rows))
@@ -28,7 +28,7 @@ def keep_rows(directory: Path, features: pd.DataFrame) -> None:
 
 
 def has_rows(directory: Path) -> bool:
-    """True once the rows are there; worlds of earlier releases have none."""
+    """True if the rows exist; demos of earlier releases have none."""
     return (directory / FILE).exists()
 
 

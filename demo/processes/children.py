@@ -1,8 +1,8 @@
-"""Child processes of the demo: started in groups of their own, waited for over HTTP, ended without a trace.
+"""Child processes of the demo: started in separate process groups, awaited over HTTP, ended completely.
 
-Ctrl-C, SIGTERM and SIGHUP end the children in reverse order. When the parent is killed, a watcher ends them in its
-stead; should that be killed too, each child has left a mark, so that the next start can clear away what this world
-started itself and nothing else.
+Ctrl-C, SIGTERM and SIGHUP end the children in reverse order. If the parent is killed, a watcher ends them instead. If
+that is killed too, each child has left a mark, so that the next start can end exactly the processes that this demo
+started.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ FRUGAL = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
-"""Many processes share a small machine: one numeric thread each, few heaps, and freed memory goes back at once."""
+"""Many processes share a small machine: one numeric thread each, few heaps, and freed memory is returned at once."""
 Progress = Callable[[str], None]
 Stream = int | IO[bytes]
 
 
 class ProcessError(Exception):
-    """A child did not come up, or the world is in use; the message says what to do or holds the end of a log."""
+    """A child did not start, or the demo is already running; the message says what to do or has the end of a log."""
 
 
 def free_port() -> int:
-    """A port on 127.0.0.1 that nobody listens on."""
+    """A free port on 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -55,7 +55,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """True when nobody listens on this port of 127.0.0.1."""
+    """True if this port of 127.0.0.1 is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -74,24 +74,24 @@ class Child:
     log: Path
     pid_file: Path
     is_job: bool = False
-    """A job ends by itself once its work is done."""
+    """A job exits when its work is done."""
 
     @property
     def is_running(self) -> bool:
-        """True until it has ended."""
+        """True until it has exited."""
         return self.process.poll() is None
 
     @property
     def has_failed(self) -> bool:
-        """True when it ended though it should run on, or without finishing its work."""
+        """True if it exited although it should keep running, or without finishing its work."""
         return not self.is_running and not (self.is_job and self.process.returncode == 0)
 
 
 @dataclass
 class ProcessGroup:
-    """All children of one demo world; leaving the block ends them in reverse order.
+    """All children of one demo; leaving the block ends them in reverse order.
 
-    Entering raises ProcessError when another process runs the same world.
+    Entering raises ProcessError if another process runs the same demo.
     """
 
     directory: Path
@@ -100,7 +100,7 @@ class ProcessGroup:
     _watcher: IO[str] = field(init=False)
 
     def __enter__(self) -> Self:
-        """Take the world, and clear away what an earlier, killed run of it left behind."""
+        """Lock the demo's folder, and end processes that an earlier, killed run left behind."""
         (self.directory / "run").mkdir(parents=True, exist_ok=True)
         self._open.enter_context(_sole_use(self.directory / "run" / "lock"))
         clear_leftovers(self.directory)
@@ -109,7 +109,7 @@ class ProcessGroup:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End every child and give the world back."""
+        """End every child and release the lock."""
         try:
             self.stop()
         finally:
@@ -118,14 +118,14 @@ class ProcessGroup:
     def start(
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
     ) -> Child:
-        """Start a child in a group of its own; its output goes to a log file, the last run's to `NAME.previous.log`."""
+        """Start a child in a new process group; its output goes to a log, the last run's to `NAME.previous.log`."""
         with signals_held(), self._log(name).open("wb") as log:
             return self._keep(name, _spawn(command, environment, cwd=cwd, output=log, errors=subprocess.STDOUT))
 
     def start_job(
         self, name: str, command: Sequence[str], *, environment: Mapping[str, str], cwd: Path, tell: Progress
     ) -> Child:
-        """Start a child that ends by itself; `tell` gets each line that it prints, the log what it says on stderr."""
+        """Start a job; `tell` gets each line of its stdout, the log gets its stderr."""
         with signals_held(), self._log(name).open("wb") as log:
             process = _spawn(command, environment, cwd=cwd, output=subprocess.PIPE, errors=log)
             child = self._keep(name, process, is_job=True)
@@ -148,7 +148,7 @@ class ProcessGroup:
         return child
 
     def stop(self) -> None:
-        """End every child, the last one first. Another Ctrl-C meanwhile only takes away the time to end well."""
+        """End every child, the last one first. Another Ctrl-C meanwhile only skips the grace period."""
         grace = GRACE
         while self.children:
             try:
@@ -159,17 +159,17 @@ class ProcessGroup:
             self.children.pop()
 
     def dead(self) -> Child | None:
-        """A child that ended by itself and should not have, if any."""
+        """A child that exited unexpectedly, if any."""
         return next((child for child in self.children if child.has_failed), None)
 
     def demand_alive(self) -> None:
-        """Raises ProcessError with the end of its log when a child ended that should not have."""
+        """Raises ProcessError with the end of its log if a child exited unexpectedly."""
         child = self.dead()
         if child is not None:
             raise ProcessError(f"{child.name} ended with code {child.process.returncode}.\n{tail(child.log)}")
 
     def finish(self, job: Child, *, seconds: float) -> None:
-        """Wait until a job has done its work. Raises ProcessError when it, or another child, fails or time is up."""
+        """Wait until a job is done. Raises ProcessError if it or another child fails, or the time is up."""
         end = time.monotonic() + seconds
         while job.is_running:
             self.demand_alive()
@@ -180,7 +180,7 @@ class ProcessGroup:
 
 
 def wait_for(child: Child, url: str, *, seconds: float, progress: Progress | None = None) -> None:
-    """Wait until an address answers with 200. Raises ProcessError when the child ends or the time is over."""
+    """Wait until a URL answers 200. Raises ProcessError if the child exits or the time is up."""
     start = told = time.monotonic()
     with requests.Session() as session:
         session.trust_env = False
@@ -229,7 +229,7 @@ def tail(log: Path, lines: int = 15) -> str:
 
 
 def child_environment(**extra: str) -> dict[str, str]:
-    """The environment for children: what programs need, none of the user's other variables.
+    """The environment for children: what programs need, and none of the user's other variables.
 
     This Python's own programs come first on PATH: ``mlflow models serve`` looks for uvicorn there. Python may write
     its bytecode: without it, each start of MLflow takes three to four times as long.
@@ -241,7 +241,7 @@ def child_environment(**extra: str) -> dict[str, str]:
 
 
 def clear_leftovers(directory: Path) -> None:
-    """Kill groups that an earlier run of this world left, recognized by id, start time and boot of the machine."""
+    """Kill groups left by an earlier run of this demo, identified by id, start time and boot of the machine."""
     for pid_file in (directory / "run").glob("*.pid"):
         mark = parse_mark(pid_file.read_text(errors="replace"))
         if mark is not None and is_still_there(mark):
@@ -259,7 +259,7 @@ def _end(child: Child, grace: float) -> None:
 
 @contextlib.contextmanager
 def _watcher() -> Iterator[IO[str]]:
-    """The input of a watcher, which acts when this process is gone; at an orderly end nothing is left for it."""
+    """The input of a watcher, which acts once this process has ended; after a clean shutdown it has nothing to do."""
     command = [sys.executable, "-I", groups.__file__]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, bufsize=1, start_new_session=True
@@ -271,7 +271,7 @@ def _watcher() -> Iterator[IO[str]]:
 
 @contextlib.contextmanager
 def _sole_use(lock: Path) -> Iterator[None]:
-    """Hold a lock that the system takes back when this process ends, however it ends."""
+    """Hold a lock that the system releases when this process ends, however it ends."""
     with lock.open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -285,4 +285,4 @@ def _sole_use(lock: Path) -> Iterator[None]:
 
 def _in_use(file: IO[str], lock: Path) -> str:
     file.seek(0)
-    return f"Process {file.read() or '?'} runs the world in {lock.parent.parent}; stop it first, or use another folder."
+    return f"Process {file.read() or '?'} runs the demo in {lock.parent.parent}; stop it first, or use another folder."

@@ -1,8 +1,8 @@
-"""What the operating system knows about process groups: who is in one, since when, and how to end it.
+"""Process groups: their members, their start time, and how to end them.
 
-A group is named by the id of its first process, which leads a session of its own. psutil lists its members. Start times
-are Linux's own, in clock ticks since the boot: psutil's are in wall-clock time, which moves when the clock is set.
-Where they are missing, groups of an earlier run are left alone.
+A group's id is that of its first process, which leads a new session. psutil lists its members. Start times are Linux's
+clock ticks since boot: psutil's are in wall-clock time, which changes when the clock is set. Without start times,
+groups of an earlier run are left alone.
 
 Run as a program, it is the watcher: it reads the marks of groups from its input and, when the input ends because the
 process that wrote it has ended, ends those groups. Until then it needs the standard library only: it starts in
@@ -35,7 +35,7 @@ STATE, STARTED = 0, 19
 
 @dataclass(frozen=True)
 class Mark:
-    """Who a group is: its id alone could be given again, with start time (clock ticks) and boot it cannot."""
+    """Identifies a group: its id alone could be reused, but not together with start time (clock ticks) and boot."""
 
     group: int
     started: int | None
@@ -53,7 +53,7 @@ def mark_text(mark: Mark) -> str:
 
 
 def parse_mark(text: str) -> Mark | None:
-    """The mark in a line; None when it is no mark."""
+    """The mark in a line; None if the line is not a mark."""
     try:
         kept = json.loads(text)
         return Mark(int(kept["group"]), kept["started"], kept["boot"])
@@ -62,10 +62,10 @@ def parse_mark(text: str) -> Mark | None:
 
 
 def is_still_there(mark: Mark) -> bool:
-    """True when processes of exactly this group live on, also without their first process.
+    """True if processes of exactly this group are still alive, even without their first process.
 
-    Linux does not give an id again while it names a group with members, so members without a first process of
-    another age are the group's own.
+    Linux does not reuse an id while a group with that id has members, so members without a first process of another
+    age belong to the group.
     """
     if mark.started is None or mark.boot is None or mark.boot != _boot():
         return False
@@ -88,12 +88,12 @@ def members(group: int) -> list[int]:
 
 
 def is_alive(group: int) -> bool:
-    """True while somebody of the group lives."""
+    """True while a process of the group is alive."""
     return bool(members(group))
 
 
 def end_group(group: int, grace: float) -> bool:
-    """SIGTERM to all, SIGKILL to who is left after `grace` seconds. True when all went on their own."""
+    """SIGTERM to all, SIGKILL to those left after `grace` seconds. True if all exited by themselves."""
     _signal(group, signal.SIGTERM)
     end = time.monotonic() + grace
     while is_alive(group) and time.monotonic() < end:

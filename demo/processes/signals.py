@@ -1,4 +1,4 @@
-"""Ctrl-C and its like in the demo: every end is orderly, and none comes at a moment when a child would be lost."""
+"""Ctrl-C and similar signals in the demo: every shutdown is clean, and none comes when a child would be lost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end this process the way Ctrl-C does, through every `finally`; own handlers stay."""
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does, through every `finally`; custom handlers stay."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -26,7 +26,7 @@ def orderly_end() -> Iterator[None]:
 
 @contextmanager
 def signals_held() -> Iterator[None]:
-    """Let Ctrl-C and its like wait, so that no child is started without being kept."""
+    """Defer Ctrl-C and similar signals, so that no child is started without being recorded."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,1 +1,1 @@
-"""The demo's place to deploy to: named endpoints, each a real MLflow scoring server behind a small gateway."""
+"""The demo's deployment target: named endpoints, each a real MLflow scoring server behind a small gateway."""

@@ -1,7 +1,7 @@
-"""Endpoints: a name, the version that answers, and the scoring server process behind it.
+"""Endpoints: a name, the version served, and the scoring server process behind it.
 
-A deployment starts the new version beside the old one, waits until it answers, swaps, and ends the old process: an
-endpoint that answered goes on answering, also when the new version does not start.
+A deployment starts the new version beside the old one, waits until it responds, swaps them, and ends the old process: a
+working endpoint keeps working, even if the new version does not start.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SCORING_SECONDS = 20.0
 class Endpoint:
     """One endpoint as people and pipelines see it.
 
-    `model`, `version` and `digest` (of its files, as loaded) are what answers now; `previous_version` is what answered
-    before it, for a way back.
+    `model`, `version` and `digest` (of its files, as loaded) describe what is served now; `previous_version` was served
+    before it, for roll-back.
     """
 
     name: str
@@ -42,14 +42,14 @@ class Endpoint:
     error: str = ""
 
     def waiting(self) -> Endpoint:
-        """The same endpoint after a restart: what answered is to answer again."""
+        """The same endpoint after a restart: it is to serve the same version again."""
         then = replace(self, state="deploying", model=None, version=None, digest=None, error="")
         if self.model is None or self.version is None:
             return then
         return replace(then, wanted_model=self.model, wanted_version=self.version)
 
     def answering(self, digest: str) -> Endpoint:
-        """The same endpoint once the wanted version answers; a repeated deployment keeps the way back."""
+        """The same endpoint once the wanted version responds; a repeated deployment keeps the previous version."""
         is_other = self.version is not None and (self.model, self.version) != (self.wanted_model, self.wanted_version)
         before = (self.model, self.version) if is_other else (self.previous_model, self.previous_version)
         return replace(
@@ -70,7 +70,7 @@ class Endpoints:
         self._servers: dict[str, ScoringServer] = {}
 
     def restore(self) -> None:
-        """Deploy again what answered before the host was stopped, or what was to answer if nothing did yet."""
+        """Deploy again what was served before the host stopped, or what was being deployed if nothing was served."""
         self._scoring.warm_up()
         waiting = {kept.name: kept.waiting() for kept in self._kept()}
         self._endpoints.update(waiting)
@@ -88,7 +88,7 @@ class Endpoints:
             return self._endpoints.get(name)
 
     def deploy(self, name: str, *, environment: str, model: str, version: str) -> Endpoint:
-        """Begin a deployment; it goes on in the background."""
+        """Begin a deployment; it continues in the background."""
         known = self.get(name) or Endpoint(name, environment, "deploying", model, version)
         return self._begin(
             replace(
@@ -107,7 +107,7 @@ class Endpoints:
         return known is not None
 
     def score(self, name: str, body: bytes, content_type: str) -> requests.Response | None:
-        """Ask the version that answers now; None when none does."""
+        """Ask the version that is served now; None if there is none."""
         with self._lock:
             server = self._servers.get(name)
         if server is None:
@@ -141,7 +141,7 @@ class Endpoints:
             ended.end()
 
     def _put(self, begun: Endpoint, server: ScoringServer) -> ScoringServer | None:
-        """Let the new server answer; returns the one that is not needed: the old one, or the new when overtaken."""
+        """Switch to the new server; returns the one no longer needed: the old one, or the new one if overtaken."""
         with self._lock:
             now = self._endpoints.get(begun.name)
             if now is None or _wanted(now) != _wanted(begun):

@@ -1,8 +1,8 @@
 """The serving host: `python -m demo.serving --port N --directory DIR --tracking-uri URL [--log-dir DIR]`.
 
 GET    /endpoints                      all endpoints
-GET    /endpoints/NAME                 one: state, version that answers with the digest of its files, error
-PUT    /endpoints/NAME                 deploy {"environment", "model", "version"}; answers at once, goes on behind
+GET    /endpoints/NAME                 one: state, version served with the digest of its files, error
+PUT    /endpoints/NAME                 deploy {"environment", "model", "version"}; responds at once, continues behind
 DELETE /endpoints/NAME                 take it down
 POST   /endpoints/NAME/invocations     score, as MLflow's scoring server does; each prediction is logged
 """
@@ -123,7 +123,7 @@ def _score_of(output: Any) -> float | None:
 
 
 def build_app(endpoints: Endpoints, log: PredictionLog | None) -> Starlette:
-    """The host as an ASGI app; its end ends every scoring server."""
+    """The host as an ASGI app; on shutdown it ends every scoring server."""
     host = Host(endpoints, log)
 
     @contextlib.asynccontextmanager

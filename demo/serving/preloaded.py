@@ -1,7 +1,7 @@
-"""What every scoring server needs, imported once in the process that they are forked from.
+"""Imports for every scoring server, loaded once in the process that they are forked from.
 
-Importing may start no thread: a fork would not have it. What is imported lives as long as the process, so it is put out
-of the garbage collector's sight, which would otherwise write into shared pages.
+The imports must not start threads: a fork would not have them. Imported objects live as long as the process, so they
+are frozen for the garbage collector, which would otherwise write into shared pages.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One scoring server, MLflow's own, for one version, in a process of its own.
+"""One of MLflow's scoring servers, for one version, in a separate process.
 
-The process is forked from one that has imported MLflow and scikit-learn already (see `preloaded.py`), so that it starts
-in a moment and shares that memory. It fetches the model's files, reports their digest, and serves them. When the host
-is gone, however it ended, so is this process.
+The process is forked from one that has already imported MLflow and scikit-learn (see `preloaded.py`), so that it starts
+quickly and shares that memory. It fetches the model's files, reports their digest, and serves them. It ends with the
+host, however that ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ META = "registered_model_meta"
 
 @dataclass(frozen=True)
 class Order:
-    """What to serve and where; `folder` is the server's own, and there already."""
+    """What to serve and where; `folder` belongs to the server and exists already."""
 
     model: str
     version: str
@@ -40,7 +40,7 @@ class Order:
 
 def serve(order: Order) -> None:
     """Fetch and serve; the entry of a new process."""
-    os.setsid()  # a group of its own, which ends as a whole
+    os.setsid()  # a separate process group, ended as a whole
     end_with_parent()
     _write_to(order.log)
     import uvicorn
@@ -56,7 +56,7 @@ def serve(order: Order) -> None:
 
 
 def digest_of_folder(folder: Path) -> str:
-    r"""``sha256:…`` over the files: SHA-256 of one line a file, in the order of the paths' bytes.
+    r"""``sha256:…`` over the files: SHA-256 of one line per file, in the order of the paths' bytes.
 
     A line is ``<sha256 of the content> <length of the path in bytes> <path>\n``: what the portal signs and the gate
     compares.

@@ -1,4 +1,4 @@
-"""Scoring server processes as the host sees them: each serves one version, none outlives the host.
+"""Scoring server processes, seen from the host: each serves one version, and none outlives the host.
 
 They are forked from one process that has loaded MLflow once (`multiprocessing`, start method *forkserver*).
 """
@@ -37,7 +37,7 @@ VARIABLES = {
 
 @dataclass(frozen=True)
 class ScoringServer:
-    """A server that answers: which files it loaded, and where it is."""
+    """A running server: which files it loaded, and its address."""
 
     process: ForkServerProcess
     order: Order
@@ -54,11 +54,11 @@ class ScoringServer:
 
 
 class DidNotStartError(Exception):
-    """No server; the message says why."""
+    """The server did not start; the message says why."""
 
 
 class ScoringServers:
-    """Starts scoring servers. What they have in common is loaded ahead, once."""
+    """Starts scoring servers. Their common imports are loaded once, in advance."""
 
     def __init__(self, directory: Path, tracking_uri: str) -> None:
         self._directory = directory
@@ -68,13 +68,13 @@ class ScoringServers:
         directory.mkdir(parents=True)
 
     def warm_up(self) -> None:
-        """Begin to load what the servers have in common. They inherit this process's variables as they are now."""
+        """Start loading the common imports. The servers inherit this process's current environment variables."""
         os.environ.update(VARIABLES, MLFLOW_TRACKING_URI=self._tracking_uri)
         forkserver.set_forkserver_preload(["demo.serving.preloaded"])
         forkserver.ensure_running()
 
     def start(self, model: str, version: str) -> ScoringServer:
-        """A server for this version, once it answers. Raises DidNotStartError."""
+        """A server for this version, once it responds. Raises DidNotStartError."""
         until = time.monotonic() + START_SECONDS
         _await_registry(self._tracking_uri, until)
         order = Order(model, version, free_port(), mkdtemp(dir=self._directory))
@@ -99,7 +99,7 @@ def _end(process: ForkServerProcess, order: Order) -> None:
 
 
 def _signal(pid: int, number: signal.Signals) -> None:
-    """To its group; to the process alone while it has none yet."""
+    """Signal its group; the process alone while it has no group yet."""
     try:
         os.killpg(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -108,7 +108,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def _await_registry(tracking_uri: str, until: float) -> None:
-    """Where host and registry start together, the registry may need longer."""
+    """If host and registry start together, the registry may take longer."""
     while not _answers(f"{tracking_uri}/health"):
         if time.monotonic() > until:
             raise DidNotStartError(f"The registry {tracking_uri} did not answer within {START_SECONDS:g} s.")

@@ -1,4 +1,4 @@
-"""What the steps share: options, polling with a deadline, MLflow's REST addresses, errors that end a step plainly."""
+"""Shared by the steps: options, polling with a deadline, MLflow's REST calls, errors that end a step with one line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class StepError(Exception):
-    """The step cannot go on; the message says why and what to do."""
+    """The step cannot continue; the message says why and what to do."""
 
 
 def fail(message: str) -> NoReturn:
@@ -36,32 +36,32 @@ def run_step(step: Callable[[], None]) -> None:
     except StepError as error:
         fail(str(error))
     except requests.JSONDecodeError:
-        fail("A server answered with something that is no JSON. Check the addresses given to the pipeline.")
+        fail("A server's response is not JSON. Check the addresses given to the pipeline.")
     except requests.RequestException as error:
         where = error.request.url if error.request is not None else "an address"
         fail(f"{where} cannot be reached: {type(error).__name__}. Check the addresses given to the pipeline.")
 
 
 def forget_unset_variables() -> None:
-    """Azure leaves ``$(name)`` in a step's environment where the pipeline has no such variable; that is no value."""
+    """Azure leaves ``$(name)`` in a step's environment if the pipeline has no such variable; remove it."""
     for name, value in list(os.environ.items()):
         if re.fullmatch(r"\$\([\w.]+\)", value):
             del os.environ[name]
 
 
 def option(parser: argparse.ArgumentParser, name: str, *, also: str = "", needed: bool = True) -> None:
-    """An option ``--some-name`` that may also come as the pipeline's variable ``someName`` (environment SOMENAME).
+    """An option ``--some-name`` that can also come from the pipeline's variable ``someName`` (environment SOMENAME).
 
-    Values that people or other systems chose (a model's name) come this way: no text of theirs is part of a command.
+    Values chosen by people or other systems (a model's name) come this way, so they never become part of a command.
     """
     variable = also or name.removeprefix("--").replace("-", "").upper()
     default = os.environ.get(variable, "")
-    told = f"default: the environment's {variable}"
-    parser.add_argument(name, default=default, required=needed and not default, help=told)
+    text = f"default: the environment variable {variable}"
+    parser.add_argument(name, default=default, required=needed and not default, help=text)
 
 
 def endpoint_of(model: str) -> str:
-    """The endpoint's name for a model: its own where every place takes it, else one that cannot be mistaken for it."""
+    """The endpoint for a model: the model's name if every target takes it, else a unique one derived from it."""
     name = model.lower()
     if re.fullmatch(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?", name):
         return name
@@ -70,7 +70,7 @@ def endpoint_of(model: str) -> str:
 
 
 def poll(look: Callable[[], T | None], *, what: str, seconds: float, every: float = 1.0) -> T:
-    """Look until something is there, showing progress. Raises StepError when the time is over."""
+    """Poll until there is a result, showing progress. Raises StepError when the time is up."""
     start = time.monotonic()
     shown = 0.0
     while True:
@@ -79,7 +79,7 @@ def poll(look: Callable[[], T | None], *, what: str, seconds: float, every: floa
             return found
         passed = time.monotonic() - start
         if passed >= seconds:
-            raise StepError(f"{what}: not done within {seconds:g} s. Raise --seconds, or look why it takes so long.")
+            raise StepError(f"{what}: not done within {seconds:g} s. Raise --seconds, or find out what takes so long.")
         if passed - shown >= PROGRESS_EVERY:
             shown = passed
             print(f"{what}: waiting for {passed:.0f} s", flush=True)
@@ -93,15 +93,15 @@ def set_output(name: str, value: str) -> None:
 
 
 def portal_headers() -> dict[str, str]:
-    """Authorization for the portal; the token comes in the environment, never on the command line."""
+    """Authorization for the portal; the token comes from the environment, never from the command line."""
     token = os.environ.get("COUNTERSIGN_API_TOKEN", "")
     if not token:
-        raise StepError("No token: give the step COUNTERSIGN_API_TOKEN in its environment, from a secret variable.")
+        raise StepError("No token: set COUNTERSIGN_API_TOKEN in the step's environment, from a secret variable.")
     return {"Authorization": f"Bearer {token}"}
 
 
 def mlflow_headers() -> dict[str, str]:
-    """Authorization for MLflow, where the environment gives a token."""
+    """Authorization for MLflow, if the environment has a token."""
     token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
     return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -111,7 +111,7 @@ def mlflow_get(base: str, path: str, **parameters: str) -> dict[str, Any]:
     answer = requests.get(
         f"{base.rstrip('/')}/api/2.0/mlflow/{path}", params=parameters, headers=mlflow_headers(), timeout=SECONDS
     )
-    return _told(answer, path)
+    return _json(answer, path)
 
 
 def mlflow_post(base: str, path: str, body: dict[str, str]) -> dict[str, Any]:
@@ -119,10 +119,10 @@ def mlflow_post(base: str, path: str, body: dict[str, str]) -> dict[str, Any]:
     answer = requests.post(
         f"{base.rstrip('/')}/api/2.0/mlflow/{path}", json=body, headers=mlflow_headers(), timeout=SECONDS
     )
-    return _told(answer, path)
+    return _json(answer, path)
 
 
-def _told(answer: requests.Response, path: str) -> dict[str, Any]:
+def _json(answer: requests.Response, path: str) -> dict[str, Any]:
     if not answer.ok:
         raise StepError(f"MLflow answers {answer.status_code} for {path}: {answer.text[:300]}")
     value: dict[str, Any] = answer.json()

@@ -1,7 +1,7 @@
-"""Deploys one version to an endpoint and waits until that version answers there.
+"""Deploys one version to an endpoint and waits until the endpoint serves it.
 
-Prints the output variables `endpointUrl` and `previousVersion` (empty where nothing answered before), and sets
-`endpointChanged` for later steps of the job before it changes anything: then there is something to roll back.
+Prints the output variables `endpointUrl` and `previousVersion` (empty if nothing was served before). Before it changes
+anything it sets `endpointChanged`, so that later steps of the job know that there is something to roll back.
 """
 
 from __future__ import annotations

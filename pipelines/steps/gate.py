@@ -1,6 +1,6 @@
-"""Asks the portal whether this version may be deployed; ends the run unless the answer is a yes to exactly this.
+"""Asks the portal whether this version may be deployed; fails unless the answer is yes for exactly this version.
 
-The token stands in the environment variable COUNTERSIGN_API_TOKEN, never on the command line.
+The token comes from the environment variable COUNTERSIGN_API_TOKEN, never from the command line.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ def main() -> None:
     if reason:
         raise StepError(f"The gate refuses {arguments.model} v{arguments.version}: {reason}")
     if answer.get("glass_broken_by"):
-        told = f"{answer['glass_broken_by']} broke the glass: this goes live without the signatures of the policy."
-        print(f"##vso[task.logissue type=warning]{' '.join(told.split())}")
+        warning = f"{answer['glass_broken_by']} broke the glass: this goes live without the policy's signatures."
+        print(f"##vso[task.logissue type=warning]{' '.join(warning.split())}")
     print(f"Allowed: {answer['why']} Approved by {', '.join(answer['approvers']) or 'nobody'}.")
     print(f"Plan {answer['plan_digest']}, model files {answer.get('artifact_digest')}.")
 
 
 def why_not(answer: dict[str, Any], wanted: argparse.Namespace) -> str:
-    """Empty for a yes to what this run was started with; otherwise why not. The portal's word alone is not enough."""
+    """Empty for a yes to what this run was started with; otherwise why not. `allowed` alone is not enough."""
     if answer.get("allowed") is not True:
         return str(answer.get("why") or "no reason given")
     if answer.get("request_id") != wanted.request_id:
@@ -52,7 +52,7 @@ def why_not(answer: dict[str, Any], wanted: argparse.Namespace) -> str:
 
 
 def ask(arguments: argparse.Namespace) -> dict[str, Any] | None:
-    """One question; None while the portal is away or busy."""
+    """Ask once; None while the portal is unavailable or busy."""
     parameters = {
         "request_id": arguments.request_id,
         "model": arguments.model,
@@ -65,7 +65,7 @@ def ask(arguments: argparse.Namespace) -> dict[str, Any] | None:
     try:
         answer = requests.get(address, params=given, headers=portal_headers(), timeout=SECONDS)
     except (requests.ConnectionError, requests.Timeout) as error:
-        print(f"The portal does not answer ({type(error).__name__}); asking again.", flush=True)
+        print(f"The portal does not respond ({type(error).__name__}); retrying.", flush=True)
         return None
     if answer.status_code in AWAY:
         return None

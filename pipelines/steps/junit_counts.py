@@ -1,7 +1,7 @@
-"""Counts a JUnit report for the version's tags, and keeps the exit code of the step that wrote it beside the file.
+"""Counts a JUnit report for the version's tags, and stores the exit code of the step that wrote it beside the file.
 
-The portal reads reports among a run's artifacts in full. Here only numbers are passed on, so whatever is not clear is
-counted as not run, which is never green.
+The portal reads reports among a run's artifacts in full. Here only numbers are passed on, so anything unclear counts as
+not run, which is never green.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from common import StepError
 
 EXIT_CODE = ".exit_code"
-"""``unit.xml.exit_code`` says how the step ended that wrote ``unit.xml``."""
+"""``unit.xml.exit_code`` is the exit code of the step that wrote ``unit.xml``."""
 _FAILED = {"failed", "fail", "failure", "error", "errored", "broken", "timeout", "aborted", "undefined"}
 _SKIPPED = {"skipped", "disabled", "ignored", "pending", "suppressed"}
 _NOT_RUN = {"notrun", "not_run", "untested", "canceled", "cancelled", "blocked", "inconclusive"}
@@ -24,7 +24,7 @@ def keep_exit_code(report: Path, code: int) -> None:
 
 
 def kept_exit_code(report: Path) -> str:
-    """The exit code beside the report; ``unknown`` where none was kept. Raises StepError for what is not a number."""
+    """The exit code beside the report; ``unknown`` if there is none. Raises StepError if it is not a number."""
     kept = Path(f"{report}{EXIT_CODE}")
     if not kept.is_file():
         return "unknown"
@@ -36,9 +36,9 @@ def kept_exit_code(report: Path) -> str:
 
 
 def count(report: Path) -> dict[str, int]:
-    """Passed, failed, skipped and not run tests. Raises StepError when there is no report, or it cannot be read."""
+    """Passed, failed, skipped and not run tests. Raises StepError if there is no report, or it cannot be read."""
     if not report.is_file():
-        raise StepError(f"There is no report {report}; the test step did not get that far.")
+        raise StepError(f"There is no report {report}: the test step ended before it wrote one.")
     try:
         root = ET.parse(report).getroot()  # noqa: S314 - a step of this pipeline wrote the file
     except ET.ParseError as error:
@@ -72,7 +72,7 @@ def _outcome(case: ET.Element) -> str:
 
 
 def _beyond(suite: ET.Element) -> int:
-    """How many tests or failures a suite counts and does not list. Pytest counts subtests, which it does not list."""
+    """How many tests or failures a suite counts but does not list. Pytest counts subtests without listing them."""
     cases = list(suite.iter("testcase"))
     marks = sum(1 for element in suite.iter() if element.tag in {"failure", "error"})
     failures = _number(suite, "failures") + _number(suite, "errors") - marks

@@ -1,4 +1,4 @@
-"""Known records: rows with the scores that a version must give them wherever it is deployed.
+"""Known records: rows with the scores that a version must return wherever it is deployed.
 
 They are the run's artifact `evaluation/known_records.json`, logged when the version was evaluated:
 ``{"columns": [...], "data": [[...]], "row_ids": [...], "expected": [...], "tolerance": 1e-6}``.
@@ -58,11 +58,11 @@ def read_known(mlflow_url: str, model: str, version: str) -> Known:
 def parse_known(text: str) -> Known:
     """The records in a file. Raises StepError when they are not as described above."""
     try:
-        told = json.loads(text)
-        expected = [float(value) for value in told["expected"]]
-        records = Records(list(told["columns"]), [list(row) for row in told["data"]])
-        row_ids = [str(row) for row in told.get("row_ids", range(1, len(expected) + 1))]
-        known = Known(records, row_ids, expected, float(told.get("tolerance", 1e-6)))
+        document = json.loads(text)
+        expected = [float(value) for value in document["expected"]]
+        records = Records(list(document["columns"]), [list(row) for row in document["data"]])
+        row_ids = [str(row) for row in document.get("row_ids", range(1, len(expected) + 1))]
+        known = Known(records, row_ids, expected, float(document.get("tolerance", 1e-6)))
     except (ValueError, KeyError, TypeError) as error:
         raise StepError(f"{ARTIFACT} is not as expected ({error!r}); see pipelines/steps/known_records.py.") from error
     if not expected or not len(expected) == len(records.data) == len(row_ids):
@@ -101,7 +101,7 @@ def _difference(value: Any, want: float, tolerance: float) -> str:
 
 
 def report(path: Path, title: str, cases: list[Case], seconds: float) -> None:
-    """Write a JUnit report and tell later steps of the job that there is one. Raises StepError when a check failed."""
+    """Write a JUnit report and announce it to later steps of the job. Raises StepError if a check failed."""
     failed = [case for case in cases if case.failure]
     suite = ET.Element("testsuite", name=title, tests=str(len(cases)), failures=str(len(failed)))
     suite.set("time", f"{seconds:.3f}")

@@ -1,4 +1,4 @@
-"""Installs what the steps import, for the target in use, where it is not there already."""
+"""Installs the packages that the steps import for the target in use, unless they are already installed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NEEDED = {
 
 
 def main() -> int:
-    """Install the files of which something is missing; pip's code is the step's."""
+    """Install each requirements file with missing packages; pip's exit code becomes the step's."""
     target = os.environ.get("SERVINGTARGET", "")
     files = ["requirements.txt", f"requirements-{target}.txt"]
     missing = [name for name in files if name in NEEDED and not all(is_there(module) for module in NEEDED[name])]
     if not missing:
-        print("Everything is there.")
+        print("Everything is installed.")
         return 0
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     for name in missing:

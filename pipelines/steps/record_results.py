@@ -1,4 +1,4 @@
-"""Writes the result of a JUnit report on the model version as tags, where the portal reads it."""
+"""Writes the result of a JUnit report to the model version as tags, which the portal reads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from junit_counts import count, kept_exit_code
 def main() -> None:
     """Count and tag: ``countersign.test.NAME.passed|failed|skipped|not_run|exit_code|url``.
 
-    `passed` comes last, so that tags of which some are missing are never green.
+    `passed` comes last, so that an incomplete set of tags is never green.
     """
     parser = argparse.ArgumentParser(description=__doc__)
     option(parser, "--mlflow-url")
@@ -20,7 +20,7 @@ def main() -> None:
     option(parser, "--version", also="MODELVERSION")
     for name in ("--name", "--report", "--run-url"):
         parser.add_argument(name, required=True)
-    parser.add_argument("--exit-code", help="of the step that ran the tests; else REPORT.exit_code says it")
+    parser.add_argument("--exit-code", help="of the step that ran the tests; default: from REPORT.exit_code")
     arguments = parser.parse_args()
     for field, value in fields(Path(arguments.report), arguments.exit_code, arguments.run_url).items():
         body = {"name": arguments.model, "version": arguments.version}

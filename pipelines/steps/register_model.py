@@ -1,7 +1,7 @@
 """Registers the model that a training run logged as a new version, and waits until it is ready.
 
-Prints the version's number as the output variable `modelVersion`. A run that was registered before gives the version
-that it gave then, so that a retried job does not register twice.
+Prints the version's number as the output variable `modelVersion`. For a run that was registered before, that is the
+existing version, so that a retried job does not register twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from common import SECONDS, StepError, mlflow_get, mlflow_headers, mlflow_post, 
 
 
 def main() -> None:
-    """Register once, wait, tell."""
+    """Register once, wait, print the version."""
     parser = argparse.ArgumentParser(description=__doc__)
     option(parser, "--mlflow-url")
     option(parser, "--model", also="MODELNAME")
@@ -32,17 +32,17 @@ def main() -> None:
 
 
 def create_model(url: str, model: str) -> None:
-    """Make the registered model where it is not there yet. Raises StepError."""
+    """Create the registered model unless it exists. Raises StepError."""
     answer = requests.post(
         f"{url.rstrip('/')}/api/2.0/mlflow/registered-models/create",
         json={"name": model}, headers=mlflow_headers(), timeout=SECONDS,
     )  # fmt: skip
     if not answer.ok and "RESOURCE_ALREADY_EXISTS" not in answer.text:
-        raise StepError(f"MLflow does not make the model {model}: {answer.status_code} {answer.text[:300]}")
+        raise StepError(f"MLflow refuses to create the model {model}: {answer.status_code} {answer.text[:300]}")
 
 
 def known_version(url: str, model: str, run_id: str) -> dict[str, Any] | None:
-    """The version that this run gave before, if any."""
+    """The version that was registered from this run before, if any."""
     found = mlflow_get(url, "model-versions/search", filter=f"run_id = '{run_id}'").get("model_versions", [])
     same: list[dict[str, Any]] = [version for version in found if version["name"] == model]
     return min(same, key=lambda version: int(version["version"])) if same else None
@@ -61,7 +61,7 @@ def create_version(url: str, model: str, run_id: str, *, logged_as: str) -> dict
 
 
 def ready(url: str, model: str, version: str) -> dict[str, Any] | None:
-    """The version once its files are in place. Raises StepError when they never will be."""
+    """The version once its files are ready. Raises StepError if the registration failed."""
     found: dict[str, Any] = mlflow_get(url, "model-versions/get", name=model, version=version)["model_version"]
     if found.get("status") == "FAILED_REGISTRATION":
         raise StepError(f"MLflow could not register it: {found.get('status_message', 'no reason given')}")

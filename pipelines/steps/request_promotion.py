@@ -1,6 +1,7 @@
-"""Asks the portal to promote a version: the hand-over from a training job. Prints the request's address.
+"""Opens a promotion request for a version: the hand-over from a training job. Prints the request's URL.
 
-The token stands in the environment variable COUNTERSIGN_API_TOKEN. The request's id is the output variable `requestId`.
+The token comes from the environment variable COUNTERSIGN_API_TOKEN. The output variable `requestId` is the request's
+id.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def main() -> None:
     portal = arguments.portal_url.rstrip("/")
     answer = requests.post(f"{portal}/api/v1/requests", json=wanted, headers=portal_headers(), timeout=8 * SECONDS)
     if not answer.ok:
-        raise StepError(f"The portal refuses: {answer.status_code} {answer.text[:300]}")
+        raise StepError(f"The portal refuses the request: {answer.status_code} {answer.text[:300]}")
     opened = answer.json()
     print(f"Request {opened['id']} is {opened['state']}: {portal}/request?id={opened['id']}")
     set_output("requestId", opened["id"])

@@ -1,6 +1,6 @@
-"""Runs a test command and keeps its exit code beside the report it writes: ``unit.xml.exit_code``.
+"""Runs a test command and stores its exit code beside the report that it writes: ``unit.xml.exit_code``.
 
-Some writers leave a failure out of their report, such as one in a clean-up after the last test. The exit code knows it,
+Some writers omit a failure from their report, such as one in a clean-up after the last test. The exit code reveals it,
 and the portal shows a green report of a failed step as contradicted.
 
     python pipelines/steps/run_tests.py --report unit.xml -- pytest --junitxml=unit.xml
@@ -18,7 +18,7 @@ from junit_counts import keep_exit_code
 
 
 def main() -> None:
-    """Run the command; the step ends as the command did. A report of an earlier run is removed first."""
+    """Run the command and end with its exit code. The report of an earlier run is removed first."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--report", required=True, help="the file that the command writes")
     parser.add_argument("--seconds", type=float, default=3600, help="how long the command may run")
@@ -32,14 +32,14 @@ def main() -> None:
     if report.is_file():
         print("##vso[task.setvariable variable=reportWritten]true")
     elif code == 0:
-        raise StepError(f"The command ended well and wrote no {report}: nothing shows which tests it ran.")
+        raise StepError(f"The command succeeded but wrote no {report}: nothing shows which tests it ran.")
     if code:
         print(f"##vso[task.logissue type=error]The tests ended with exit code {code}.")
         sys.exit(code if 0 < code < 256 else 1)
 
 
 def run(command: list[str], seconds: float) -> int:
-    """The command's exit code. Raises StepError when it cannot be started, or its time is over."""
+    """The command's exit code. Raises StepError if it cannot be started, or its time is up."""
     try:
         return subprocess.run(command, check=False, timeout=seconds).returncode
     except subprocess.TimeoutExpired as error:

@@ -1,6 +1,6 @@
 """Scores known records against an endpoint and compares with the expected results; writes a JUnit report.
 
-What is deployed must give exactly what was evaluated; see `known_records.py` for where the records come from.
+The deployment must return exactly the evaluated scores; see `known_records.py` for where the records come from.
 """
 
 from __future__ import annotations

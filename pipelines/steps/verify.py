@@ -1,7 +1,7 @@
 """Verifies that an endpoint serves exactly one version: its number, the digest of its files, and its known scores.
 
-Writes a JUnit report. Where the target loads the files without telling their digest (Databricks, Azure ML), the digest
-that the deployment was given is compared: it shows that nobody has deployed something else since.
+Writes a JUnit report. If the target does not report the digest of the files that it loaded (Databricks, Azure ML), the
+digest given to the deployment is compared: it shows that nobody has deployed something else since.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from targets import Served, add_target_options, endpoint_name, existing, open_ta
 
 
 def main() -> None:
-    """Look, score, report; a difference fails the step after the report is written."""
+    """Read, score, report; a difference fails the step after the report is written."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_target_options(parser)
     option(parser, "--mlflow-url")
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def identity(served: Served, model: str, version: str, *, digest: str) -> list[Case]:
-    """Whether the endpoint is what was signed; without a signed digest that check is left out, and said so."""
+    """Whether the endpoint serves what was signed; without a signed digest that check is left out, with a warning."""
     now = f"{served.model} v{served.version}, {served.state}"
     cases = [Case(f"{model} v{version} is served", "" if served.serves(model, version) else now)]
     if not digest:
@@ -41,7 +41,7 @@ def identity(served: Served, model: str, version: str, *, digest: str) -> list[C
         return cases
     source = "files loaded by the endpoint" if served.digest_is_of_loaded_files else "files given to the deployment"
     failure = "" if served.digest == digest else f"digest {served.digest or 'unknown'}, signed {digest}"
-    return [*cases, Case(f"{source} are those that were signed", failure)]
+    return [*cases, Case(f"{source} match the signed digest", failure)]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Places to deploy to, and the options by which a step is told where: `--target` and what that target needs.
+"""Deployment targets, and the options that select one: `--target` and what that target requires.
 
-Credentials come from the environment only: DATABRICKS_HOST and DATABRICKS_TOKEN (or what else the Databricks SDK
-reads), AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or what else azure-identity reads).
+Credentials come from the environment only: DATABRICKS_HOST and DATABRICKS_TOKEN (or other variables that the Databricks
+SDK reads), AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET (or other variables that azure-identity reads).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ NAMES = ("mlflow", "databricks", "azureml")
 
 
 def add_target_options(parser: argparse.ArgumentParser, *, seconds: float = 0.0) -> None:
-    """`--target`, `--endpoint` and what targets need; `--seconds` where the step waits."""
-    told = os.environ.get("SERVINGTARGET") or "mlflow"
-    default = told if told in NAMES else "mlflow"
+    """`--target`, `--endpoint` and the targets' options; `--seconds` if the step waits."""
+    given = os.environ.get("SERVINGTARGET") or "mlflow"
+    default = given if given in NAMES else "mlflow"
     parser.add_argument("--target", choices=NAMES, default=default, help="where the model is served; default: mlflow")
     option(parser, "--endpoint", also="SERVINGENDPOINT", needed=False)
     parser.add_argument("--endpoint-prefix", default="", help="put before the endpoint's name, for instance test-")
@@ -35,7 +35,7 @@ def add_target_options(parser: argparse.ArgumentParser, *, seconds: float = 0.0)
     parser.add_argument("--instance-type", default="Standard_DS3_v2", help="azureml: size of the machine")
     if seconds:
         parser.add_argument("--seconds", type=float, default=seconds, help="deadline; default: %(default)s")
-        parser.add_argument("--every", type=float, help="seconds between looks; default: 0.5 for mlflow, else 10")
+        parser.add_argument("--every", type=float, help="seconds between polls; default: 0.5 for mlflow, else 10")
 
 
 def endpoint_name(arguments: argparse.Namespace) -> str:
@@ -44,7 +44,7 @@ def endpoint_name(arguments: argparse.Namespace) -> str:
 
 
 def open_target(arguments: argparse.Namespace) -> Target:
-    """The target that the options name. Raises StepError when something for it is missing."""
+    """The target that the options select. Raises StepError if one of its options is missing."""
     if arguments.target == "databricks":
         from targets.databricks import open_databricks
 
@@ -62,6 +62,6 @@ def open_target(arguments: argparse.Namespace) -> Target:
 
 
 def watch_of(arguments: argparse.Namespace) -> Watch:
-    """The deadline of a step; clouds are asked less often."""
+    """The deadline of a step; cloud services are polled less often."""
     usual = 0.5 if arguments.target == "mlflow" else 10.0
     return Watch(arguments.seconds, every=usual if arguments.every is None else arguments.every)

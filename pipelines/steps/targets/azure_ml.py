@@ -78,7 +78,7 @@ class AzureMl:
 
     def deploy(self, endpoint: str, wanted: Wanted, watch: Watch) -> Served:
         """See `Target`."""
-        with told(f"the deployment to {endpoint}"):
+        with explained(f"the deployment to {endpoint}"):
             found = self._ensure(endpoint, wanted, watch)
             name = deployment_of(wanted.version)
             self._stand(endpoint, name, wanted, watch)
@@ -88,7 +88,7 @@ class AzureMl:
 
     def look(self, endpoint: str) -> Served | None:
         """See `Target`."""
-        with told(f"the endpoint {endpoint}"):
+        with explained(f"the endpoint {endpoint}"):
             found = self._get(endpoint)
             if found is None:
                 return None
@@ -99,7 +99,7 @@ class AzureMl:
     def score(self, endpoint: str, records: Records) -> Scores:
         """See `Target`."""
         rows = {"columns": records.columns, "index": list(range(len(records.data))), "data": records.data}
-        with tempfile.TemporaryDirectory() as folder, told(f"the endpoint {endpoint}"):
+        with tempfile.TemporaryDirectory() as folder, explained(f"the endpoint {endpoint}"):
             file = Path(folder) / "records.json"
             file.write_text(json.dumps({"input_data": rows}), encoding="utf-8")
             answer = json.loads(self._endpoints.invoke(endpoint_name=endpoint, request_file=str(file)))
@@ -108,7 +108,7 @@ class AzureMl:
 
     def remove(self, endpoint: str) -> None:
         """See `Target`. Azure goes on removing after the answer."""
-        with told(f"the removal of {endpoint}"):
+        with explained(f"the removal of {endpoint}"):
             if self._get(endpoint) is not None:
                 self._endpoints.begin_delete(name=endpoint)
 
@@ -190,7 +190,7 @@ def version_of(deployment: str | None) -> str:
 
 
 @contextmanager
-def told(about: str) -> Iterator[None]:
+def explained(about: str) -> Iterator[None]:
     """Turn the SDK's errors into one line."""
     from azure.ai.ml.exceptions import MlException
     from azure.core.exceptions import AzureError
@@ -249,6 +249,6 @@ def _served(found: Any, deployment: Any) -> Served:
 
 def _model_of(deployment: Any) -> tuple[str | None, str | None]:
     """Name and version from the identifier of the deployment's model."""
-    told_model = str(getattr(deployment, "model", "") or "")
-    found = re.search(r"(?:/models/|azureml:)([^/:]+)(?:/versions/|:)([^/:]+)$", told_model)
+    model_id = str(getattr(deployment, "model", "") or "")
+    found = re.search(r"(?:/models/|azureml:)([^/:]+)(?:/versions/|:)([^/:]+)$", model_id)
     return (found[1], found[2]) if found else (None, None)

@@ -135,14 +135,14 @@ class DatabricksServing:
         is_ready = bool(found.state and found.state.ready and found.state.ready.value == "READY")
         tags = {tag.key: tag.value or "" for tag in found.tags or []}
         version = active.entity_version if active and is_ready else None
-        told_version, _, digest = tags.get(DIGEST, "").partition("/")
+        digest_version, _, digest = tags.get(DIGEST, "").partition("/")
         return Served(
             url=f"{self._client.config.host}/serving-endpoints/{endpoint}/invocations",
             state=_state(update, is_ready=is_ready),
             wanted_version=(pending or active).entity_version if pending or active else None,
             model=active.entity_name if version else None,
             version=version,
-            digest=digest if digest and told_version == version else None,
+            digest=digest if digest and digest_version == version else None,
             previous_version=tags.get(PREVIOUS) or None,
             detail=_reason(pending or active),
         )

@@ -87,7 +87,7 @@ def test_leaving_the_block__after_an_error__ends_the_children_and_frees_the_worl
 
 def test_entering__another_process_runs_the_same_world__is_refused_by_name(tmp_path: Path, group: ProcessGroup) -> None:
     child = group.start("sleeper", ["sleep", "60"], environment=ENVIRONMENT)
-    with pytest.raises(ProcessError, match=f"Process {os.getpid()} runs the world"), ProcessGroup(tmp_path):
+    with pytest.raises(ProcessError, match=f"Process {os.getpid()} runs the demo"), ProcessGroup(tmp_path):
         pass
     assert child.is_running
 

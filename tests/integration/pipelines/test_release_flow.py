@@ -136,7 +136,7 @@ def test_failed_verification_in_production__restores_what_answered_before(
         portalUrl=world.portal_url, **world.common,
     )  # fmt: skip
     assert world.ended(run) == "failed"
-    assert world.records(run)["Restore the version that answered before"] == "succeeded", world.log(run)
+    assert world.records(run)["Restore the previous version"] == "succeeded", world.log(run)
     assert world.host.get(ENDPOINT)["version"] == "1"
     assert world.artifacts(run) == {"smoke-test-1", "verification-1"}
     world.call("PATCH", f"build/builds/{run}/stages/Production", {"state": "retry"})
@@ -153,9 +153,9 @@ def test_roll_back__restores_verifies_and_the_second_time_does_nothing(world: Re
     order = {"fromVersion": "2", "servingEndpoint": "back", **world.common}
     run = world.start("rollback-model", **order)
     assert world.ended(run) == "succeeded", world.log(run)
-    assert world.records(run)["Verify what answers"] == "succeeded"
+    assert world.records(run)["Verify the restored version"] == "succeeded"
     assert (world.host.get("back")["version"], world.host.score("back", 2.0)) == ("1", [4.0])
     again = world.start("rollback-model", **order)
     assert world.ended(again) == "succeeded"
-    assert world.records(again)["Verify what answers"] == "skipped"
+    assert world.records(again)["Verify the restored version"] == "skipped"
     assert world.host.get("back")["version"] == "1"
