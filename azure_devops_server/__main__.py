@@ -14,7 +14,7 @@ from azure_devops_server.server import AzureDevOpsServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until told to stop; the first line printed is the organization's address."""
+    """Serve until stopped; the first line of output is the organization's URL."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:

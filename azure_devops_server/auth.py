@@ -22,7 +22,7 @@ _REALM = 'Basic realm="https://tfsprodsin1.app.visualstudio.com/"'
 
 
 def check_host(headers: Mapping[str, str]) -> None:
-    """Refuse foreign host names: a web page must not reach this server by a name of its own (DNS rebinding).
+    """Refuse foreign host names: a web page must not reach this server by another name (DNS rebinding).
 
     The real service's names are let in, for tools that insist on them and come through a local proxy.
     """

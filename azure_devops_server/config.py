@@ -1,4 +1,4 @@
-"""What the server is told at its start."""
+"""The server's configuration."""
 
 from __future__ import annotations
 

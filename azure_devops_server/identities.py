@@ -43,7 +43,7 @@ class Identities:
         return known
 
     def get(self, identity_id: str | None) -> Identity:
-        """An identity by id; the administrator stands for one that is gone."""
+        """An identity by id; the administrator stands in for a deleted one."""
         return self._state.identities.get(identity_id or "") or self.administrator
 
     def find(self, text: str) -> Identity | None:

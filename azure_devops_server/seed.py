@@ -62,7 +62,7 @@ def project(org: Organization, name: str, description: str = "") -> Project:
 
 
 def person(org: Organization, name: str, *, token: str = "") -> Identity:
-    """A person, with an access token of its own where one is given."""
+    """A person, with a personal access token if one is given."""
     return org.identities.person(name, token=token)
 
 

@@ -32,7 +32,7 @@ def load_handlers() -> None:
 class AzureDevOpsServer:
     """The local server. Binds at once, so that `address` is known; serves after `serve` or `start`.
 
-    As a context manager it serves from a thread of its own:
+    As a context manager it serves from a separate thread:
     ``with AzureDevOpsServer(ServerConfig(root)) as server: server.url``.
     """
 
@@ -69,7 +69,7 @@ class AzureDevOpsServer:
     def serve(self) -> None:
         """Serve until SIGTERM or SIGINT, then end all runs and their processes. For the main thread.
 
-        Uvicorn runs in a thread of its own: with signals in its hands it would end the process before the runs.
+        Uvicorn runs in a separate thread: if it handled signals, it would end the process before the runs.
         """
         told = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -76,7 +76,7 @@ def choose(value: Any, names: Sequence[str], numbers: dict[int, str] | None = No
 def choose_flags(text: str | None, names: Sequence[str], numbers: dict[int, str]) -> set[str]:
     """Names of a flags enum: names separated by commas, or one number whose bits are added up.
 
-    ValueError where a part is no flag.
+    ValueError if a part is not a flag.
     """
     found = set[str]()
     for part in comma_list(text):

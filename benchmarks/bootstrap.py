@@ -4,7 +4,7 @@
 
 Reference: draw row indices, scikit-learn's `roc_auc_score` of both models on them, 1000 times (timed on a few and
 multiplied). Ours: 1000 resamples, sort included. The last line is JSON for machines; `delong_ratio` is the smallest
-over the sizes, `peak_mb` the memory above the inputs at the largest size, measured in a process of its own.
+over the sizes, `peak_mb` the memory beyond the inputs at the largest size, measured in a separate process.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """How many times faster, by the clock, two threads."""
+        """Speed-up by wall-clock time, two threads."""
         return self.reference / self.ours
 
     @property
     def cpu_ratio(self) -> float:
-        """The same by processor time, one thread each."""
+        """Speed-up by processor time, one thread each."""
         return self.reference_cpu / self.ours_cpu
 
     @property
@@ -86,7 +86,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 
 def measure(name: str, rounds: int) -> Timing:
-    """Reference, ours on one and on two threads, and DeLong, in turns; medians over the rounds."""
+    """Reference, ours on one and on two threads, and DeLong, alternating; medians over the rounds."""
     data = make_data(SIZES[name])
     steps = REFERENCE_STEPS[name]
     rng = np.random.default_rng(1)
@@ -121,7 +121,7 @@ def print_peak(rows: int) -> None:
 
 
 def _reset_peak() -> int:
-    """Forget the peak so far (Linux: proc(5), clear_refs) and give the memory in use now."""
+    """Reset the peak (Linux: proc(5), clear_refs) and return the memory in use now."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:

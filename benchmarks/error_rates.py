@@ -1,9 +1,9 @@
-"""How often is the engine wrong? Worlds with a known truth, compared again and again.
+"""How often is the engine wrong? Simulated scenarios with known truth, compared repeatedly.
 
     python -m benchmarks.error_rates [--sets 300]
 
-Prints a line a world: how often `better` and `worse` were said, how often harm was cried, how often the published rule
-passed, and how often the 95 % interval held the truth. The last line is JSON.
+Prints one line per scenario: how often the verdict was `better` or `worse`, how often harm was reported, how often the
+published rule passed, and how often the 95 % interval covered the truth. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def regression(rows: int) -> World:
 
 
 def customers(count: int, per: int, *, named: bool) -> World:
-    """`per` rows a customer who share label and error; the group is named, or only a column of the table."""
+    """`per` rows per customer who share label and error; the group is given, or only a column of the table."""
 
     def make(rng: np.random.Generator) -> tuple[Comparison, float]:
         who = np.repeat(np.arange(count), per)
@@ -109,14 +109,14 @@ WORLDS: dict[str, World] = {
     "no difference, 3 % positive": binary(2000, base=-4.2),
     "no difference, regression": regression(1000),
     "customers of 5 rows, grouped": customers(200, 5, named=True),
-    "customers of 5 rows, not said": customers(200, 5, named=False),
+    "customers of 5 rows, no group": customers(200, 5, named=False),
     "truly better by 0.032 AUC": binary(2000, noise=(0.6, 1.0), truth=BETTER),
     "truly worse by 0.032 AUC": binary(2000, noise=(1.0, 0.6), truth=-BETTER),
 }
 
 
 def measure(world: World, sets: int) -> Rates:
-    """Compare `sets` draws of the world, always the same ones."""
+    """Compare `sets` draws of the scenario, always the same ones."""
     said: Counter[str] = Counter()
     for seed in range(sets):
         found, truth = world(np.random.default_rng(1000 + seed))
@@ -133,10 +133,10 @@ def measure(world: World, sets: int) -> Rates:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--sets", type=int, default=300, help="data sets a world (default 300)")
+    parser.add_argument("--sets", type=int, default=300, help="data sets per scenario (default 300)")
     sets = parser.parse_args().sets
     head = ("better", "worse", "promote", "slice harm", "calibration", "clustered", "90 % rule", "covered")
-    print(f"{sets} data sets a world, shares in %")
+    print(f"{sets} data sets per scenario, values in %")
     print(f"{'world':<32}" + "".join(f"{name:>12}" for name in head))
     answer = {}
     for name, world in WORLDS.items():

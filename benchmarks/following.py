@@ -1,11 +1,11 @@
-"""Counts the calls that it takes to follow 50 releases.
+"""Counts the calls that it takes to poll 50 releases.
 
     python -m benchmarks.following [--quick]
 
-A local Azure DevOps server holds 50 runs that wait for an approval. One minute of the portal's clock passes in steps
-of two seconds (the worker's interval), and the server counts requests. *Everything* reads run, timeline, tests,
-artifacts and approvals of each run at each look; *together* is what the portal does, after its first look. *One page*
-is one person who watches one running release for a minute. The last line is JSON for machines.
+A local Azure DevOps server has 50 runs that wait for an approval. One minute of the portal's clock passes in steps of
+two seconds (the worker's interval), and the server counts requests. *Everything* reads run, timeline, tests, artifacts
+and approvals of each run at each poll; *together* is what the portal does, after its first poll. *One page* is one
+person who has one running release open for a minute. The last line is JSON for machines.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ PAGE_STEP = timedelta(seconds=3)
 PROJECT = "ml-platform"
 LABELS = {
     "first_look": "first look, once",
-    "everything": "each look reads everything",
+    "everything": "each poll reads everything",
     "together": "all together (the portal)",
-    "one_page": "one page, watched",
+    "one_page": "one open page",
 }
 YAML = """
 name: ${{ parameters.requestId }}-$(Rev:r)

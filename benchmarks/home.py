@@ -1,12 +1,12 @@
-"""How fast Home and the list of requests read: ``python -m benchmarks.home [--quick]``.
+"""How fast the queue and the list of requests read: ``python -m benchmarks.home [--quick]``.
 
 SQLite, 500 open requests (100 with --quick) and four times as many decided ones, under three policies with disciplines.
-Every evidence document is as large as in life: a comparison of 8 000 held-out rows over four slice columns, sealed by
-the portal's own code, with a model card of 6 kB; each request has one of its own. Half of the requests carry a
-signature, every tenth was put off by somebody.
+Every evidence document has a realistic size: a comparison of 8 000 held-out rows over four slice columns, sealed by the
+portal's own code, with a model card of 6 kB; each request has a different one. Half of the requests have a signature;
+one in ten was snoozed.
 
-*One by one* reads each request with all that its own page needs, the sealed evidence too; *together* is what the portal
-does. Milliseconds, the middle one of the rounds. The last line is JSON.
+*One by one* reads each request with everything that its page needs, including the sealed evidence; *together* is what
+the portal does. Milliseconds, median of the rounds. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ policies:
 REVIEWERS = [Actor(Person(f"p-{n}", f"Person {n}"), frozenset({Role.REVIEWER})) for n in range(PEOPLE)]
 UNDECIDED = [state for state in RequestState if state not in FINAL]
 LABELS = {
-    "one_by_one_ms": "waits for you, one by one",
-    "waiting_ms": "waits for you, together",
+    "one_by_one_ms": "a reviewer's queue, one by one",
+    "waiting_ms": "a reviewer's queue, together",
     "asked_ms": "what I asked for",
     "reviews_ms": "re-reviews due",
-    "home_ms": "Home, all that it reads of requests",
-    "search_ms": "a search among all requests",
-    "reminders_ms": f"a look of the reminders, {PEOPLE} people",
+    "home_ms": "the page Queue, all its requests",
+    "search_ms": "a search over all requests",
+    "reminders_ms": f"one run of the reminders, {PEOPLE} people",
 }
 
 

@@ -1,10 +1,10 @@
 """How fast the ledger appends and verifies: ``python -m benchmarks.ledger [--quick]``.
 
-Appends: four writer processes, each entry in a transaction of its own with full durability (SQLite in WAL mode with
-synchronous=FULL; a PostgreSQL server with its default settings, in a folder of its own).
+Appends: four writer processes, each entry in a separate transaction with full durability (SQLite in WAL mode with
+synchronous=FULL; a PostgreSQL server with its default settings, in a temporary folder).
 
 Verification: an export of 1 000 000 entries (50 000 with --quick), made by the portal's own code, checked by
-``tools/verify_ledger.py`` in a process of its own. Compared with *bare SHA-256*: one hash over each entry's bytes, in a
+``tools/verify_ledger.py`` in a separate process. Compared with *bare SHA-256*: one hash over each entry's bytes, in a
 plain loop that reads the same file. Both in processor seconds, the best of three rounds. The last line is JSON.
 """
 
@@ -196,7 +196,7 @@ except SystemExit as end:
     print([line for line in open("/proc/self/status") if line.startswith("VmHWM")][0])
     raise
 """
-"""Runs the script and tells the peak memory of its own process; a parent would report its own size at the fork."""
+"""Runs the script and reports the peak memory of its process; a parent would report its own size at the fork."""
 
 
 def _portal(url: str, ring: KeyRing) -> float:
@@ -248,7 +248,7 @@ def _rows(
 
 
 def _entry(seq: int) -> LedgerEntry:
-    """Like a decision: some 590 bytes, most values different in each entry."""
+    """Like a decision: about 590 bytes, most values different in each entry."""
     return LedgerEntry(
         seq=seq,
         at=instant(START + timedelta(seconds=seq)),

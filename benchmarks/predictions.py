@@ -1,8 +1,8 @@
 """How fast one prediction is found in a large log: `python -m benchmarks.predictions [--quick] [--rows N]`.
 
-Rows are made on the fly, partitioned by day, with time-ordered ids (UUIDv7). The portal's look-up, which is told the id
-alone, is held against a plain DuckDB connection that is told the very file. Both have an open connection; ids are drawn
-at random and asked of both in turn, so that neither profits from a warm cache. Files are removed at the end.
+Rows are generated, partitioned by day, with time-ordered ids (UUIDv7). The portal's look-up, which gets only the id, is
+compared with a plain DuckDB connection that gets the exact file. Both have an open connection; ids are drawn at random
+and looked up by both in turn, so that neither benefits from a warm cache. Files are removed at the end.
 
 The last line is JSON: `over_plain_duckdb` (ratio of medians, target under 5), `peak_mb` (resident memory of the process
 that looks up, at its highest).
@@ -51,7 +51,7 @@ class Shape:
 
 
 def main() -> int:
-    """Make, ask, print, remove."""
+    """Generate, look up, print, remove."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.predictions")
     parser.add_argument("--quick", action="store_true", help="4 million rows in place of 100 million")
     parser.add_argument("--rows", type=int, default=100_000_000)
@@ -74,7 +74,7 @@ def main() -> int:
 
 
 def _make_elsewhere(folder: Path, arguments: argparse.Namespace) -> None:
-    """In a process of its own: what making them takes is not what looking up takes."""
+    """In a separate process, so that its memory does not count as the look-up's."""
     command = [sys.executable, "-m", "benchmarks.predictions", "--make", str(folder), "--rows", str(arguments.rows)]
     subprocess.run([*command, *(["--quick"] if arguments.quick else [])], check=True, timeout=7200)
 
@@ -147,7 +147,7 @@ def _file(folder: Path, day: date) -> str:
 
 
 def _plain(connection: Any, folder: Path, request_id: str) -> None:
-    """The look-up as somebody would type it who knows the file."""
+    """The look-up as someone who knows the file would write it."""
     at = time_of(request_id)
     assert at is not None
     sql = f"SELECT {COLUMNS} FROM read_parquet(?) WHERE request_id = ?"  # noqa: S608 - constants
@@ -169,9 +169,9 @@ def _report(shape: Shape, times: dict[str, list[float]], unknown: float) -> None
     medians = {name: statistics.median(values) for name, values in times.items()}
     worst = {name: sorted(values)[int(len(values) * 0.95)] for name, values in times.items()}
     print(f"{'look-up of one id':<34}{'median ms':>12}{'95 % ms':>12}")
-    print(f"{'plain DuckDB, told the file':<34}{medians['plain']:>12.1f}{worst['plain']:>12.1f}")
-    print(f"{'portal, told the id alone':<34}{medians['ours']:>12.1f}{worst['ours']:>12.1f}")
-    print(f"{'portal, an id that is not there':<34}{unknown:>12.1f}")
+    print(f"{'plain DuckDB, given the file':<34}{medians['plain']:>12.1f}{worst['plain']:>12.1f}")
+    print(f"{'portal, given only the id':<34}{medians['ours']:>12.1f}{worst['ours']:>12.1f}")
+    print(f"{'portal, an unknown id':<34}{unknown:>12.1f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     told = {
         "rows": shape.rows,

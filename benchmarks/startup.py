@@ -1,11 +1,11 @@
-"""How long `make demo` takes to its address, and what it holds at rest: this build against the one before the redesign.
+"""How long `make demo` takes, and how much memory it uses at rest: this build against the one before the redesign.
 
     python -m benchmarks.startup [--quick] [--base FOLDER]
 
-The base is always commit 1c17697, in a worktree and an environment of its own, both made here as `make` makes them;
+The base is always commit 1c17697, in a separate worktree and environment, both created here as `make` creates them;
 FOLDER keeps them for the next run. Bytecode and compiled kernels of both builds are on disk before anything is timed.
 
-The builds take turns, so that other load on the machine meets both. A *first* start begins with an empty folder, a
+The builds alternate, so that other load on the machine affects both. A *first* start begins with an empty folder, a
 *second* one with the folder of the first. `ready_s` runs from the command to its printed address. `rest_mb` is the
 proportional memory (PSS, 10^6 bytes) of all its processes, read when they have been quiet for some seconds after the
 address and every endpoint answers (one that did not come back by itself is deployed again, and counted as `lost`).

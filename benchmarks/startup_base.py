@@ -27,12 +27,12 @@ importlib.import_module(sys.argv[1]).warm_up()
 
 
 class BuildError(Exception):
-    """The base cannot be made; the message says what failed."""
+    """The base cannot be built; the message says what failed."""
 
 
 @dataclass(frozen=True)
 class Build:
-    """A checkout with the Python of its own environment."""
+    """A checkout with the Python of its environment."""
 
     name: str
     commit: str

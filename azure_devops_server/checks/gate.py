@@ -202,7 +202,7 @@ class Evaluation:
     def _evaluate(self, run_id: str, task: TaskCheck) -> None:
         try:
             status, message = task.evaluate(log=lambda text: self._log(run_id, text))
-        except Exception as error:  # noqa: BLE001  (a check that breaks has failed, and says so)
+        except Exception as error:  # noqa: BLE001  (a check that raises has failed, and reports it)
             status, message = "failed", f"The check could not be evaluated: {error}"
         if not self._decided:
             self._finish(run_id, status, message)

@@ -1,4 +1,4 @@
-"""What a run will do: the pipeline after all templates and `${{ }}` are gone. Plain data, no behaviour but reading."""
+"""What a run will do: the pipeline after all templates and `${{ }}` are expanded. Plain, read-only data."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StepPlan:
     enabled: bool = True
     env: Mapping[str, str] = field(default_factory=dict)
     timeout_minutes: int = 0
-    """0 means no limit of its own."""
+    """0 means no limit on the step."""
     retries: int = 0
 
 

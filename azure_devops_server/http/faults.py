@@ -65,12 +65,12 @@ def read_fault(item: Any) -> Fault:
     if unknown:
         raise ValueError(f"unknown keys: {', '.join(sorted(unknown))}")
     if item.get("fault") not in KINDS:
-        raise ValueError(f"'{item.get('fault')}' is no fault; known are {', '.join(KINDS)}")
+        raise ValueError(f"'{item.get('fault')}' is not a fault; known are {', '.join(KINDS)}")
     fault = Fault(**item)
     try:
         re.compile(fault.route)
     except re.error as error:
-        raise ValueError(f"'{fault.route}' is no regular expression: {error}") from error
+        raise ValueError(f"'{fault.route}' is not a regular expression: {error}") from error
     return replace(fault, method=fault.method.upper())
 
 

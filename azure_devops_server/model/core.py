@@ -19,7 +19,7 @@ class Project:
 
 @dataclass(frozen=True)
 class Identity:
-    """A person or service account; `token_digest` is the SHA-256 of its own token, in hex, if it has one."""
+    """A person or service account; `token_digest` is the SHA-256 of its token, in hex, if it has one."""
 
     id: str
     name: str

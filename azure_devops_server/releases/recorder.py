@@ -87,7 +87,7 @@ class DeploymentRecorder:
         self.write_log(record_id, f"##[section]Attached {kind}: {path.name}\n")
 
     def deployment_started(self, deployment: Deployment) -> str:
-        """Phases of a release are no deployment jobs."""
+        """Phases of a release are not deployment jobs."""
         raise NotInReleaseError(f"A classic release has no deployment job ('{deployment.job}').")
 
     def deployment_finished(self, deployment_id: str, result: RecordResult) -> None:

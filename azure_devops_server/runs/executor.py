@@ -50,7 +50,7 @@ class Executor:
         self._closing = resources.closing
 
     def submit(self, build: Build, *, only_stages: frozenset[str] | None = None, all_jobs: bool = False) -> None:
-        """Execute a build, or some stages of it again, in a thread of its own."""
+        """Execute a build, or some stages of it again, in a separate thread."""
         job = _Job(self._resources, self._neighbours, build.id, only_stages=only_stages, all_jobs=all_jobs)
         thread = threading.Thread(target=self._run, args=(job,), name=f"build-{build.id}", daemon=True)
         with self._lock:

@@ -74,7 +74,7 @@ class RunRecorder:
         self._resources.files.keep_attachment(self._build_id, record_id, path, kind=_ATTACHMENTS.get(kind, kind))
 
     def deployment_started(self, deployment: Deployment) -> str:
-        """Open a deployment record; the environment is made if it is gone."""
+        """Open a deployment record; a deleted environment is created again."""
         build = self._build()
         environment = self._resources.environments.ensure(build.project_id, deployment.environment, build.requested_by)
         now = self._resources.clock()
@@ -118,7 +118,7 @@ class RunRecorder:
     def _build(self) -> Build:
         build = self._state.builds.get(self._build_id)
         if build is None:
-            raise LookupError(f"build {self._build_id} is gone")
+            raise LookupError(f"build {self._build_id} was deleted")
         return build
 
     def _change(self, edit: Callable[[Build], Build]) -> None:

@@ -117,7 +117,7 @@ class Table(Generic[T]):
         return row
 
     def change(self, key: str | int, edit: Callable[[T], T]) -> T:
-        """Replace a row by what `edit` makes of it, atomically; KeyError where it is gone."""
+        """Replace a row by the result of `edit`, atomically; KeyError if it was deleted."""
         with self._store.lock:
             before = self._rows[str(key)]
             after = edit(before)

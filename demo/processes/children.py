@@ -181,7 +181,7 @@ class ProcessGroup:
 
 def wait_for(child: Child, url: str, *, seconds: float, progress: Progress | None = None) -> None:
     """Wait until a URL answers 200. Raises ProcessError if the child exits or the time is up."""
-    start = told = time.monotonic()
+    start = reported = time.monotonic()
     with requests.Session() as session:
         session.trust_env = False
         while time.monotonic() - start < seconds:
@@ -190,9 +190,9 @@ def wait_for(child: Child, url: str, *, seconds: float, progress: Progress | Non
             with contextlib.suppress(requests.RequestException):
                 if session.get(url, timeout=2).status_code == requests.codes.ok:
                     return
-            if progress and time.monotonic() - told >= PROGRESS_EVERY:
-                told = time.monotonic()
-                progress(f"waiting for {child.name} ({told - start:.0f} s)")
+            if progress and time.monotonic() - reported >= PROGRESS_EVERY:
+                reported = time.monotonic()
+                progress(f"waiting for {child.name} ({reported - start:.0f} s)")
             time.sleep(LOOK_EVERY)
     raise ProcessError(f"{child.name} did not answer on {url} within {seconds:g} s.\n{tail(child.log)}")
 

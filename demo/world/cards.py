@@ -31,6 +31,6 @@ evaluation, split at random. {recipe.note}
 | calibration error | {metrics["ece"]:.4f} | | |
 
 ## Limits
-Thirty years old, from one country; the columns sex and race correlate with the outcome. A score is no statement about
+Thirty years old, from one country; the columns sex and race correlate with the outcome. A score says nothing about
 a person's worth or ability.
 """

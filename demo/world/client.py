@@ -1,4 +1,4 @@
-"""MLflow's client for the demo: bounded, quiet, and deaf to MLflow settings of the user's own."""
+"""MLflow's client for the demo: time-limited, quiet, and independent of the user's MLflow settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ VARIABLES = {
 
 
 class ServerError(Exception):
-    """The MLflow server does not answer as it should; the message says what to do."""
+    """The MLflow server does not respond as expected; the message says what to do."""
 
 
 def wait_until_ready(tracking_uri: str, seconds: float = SERVER_SECONDS) -> None:
@@ -41,7 +41,7 @@ def wait_until_ready(tracking_uri: str, seconds: float = SERVER_SECONDS) -> None
 
 
 def has_run(tracking_uri: str, run_id: str) -> bool:
-    """True when the server knows a run, deleted ones too. Raises ServerError when it does not say."""
+    """True if the server knows a run, even a deleted one. Raises ServerError if its response is unclear."""
     status = _status(f"{tracking_uri}/api/2.0/mlflow/runs/get?run_id={quote(run_id)}")
     if status not in (OK, MISSING):
         raise ServerError(f"MLflow at {tracking_uri} answers {status} when asked for a run. Its log says why.")

@@ -22,7 +22,7 @@ KNOWN_RECORDS = 20
 
 
 def register_bikes(mlflow: Any) -> None:
-    """Three versions: a sound one, one whose run was deleted, one without data set and description."""
+    """Three versions: a complete one, one whose run was deleted, one without data set and description."""
     table = pd.read_csv(data_file(BIKE_FILE, BIKE_SHA256)).select_dtypes("number").astype("float64")
     train, test = table.iloc[:TRAIN_ROWS], table.iloc[TRAIN_ROWS:]
     mlflow.MlflowClient().create_registered_model(BIKES, description="Bikes hired in an hour.")
@@ -54,7 +54,7 @@ def _register_bike(
             signature=mlflow.models.infer_signature(example, predicted[:2]),
             pip_requirements=["scikit-learn"], **model_format(model),
         )  # fmt: skip
-    if number == RUN_DELETED:  # before the version is there: a portal that runs already never sees the run
+    if number == RUN_DELETED:  # before the version exists, so that a running portal never sees the run
         client.delete_run(run.info.run_id)
     told = "" if number == UNDOCUMENTED else f"Hourly demand, {type(model).__name__}."
     client.create_model_version(
@@ -64,7 +64,7 @@ def _register_bike(
 
 
 def _known_records(model: Any, test: pd.DataFrame) -> dict[str, Any]:
-    """What the release asks a deployed version again; see `pipelines/steps/known_records.py`."""
+    """Known records for the release's smoke test; see `pipelines/steps/known_records.py`."""
     rows = test.drop(columns=TARGET).head(KNOWN_RECORDS)
     return {
         "columns": list(rows.columns),

@@ -1,4 +1,4 @@
-"""Predictions from before the portal: really scored by the version that was live then, with a real log's gaps."""
+"""Predictions from before the portal: really scored by the version live at the time, with the gaps of a real log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a folder keeps of the world that was built in it; light, as the supervisor reads it at each start."""
+"""What a folder records of the demo built in it. No heavy imports: the supervisor reads it at each start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class World:
 
 
 def read_world(directory: Path) -> World | None:
-    """The world as built, or None when it was never finished (or by another release)."""
+    """The demo as built, or None if it was never finished (or built by another release)."""
     try:
         kept = json.loads((directory / MARKER).read_text())
         if kept["version"] != WORLD_VERSION:
@@ -34,7 +34,7 @@ def read_world(directory: Path) -> World | None:
 
 
 def keep_world(directory: Path, world: World) -> None:
-    """Mark the world as finished, whole or not at all."""
+    """Mark the demo as finished, atomically."""
     part = directory / f"{MARKER}.part"
     part.write_text(json.dumps(asdict(world)))
     part.replace(directory / MARKER)
@@ -42,9 +42,9 @@ def keep_world(directory: Path, world: World) -> None:
 
 
 def discard_half_built(directory: Path) -> bool:
-    """Before the servers start: remove a world that was cut off or lost its database.
+    """Before the servers start: remove a demo that was interrupted or lost its database.
 
-    True when there was something to remove; what the portal and others kept about it is for the caller to remove.
+    True if there was something to remove; the caller removes what the portal and others stored about it.
     """
     if read_world(directory) is not None and (directory / "mlflow" / "mlflow.db").exists():
         return False

@@ -1,4 +1,4 @@
-"""A real MLflow server in one process of its own: SQLite behind it, artifacts served through it.
+"""A real MLflow server in a single process: SQLite behind it, artifacts served through it.
 
 `mlflow server` prepares the database and then starts uvicorn as a second process, which imports everything again,
 while the first one only waits. Run as a program, this module lets the command go on to uvicorn in the same process.
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def start_mlflow(group: ProcessGroup, directory: Path, port: int) -> Child:
-    """Start it on 127.0.0.1; it takes seconds until it answers. Its log holds warnings, not every request."""
+    """Start it on 127.0.0.1; it responds after some seconds. Its log has warnings, not every request."""
     directory.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "demo.world.mlflow_server", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{(directory / 'mlflow.db').resolve()}"]

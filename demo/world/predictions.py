@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Scored:
-    """One scored request; `latency_ms` is None where nobody measured it."""
+    """One scored request; `latency_ms` is None if it was not measured."""
 
     request_id: str
     time: datetime
@@ -55,7 +55,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Served:
-    """What answers at an endpoint, as its log rows name it."""
+    """What an endpoint serves, as its log rows name it."""
 
     environment: str
     model_name: str
@@ -70,7 +70,7 @@ def new_request_id(at: datetime) -> str:
 
 
 class PredictionLog:
-    """Appends scored requests: one new file a day and flush, whole or not at all; many writers may share it."""
+    """Appends scored requests: one new file per day and flush, written atomically; many writers may share it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Builds the demo's registry on a real MLflow server: trains, logs and registers, once a folder."""
+"""Builds the demo's registry on a real MLflow server: trains, logs and registers, once per folder."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Progress = Callable[[str], None]
 
 
 def build_world(tracking_uri: str, directory: Path, *, progress: Progress) -> World:
-    """Train, log and register everything; a finished world is kept, one that was cut off is built again.
+    """Train, log and register everything; a finished demo is kept, an interrupted one is built again.
 
-    The server may still be starting: training goes first and needs none. Raises DataMissingError, ServerError.
+    The server may still be starting: training comes first and does not need it. Raises DataMissingError, ServerError.
     """
     world = read_world(directory)
     if world is not None:
@@ -76,7 +76,7 @@ class _Registrar:
 
 
 def _register(to: _Registrar, trained: Iterable[Trained], progress: Progress) -> dict[int, str]:
-    """Version after version; what was live before the portal goes live before any later version is there."""
+    """One version after another; the version live before the portal goes live before any later one exists."""
     logger, runs = CensusLogger(to.mlflow, to.data), {}
     _create_model(to.mlflow)
     for one in trained:
@@ -98,7 +98,7 @@ def _create_model(mlflow: Any) -> None:
 
 
 def _make_live(mlflow: Any) -> None:
-    """What was in production before there was a portal."""
+    """Put the version into production that was live before the portal."""
     client = mlflow.MlflowClient()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # stages are deprecated, and most registries still use them
@@ -114,7 +114,7 @@ def _log_past_predictions(directory: Path, live: Trained, data: Adult) -> None:
 
 
 def _make_room(mlflow: Any, directory: Path) -> None:
-    """Take away what a build that was cut off has left on the server, and refuse to touch what it did not make."""
+    """Remove what an interrupted build left on the server; refuse to touch anything else."""
     begun = directory / BEGUN
     if begun.exists():
         _remove_models(mlflow)

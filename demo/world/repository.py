@@ -1,4 +1,4 @@
-"""A small Git repository with the training code: one commit a version, made by its author, so that commits exist."""
+"""A small Git repository with the training code: one commit per version, by its author, so that commits exist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RepositoryError(Exception):
 
 
 def build_repository(folder: Path) -> dict[int, str]:
-    """Commit the training code once a version, in a new folder; returns version to commit id.
+    """Commit the training code once per version, in a new folder; returns version to commit id.
 
     Raises RepositoryError when git is missing or refuses.
     """

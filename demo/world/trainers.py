@@ -1,4 +1,4 @@
-"""Trains all versions in a few processes at once, and hands them over in order while the later ones still train."""
+"""Trains all versions in a few parallel processes, and returns them in order while later ones are still training."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MOST_PROCESSES = 4
 
 @contextmanager
 def training(data: Adult) -> Iterator[Iterator[Trained]]:
-    """The versions in order; each is waited for when it is asked for.
+    """The versions in order; each is awaited when it is requested.
 
     On Linux the trainers are forked, so that they share the imported libraries and the data. Enter before this process
-    starts threads of its own.
+    starts threads.
     """
     processes = min(MOST_PROCESSES, os.cpu_count() or 1)
     way = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
@@ -39,6 +39,6 @@ def _in_order(futures: list[Future[Fitted]], data: Adult) -> Iterator[Trained]:
 
 
 def _fit(version: int) -> Fitted:
-    """In a trainer; what comes back has no rows, which the parent has already."""
+    """Runs in a trainer; the result has no rows, because the parent has them already."""
     recipe, data = RECIPES[version - 1], load_adult()
     return fit(recipe, recipe.rows(data.train), data.evaluation)

@@ -1,4 +1,4 @@
-"""Eight versions of the income model, trained for real with honestly different quality.
+"""Eight versions of the income model, really trained, with different quality.
 
 v6 is a retrain that changes nothing, v7 saw men only, v8 does without the capital columns.
 """
@@ -54,7 +54,7 @@ class Trained:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What training gives: the part of a trained version that a trainer process sends back."""
+    """The result of training: the part of a trained version that a trainer process sends back."""
 
     model: Pipeline
     scores: np.ndarray

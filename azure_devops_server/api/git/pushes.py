@@ -49,7 +49,7 @@ def create_push(org: Organization, call: Call) -> Any:
     update, commit = Fields(updates[0]), Fields(commits[0])
     branch, old = update.text("name"), update.text("oldObjectId", _NOTHING)
     if not branch.startswith("refs/heads/"):
-        raise bad_request(f"The ref '{branch}' is no branch; a push needs a name such as refs/heads/main.")
+        raise bad_request(f"The ref '{branch}' is not a branch; a push needs a name such as refs/heads/main.")
     _unmoved(org, row, branch, old)
     person = org.identities.get(call.caller.identity_id)
     author = commit.object("author")

@@ -181,7 +181,7 @@ class Expander:
         if isinstance(value, Mapping):
             values: list[Value] = [{"key": key, "value": item} for key, item in value.items()]
         elif kind(value) == "Array":
-            values = list(value)  # type: ignore[arg-type]  # kind() has told that it is a sequence
+            values = list(value)  # type: ignore[arg-type]  # kind() has shown that it is a sequence
         elif value is None or value == "":
             values = []
         else:

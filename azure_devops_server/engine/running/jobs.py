@@ -1,4 +1,4 @@
-"""Run a job: its instances, each with its own folders, variables and processes."""
+"""Run a job: its instances, each with separate folders, variables and processes."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def _set_variable(command: LoggingCommand, step: StepRun) -> None:
     key = name
     if output:
         if not step.step.name:
-            # Azure gives unnamed steps a name of its own choice, which nothing can refer to.
+            # Azure gives unnamed steps a generated name, which nothing can refer to.
             step.warning(f"The output variable '{name}' cannot be used by other jobs, as its step has no 'name'.")
         key = f"{step.step.name or step.step.task}.{name}"
     try:

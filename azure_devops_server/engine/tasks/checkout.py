@@ -24,7 +24,7 @@ def run_checkout(step: StepRun) -> None:
 
 
 def _ignore(work_dir: Path) -> Callable[[str, list[str]], set[str]]:
-    """Names that are not copied: tool folders, the run's own folder, and what is no file, folder or link."""
+    """Names that are not copied: tool folders, the run's own folder, and anything but files, folders and links."""
     own = work_dir.resolve()
 
     def is_foreign(path: Path) -> bool:

@@ -27,9 +27,9 @@ class Wanted:
 class Served:
     """An endpoint as it is now.
 
-    `model` and `version` are what answers, None while nothing does. `digest` is that of the files which were loaded
-    (`digest_is_of_loaded_files`), or the one that the deployment was given where the target cannot tell.
-    `previous_version` is what answered before.
+    `model` and `version` are served now; None while nothing is. `digest` is that of the loaded files
+    (`digest_is_of_loaded_files`), or the one given to the deployment if the target does not report it.
+    `previous_version` was served before.
     """
 
     url: str
