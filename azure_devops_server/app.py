@@ -1,4 +1,4 @@
-"""The ASGI application: read a request, apply faults, know the caller, find the handler, write the answer."""
+"""The ASGI application: read a request, apply faults, authenticate, find the handler, write the response."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def _request(scope: Scope, body: bytes) -> Request:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where the client went away or sends too much."""
+    """The whole body; None if the client disconnected or sends too much."""
     body = b""
     while True:
         message = await receive()

@@ -1,4 +1,4 @@
-"""Which host and organization a path means, and who is asking."""
+"""Resolves host and organization of a path, and authenticates the caller."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class GitRepository:
         return commit
 
     def resolve(self, ref: str) -> str | None:
-        """The commit id of a branch, tag or id; None where there is none."""
+        """The commit id of a branch, tag or id; None if there is none."""
         if ref.startswith("-"):
             return None
         try:

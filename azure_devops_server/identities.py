@@ -66,7 +66,7 @@ class Identities:
             self._revoked.add(token_digest(token))
 
     def caller(self, headers: Mapping[str, str]) -> Caller | None:
-        """Who sent a request; None where the token is not accepted. KeyError where there is none at all."""
+        """Who sent a request; None if the token is not accepted. KeyError if there is none at all."""
         token = presented_token(headers)
         if not token:
             raise KeyError("authorization")
@@ -93,7 +93,7 @@ class Identities:
 
 
 def presented_token(headers: Mapping[str, str]) -> str:
-    """The token of an Authorization header: Bearer, or the password of Basic; empty where there is none."""
+    """The token of an Authorization header: Bearer, or the password of Basic; empty if there is none."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.casefold() == "bearer":
         return value.strip()

@@ -46,7 +46,7 @@ class Organization(Resources):
         self.deployer.submit(deployment)
 
     def close(self) -> bool:
-        """Cancel what runs, end all child processes, close the files; False where something would not end."""
+        """Cancel what runs, end all child processes, close the files; False if something would not end."""
         limit = sum(self.config.stop_grace) + 5.0
         until = time.monotonic() + limit
         done = self.executor.close(limit) and self.deployer.close(max(until - time.monotonic(), 1.0))

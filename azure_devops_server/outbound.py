@@ -52,7 +52,7 @@ def send(
     auth: tuple[str, str] | None = None,
     timeout: float = 20.0,
 ) -> Reply:
-    """Send a request and read the answer within `timeout` seconds in all; CallFailedError where there is none."""
+    """Send a request and read the answer within `timeout` seconds in all; CallFailedError if there is none."""
     deadline = time.monotonic() + timeout
     with requests.Session() as session:
         session.trust_env = False

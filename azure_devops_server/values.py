@@ -58,7 +58,7 @@ def parse_time(text: str) -> datetime:
 
 
 def choose(value: Any, names: Sequence[str], numbers: dict[int, str] | None = None) -> str:
-    """An enum value by name in any case, or by number; ValueError where there is none.
+    """An enum value by name in any case, or by number; ValueError if there is none.
 
     Without `numbers`, a number is a position in `names`.
     """

@@ -61,7 +61,7 @@ class Started:
 
 
 def start_once(build: Build, world: Path) -> Started:
-    """Start the demo in a folder, measure, and stop it. Raises BuildError when it does not start."""
+    """Start the demo in a folder, measure, and stop it. Raises BuildError if it does not start."""
     with _demo(build, world) as (process, ready_s):
         tree = psutil.Process(process.pid)
         lost = _deploy_lost(json.loads((world / "layout.json").read_text())["ports"]["serving"])

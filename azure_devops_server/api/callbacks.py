@@ -1,4 +1,4 @@
-"""What a check's target calls back: the completion event, log lines, the task's record."""
+"""Callbacks from a check's target: the completion event, log lines, the task's record."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def append_log(org: Organization, call: Call) -> Any:
 
 @route("PATCH", _PLAN + "/timelines/{timelineId}/records")
 def update_records(org: Organization, call: Call) -> Answer:
-    """Attach a log to the task's record, or say what it is doing."""
+    """Attach a log to the task's record, or update its progress."""
     task, body = _task(org, call), call.document()
     if call.route["timelineId"].casefold() != task.timeline_id:
         raise not_found(f"Timeline {call.route['timelineId']} of plan {task.plan_id} was not found.")

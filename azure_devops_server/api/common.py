@@ -1,4 +1,4 @@
-"""What handlers share: find the things that a path names."""
+"""Shared by the handlers: look up the objects that a path names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are, who asks, projects, service connections."""
+"""Resource areas, the caller, projects, service connections."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def list_areas(org: Organization, call: Call) -> Answer:
 
 @route("GET", "_apis/ResourceAreas/{areaId}", hosts=("main", "release", "tests"))
 def get_area(org: Organization, call: Call) -> Any:
-    """One area; null where it is not known, which clients read as *use the address you have*."""
+    """One area; null if it is not known, which clients read as *use the address you have*."""
     wanted = call.route["areaId"].casefold()
     found = next((area for area in show_areas(org) if area["id"] == wanted), None)
     return found or Answer(content=b"null")
@@ -53,7 +53,7 @@ def get_area(org: Organization, call: Call) -> Any:
 
 @route("GET", "_apis/connectionData", hosts=("main", "release", "tests"))
 def connection_data(org: Organization, call: Call) -> Any:
-    """Who the caller is."""
+    """The authenticated caller."""
     return show_connection(org, call.caller.identity_id)
 
 
@@ -84,7 +84,7 @@ def list_endpoints(org: Organization, call: Call) -> Answer:
 
 @route("GET", "{project}/_apis/serviceendpoint/endpoints/{endpointId}")
 def get_endpoint(org: Organization, call: Call) -> Any:
-    """One service connection; null where there is none."""
+    """One service connection; null if there is none."""
     found = _endpoint(org, call)
     return show_endpoint(org, found) if found else Answer(content=b"null")
 

@@ -1,4 +1,4 @@
-"""Pages for people: where the `web` links of the API lead."""
+"""HTML pages: the targets of the API's `web` links."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def results_by_build(org: Organization, call: Call) -> Answer:
 
 @route("GET", f"{_BASE}/resultdetailsbybuild", hosts=_HOSTS)
 def details_by_build(org: Organization, call: Call) -> Any:
-    """Results of a build, one group a test run."""
+    """Results of a build, one group per test run."""
     groups = defaultdict[int, Found](list)
     for run, row in _found(org, call):
         groups[run.id].append((run, row))

@@ -12,7 +12,7 @@ from azure_devops_server.resources import Resources
 
 
 class DecisionRefusedError(Exception):
-    """A decision is not allowed; `is_right` tells a missing right from a wrong state."""
+    """A decision is not allowed; `is_right` distinguishes a missing right from a wrong state."""
 
     def __init__(self, message: str, *, is_right: bool = False) -> None:
         super().__init__(message)
@@ -77,7 +77,7 @@ class Approvals:
         return after
 
     def cancel(self, approval_id: str) -> None:
-        """Close an approval for which nobody waits any longer."""
+        """Close an approval that nothing waits for any more."""
         self._close(approval_id, "canceled")
 
     def expire(self, approval_id: str) -> Approval:

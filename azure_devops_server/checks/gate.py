@@ -99,7 +99,7 @@ class Gate:
         return self._state.suites.put(suite)
 
     def close_interrupted(self) -> None:
-        """At the start: nobody waits any longer for what the last process left open."""
+        """At the start: close what the last process left open."""
         now = self._resources.clock()
         with self._state.store.transaction():
             for approval in self._state.approvals.all():

@@ -39,7 +39,7 @@ Outcome = tuple[CheckStatus, str]
 
 
 class TaskCheck:
-    """One check of one suite. `ended` turns true once nobody waits any longer."""
+    """One check of one suite. `ended` turns true once nothing waits for it any more."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class TaskCheck:
         return minutes * self._resources.config.seconds_per_minute
 
     def evaluate(self, *, log: Callable[[str], None]) -> Outcome:
-        """Evaluate until it passes, fails for good, or the time is up."""
+        """Evaluate until it passes, fails permanently, or the time is up."""
         while True:
             status, message = self._once(log)
             if status != "failed" or not self._interval:
@@ -179,7 +179,7 @@ class TaskCheck:
             return "failed", f"The callback said: {now.result}."
 
     def _pause(self, seconds: float) -> bool:
-        """Sleep; False where the check ends or its time is up first."""
+        """Sleep; False if the check ends or its time is up first."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self._ended() or time.monotonic() >= self._deadline:
@@ -204,7 +204,7 @@ class TaskCheck:
         )
 
     def _close(self, task: CheckTask) -> None:
-        """Nobody waits any longer. The token stays good, as the real one does for two days."""
+        """Nothing waits for the check any more. The token stays valid, as the real one does for two days."""
         self._resources.state.check_tasks.change(task.plan_id, lambda row: replace(row, closed=True))
 
     def _line(self, text: str) -> str:

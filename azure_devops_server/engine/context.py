@@ -1,4 +1,4 @@
-"""What the server gives a run besides its plan."""
+"""A run's context besides its plan: folders, variables, limits."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class PipelineDefinition:
     """A pipeline's YAML, read and found well-formed; `read_template` fetches files of the same repository.
 
     `read_template` gets paths from the root of the repository, such as ``/templates/steps.yml``, and raises OSError,
-    KeyError or ValueError where there is no such file.
+    KeyError or ValueError if there is no such file.
     """
 
     path: str

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 class PipelineError(Exception):
     """The YAML, its templates or the given parameters cannot be used.
 
-    `messages` has one text a problem, in the style of Azure Pipelines:
+    `messages` has one text per problem, in the style of Azure Pipelines:
     ``/azure-pipelines.yml (Line: 1, Col: 1): Unexpected value 'stepz'``. `str()` joins them by newline.
     """
 

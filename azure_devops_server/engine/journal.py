@@ -112,7 +112,7 @@ class RunJournal(Protocol):
         """Block until all checks of the environments are decided or timed out, or the run is cancelled."""
 
     def is_cancelled(self) -> bool:
-        """True once somebody asked to cancel the run."""
+        """True once a cancel was requested for the run."""
 
     def stage_cancelled(self, stage: str) -> bool:
-        """True once somebody asked to cancel this stage."""
+        """True once a cancel was requested for this stage."""

@@ -26,7 +26,7 @@ class Route(Generic[T]):
     hosts: tuple[Host, ...]
 
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
-        """Values of the path's placeholders, or None where it does not fit."""
+        """Values of the path's placeholders, or None if it does not fit."""
         values: dict[str, str] = {}
         for position, segment in enumerate(self.segments):
             if segment.startswith("{*"):

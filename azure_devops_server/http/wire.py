@@ -48,7 +48,7 @@ class Call:
 
     @property
     def version(self) -> str | None:
-        """The api-version asked for, by query or by Accept header; None where there is none."""
+        """The api-version asked for, by query or by Accept header; None if there is none."""
         if given := self.query.get("api-version"):
             return given
         found = _VERSION.search(self.headers.get("accept", ""))

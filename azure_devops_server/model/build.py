@@ -120,7 +120,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Attachment:
-    """A file attached to a timeline record (`##vso[task.uploadsummary]` and its like)."""
+    """A file attached to a timeline record (`##vso[task.uploadsummary]` and similar)."""
 
     build_id: int
     record_id: str

@@ -142,7 +142,7 @@ class CheckTask:
     result: str | None = None
     """What the callback said; None while it is awaited or where none is wanted."""
     closed: bool = False
-    """Set once nobody waits any longer: a late callback is refused."""
+    """Set once nothing waits for it any more: a late callback is refused."""
 
 
 Verdict = Literal["approved", "rejected", "skipped", "canceled"]

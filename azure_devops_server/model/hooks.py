@@ -74,7 +74,7 @@ VERSIONS = {
 class Event:
     """Something that happened. `filters` are compared with the inputs of a subscription, without case.
 
-    `resource` makes the body for a resource version; it is called only where somebody listens.
+    `resource` makes the body for a resource version; it is called only if something subscribes to it.
     """
 
     type: str

@@ -68,7 +68,7 @@ class Deployer:
         thread.start()
 
     def close(self, timeout: float) -> bool:
-        """Cancel all deployments and wait; False where one would not end."""
+        """Cancel all deployments and wait; False if one would not end."""
         self._closing.set()
         self._resources.state.notify()
         with self._lock:

@@ -269,7 +269,7 @@ class Releases:
 
 
 def environment_of(release: Release, environment_id: int) -> ReleaseEnvironment:
-    """An environment of a release; LookupError where there is none."""
+    """An environment of a release; LookupError if there is none."""
     for environment in release.environments:
         if environment.id == environment_id:
             return environment

@@ -66,7 +66,7 @@ class Executor:
         return thread is None or not thread.is_alive()
 
     def close(self, timeout: float) -> bool:
-        """Cancel everything, end all child processes, and wait; False where a thread is still alive."""
+        """Cancel everything, end all child processes, and wait; False if a thread is still alive."""
         self._closing.set()
         self._resources.state.notify()
         with self._lock:
@@ -95,7 +95,7 @@ class Executor:
                     del self._threads[job.build_id]
 
     def _acquire(self, job: _Job) -> bool:
-        """Wait for a slot; False where the run is cancelled meanwhile."""
+        """Wait for a slot; False if the run is cancelled meanwhile."""
         while not self._slots.acquire(timeout=_POLL):
             if self._closing.is_set() or job.build().status == "cancelling":
                 return False
@@ -121,7 +121,7 @@ class _Slot:
             self._slots.acquire()
 
     def free(self) -> None:
-        """Give the share back for good."""
+        """Give the share back permanently."""
         self._slots.release()
 
 

@@ -22,7 +22,7 @@ _ATTACHMENTS = {
 
 
 class RunRecorder:
-    """Keeps what a run does. `waiting` is called with True when the run begins to wait for checks, then False."""
+    """Keeps what a run does. `waiting` is called with True when the run begins to wait for checks, then with False."""
 
     def __init__(
         self,

@@ -124,7 +124,7 @@ class Table(Generic[T]):
             return before if after is before else self.put(after)
 
     def delete(self, key: str | int) -> bool:
-        """Remove a row; False where there was none."""
+        """Remove a row; False if there was none."""
         with self._store.lock:
             row = self._rows.pop(str(key), None)
             if row is None:

@@ -21,7 +21,7 @@ class RepositoryError(Exception):
 def build_repository(folder: Path) -> dict[int, str]:
     """Commit the training code once per version, in a new folder; returns version to commit id.
 
-    Raises RepositoryError when git is missing or refuses.
+    Raises RepositoryError if git is missing or refuses.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

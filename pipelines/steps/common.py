@@ -70,7 +70,7 @@ def endpoint_of(model: str) -> str:
 
 
 def poll(look: Callable[[], T | None], *, what: str, seconds: float, every: float = 1.0) -> T:
-    """Poll until there is a result, showing progress. Raises StepError when the time is up."""
+    """Poll until there is a result, showing progress. Raises StepError if the time is up."""
     start = time.monotonic()
     shown = 0.0
     while True:

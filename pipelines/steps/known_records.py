@@ -41,7 +41,7 @@ class Known:
 
 
 def read_known(mlflow_url: str, model: str, version: str) -> Known:
-    """The version's known records. Raises StepError when it has none, or they are not as described above."""
+    """The version's known records. Raises StepError if it has none, or they are not as described above."""
     found = mlflow_get(mlflow_url, "model-versions/get", name=model, version=version)["model_version"]
     run_id = found.get("run_id")
     if not run_id:
@@ -56,7 +56,7 @@ def read_known(mlflow_url: str, model: str, version: str) -> Known:
 
 
 def parse_known(text: str) -> Known:
-    """The records in a file. Raises StepError when they are not as described above."""
+    """The records in a file. Raises StepError if they are not as described above."""
     try:
         document = json.loads(text)
         expected = [float(value) for value in document["expected"]]

@@ -32,7 +32,7 @@ def main() -> int:
 
 
 def is_there(module: str) -> bool:
-    """True when the module can be imported."""
+    """True if the module can be imported."""
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:  # a package above it is missing

@@ -50,7 +50,7 @@ def to_boolean(value: Value) -> bool:
 
 
 def to_number(value: Value) -> float | None:
-    """The number, or None where the value cannot become one."""
+    """The number, or None if the value cannot become one."""
     if value is None:
         return 0.0
     if isinstance(value, bool | int | float):
@@ -70,7 +70,7 @@ def _parse_number(text: str) -> float | None:
 
 
 def to_version(value: Value) -> Version | None:
-    """The version, or None where the value cannot become one."""
+    """The version, or None if the value cannot become one."""
     if isinstance(value, Version):
         return value
     text = number_text(value) if isinstance(value, float | int) and not isinstance(value, bool) else value
@@ -125,7 +125,7 @@ def _equal_text(left: str, right: Value) -> bool:
 
 
 def order(left: Value, right: Value) -> int:
-    """-1, 0 or 1; ExpressionError where `right` cannot become of the kind of `left`."""
+    """-1, 0 or 1; ExpressionError if `right` cannot become of the kind of `left`."""
     a, b = _comparable(left, right)
     return int(a > b) - int(a < b)
 
@@ -148,7 +148,7 @@ def _comparable(left: Value, right: Value) -> tuple[Any, Any]:
 
 
 def member(value: Value, key: Value) -> Value:
-    """A member by name (ignoring case) or index; null where there is none."""
+    """A member by name (ignoring case) or index; null if there is none."""
     if isinstance(value, Filtered):
         found = (member(item, key) for item in value)
         return Filtered(item for item in found if item is not None)

@@ -53,7 +53,7 @@ class Fields:
                 self.problems.add(key.place, f"Unexpected value '{key.value}'")
 
     def has(self, key: str) -> bool:
-        """True where the key is written."""
+        """True if the key is written."""
         return self.node.get(key) is not None
 
     def text(self, key: str, default: str = "") -> str:
@@ -67,7 +67,7 @@ class Fields:
         return node.value
 
     def name(self, key: str) -> str:
-        """A scalar that must be a name of letters, digits and underscores; empty where there is none."""
+        """A scalar that must be a name of letters, digits and underscores; empty if there is none."""
         text = self.text(key)
         if text and not _NAME.fullmatch(text):
             self.problems.add(
@@ -95,7 +95,7 @@ class Fields:
         return int(text)
 
     def map(self, key: str) -> Fields | None:
-        """A mapping below; None where there is none or the key is empty."""
+        """A mapping below; None if there is none or the key is empty."""
         node = self.node.get(key)
         if node is None or _is_empty(node):
             return None
@@ -124,7 +124,7 @@ class Fields:
         return {} if below is None else {name.value: below.text(name.value) for name, _ in below.node.entries}
 
     def names(self, key: str) -> tuple[str, ...] | None:
-        """A text or a list of texts; None where the key is missing."""
+        """A text or a list of texts; None if the key is missing."""
         node = self.node.get(key)
         if node is None:
             return None

@@ -203,7 +203,7 @@ class JobRun:
             self._stage.run.slots.release()
 
     def _slot(self) -> bool:
-        """Wait for a free agent; False where the job is cancelled meanwhile."""
+        """Wait for a free agent; False if the job is cancelled meanwhile."""
         while not self._stage.run.slots.acquire(timeout=_WAIT):
             if not self._ignores_cancel and self._stage.cancelled():
                 return False

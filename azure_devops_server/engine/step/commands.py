@@ -30,12 +30,12 @@ class LoggingCommand:
 
 
 def is_command(line: str) -> bool:
-    """True where a line holds a logging command, well-formed or not."""
+    """True if a line holds a logging command, well-formed or not."""
     return _PREFIX in line
 
 
 def parse_command(line: str) -> LoggingCommand | None:
-    """The command of a line (text before it is dropped, as by the real agent); None where it is malformed."""
+    """The command of a line (text before it is dropped, as by the real agent); None if it is malformed."""
     match = _COMMAND.match(line[line.index(_PREFIX) :])
     if match is None or "." not in match.group("name"):
         return None

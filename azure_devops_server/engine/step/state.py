@@ -113,7 +113,7 @@ class JobState:
     deadline: float | None = None
     cancelled_at: float | None = None
     out_of_time: bool = False
-    """True where the time limit, not a person, stopped the job."""
+    """True if the time limit, not a person, stopped the job."""
     outputs: dict[str, str] = field(default_factory=dict)
     secret_outputs: set[str] = field(default_factory=set)
     prepended: list[str] = field(default_factory=list)

@@ -82,7 +82,7 @@ class Variables:
         return entry.secret or any(self._is_secret(other, (*inside, key)) for other in used)
 
     def reveals(self, text: str) -> bool:
-        """True where a text holds a known secret of the run."""
+        """True if a text holds a known secret of the run."""
         return self._masker.mask(text) != text
 
     def environment(self) -> dict[str, str]:

@@ -49,7 +49,7 @@ class Workspace:
 
 
 def open_azure_ml(place: Workspace, *, instance_type: str) -> AzureMl:
-    """A client with the credentials of the environment. Raises StepError when the SDK or an option is missing."""
+    """A client with the credentials of the environment. Raises StepError if the SDK or an option is missing."""
     if place.missing:
         raise StepError(f"The target azureml needs {', '.join(place.missing)}.")
     logging.getLogger("azure").setLevel(logging.ERROR)
@@ -212,7 +212,7 @@ def _or_none(read: Callable[[], Any]) -> Any:
 
 
 def _settled(found: Any, what: str) -> Any:
-    """What was made, once Azure is done with it. Raises StepError when it ended badly."""
+    """What was made, once Azure is done with it. Raises StepError if it ended badly."""
     if found is None:
         return None
     if _state_of(found) in ENDED_BADLY:

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to answer; `digest` is that of the signed files, empty where it is not known."""
+    """What is to answer; `digest` is that of the signed files, empty if it is not known."""
 
     model: str
     version: str
@@ -43,7 +43,7 @@ class Served:
     detail: str = ""
 
     def serves(self, model: str, version: str) -> bool:
-        """True when this version answers and nothing else is on its way."""
+        """True if this version answers and nothing else is on its way."""
         return self.state == "ready" and (self.model, self.version) == (model, version)
 
 
@@ -71,7 +71,7 @@ class Watch:
         self._every = every
 
     def until(self, look: Callable[[], T | None], what: str) -> T:
-        """The first thing that `look` finds. Raises StepError when the time is over."""
+        """The first thing that `look` finds. Raises StepError if the time is over."""
         return poll(look, what=what, seconds=max(0.0, self._end - time.monotonic()), every=self._every)
 
 
@@ -96,7 +96,7 @@ class Target(Protocol):
 
 
 def existing(target: Target, endpoint: str) -> Served:
-    """The endpoint. Raises StepError when there is none."""
+    """The endpoint. Raises StepError if there is none."""
     found = target.look(endpoint)
     if found is None:
         raise StepError(f"There is no endpoint {endpoint}. Deploy to it first, or check its name.")

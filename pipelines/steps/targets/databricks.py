@@ -18,7 +18,7 @@ HTTP_SECONDS, RETRY_SECONDS = 60, 120
 
 
 def open_databricks(*, workload_size: str) -> DatabricksServing:
-    """A client with the credentials of the environment. Raises StepError when the SDK or they are missing."""
+    """A client with the credentials of the environment. Raises StepError if the SDK or they are missing."""
     try:
         from databricks.sdk import WorkspaceClient
         from databricks.sdk.config import Config
@@ -42,7 +42,7 @@ class DatabricksServing:
         self._size = workload_size
 
     def deploy(self, endpoint: str, wanted: Wanted, watch: Watch) -> Served:
-        """See `Target`. Raises StepError when Databricks refuses, or another update is under way."""
+        """See `Target`. Raises StepError if Databricks refuses, or another update is under way."""
         from databricks.sdk.errors import DatabricksError
 
         found = self.look(endpoint)

@@ -84,7 +84,7 @@ def test_gate__answer_that_is_no_object_of_ours__ends_the_run() -> None:
     done, _ = ask({})
     assert "no reason given" in issue(done)
     done, _ = ask("<html>sign in</html>")
-    assert "no JSON" in issue(done)
+    assert "not JSON" in issue(done)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422, 500])
