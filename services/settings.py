@@ -110,7 +110,7 @@ class Settings(BaseSettings):
         "duckdb", description="What reads the prediction log: DuckDB in the portal, a SQL database, Databricks, Spark"
     )
     predictions_path: Path | None = Field(
-        None, description="Folder of the log (engine duckdb): a Delta table, or Parquet in day=… folders"
+        None, description="Folder of the log (engine duckdb): a Delta table, Parquet or JSON lines, partitioned or not"
     )
     predictions_url: SecretStr = Field(
         SecretStr(""), description="SQLAlchemy URL (engine sql), sc://host:port (spark), or host name (databricks)"
@@ -123,6 +123,15 @@ class Settings(BaseSettings):
     )
     predictions_input_columns: tuple[str, ...] = Field(
         (), description='JSON list: inputs that have a column each, such as ["age", "sex"]'
+    )
+    predictions_format: Literal["auto", "plain", "databricks", "mlflow", "bentoml"] = Field(
+        "auto", description="Who wrote the log; auto recognizes it by its columns, bentoml has to be named"
+    )
+    predictions_fixed: dict[str, str] = Field(
+        {}, description='JSON: model or environment of every row that does not say it: {"environment": "production"}'
+    )
+    predictions_served: dict[str, str] = Field(
+        {}, description='JSON: which version a served entity is, such as {"0b5f": "main.risk.loans/5"}'
     )
     predictions_masked: tuple[str, ...] = Field((), description="JSON list: inputs that nobody sees in the portal")
     predictions_timeout: Seconds = Field(10, description="Seconds before a look-up in the log is given up")

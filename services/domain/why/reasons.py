@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from services.domain.why.replay import Seen
+
 SAYS = (
     "Each bar says how much this input moved the model's answer for this one row away from the mean answer over the "
     "background rows. The bars and the mean add up to the answer."
@@ -70,6 +72,8 @@ class Reasons:
     nearest: tuple[Neighbour, ...] = ()
     nearest_other: tuple[Neighbour, ...] = ()
     neighbours_problem: str = ""
+    seen: tuple[Seen, ...] = ()
+    """Inputs that the model saw otherwise than they were logged; the reasons are about what it saw."""
 
     def sum_check(self) -> str:
         """Mean and movers added up, beside the answer itself."""
@@ -82,10 +86,11 @@ class Reasons:
     def in_words(self, limit: int = 4) -> str:
         """The largest movers as one sentence."""
         moved = [i for i in self.inputs if i.moved][:limit]
+        changed = "".join(f" {item.sentence()}." for item in self.seen)
         if not moved:
-            return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}."
+            return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}.{changed}"
         parts = "; ".join(i.sentence() for i in moved)
         return (
             f"Over {self.background}, {self.target} is {self.base:.3f} on average; here it is {self.prediction:.3f}. "
-            f"The largest movers: {parts}."
+            f"The largest movers: {parts}.{changed}"
         )

@@ -35,6 +35,19 @@ class Mismatch:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """An input that the model saw otherwise than it was logged: the server cast it first."""
+
+    name: str
+    logged: Any
+    asked: Any
+
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.name} was logged as {self.logged} and asked as {self.asked}: MLflow's server casts it first"
+
+
+@dataclass(frozen=True)
 class Replay:
     """What scoring again gave."""
 
@@ -48,6 +61,9 @@ class Replay:
     is_sealed: bool = False
     """True when the model's bytes are those that were sealed for the promotion."""
     isolation: str = ""
+    seen: tuple[Seen, ...] = ()
+    cause: str = ""
+    """Likely cause of an answer that differs; empty where none was found."""
     sentence: str = ""
 
 
@@ -82,11 +98,18 @@ def _difference(a: Any, b: Any) -> float | None:
         return _largest([_difference(a[k], b[k]) for k in a]) if a.keys() == b.keys() else None
     if isinstance(a, Sequence) and not isinstance(a, str) and isinstance(b, Sequence) and not isinstance(b, str):
         return _largest([_difference(x, y) for x, y in zip(a, b, strict=True)]) if len(a) == len(b) else None
+    if _is_missing(a) and _is_missing(b):
+        return 0.0
     if _is_number(a) and _is_number(b):
-        return abs(float(a) - float(b))
+        return math.inf if _is_missing(a) or _is_missing(b) else abs(float(a) - float(b))
     if isinstance(a, str | bool) and isinstance(b, str | bool):
         return 0.0 if a == b else math.inf
     return None
+
+
+def _is_missing(value: Any) -> bool:
+    """None, or not a number: MLflow's server answers a bare NaN, which the runner's JSON has no word for."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _largest(parts: list[float | None]) -> float | None:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from services.runner.inside import outputs
-from services.runner.inside.task_predict import frame_of
+from services.runner.inside.task_predict import frame_of, seen
 from services.runner.inside.tasks import Context
 
 EXACT_INPUTS = 8
@@ -46,7 +46,10 @@ class Found:
 def run(model: Any, context: Context) -> dict[str, Any]:
     """Explain one row."""
     given = context.inputs
-    frame = frame_of({"columns": given["columns"], "rows": [given["row"], *given["background"]]}, model)
+    frame = frame_of(
+        {"columns": given["columns"], "rows": [given["row"], *given["background"]], "protocol": given.get("protocol")},
+        model,
+    )
     row, background = frame.iloc[[0]], frame.iloc[1:]
     score, target, predicted = _scorer(model, row)
     prediction = float(score(row)[0])
@@ -66,6 +69,7 @@ def run(model: Any, context: Context) -> dict[str, Any]:
         "prediction": prediction,
         "unexplained": prediction - found.base - float(np.sum(found.moved)),
         "background_rows": len(background),
+        "seen": seen({"columns": given["columns"], "rows": [given["row"]]}, row),
         "inputs": [
             {"name": str(names[i]), "value": outputs.plain(row.iloc[0, i]), "moved": float(found.moved[i]),
              "error": float(found.errors[i])}

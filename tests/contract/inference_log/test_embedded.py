@@ -48,7 +48,7 @@ def test_embedded_log__milliseconds_and_inputs_as_columns__are_read(tmp_path: Pa
     assert found.time.isoformat() == "2023-11-14T22:13:20.123000+00:00"
     assert found.inputs == {"age": 39.0, "sex": "F"}
     (again,) = log.search(
-        PredictionQuery("any", found.time, found.time + timedelta(seconds=1), inputs={"age": "39", "sex": "F"})
+        PredictionQuery("", found.time, found.time + timedelta(seconds=1), inputs={"age": "39", "sex": "F"})
     )
     assert again == found
 

@@ -14,7 +14,7 @@ from prov.model import ProvActivity, ProvAgent, ProvDocument
 
 from services.domain.registry import VersionKey
 from services.domain.why.predictions import PredictionRecord
-from services.why.exchange import Chain, open_lineage, prov
+from services.why.exchange import Chain, is_training_data, open_lineage, prov
 
 AT = datetime(2026, 11, 20, 10, tzinfo=UTC)
 WHOLE = Chain(
@@ -93,3 +93,9 @@ def test_prov__of_what_is_unknown__names_no_run_and_nobody() -> None:
     document = prov(BARE)
     assert document["agent"] == {}
     assert document["activity"] == {}
+
+
+@pytest.mark.parametrize(("context", "is_input"), [("training", True), ("Train", True), ("eval", False), ("", False)])
+def test_training_job__takes_in_what_was_logged_as_training_data_and_nothing_else(context: str, is_input: bool) -> None:
+    """Case 9: an evaluation set is not an input of the training job."""
+    assert is_training_data(context) is is_input
