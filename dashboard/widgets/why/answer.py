@@ -68,9 +68,13 @@ def _record(record: PredictionRecord, inputs_note: str) -> None:
     score = formats.number(record.score) if record.score is not None else soft(formats.UNKNOWN)
     output = as_html(shorten(record.output, 200)) if record.output is not None else soft(formats.UNKNOWN)
     version = f"v{record.version}" if record.version else record.version_text or formats.UNKNOWN
+    failed = [("Failed", as_html(record.failure))] if record.failure else []
+    row = [("Row", f"{record.row} of {record.rows} in the request {as_html(record.of_request)}")] if record.row else []
     show(
         pairs(
             [
+                *failed,
+                *row,
                 ("Time", time(record.time)),
                 ("Output", output),
                 ("Score", score),

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from dashboard import identity, wiring
+from dashboard.text import as_text
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import empty
-from dashboard.widgets.base.text import as_text
 from dashboard.widgets.why import answer as why_parts
 from services.domain.why.predictions import PredictionQuery, left_out_of
 from services.errors import InvalidInputError

@@ -33,7 +33,7 @@ def records_of(row: Mapping[str, Any], source: str, columns: LogColumns) -> list
     inputs, outputs, doubt = _paired(asked, answered)
     notes += [doubt] if doubt else []
     if base.failure:
-        outputs = [None] * len(inputs)
+        outputs, base = [None] * len(inputs), replace(base, score=None)
     elif row.get("inputs") is None and not columns.input_columns and columns.inputs:
         notes.append("The request's payload is not in the log.")
     extra = {name: row.get(name) for name in columns.input_columns}
@@ -41,7 +41,7 @@ def records_of(row: Mapping[str, Any], source: str, columns: LogColumns) -> list
         base, protocol=asked.protocol, has_names=asked.has_names, is_understood=not asked.problem, notes=tuple(notes)
     )
     made = [replace(common, inputs={**one, **extra}, output=out) for one, out in zip(inputs, outputs, strict=True)]
-    return made if len(made) == 1 else _numbered(made)
+    return made if len(made) == 1 else _numbered([replace(record, score=None) for record in made])
 
 
 def _paired(asked: Unpacked, answered: Answer) -> tuple[list[Mapping[str, Any]], list[Any], str]:
