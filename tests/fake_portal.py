@@ -575,7 +575,7 @@ class FakeWhy:
     def replay(self, actor: Actor, prediction_id: str) -> Replay:
         return Replay(
             ReplayVerdict.EQUAL, [0.2, 0.8], [0.2, 0.8], 0.0, (Mismatch("scikit-learn", "1.7.0", "1.9.1"),), "sha256:ab", True,
-            "Run in a process of its own.", "Scored again, census-income v5 gave exactly the logged answer.",
+            "Run in a process of its own.", sentence="Scored again, census-income v5 gave exactly the logged answer.",
         )  # fmt: skip
 
     def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
