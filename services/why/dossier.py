@@ -169,7 +169,7 @@ def chain_of(gathered: Gathered, namespace: str) -> Chain | None:
     chain = Chain(record=record, key=origin.key, namespace=namespace)
     run = origin.detail.run if origin.detail and not origin.is_other_version else None
     if run is not None:
-        datasets = tuple({"name": d.name, "digest": d.digest} for d in run.datasets)
+        datasets = tuple({"name": d.name, "digest": d.best_digest} for d in run.training_data)
         chain = replace(
             chain,
             run_id=run.run_id,
