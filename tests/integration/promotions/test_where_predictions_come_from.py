@@ -87,7 +87,7 @@ def test_mlflow_table__target_has_a_name_of_its_own__is_read_from_the_evaluation
 ) -> None:
     found = _evaluated(world, columns=columns, tag=tag).of_version(KEY, RUN, fresh=True)
     assert (found.target, found.note) == ("defaulted", "Target column of the evaluation: defaulted.")
-    assert compare_files(found, found, {})["rows"] == ROWS
+    assert compare_files(found, found, {}).rows == ROWS
 
 
 @pytest.mark.parametrize("columns", [(), ("age", "defaulted", "note"), ("defaulted",)])
