@@ -23,6 +23,7 @@ from dashboard.widgets.base.markup import (  # fmt: skip
 from dashboard.widgets.request.new import launch_request
 from dashboard.widgets.version import card, facts
 from dashboard.widgets.version.lineage import show_graph
+from dashboard.widgets.version.numbers import show_numbers
 from services.domain.catalogue import VersionDetail
 from services.domain.identity.people import Permission
 
@@ -43,7 +44,7 @@ def main() -> None:
         facts.show_facts(detail.facts, caption="Facts about this version")
         _identity(detail)
     with tabs[1]:
-        _numbers(detail)
+        show_numbers(detail)
     with tabs[2]:
         facts.show_tests(detail.tests)
     with tabs[3]:
@@ -100,22 +101,6 @@ def _identity(detail: VersionDetail) -> None:
     rows += [(f"tag {as_html(shorten(k, 50))}", as_html(shorten(v, 300))) for k, v in sorted(version.tags.items())]
     with st.expander("Registry entry and tags"):
         show(table(("Field", "Value"), rows, caption="Registry entry", classes="cs-stack"))
-
-
-def _numbers(detail: VersionDetail) -> None:
-    if detail.run is None:
-        empty("The version has no run, so its metrics and parameters are unknown.", "Register versions from a run.")
-        return
-    left, right = st.columns(2, gap="large")
-    with left:
-        rows = [(as_html(k), as_html(formats.number(v))) for k, v in sorted(detail.run.metrics.items())]
-        show(table(("Metric", "Latest value"), rows, caption="Metrics"))
-    with right:
-        rows = [
-            (as_html(k), f'<span title="{as_html(v)}">{as_html(shorten(v, 120))}</span>')
-            for k, v in sorted(detail.run.params.items())
-        ]
-        show(table(("Parameter", "Value"), rows, caption="Parameters"))
 
 
 def _documentation(detail: VersionDetail) -> None:

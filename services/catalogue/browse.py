@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from services.domain.catalogue import (
     VersionQuery,
     VersionRow,
 )
+from services.domain.model_metrics import known_metrics, metrics_of
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import NotFoundError
 from services.releases.desk import of_version, row_of, tests_of
@@ -57,17 +57,27 @@ class CatalogueBrowser:
 
     def metric_names(self, model: str) -> Sequence[str]:
         """Metrics that any version of the model has."""
-        with self._units.read() as unit:
-            runs = unit.catalogue.runs_of(model)
-        return sorted({name for run in runs.values() for name in run.metrics})
+        return sorted({name for metrics, _ in self._metrics(model) for name in metrics})
 
     def metric_over_versions(self, model: str, metric: str) -> Sequence[MetricPoint]:
-        """One metric over the versions of a model, oldest first."""
+        """One metric over the versions of a model, oldest first; versions where it is unknown are left out."""
+        return [
+            MetricPoint(row.key.version, metrics[metric], row.created)
+            for metrics, row in self._metrics(model)
+            if metric in metrics
+        ]
+
+    def _metrics(self, model: str) -> list[tuple[dict[str, float], VersionRow]]:
+        """What is known of each version, oldest first."""
         with self._units.read() as unit:
             runs = unit.catalogue.runs_of(model)
-            created = {row.key.version: row.created for row in unit.catalogue.versions(model)}
-        values = {v: run.metrics[metric] for v, run in runs.items() if metric in run.metrics}
-        return [MetricPoint(v, values[v], created[v]) for v in sorted(values) if math.isfinite(values[v])]
+            rows = {row.key.version: row for row in unit.catalogue.versions(model)}
+            kept = {version.version: version for version in unit.catalogue.registered(model)}
+        return [
+            (known_metrics(metrics_of(kept[number], runs.get(number))), rows[number])
+            for number in sorted(rows)
+            if number in kept
+        ]
 
     def detail(self, key: VersionKey) -> VersionDetail:
         """One version. Raises NotFoundError."""
@@ -97,6 +107,7 @@ class CatalogueBrowser:
             ),
             tests=run_reports + test_results.reports_from_tags(version.tags) + tests_of(releases),
             card=card,
+            metrics=metrics_of(version, run),
             deployments=deployments,
             requests=requests,
             history=tuple(sorted(history, key=lambda line: line.at, reverse=True)),

@@ -45,6 +45,7 @@ class CatalogueSync:
         self._clock = clock
         self._sweep_every = sweep_every
         self._watermark = datetime.fromtimestamp(0, UTC)
+        self._has_old_runs = True
 
     def beat(self) -> bool:
         """One look at the registry; False when MLflow could not be read (the reason is kept for the banner)."""
@@ -116,9 +117,12 @@ class CatalogueSync:
     def _read_runs(self, now: datetime) -> None:
         with self._units.read() as unit:
             missing = unit.catalogue.missing_runs(RUNS_A_BEAT)
-        if not missing:
+            outdated = unit.catalogue.outdated_runs(RUNS_A_BEAT) if self._has_old_runs else ()
+        missing = list(dict.fromkeys([*missing, *outdated]))
+        found = self._reader.runs(missing) if missing else {}
+        self._has_old_runs = any(run_id in found for run_id in outdated)
+        if not found:
             return
-        found = self._reader.runs(missing)
         with self._units.begin() as unit:
             for run in found.values():
                 unit.catalogue.put_run(run, now)

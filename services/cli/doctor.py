@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.access.people import refuse_demo_on_real_data
 from services.adapters.inference_log.build import build_inference_log
-from services.adapters.mlflow.registry import build_registry
+from services.adapters.mlflow.registry import MlflowRegistry, build_registry
 from services.audit.witnesses import WatchedWitness
 from services.bootstrap.access import open_provider
 from services.bootstrap.ledger import active_ring, demand_witnesses, open_keys, open_witnesses
@@ -31,6 +31,10 @@ from services.ports.pipelines import ReleasePipelines
 from services.settings import Settings, unread_names
 
 log = logging.getLogger(__name__)
+
+MODELS_ASKED = 50
+"""Models whose rights are asked for: without MLflow's cache of passwords each call takes 0.4 seconds."""
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,51 @@ def _folder(settings: Settings) -> str:
 
 
 def _mlflow(settings: Settings) -> str:
-    version = build_registry(mlflow_config(settings, settings.mlflow_timeout)).ping().version
-    return f"{settings.mlflow_url} answers{f', version {version}' if version else ''}."
+    registry = build_registry(mlflow_config(settings, settings.mlflow_timeout))
+    try:
+        version = registry.ping().version
+        rights = _rights(registry, settings)
+    finally:
+        registry.close()
+    return f"{settings.mlflow_url} answers{f', version {version}' if version else ''}.{rights}"
+
+
+def _rights(registry: MlflowRegistry, settings: Settings) -> str:
+    """What the portal's account may do with the models that it promotes. Raises SettingsError when it is too little."""
+    if not settings.mlflow_username or not settings.governance_file.exists():
+        return ""
+    governance = load_governance(settings.governance_file)
+    names = [model.name for page in registry.models() for model in page]
+    governed = [n for n in names if any(governance.policy_for(n, place) for place in governance.environments)]
+    looked = governed[:MODELS_ASKED]
+    held = {name: registry.permission_on(name) for name in looked}
+    if not any(held.values()):
+        return " Its rights on models cannot be asked for." if held else ""
+    demand_rights({name: right for name, right in held.items() if right})
+    rest = f" of {len(governed)}; the others were not asked for" if len(governed) > len(looked) else ""
+    return f" MANAGE on {len(looked)} models that it promotes{rest}."
+
+
+def demand_rights(held: Mapping[str, str]) -> None:
+    """EDIT promotes, MANAGE is needed to undo. Raises SettingsError."""
+    weak = [f"{name} ({right})" for name, right in held.items() if right not in {"EDIT", "MANAGE"}]
+    if weak:
+        raise SettingsError(
+            f"The portal's account cannot promote {_some(weak)}.",
+            hint="Give it MANAGE on them in MLflow; EDIT at least.",
+        )
+    editing = [name for name, right in held.items() if right == "EDIT"]
+    if editing:
+        raise SettingsError(
+            f"The portal's account has EDIT on {_some(editing)}: it can promote, but it cannot delete an alias or a "
+            "tag, so undoing a first promotion stops and waits for a person, and candidates' tags stay.",
+            hint="Give it MANAGE on these models in MLflow.",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown
 
 
 def _azure(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger | why | asof | policy`.
+"""The command line: `countersign serve | worker | sync | doctor | evidence | ledger | why | policy | dataset | …`.
 
 Exit codes: 0 done, 1 not (the message says why and what to do), 2 wrong usage; `evidence` and `ledger` have their own,
 documented with them.
@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_policy(commands)
     _add_access(commands)
     _add_notices(commands)
+    _add_dataset(commands)
     return parser
 
 
@@ -169,6 +170,12 @@ def _notices(args: argparse.Namespace) -> int:
     from services.settings import load_settings
 
     return command.run(args, open_units(load_settings()), SystemClock())
+
+
+def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.cli import dataset as command
+
+    command.add_parser(commands).set_defaults(run=command.run)
 
 
 def serve(_: argparse.Namespace) -> int:

@@ -85,6 +85,8 @@ class VersionComparison:
     live: Mapping[VersionKey, LiveDrift] = field(default_factory=dict)
     """Live inputs of the model against each version's training data."""
     live_problem: str = ""
+    metrics_unknown: tuple[str, ...] = ()
+    """Metrics that cannot be told to be a version's own, and why."""
 
 
 class Comparisons(Protocol):

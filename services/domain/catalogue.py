@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from services.domain.examined import WHOLE, Examined
 from services.domain.lineage import Fact, Graph
+from services.domain.model_metrics import MetricValue
 from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 
@@ -184,6 +185,8 @@ class VersionDetail:
     history: tuple[HistoryLine, ...]
     links: Mapping[str, str] = field(default_factory=dict)
     """Label to address: the version, run and model in MLflow."""
+    metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    """The version's own metrics, each with its source, or unknown and why."""
 
 
 @dataclass(frozen=True)

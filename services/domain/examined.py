@@ -49,6 +49,16 @@ class Examined:
     def _excluded(self) -> int:
         return sum(item.count for item in self.left_out if item.by_policy)
 
+    @property
+    def unexplained(self) -> LeftOut | None:
+        """What is missing from `total` although nothing says why; None when the items left out account for it."""
+        if self.seen is None or self.total is None:
+            return None
+        missing = self.total - self.seen - sum(item.count for item in self.left_out)
+        if missing <= 0:
+            return None
+        return LeftOut(f"{missing:,} of {self.total:,} {self.unit or 'items'}", "not looked at", count=missing)
+
     def sentences(self) -> tuple[str, ...]:
         """What a reader must know beside the fact; empty when there is nothing to tell."""
         told = [item.sentence() for item in self.left_out]
@@ -71,14 +81,7 @@ OTHER = "(other)"
 def together(parts: Iterable[Examined]) -> Examined:
     """The coverage of a fact that rests on several others: whole only when all of them are."""
     all_parts = tuple(parts)
-    if all(part.is_whole and not part.left_out for part in all_parts):
-        return WHOLE
-    short = tuple(
-        LeftOut(f"{part.total - part.seen:,} of {part.total:,} {part.unit or 'items'}", "not looked at")
-        for part in all_parts
-        if not part.is_whole and not part.left_out and part.seen is not None and part.total is not None
-        and part.seen < part.total
-    )  # fmt: skip
-    stand_ins = [part.stand_in for part in all_parts if part.stand_in]
     left = tuple(item for part in all_parts for item in part.left_out)
+    short = tuple(found for part in all_parts if (found := part.unexplained) is not None)
+    stand_ins = [part.stand_in for part in all_parts if part.stand_in]
     return Examined(left_out=(*left, *short), stand_in=" and ".join(dict.fromkeys(stand_ins)))

@@ -58,7 +58,7 @@ KNOWN: Mapping[str, Mapping[str, Rule]] = {
     "artifact_digest": {},
     "lineage_complete": {},
     "tests_passed": {},
-    "metric_floor": {"metric": _text, "at_least": _number, "at_most": _number},
+    "metric_floor": {"metric": _text, "at_least": _number, "at_most": _number, "dataset": _text},
     "slice_floor": {"at_least": _number, "columns": _texts, "min_rows": _whole},
     "fairness_bound": {
         "column": _text, "rate": _one_of(*RATES), "max_difference": _not_negative, "min_ratio": _not_negative,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.domain.registry import (
     Artifact,
+    MetricEntry,
     ModelVersion,
     RegisteredModel,
     RegistrySnapshot,
@@ -36,7 +37,10 @@ class RegistryReader(Protocol):
         """One registered model with its aliases, fresh. Raises NotFoundError."""
 
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, Run]:
-        """Runs by id, deleted ones included; ids that do not exist are absent."""
+        """Runs by id with their logged models, deleted runs included; ids that do not exist are absent."""
+
+    def metric_history(self, run_id: str, name: str) -> Sequence[MetricEntry]:
+        """All values of a metric that the run kept, in no certain order. Raises NotFoundError."""
 
     def tagged_runs(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
         """Runs of these experiments that have the tag, deleted ones left out."""

@@ -29,7 +29,7 @@ from services.ledger.tree.note import VerifierKey
 from services.ports.time import Clock
 from services.why.desk import Examined, WhyDesk
 from services.why.document import answer_document, plain
-from services.why.exchange import Chain, is_training_data, open_lineage, prov
+from services.why.exchange import Chain, open_lineage, prov
 from services.why.gathered import Gathered
 from services.why.scoring import ScoringDesk
 
@@ -171,7 +171,7 @@ def chain_of(gathered: Gathered, namespace: str) -> Chain | None:
     chain = Chain(record=record, key=origin.key, namespace=namespace)
     run = origin.detail.run if origin.detail and not origin.is_other_version else None
     if run is not None:
-        datasets = tuple({"name": d.name, "digest": d.digest} for d in run.datasets if is_training_data(d.context))
+        datasets = tuple({"name": d.name, "digest": d.best_digest} for d in run.training_data)
         chain = replace(
             chain,
             run_id=run.run_id,

@@ -45,11 +45,6 @@ class Chain:
     checkpoint: str = ""
 
 
-def is_training_data(context: str) -> bool:
-    """True for a data set that was logged as training data; one of another context, or of none, is not an input."""
-    return context.strip().lower() in {"train", "training"}
-
-
 def open_lineage(chain: Chain) -> list[dict[str, Any]]:
     """Training, promotion and prediction as COMPLETE run events; those whose time is unknown are left out."""
     model = _model(chain)

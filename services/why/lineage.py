@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.domain.catalogue import VersionDetail
+from services.domain.datasets import training_text
 from services.domain.lineage import Certainty, Claim, Fact, settle
 from services.domain.registry import Dataset, VersionKey
 from services.why.promotions import Promotion
@@ -99,9 +100,8 @@ def _sealed(promotion: Promotion | None) -> dict[str, list[Claim]]:
 
 
 def _training(datasets: Sequence[Dataset]) -> str:
-    """As the registry's copy words it: the data set with context training, else the first."""
-    chosen = next((d for d in datasets if d.context.lower().startswith("train")), next(iter(datasets), None))
-    return f"{chosen.name} ({chosen.digest})" if chosen else ""
+    """As the registry's copy words it: what was logged as training data, nothing else."""
+    return training_text(datasets)
 
 
 def parameter_text(params: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard.text import as_html, shorten
 from dashboard.widgets.base import formats, links, lists
-from dashboard.widgets.base.markup import alias_badges, live_badges, show, soft, stage_badge, table
+from dashboard.widgets.base.markup import alias_badges, bullets, live_badges, show, soft, stage_badge, table
 from dashboard.widgets.version import grid as tables
 from services.comparisons.answers import CellRow, VersionComparison
 from services.domain.catalogue import VersionRow
@@ -23,7 +23,7 @@ def show_differences(compared: VersionComparison) -> None:
     show(table(head, rows, caption="The versions", classes="cs-stack"))
     only = st.toggle("Only what differs", value=True, key="compare_only")
     groups = (
-        ("Metrics as each run logged them", "Metric", compared.metrics),
+        ("Metrics as logged for each version", "Metric", compared.metrics),
         ("Parameters", "Parameter", compared.parameters),
         ("Data sets", "Data set", compared.datasets),
         ("Tags", "Tag", compared.tags),
@@ -31,6 +31,9 @@ def show_differences(compared: VersionComparison) -> None:
     for title, name, cells in groups:
         st.markdown(f"**{title}**")
         _group(name, [row for row in cells if row.differs or not only], compared, only=only)
+        if name == "Metric" and compared.metrics_unknown:
+            with st.expander(f"Metrics that are unknown ({len(compared.metrics_unknown)})"):
+                show(bullets(compared.metrics_unknown))
 
 
 def version_link(row: VersionRow, label: str = "") -> str:

@@ -16,6 +16,7 @@ from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
 from services.domain.catalogue import TestCase
 from services.domain.checks import Check, Enforcement, Verdict
+from services.domain.model_metrics import unknown_metrics
 from services.domain.registry import VersionKey
 from services.domain.test_results import doubts, line_of
 from services.evidence.record import Comparison
@@ -188,6 +189,9 @@ def show_plan(detail: RequestDetail) -> None:
     ]
     show(facts(pairs))
     rows = [("metric", as_html(k), as_html(formats.number(v))) for k, v in sorted(plan.metrics.items())]
+    values = (detail.evidence.run.metric_values if detail.evidence.run else None) or {}
+    unknown = unknown_metrics(values)
+    rows += [("metric", as_html(k), as_html(f"unknown: {why}")) for k, why in sorted(unknown.items())]
     rows += [("data set", as_html(k), code(v)) for k, v in sorted(plan.dataset_digests.items())]
     rows += [("tests", as_html(k), as_html(v)) for k, v in sorted(plan.test_results.items())]
     if rows:

@@ -25,7 +25,8 @@ SYSTEM = "mlflow"
 SIGN_IN_HINT = "Check COUNTERSIGN_MLFLOW_USERNAME and COUNTERSIGN_MLFLOW_PASSWORD, or COUNTERSIGN_MLFLOW_TOKEN."
 PERMISSION_HINT = (
     "Give the portal's service account the permission it lacks in MLflow: READ on all models and experiments, "
-    "and EDIT on the models that it promotes."
+    "and EDIT on the models that it promotes. EDIT moves an alias and sets a tag; deleting either takes MANAGE, "
+    "which undoing a first promotion and clearing candidates' tags need."
 )
 HOST_HINT = (
     "MLflow refuses this host name. Start it with --allowed-hosts (or MLFLOW_SERVER_ALLOWED_HOSTS) and the name "
@@ -50,6 +51,10 @@ class AnswerTooLargeError(UpstreamRubbishError):
     """More bytes than configured; asking for fewer things at once may help."""
 
     code = "upstream_too_large"
+
+
+class MissingEndpointError(UpstreamRubbishError):
+    """There is nothing at this address, or no MLflow that knows it."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,8 @@ class Failures:
     def _said_no(self, reply: Reply) -> PortalError:
         code, detail = self._detail(reply)
         if not code and reply.status in {404, 405, 410}:
-            return self.rubbish(f"has no registry at this address (HTTP {reply.status})")
+            what = f"{self._name} has no registry at this address (HTTP {reply.status})."
+            return MissingEndpointError(what, system=SYSTEM, hint=ADDRESS_HINT)
         if code == "RESOURCE_DOES_NOT_EXIST":
             return NotFoundError(f"MLflow has no such thing: {detail}")
         reason = f": {detail}" if detail else ""

@@ -7,6 +7,7 @@ page, never a made-up value.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -108,6 +109,14 @@ def whole(holder: Json, key: str) -> int | None:
     if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 20:
         return int(found)
     return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+
+
+def signed(holder: Json, key: str) -> int:
+    """A whole number (a number, or its digits), which may be negative; 0 when absent or of a wrong type."""
+    found = holder.get(key)
+    if isinstance(found, str) and re.fullmatch(r"-?[0-9]{1,18}", found):
+        return int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
 
 
 def number(found: object) -> float | None:

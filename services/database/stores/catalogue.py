@@ -214,6 +214,21 @@ class CatalogueStore:
         )
         return {version: _RUN.validate_json(body) for version, body in self._connection.execute(query)}
 
+    def registered(self, model: str) -> Sequence[ModelVersion]:
+        """All versions of a model as the registry had them."""
+        rows = self._connection.execute(select(catalogue_version).where(_V.model == model)).mappings()
+        return [_version(row) for row in rows]
+
+    def outdated_runs(self, limit: int) -> Sequence[str]:
+        """Run ids that an earlier release kept, without the run's logged models; newest versions first."""
+        query = (
+            select(_V.run_id)
+            .join(catalogue_run, catalogue_run.c.run_id == _V.run_id)
+            .where(_V.gone.is_(None), ~catalogue_run.c.body.contains('"models_problem": '))
+            .order_by(_V.created.desc())
+        )
+        return list(dict.fromkeys(self._connection.execute(query.limit(limit)).scalars()))
+
     def filter_values(self) -> FilterValues:
         """What the filters offer."""
         present = _V.gone.is_(None)
@@ -319,8 +334,7 @@ def _version_row(version: ModelVersion, model: RegisteredModel, run_row: RowMapp
         "source": version.source, "run_id": version.run_id, "tags": dict(version.tags),
         "aliases": "\n" + "\n".join(aliases) + "\n" if aliases else "",
         "owner": derived.owner,
-        "dataset": derived.dataset.name if derived.dataset else None,
-        "dataset_digest": derived.dataset.digest if derived.dataset else None,
+        "dataset": derived.dataset, "dataset_digest": derived.dataset_digest,
         "metric_name": derived.metric_name, "metric_value": derived.metric_value,
         "tests_passed": derived.tests_passed, "tests_failed": derived.tests_failed,
         "last_activity": version.updated, "words": search_words(version, derived, aliases), "gone": None,

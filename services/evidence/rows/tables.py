@@ -131,21 +131,34 @@ _LABELS = ("target", "targets", "ground_truth", "expected_response")
 _DECISIONS = ("outputs", "predictions", "output")
 
 
-def mlflow_table(table: Table) -> Table:
+def mlflow_table(table: Table, *, target: str = "") -> Table:
     """MLflow's evaluation table in this engine's words: the row's number is its id; other tables stay as they are.
 
-    Both versions must then have been evaluated on the same rows in the same order; labels that differ are found.
+    `target` is the column that holds the true labels, where the evaluation gave it a name of its own. Both versions
+    must have been evaluated on the same rows in the same order; labels that differ are found. Raises InvalidInputError
+    when nobody says which column is the target.
     """
     columns = dict(table.columns)
     if "row_id" in columns or not {"prediction", "score", *_DECISIONS} & columns.keys():
         return table
-    for wanted, names in (("label", _LABELS), ("prediction", _DECISIONS)):
+    for wanted, names in (("label", (target, *_LABELS)), ("prediction", _DECISIONS)):
         found = next((name for name in names if name in columns), None)
         if wanted not in columns and found is not None:
             columns[wanted] = columns.pop(found)
+    if "label" not in columns and not table.columns.keys().isdisjoint(_DECISIONS):
+        raise _no_target(table)
     if "label" not in columns or table.rate < 1:
         return table
     return replace(table, columns={"row_id": np.arange(table.rows), **columns})
+
+
+def _no_target(table: Table) -> InvalidInputError:
+    present = ", ".join(list(table.columns)[:20])
+    return InvalidInputError(
+        f"MLflow's evaluation table does not say which column is the target. Columns present: {present}.",
+        hint="Set the run's tag countersign.target_column to the column's name, or log evaluation/predictions.parquet.",
+        code="column_missing",
+    )
 
 
 def _first_line(error: Exception) -> str:

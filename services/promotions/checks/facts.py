@@ -43,6 +43,8 @@ class InputTable:
     artifact: str
     run_id: str
     note: str = ""
+    target: str = ""
+    """Column of the labels, where MLflow's evaluation gave it a name of its own."""
 
 
 @dataclass(frozen=True)

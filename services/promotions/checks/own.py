@@ -18,9 +18,10 @@ from typing import Any
 from services.comparisons.live_inputs import live_document
 from services.domain.checks import Check, Verdict
 from services.domain.examined import WHOLE, Examined, LeftOut
+from services.domain.model_metrics import known_metrics, unknown_metrics
 from services.domain.policy import CheckRule
 from services.promotions.checks.facts import Compared, Line
-from services.promotions.material import Material, finite_metrics
+from services.promotions.material import Material
 
 GROUP = "countersign.checks"
 TEXT_LIMIT = 500
@@ -56,7 +57,8 @@ def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
             "run_id": run.run_id,
             "user": run.user,
             "params": dict(run.params),
-            "metrics": finite_metrics(run.metrics),
+            "metrics": known_metrics(material.metrics),
+            "metrics_unknown": unknown_metrics(material.metrics),
             "tags": dict(run.tags),
         },
         "artifact_digest": material.artifact_digest,

@@ -12,6 +12,7 @@ import pytest
 from services.comparisons.live_inputs import LiveDrift
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check, Enforcement, Verdict
+from services.domain.model_metrics import MetricValue
 from services.domain.policy import CheckRule
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run
 from services.evidence.record import DriftLine
@@ -20,7 +21,8 @@ from services.promotions.material import Material
 from tests.fake_evidence import SAME_CALIBRATION, comparison, slice_document
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
-RUN = Run("r1", "1", user="ana", metrics={"auc": 0.9, "rmse": 4.0}, datasets=(Dataset("d", "abc"),))
+RUN = Run("r1", "1", user="ana", metrics={"auc": 0.9, "rmse": 4.0}, datasets=(Dataset("d", "abc", "training"),))
+METRICS = {name: MetricValue(name, value, "run r1") for name, value in RUN.metrics.items()}
 COLUMN = {"type": "double", "name": "age", "required": True}
 OUTPUT = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]
 BEFORE = {"inputs": [COLUMN], "outputs": OUTPUT}
@@ -70,7 +72,7 @@ def material(**parts: Any) -> Material:
     known: dict[str, Any] = {
         "version": version, "run": RUN, "holders": RegistrySnapshot(), "artifact_digest": "sha256:aa",
         "artifact_problem": "", "tests": (TestReport("unit", "run", "", 3, 0, 0),), "card": "# Card\n\nScores.",
-        "predictions": None, "predictions_problem": "",
+        "predictions": None, "predictions_problem": "", "metrics": METRICS,
     }  # fmt: skip
     return Material(**{**known, **parts})
 
