@@ -98,4 +98,4 @@ def test_prov__of_what_is_unknown__names_no_run_and_nobody() -> None:
 @pytest.mark.parametrize(("context", "is_input"), [("training", True), ("Train", True), ("eval", False), ("", False)])
 def test_training_job__takes_in_what_was_logged_as_training_data_and_nothing_else(context: str, is_input: bool) -> None:
     """Case 9: an evaluation set is not an input of the training job."""
-    assert Dataset("adult", "d1", "csv", context=context).is_training is is_input
+    assert Dataset("adult", "d1", context).is_training is is_input
