@@ -13,7 +13,7 @@
         ├── UpstreamUnavailableError   not reached, too slow, or 5xx; retryable
         │   └── AzureDevOpsNotSetError  no organization is configured
         ├── UpstreamRefusedError       reached, and it said no (auth, permission, validation)
-        ├── UpstreamRubbishError       reached, and the answer makes no sense
+        ├── UpstreamInvalidError       reached, and the answer makes no sense
         └── UnknownOutcomeError        a write was sent and no answer came back: look before acting again
 
 Adapters translate into this tree and keep the cause. Pages, API and CLI render errors in one place each.
@@ -134,7 +134,7 @@ class UpstreamRefusedError(UpstreamError):
     code = "upstream_refused"
 
 
-class UpstreamRubbishError(UpstreamError):
+class UpstreamInvalidError(UpstreamError):
     """Reached, and the answer makes no sense."""
 
     code = "upstream_rubbish"

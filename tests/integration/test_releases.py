@@ -9,8 +9,8 @@ from services.domain.registry import VersionKey
 from services.errors import (
     NotAllowedError,
     NotFoundError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from services.health.desk import HealthDesk
@@ -57,7 +57,7 @@ def test_view__of_a_running_release__asks_and_keeps_the_picture(running: World) 
     "error",
     [
         UpstreamUnavailableError("No answer.", hint="Look at it."),
-        UpstreamRubbishError("HTML.", hint="Sign in."),
+        UpstreamInvalidError("HTML.", hint="Sign in."),
         UpstreamRefusedError("401", hint="Renew the token."),
         NotFoundError("The run was deleted.", hint="Nothing."),
     ],

@@ -30,8 +30,8 @@ from services.errors import (
     PortalError,
     UnknownOutcomeError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -93,7 +93,7 @@ class Calls:
                 break
             token = following
         # an incomplete list would let a start look as if it had never been made
-        raise UpstreamRubbishError(
+        raise UpstreamInvalidError(
             "A listing of Azure DevOps does not come to its end.", system=SYSTEM, code="listing_endless",
             hint="Delete old runs of this pipeline, or look for a proxy in between.",
         )  # fmt: skip

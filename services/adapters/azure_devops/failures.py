@@ -23,8 +23,8 @@ from services.errors import (
     PortalError,
     UnknownOutcomeError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -184,7 +184,7 @@ def rubbish(what: str, *, is_written: bool) -> UpstreamError:
         return UnknownOutcomeError(
             f"Azure DevOps was asked to act and answered with something unreadable ({what}).", system=SYSTEM
         )
-    return UpstreamRubbishError(
+    return UpstreamInvalidError(
         f"Azure DevOps answered with something unreadable ({what}).", system=SYSTEM, hint="Is a proxy in between?"
     )
 
@@ -202,7 +202,7 @@ def too_large(limit: int, *, is_written: bool) -> UpstreamError:
     """More bytes than configured."""
     if is_written:
         return rubbish("too large", is_written=True)
-    return UpstreamRubbishError(
+    return UpstreamInvalidError(
         f"Azure DevOps answered with more than {limit // (1024 * 1024)} MiB.", system=SYSTEM, code="answer_too_large",
         hint="Open it in Azure DevOps.",
     )  # fmt: skip

@@ -317,6 +317,6 @@ def _newest(record: PredictionRecord) -> tuple[bool, Any]:
     return (record.time is not None, record.time.timestamp() if record.time else 0.0)
 
 
-def _unreadable(error: Exception) -> UpstreamRubbishError:
+def _unreadable(error: Exception) -> UpstreamInvalidError:
     first = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-    return UpstreamRubbishError("The prediction log cannot be read.", system=SYSTEM, hint=f"DuckDB says: {first}")
+    return UpstreamInvalidError("The prediction log cannot be read.", system=SYSTEM, hint=f"DuckDB says: {first}")

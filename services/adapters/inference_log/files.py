@@ -86,7 +86,7 @@ class DeltaFolder:
             names = actions.column_names
             columns: dict[str, Any] = {name: actions.column(name).to_pylist() for name in names}
         except DeltaError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 "The Delta table cannot be read.", system=SYSTEM, hint=str(error).splitlines()[0][:200]
             ) from error
         files = [self._one(columns, i) for i in range(len(columns["path"]))]

@@ -50,7 +50,7 @@ from services.errors import (
     InvalidInputError,
     PortalError,
     SettingsError,
-    UpstreamRubbishError,
+    UpstreamInvalidError,
     UpstreamUnavailableError,
 )
 from services.ports.predictions import DateRange
@@ -192,7 +192,7 @@ class SqlInferenceLog:
                 "The database of the prediction log cannot be asked.", system=SYSTEM, hint=_first(error)
             ) from error
         except SQLAlchemyError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 "The prediction log cannot be read.", system=SYSTEM, hint=f"The database says: {_first(error)}"
             ) from error
 

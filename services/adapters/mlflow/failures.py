@@ -16,8 +16,8 @@ from services.adapters.mlflow.config import MlflowConfig
 from services.errors import (
     NotFoundError,
     PortalError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -47,7 +47,7 @@ TransportError = (rq.RequestException, u3.HTTPError, OSError)
 """What `requests` and below raise when no whole answer came."""
 
 
-class AnswerTooLargeError(UpstreamRubbishError):
+class AnswerTooLargeError(UpstreamInvalidError):
     """More bytes than configured; asking for fewer things at once may help."""
 
     code = "upstream_too_large"
@@ -97,9 +97,9 @@ class Failures:
             hint="Nothing of it was used. Look for oversized tags, or raise the adapter's max_answer_bytes.",
         )
 
-    def rubbish(self, what: str) -> UpstreamRubbishError:
+    def rubbish(self, what: str) -> UpstreamInvalidError:
         """The answer came, and makes no sense; `what` completes "MLflow …"."""
-        return UpstreamRubbishError(f"{self._name} {what}.", system=SYSTEM, hint=ADDRESS_HINT)
+        return UpstreamInvalidError(f"{self._name} {what}.", system=SYSTEM, hint=ADDRESS_HINT)
 
     def refused_status(self, reply: Reply) -> PortalError:
         """What a status other than 2xx means."""

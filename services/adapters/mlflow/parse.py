@@ -18,7 +18,7 @@ MAX_VERSION = 2**31 - 1
 Json = Mapping[str, Any]
 
 
-class Rubbish(Exception):  # noqa: N818 - caught by the adapter and turned into UpstreamRubbishError
+class Rubbish(Exception):  # noqa: N818 - caught by the adapter and turned into UpstreamInvalidError
     """What came makes no sense; the text completes "MLflow …"."""
 
 

@@ -76,7 +76,7 @@ class Transport:
 
     @contextmanager
     def understanding(self) -> Iterator[None]:
-        """Answers parsed inside that make no sense raise UpstreamRubbishError."""
+        """Answers parsed inside that make no sense raise UpstreamInvalidError."""
         try:
             yield
         except Rubbish as problem:

@@ -14,7 +14,7 @@ from typing import Any
 from services.adapters.oidc.config import SYSTEM, OidcConfig
 from services.domain.identity.people import Person, Role
 from services.domain.identity.sessions import Identity
-from services.errors import UpstreamRubbishError
+from services.errors import UpstreamInvalidError
 
 _NAMES = ("preferred_username", "email", "upn", "unique_name", "oid")
 """Claims that hold names of the same person in other systems, such as the MLflow user of a run."""
@@ -46,7 +46,7 @@ def identity_of(claims: Mapping[str, Any], groups: Iterable[str], config: OidcCo
     """The person: id from issuer and subject, names only for show and for the four-eyes rule."""
     subject = claims.get(config.person_claim)
     if not isinstance(subject, str) or not subject:
-        raise UpstreamRubbishError(
+        raise UpstreamInvalidError(
             f"The identity provider sent no {config.person_claim!r}.",
             system=SYSTEM,
             hint="Set COUNTERSIGN_OIDC_PERSON_CLAIM to a claim that never changes.",

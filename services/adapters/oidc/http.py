@@ -11,7 +11,7 @@ import requests
 
 from services.adapters.http.bodies import TooLongError, TooSlowError, read_body
 from services.adapters.oidc.config import SYSTEM
-from services.errors import UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import UpstreamInvalidError, UpstreamRefusedError, UpstreamUnavailableError
 
 BODY_LIMIT = 4 * 1024 * 1024
 
@@ -50,7 +50,7 @@ def _read(answer: requests.Response, end: float) -> dict[str, Any]:
     try:
         body = read_body(answer, BODY_LIMIT, until=end)
     except TooLongError:
-        raise UpstreamRubbishError("The identity provider's answer is too large.", system=SYSTEM) from None
+        raise UpstreamInvalidError("The identity provider's answer is too large.", system=SYSTEM) from None
     except TooSlowError:
         raise _away("it timed out") from None
     if answer.status_code >= 500 or answer.status_code == 429:
@@ -61,7 +61,7 @@ def _read(answer: requests.Response, end: float) -> dict[str, Any]:
             f"The identity provider refuses ({answer.status_code}{_reason(value)}).", system=SYSTEM
         )
     if answer.status_code != 200 or value is None:
-        raise UpstreamRubbishError("The identity provider's answer cannot be read.", system=SYSTEM)
+        raise UpstreamInvalidError("The identity provider's answer cannot be read.", system=SYSTEM)
     return value
 
 

@@ -12,7 +12,7 @@ import jwt
 
 from services.adapters.oidc.config import SYSTEM
 from services.adapters.oidc.http import Http
-from services.errors import UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import UpstreamInvalidError, UpstreamUnavailableError
 
 KEEP_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 30.0
@@ -89,7 +89,7 @@ def _key(item: dict[str, Any]) -> jwt.PyJWK | None:
 
 def _description(found: dict[str, Any], issuer: str) -> Description:
     if str(found.get("issuer", "")).rstrip("/") != issuer.rstrip("/"):
-        raise UpstreamRubbishError(
+        raise UpstreamInvalidError(
             f"The provider at {issuer} says that it is {found.get('issuer')!r}.",
             system=SYSTEM,
             hint="Set COUNTERSIGN_OIDC_ISSUER to the issuer as the provider writes it.",
@@ -97,5 +97,5 @@ def _description(found: dict[str, Any], issuer: str) -> Description:
     fields = {name: str(found.get(name) or "") for name in Description.__dataclass_fields__}
     missing = [name for name in ("authorization_endpoint", "token_endpoint", "jwks_uri") if not fields[name]]
     if missing:
-        raise UpstreamRubbishError(f"The provider's description lacks {', '.join(missing)}.", system=SYSTEM)
+        raise UpstreamInvalidError(f"The provider's description lacks {', '.join(missing)}.", system=SYSTEM)
     return Description(**fields)

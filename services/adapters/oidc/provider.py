@@ -23,7 +23,7 @@ from services.adapters.oidc.metadata import Metadata
 from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_id_token, check_logout_token, verified
 from services.domain.identity.people import Actor, Person, Role
 from services.domain.identity.sessions import Identity
-from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError
+from services.errors import NotAllowedError, UpstreamInvalidError, UpstreamRefusedError
 from services.ports.identity import Arrival, Attempt, Ended, Wish
 
 ATTEMPT_SECONDS = 600
@@ -96,7 +96,7 @@ class OidcProvider:
         if held is None:
             raise UpstreamRefusedError("The tokens cannot be opened: the session secret was changed.", system=SYSTEM)
         if not held.get("refresh_token"):
-            raise UpstreamRubbishError("The provider gave no refresh token.", system=SYSTEM)
+            raise UpstreamInvalidError("The provider gave no refresh token.", system=SYSTEM)
         got = self._token(grant_type="refresh_token", refresh_token=held["refresh_token"])
         claims = self._id_claims(got, nonce=None) if "id_token" in got else self._user_info(got)
         if claims.get("sub") != held["sub"]:
@@ -165,7 +165,7 @@ class OidcProvider:
             )  # fmt: skip
             check_id_token(claims, client_id=self._config.client_id, nonce=nonce)
         except BadTokenError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 f"The identity provider's ID token is refused: {error}.", system=SYSTEM, hint="Sign in again."
             ) from None
         return claims
@@ -174,7 +174,7 @@ class OidcProvider:
         """Providers may leave the ID token out of a refresh (Core 12.2): then the UserInfo endpoint tells."""
         endpoint = self._metadata.description().userinfo_endpoint
         if not endpoint:
-            raise UpstreamRubbishError("The provider offers no way to read the roles again.", system=SYSTEM)
+            raise UpstreamInvalidError("The provider offers no way to read the roles again.", system=SYSTEM)
         return self._http.get(endpoint, bearer=str(got.get("access_token", "")))
 
     def _identity(self, claims: Mapping[str, Any], got: Mapping[str, Any]) -> Identity:
@@ -188,7 +188,7 @@ class OidcProvider:
         url = f"{self._config.graph_url.rstrip('/')}/me/getMemberObjects"
         found = self._http.post_json(url, {"securityEnabledOnly": False}, bearer=access_token).get("value")
         if not isinstance(found, list):
-            raise UpstreamRubbishError("Microsoft Graph sent no list of groups.", system=SYSTEM)
+            raise UpstreamInvalidError("Microsoft Graph sent no list of groups.", system=SYSTEM)
         return frozenset(str(item) for item in found)
 
     def _sealed(self, got: Mapping[str, Any], before: Mapping[str, Any]) -> str:

@@ -24,8 +24,8 @@ from services.adapters.witness.note_file import framed
 from services.errors import (
     ConflictError,
     SettingsError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from services.ledger.witnessing import Receipt, checkpoint_of, is_kept, notes_of
@@ -153,7 +153,7 @@ class AzureBlobWitness:
         try:
             return ET.fromstring(answer.content)  # noqa: S314 - see the import
         except ET.ParseError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 f"Witness {self._name} answered something that is not a blob list.", system="witness"
             ) from error
 
@@ -183,7 +183,7 @@ class AzureBlobWitness:
             with answer:
                 keep_body(answer, BODY_LIMIT)
         except TooLongError:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 f"Witness {self._name} answered with more than 64 MiB.", system="witness"
             ) from None
         except requests.RequestException as error:

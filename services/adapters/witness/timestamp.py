@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from services.errors import IntegrityError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import IntegrityError, UpstreamInvalidError, UpstreamRefusedError, UpstreamUnavailableError
 from services.ledger.witnessing import Receipt, checkpoint_of, is_kept
 
 Ask = Callable[[bytes], bytes]
@@ -102,7 +102,7 @@ class TimeStampWitness:
         shown = self._openssl("-reply", "-in", str(token), "-text").stdout
         match = _TIME.search(shown)
         if match is None:
-            raise UpstreamRubbishError("The time stamp names no time.", system="timestamp")
+            raise UpstreamInvalidError("The time stamp names no time.", system="timestamp")
         return _parse_time(match[1])
 
     def _stamp(self, file: Path, note: str) -> None:
@@ -115,7 +115,7 @@ class TimeStampWitness:
             raise IntegrityError("openssl could not make a time stamp query.")
         token.write_bytes(self._authority.ask(query.read_bytes()))
         if not self._covers(draft, token):
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 "The time stamp authority's answer does not cover the checkpoint.", system="timestamp"
             )
         query.unlink()

@@ -17,7 +17,7 @@ from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.embedded import EmbeddedInferenceLog
 from services.adapters.inference_log.folders import Listing, LogFile
 from services.domain.why.predictions import PredictionQuery
-from services.errors import PortalError, SettingsError, UpstreamRubbishError
+from services.errors import PortalError, SettingsError, UpstreamInvalidError
 from tests.contract.inference_log.shelf import START, rows, table, write_delta, write_parquet
 
 DAY = timedelta(days=1)
@@ -82,7 +82,7 @@ def test_file__that_is_corrupt_among_good_ones__is_named(tmp_path: Path) -> None
     whole = (folder / f"day={START.date()}" / "part.parquet").read_bytes()
     (folder / f"day={START.date()}" / "torn.parquet").write_bytes(whole[: len(whole) // 2])
     error = said(lambda: EmbeddedInferenceLog(folder).find(rows()[0].request_id))
-    assert isinstance(error, UpstreamRubbishError)
+    assert isinstance(error, UpstreamInvalidError)
     assert "torn.parquet" in error.hint
     assert len(EmbeddedInferenceLog(folder).find(rows()[40].request_id)) == 1  # of another day
 
@@ -124,12 +124,12 @@ def test_file__listed_and_never_there__is_said(tmp_path: Path, monkeypatch: pyte
 def test_delta__with_a_broken_log__is_said(tmp_path: Path, text: str) -> None:
     folder = write_delta(tmp_path / "log")
     max((folder / "_delta_log").glob("*.json")).write_text(text)
-    assert isinstance(said(lambda: EmbeddedInferenceLog(folder).find("order-17")), UpstreamRubbishError)
+    assert isinstance(said(lambda: EmbeddedInferenceLog(folder).find("order-17")), UpstreamInvalidError)
 
 
 def test_delta__without_any_commit__is_said(tmp_path: Path) -> None:
     (tmp_path / "log" / "_delta_log").mkdir(parents=True)
-    assert isinstance(said(lambda: EmbeddedInferenceLog(tmp_path / "log").find("x")), UpstreamRubbishError)
+    assert isinstance(said(lambda: EmbeddedInferenceLog(tmp_path / "log").find("x")), UpstreamInvalidError)
 
 
 def test_file__that_appears_or_is_written_anew__is_seen_at_the_next_look(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_file__that_appears_or_is_written_anew__is_seen_at_the_next_look(tmp_pat
 def test_file__that_may_not_be_read__is_said(tmp_path: Path) -> None:
     log = made(tmp_path)
     (tmp_path / "a.parquet").chmod(0)
-    assert isinstance(said(lambda: log.find("a")), UpstreamRubbishError)
+    assert isinstance(said(lambda: log.find("a")), UpstreamInvalidError)
 
 
 def test_file__that_is_a_folder_as_spark_writes_it__its_parts_are_read(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from services.catalogue.sync import CatalogueSync
 from services.domain.catalogue import SortBy, SourceHealth, TestState, VersionDetail, VersionQuery
 from services.domain.lineage import Certainty, NodeKind
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
-from services.errors import NotFoundError, UpstreamRubbishError
+from services.errors import NotFoundError, UpstreamInvalidError
 from services.health.desk import HealthDesk
 from tests.world import MODEL, World
 
@@ -209,7 +209,7 @@ def test_beat__rubbish_in_the_middle__keeps_what_was_there(
     before = found(browser)
 
     def rubbish(_: Sequence[str]) -> Sequence[ModelVersion]:
-        raise UpstreamRubbishError("HTML instead of JSON.", system="mlflow")
+        raise UpstreamInvalidError("HTML instead of JSON.", system="mlflow")
 
     monkeypatch.setattr(world.registry, "versions_of", rubbish)
     world.clock.advance(SWEEP.total_seconds())

@@ -10,7 +10,7 @@ import pytest
 from services.adapters.mlflow import MlflowRegistry
 from services.adapters.mlflow.registered import MODELS_A_PAGE
 from services.domain.registry import Artifact, Dataset, VersionKey
-from services.errors import InvalidInputError, NotFoundError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import InvalidInputError, NotFoundError, UpstreamInvalidError, UpstreamUnavailableError
 from tests.integration.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
 
 MODELS = "GET registered-models/search"
@@ -59,7 +59,7 @@ def test_models__model_moves_between_pages__comes_once(fake: FakeMlflow, registr
 
 def test_models__token_never_changes__is_rubbish_not_endless(fake: FakeMlflow, registry: MlflowRegistry) -> None:
     fake.on(MODELS, models_page("a", token="t"))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         list(registry.models())
 
 
@@ -67,7 +67,7 @@ def test_models__answer_is_about_something_else__is_not_an_empty_registry(
     fake: FakeMlflow, registry: MlflowRegistry
 ) -> None:
     fake.on(MODELS, Answer(200, {"error": "maintenance"}))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         list(registry.models())
 
 
@@ -284,7 +284,7 @@ def test_artifacts__listed__have_sizes_where_told(fake: FakeMlflow, registry: Ml
 
 def test_artifacts__answer_without_a_root__is_rubbish(fake: FakeMlflow, registry: MlflowRegistry) -> None:
     fake.on(LIST, Answer(200, {}))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         registry.artifacts("r")
 
 
@@ -410,7 +410,7 @@ def test_read_artifact__sign_in_page_instead_of_the_file__is_rubbish_not_content
 ) -> None:
     fake.on("GET /get-artifact", Answer(200, b"<html>Sign in</html>"))
     fake.on(LIST, Answer(200, FILES))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         registry.read_artifact("r", "a.txt", limit=100)
 
 
@@ -448,7 +448,7 @@ def test_versions_of__one_model_has_enormous_tags__the_others_are_still_read(fak
         assert [v.model for v in registry.versions_of(["a", "b", "c", "d"])] == ["a", "b", "c", "d"]
     with registry_at(fake.url, max_answer_bytes=3000) as registry:
         assert [v.model for v in registry.versions_of(["a", "b"])] == ["a", "b"]
-        with pytest.raises(UpstreamRubbishError, match="3,000 bytes"):
+        with pytest.raises(UpstreamInvalidError, match="3,000 bytes"):
             registry.versions_of(["c"])
 
 
