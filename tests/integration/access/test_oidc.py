@@ -151,7 +151,7 @@ def test_fresh_sign_in__that_the_provider_does_not_confirm__is_refused(
     else:
         other_side.drop_claims = ("auth_time",)
     attempt = provider.begin("/", fresh=True)
-    with pytest.raises(NotAllowedError, match="did not ask you again"):
+    with pytest.raises(NotAllowedError, match="did not confirm a fresh sign-in"):
         provider.finish(other_side.authorize(attempt.url, "ben"), {attempt.name: attempt.secret})
 
 
