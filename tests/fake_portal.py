@@ -378,7 +378,7 @@ class FakeAssigning:
     def _step(self, kind: str, request_id: str, to: str, reason: str, actor: Actor, key: str) -> PromotionRequest:
         del actor, key
         if not reason.strip():
-            raise InvalidInputError("The reason is empty.", hint="Say why.")
+            raise InvalidInputError("The reason is empty.", hint="Give a reason.")
         self.steps.append((kind, request_id, to))
         return world.REQUESTS[request_id]
 

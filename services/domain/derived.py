@@ -1,4 +1,4 @@
-"""What the list of versions shows, derived from registry and run. What nobody says stays None."""
+"""What the list of versions shows, derived from registry and run. Unknown values stay None."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADLINES = ("auc", "roc_auc", "average_precision", "rmse", "mae", "r2", "f1", "
 
 @dataclass(frozen=True)
 class Derived:
-    """Columns of the list that MLflow does not keep."""
+    """Columns of the list that MLflow does not store."""
 
     owner: str | None
     dataset: str | None
@@ -51,7 +51,7 @@ def _joined(parts: Sequence[str], *, limit: int) -> str | None:
 
 
 def headline(model: RegisteredModel, metrics: Mapping[str, float]) -> tuple[str | None, float | None]:
-    """The metric that stands for a version: the model's tag says which, else the first of the usual ones."""
+    """The headline metric of a version: set by the model's tag, else the first common one."""
     wanted = model.tags.get(HEADLINE_TAG)
     order = [wanted] if wanted else [*HEADLINES, *sorted(metrics)]
     for name in order:
@@ -62,7 +62,7 @@ def headline(model: RegisteredModel, metrics: Mapping[str, float]) -> tuple[str 
 
 
 def algorithm_of(run: Run | None) -> str:
-    """The algorithm that the run names, else an empty text."""
+    """The algorithm that the run names, else an empty string."""
     named = ((run.tags.get(name) or run.params.get(name)) for name in ALGORITHM_TAGS) if run else ()
     return next((value for value in named if value), "")
 

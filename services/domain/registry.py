@@ -1,7 +1,7 @@
-"""What the MLflow registry holds, as the portal understands it.
+"""The contents of the MLflow registry, as the portal models them.
 
-MLflow's own words: registered model, model version, stage, alias, run, dataset. `(model, version)` is no identity:
-a model that is deleted and created again starts at 1, so the creation time belongs to the key.
+Names follow MLflow: registered model, model version, stage, alias, run, dataset. `(model, version)` is not unique:
+a model that is deleted and recreated starts at 1 again, so the creation time is part of the identity.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Dataset:
     digest: str
     """MLflow's own digest; it does not cover everything (`services.domain.datasets.blind_spots`)."""
     context: str = ""
-    """training, evaluation, …; empty when the logger did not say."""
+    """training, evaluation, …; empty if not logged."""
     source: str = ""
     source_type: str = ""
     rows: int | None = None
@@ -85,7 +85,7 @@ class Run:
     name: str = ""
     status: str = ""
     user: str = ""
-    """A claim of the client, never verified by MLflow."""
+    """Reported by the client; MLflow does not verify it."""
     started: datetime | None = None
     ended: datetime | None = None
     deleted: bool = False
@@ -110,7 +110,7 @@ class Run:
 
     @property
     def git_commit(self) -> str | None:
-        """The commit that the run claims, where it claims one."""
+        """The commit that the run reports, if any."""
         return self.tags.get("mlflow.source.git.commit") or None
 
 
@@ -121,7 +121,7 @@ class Artifact:
     path: str
     kind: ArtifactKind
     size: int | None = None
-    """Bytes; None for folders and where the store does not say."""
+    """Bytes; None for folders and if the store does not report it."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True, order=True)
 class VersionKey:
-    """Names a version in addresses and requests."""
+    """Identifies a version in addresses and requests."""
 
     model: str
     version: int
@@ -150,7 +150,7 @@ class VersionKey:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A model version as the registry shows it."""
+    """A model version in the registry."""
 
     model: str
     version: int
@@ -178,12 +178,12 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class RegistrySnapshot:
-    """Who holds a target at one moment."""
+    """The versions that hold a target at one moment."""
 
     in_stage: tuple[int, ...] = ()
     alias_version: int | None = None
 
     @property
     def current(self) -> int | None:
-        """The version that holds the target: the alias names one, a stage may have several, so the alias counts."""
+        """The version that holds the target. The alias takes precedence, since a stage may hold several versions."""
         return max(self.in_stage, default=None) if self.alias_version is None else self.alias_version

@@ -1,4 +1,4 @@
-"""Prediction records: what an inference log says of one scored request, and how records are asked for."""
+"""Prediction records: what an inference log holds about one scored request, and queries for records."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PredictionRecord:
     output: Any = None
     score: float | None = None
     source: str = ""
-    """Where the row was found, for people."""
+    """Location of the row, for people."""
     version_text: str = ""
     """The version as the row has it, also when it is not a number."""
     other_id: str = ""
@@ -55,13 +55,13 @@ class PredictionRecord:
 
     @property
     def key(self) -> VersionKey | None:
-        """The version that the row names, where it names one."""
+        """The version that the row names, if any."""
         return VersionKey(self.model, self.version) if self.model and self.version is not None else None
 
 
 @dataclass(frozen=True)
 class PredictionQuery:
-    """Which predictions, when the id is not known: a model, a window of time, and values of inputs."""
+    """A search without an id: a model, a time range, and input values."""
 
     model: str
     since: datetime
@@ -69,7 +69,7 @@ class PredictionQuery:
     """Not included."""
     environment: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)
-    """Column to value as text; ``39`` finds 39 and 39.0."""
+    """Values as text by column; ``39`` matches 39 and 39.0."""
     limit: int = 20
 
 
@@ -102,7 +102,7 @@ def _hide(value: Any, hidden: frozenset[str]) -> Any:
 
 
 def without_inputs(record: PredictionRecord) -> PredictionRecord:
-    """The record for somebody who may not see inputs."""
+    """The record for a reader who may not see inputs."""
     return replace(record, inputs={})
 
 

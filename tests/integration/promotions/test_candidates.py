@@ -193,5 +193,5 @@ def test_command__opening_as_nobody_known__is_refused_before_anything_is_read(
 def test_who_asks__shared_account__names_a_person_and_a_person_asks_for_nobody_else() -> None:
     assert who_asks("ana@example.com", "root", KNOWN).person == ANA.person
     assert who_asks(CHLOE.person.name.upper(), "build", KNOWN).person == CHLOE.person
-    with pytest.raises(NotAllowedError, match="cannot ask as"):
+    with pytest.raises(NotAllowedError, match="cannot act as"):
         who_asks(CHLOE.person.id, "ana", KNOWN)

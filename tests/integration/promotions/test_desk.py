@@ -83,7 +83,7 @@ def test_open__without_reason__says_what_to_do(world: World) -> None:
 def test_approve__by_requester__is_refused(world: World) -> None:
     request = world.open()
     both = Actor(ANA.person, frozenset({Role.DATA_SCIENTIST, Role.REVIEWER}))
-    with pytest.raises(RefusedError, match="You asked for this"):
+    with pytest.raises(RefusedError, match="You requested this"):
         world.approve(request, both)
 
 

@@ -208,7 +208,7 @@ def test_finding__open__blocks_until_somebody_else_closes_it(strict: OversightWo
         strict.findings.close_finding(ANA, found.id, resolution="Done.")
     strict.findings.close_finding(EVE, found.id, resolution="The slice is at 0.86 now; test added.")
     assert reason_closed(strict, CHLOE, request, UserAction.APPROVE) is None
-    with pytest.raises(RefusedError, match="closed already"):
+    with pytest.raises(RefusedError, match="already closed"):
         strict.findings.close_finding(EVE, found.id, resolution="Again.")
 
 
