@@ -17,7 +17,7 @@ BODY_LIMIT = 4 * 1024 * 1024
 
 
 class Http:
-    """JSON over HTTP. One connection a call: sign-ins are rare, and idle connections die behind proxies."""
+    """JSON over HTTP. One connection per call: sign-ins are rare, and idle connections die behind proxies."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -58,7 +58,7 @@ def _read(answer: requests.Response, end: float) -> dict[str, Any]:
     value = _parse(body)
     if answer.status_code >= 400:
         raise UpstreamRefusedError(
-            f"The identity provider refuses ({answer.status_code}{_reason(value)}).", system=SYSTEM
+            f"The identity provider refused the call ({answer.status_code}{_reason(value)}).", system=SYSTEM
         )
     if answer.status_code != 200 or value is None:
         raise UpstreamInvalidError("The identity provider's answer cannot be read.", system=SYSTEM)
@@ -74,7 +74,7 @@ def _parse(body: bytes) -> dict[str, Any] | None:
 
 
 def _reason(value: dict[str, Any] | None) -> str:
-    """The error's code only: descriptions may repeat what was sent."""
+    """Only the error's code: descriptions may repeat the input."""
     error = (value or {}).get("error")
     code = error.get("code") if isinstance(error, dict) else error
     return f", {code[:80]}" if isinstance(code, str) and code.replace("_", "").isalnum() else ""

@@ -80,11 +80,11 @@ def peek_table(path: Path, *, name: str) -> Table:
 def _demand_file(path: Path, name: str) -> None:
     if path.is_dir():
         raise InvalidInputError(
-            f"The {name} table {path.name!r} is a folder.", hint="Name the one file in it to read.", code="file_kind"
+            f"The {name} table {path.name!r} is a folder.", hint="Name a single file in it.", code="file_kind"
         )
     if not path.is_file():
         raise InvalidInputError(
-            f"The {name} table {path.name!r} is not there.", hint="Check the path.", code="file_missing"
+            f"The {name} table {path.name!r} does not exist.", hint="Check the path.", code="file_missing"
         )
     if path.stat().st_size == 0:
         raise InvalidInputError(
@@ -106,13 +106,13 @@ def _read(path: Path, collect: Callable[[], Table], *, name: str) -> Table:
     except Exception as error:
         raise InvalidInputError(
             f"The {name} table {path.name!r} cannot be read: {_first_line(error)}",
-            hint="Give a Parquet, CSV or JSON file with one row per prediction.",
+            hint="Use a Parquet, CSV or JSON file with one row per prediction.",
             code="file_unreadable",
         ) from error
     if table.rows == 0:
         raise InvalidInputError(
             f"The {name} table {path.name!r} has no rows.",
-            hint="Write it again, a row a prediction.",
+            hint="Write it again, with one row per prediction.",
             code="empty_table",
         )
     return table
@@ -123,7 +123,9 @@ def table_from_mapping(columns: Mapping[str, Any], *, name: str) -> Table:
     arrays = {str(key): _plain(np.asarray(values)) for key, values in columns.items()}
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) > 1:
-        raise InvalidInputError(f"The {name} table has columns of different lengths.", hint="Give rectangular data.")
+        raise InvalidInputError(
+            f"The {name} table has columns of different lengths.", hint="Make all columns the same length."
+        )
     return Table(name, arrays, lengths.pop() if lengths else 0)
 
 
@@ -308,7 +310,7 @@ def _columns_of(frame: pd.DataFrame) -> dict[str, Column]:
         twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
         raise InvalidInputError(
             f"The table has several columns of one name: {', '.join(twice[:5])}.",
-            hint="Name each column once, so that it is clear which one is meant.",
+            hint="Use each column name only once.",
             code="columns_twice",
         )
     return {str(name): _plain(frame.iloc[:, place].to_numpy()) for place, name in enumerate(frame.columns)}
@@ -317,7 +319,7 @@ def _columns_of(frame: pd.DataFrame) -> dict[str, Column]:
 def _plain(values: Column) -> Column:
     """Integers, floats and booleans stay; everything else becomes objects with None for missing."""
     if values.ndim != 1:
-        raise InvalidInputError("A column holds lists, not single values.", hint="Give one value a cell.")
+        raise InvalidInputError("A column contains lists instead of single values.", hint="Put one value in each cell.")
     if values.dtype.kind in "iufb":
         return values
     out = np.empty(len(values), dtype=object)

@@ -21,7 +21,7 @@ def run(model: Any, context: Context) -> dict[str, Any]:
     frame = frame_of(context.inputs, model)
     answer: dict[str, Any] = {"values": outputs.values_of(outputs.predict(model, frame))}
     if len(answer["values"]) != len(frame):
-        raise ValueError(f"The model answered {len(answer['values'])} values for {len(frame)} rows.")
+        raise ValueError(f"The model returned {len(answer['values'])} values for {len(frame)} rows.")
     found = outputs.probabilities(model, frame)
     if found is not None:
         answer["probabilities"], answer["classes"] = outputs.plain(found[0]), found[1]
@@ -82,7 +82,7 @@ def fitted(frame: pd.DataFrame, model: Any) -> pd.DataFrame:
 
 
 def _as_number(column: pd.Series[Any], kind: Any) -> pd.Series[Any]:
-    """Cast only where nothing is lost; else MLflow's own schema check says what is wrong."""
+    """Cast only without loss; otherwise MLflow's schema check reports the error."""
     try:
         cast = column.astype(kind)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Task `replay`: logged rows scored again, and where this environment differs from the one that the model asks for.
+"""Task `replay`: logged rows scored again, and how this environment differs from the model's requirements.
 
 Inputs and answer as `task_predict`; besides, `environment`: a list of name, wanted and found for Python and for each
 package that the model's files pin; `seen`: what the model saw otherwise than logged; `variants`: answers that the model
@@ -33,7 +33,7 @@ def run(model: Any, context: Context) -> dict[str, Any]:
 
 
 def environment(folder: Path) -> list[dict[str, str | None]]:
-    """What the model pins against what is installed here; `found` is None where a package is missing."""
+    """The model's pinned packages and the installed ones; `found` is None if a package is missing."""
     pins = _PIN.findall(_text(folder / "requirements.txt"))
     packages = [{"name": name, "wanted": wanted, "found": _installed(name)} for name, wanted in pins]
     python = _PYTHON.search(_text(folder / "python_env.yaml"))
