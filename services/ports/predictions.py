@@ -12,7 +12,7 @@ from services.domain.why.predictions import PredictionQuery, PredictionRecord
 
 @dataclass(frozen=True)
 class DateRange:
-    """Days, both ends included."""
+    """Days, including both ends."""
 
     first: date
     last: date
