@@ -136,8 +136,8 @@ class Settings(BaseSettings):
     predictions_served: dict[str, str] = Field(
         {}, description='JSON: which version a served entity is, such as {"0b5f": "main.risk.loans/5"}'
     )
-    predictions_masked: tuple[str, ...] = Field((), description="JSON list: inputs that nobody sees in the portal")
-    predictions_timeout: Seconds = Field(10, description="Seconds before a look-up in the log is given up")
+    predictions_masked: tuple[str, ...] = Field((), description="JSON list: inputs that the portal never shows")
+    predictions_timeout: Seconds = Field(10, description="Time-out in seconds of a look-up in the log")
     predictions_scan_mb: int = Field(
         2000, gt=0, description="Megabytes of the log that one look-up may read; larger reads are refused"
     )

@@ -68,7 +68,7 @@ def algorithm_of(run: Run | None) -> str:
 
 
 def search_words(version: ModelVersion, derived: Derived, aliases: Sequence[str]) -> str:
-    """Everything that the search field looks through, in lower case."""
+    """The text that the search field searches, in lower case."""
     parts = [
         version.model,
         f"v{version.version}",

@@ -171,7 +171,7 @@ class ModelVersion:
 
     @property
     def logged_model_id(self) -> str | None:
-        """``m-…`` parsed from the source: MLflow does not keep it elsewhere. None for another kind of source."""
+        """``m-…`` parsed from the source, the only place where MLflow stores it. None for another kind of source."""
         found = _LOGGED_MODEL.fullmatch(self.source) or _IN_STORE.fullmatch(self.source)
         return found["id"] if found else None
 

@@ -33,7 +33,7 @@ from services.adapters.inference_log.rows import (
 )
 from services.domain.examined import LeftOut
 from services.domain.why.predictions import Found, PredictionQuery, PredictionRecord, row_wanted
-from services.errors import InvalidInputError, SettingsError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import InvalidInputError, SettingsError, UpstreamInvalidError, UpstreamUnavailableError
 from services.ports.predictions import DateRange
 
 MEMORY = "512MB"

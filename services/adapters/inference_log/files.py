@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote
 
 from services.adapters.inference_log.folders import Listing, LogFile, day_in, walk
-from services.errors import SettingsError, UpstreamRubbishError
+from services.errors import SettingsError, UpstreamInvalidError
 from services.ports.predictions import DateRange
 
 SYSTEM = "inference_log"

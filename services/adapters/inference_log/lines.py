@@ -22,7 +22,7 @@ from services.adapters.inference_log.limits import TOO_LARGE, Limits
 from services.adapters.inference_log.rows import fits, ids_to_look_for, in_order, records_of
 from services.domain.examined import LeftOut
 from services.domain.why.predictions import PredictionQuery, PredictionRecord
-from services.errors import InvalidInputError, SettingsError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import InvalidInputError, SettingsError, UpstreamInvalidError, UpstreamUnavailableError
 
 MOST_LINES = 300_000
 """Lines kept in memory for one look-up."""
@@ -206,7 +206,7 @@ def _value(row: Mapping[str, Any], columns: LogColumns, name: str) -> Any:
 
 
 def _raw_lines(file: LogFile) -> Iterator[bytes]:
-    """The lines of a file; one that was removed meanwhile has none. Raises UpstreamRubbishError."""
+    """The lines of a file; one that was removed meanwhile has none. Raises UpstreamInvalidError."""
     is_packed = file.path.lower().endswith(".gz")
     try:
         with gzip.open(file.path, "rb") if is_packed else Path(file.path).open("rb") as stream:
@@ -214,7 +214,7 @@ def _raw_lines(file: LogFile) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except (OSError, EOFError) as error:
-        raise UpstreamRubbishError(
+        raise UpstreamInvalidError(
             f"{Path(file.path).name} cannot be read.", system=SYSTEM, hint=f"It says: {type(error).__name__}."
         ) from error
 

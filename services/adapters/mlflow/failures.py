@@ -53,7 +53,7 @@ class AnswerTooLargeError(UpstreamInvalidError):
     code = "upstream_too_large"
 
 
-class MissingEndpointError(UpstreamRubbishError):
+class MissingEndpointError(UpstreamInvalidError):
     """There is nothing at this address, or no MLflow that knows it."""
 
 

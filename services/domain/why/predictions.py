@@ -12,7 +12,7 @@ from services.domain.examined import LeftOut
 from services.domain.registry import VersionKey
 
 MASK = "•••"
-"""Stands where a value is kept from the reader; it never equals a logged value by accident."""
+"""Replaces a masked value; it never equals a logged value by accident."""
 ROW_DIGITS = 9
 
 
