@@ -83,7 +83,7 @@ def with_exit_code(report: TestReport, exit_code: int | None) -> TestReport:
 
 
 def _exited(exit_code: int) -> str:
-    return f"The step that ran the tests ended with exit code {exit_code}, but the report shows no failed test."
+    return f"The step that ran the tests ended with exit code {exit_code}, and the report shows no failed test."
 
 
 def reports_from_tags(tags: Mapping[str, str]) -> tuple[TestReport, ...]:
@@ -106,11 +106,11 @@ def _tagged(name: str, kept: Mapping[str, str]) -> TestReport:
         passed, failed, skipped, not_run = (int(kept.get(k, "0")) for k in ("passed", "failed", "skipped", "not_run"))
         exit_code = None if kept.get("exit_code", "unknown") == "unknown" else int(kept["exit_code"])
     except ValueError:
-        return broken_report(name, source, "The tags are not numbers.")
+        return broken_report(name, source, "The tags do not hold numbers.")
     if min(passed, failed, skipped, not_run) < 0:
-        return broken_report(name, source, "The tags contain negative numbers.")
+        return broken_report(name, source, "The tags hold negative numbers.")
     if passed + failed + skipped + not_run == 0:
-        return broken_report(name, source, "The tags count no tests.")
+        return broken_report(name, source, "The tags name no test.")
     report = TestReport(name, source, kept.get("url", ""), passed, failed, skipped, not_run=not_run)
     return with_exit_code(report, exit_code)
 

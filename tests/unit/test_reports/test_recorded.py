@@ -81,7 +81,7 @@ def test_green_report__beside_a_failed_step__is_contradicted(name: str) -> None:
     assert judge([recorded(name, exit_code=0)]).verdict is PASS
     found = judge([recorded(name, exit_code=1)])
     assert found.verdict is UNKNOWN
-    assert "exit code 1, but the report shows no failed test" in found.sentence
+    assert "exit code 1, and the report shows no failed test" in found.sentence
 
 
 @pytest.mark.parametrize("name", sorted(name for name, expected in EXPECTED.items() if expected[-1] is FAIL))
