@@ -1,4 +1,4 @@
-"""Reads the catalogue for pages: no call here ever reaches MLflow."""
+"""Reads the catalogue for pages: no call here reaches MLflow."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class CatalogueBrowser:
         return VersionPage(rows, total, query.page, query.page_size)
 
     def filter_values(self) -> FilterValues:
-        """What the filters offer."""
+        """The filters' options."""
         with self._units.read() as unit:
             return unit.catalogue.filter_values()
 
@@ -60,7 +60,7 @@ class CatalogueBrowser:
         return sorted({name for metrics, _ in self._metrics(model) for name in metrics})
 
     def metric_over_versions(self, model: str, metric: str) -> Sequence[MetricPoint]:
-        """One metric over the versions of a model, oldest first; versions where it is unknown are left out."""
+        """One metric over the versions of a model, oldest first; versions without it are omitted."""
         return [
             MetricPoint(row.key.version, metrics[metric], row.created)
             for metrics, row in self._metrics(model)
@@ -68,7 +68,7 @@ class CatalogueBrowser:
         ]
 
     def _metrics(self, model: str) -> list[tuple[dict[str, float], VersionRow]]:
-        """What is known of each version, oldest first."""
+        """The known facts of each version, oldest first."""
         with self._units.read() as unit:
             runs = unit.catalogue.runs_of(model)
             rows = {row.key.version: row for row in unit.catalogue.versions(model)}
@@ -85,7 +85,7 @@ class CatalogueBrowser:
             found = unit.catalogue.version(key)
             if found is None:
                 raise NotFoundError(
-                    f"{key} is not in the catalogue.", hint="Check the name; new versions show up within a minute."
+                    f"{key} is not in the catalogue.", hint="Check the name; new versions appear within a minute."
                 )
             version, model, row, gone = found
             run, run_reports, card = unit.catalogue.run(version.run_id) or (None, (), None)
@@ -95,7 +95,7 @@ class CatalogueBrowser:
             history = _history(unit, version, run)
         links = self._links.of_version(version, run)
         if gone is not None:
-            history = (HistoryLine(gone, "was missed in MLflow: the version was deleted", "", "catalogue"), *history)
+            history = (HistoryLine(gone, "deleted in MLflow", "", "catalogue"), *history)
         return VersionDetail(
             row=row,
             version=version,

@@ -49,7 +49,7 @@ class PredictionsFile:
     artifact: str
     run_id: str = ""
     note: str = ""
-    """How it came to be, where it is no artifact of the run."""
+    """Its origin, if it is not an artifact of the run."""
     target: str = ""
     """The column that holds the true labels, where MLflow's evaluation gave it a name of its own."""
 
