@@ -143,7 +143,7 @@ def _input_term(name: str, value: str, layout: Layout) -> Bound | None:
 
 
 def pointer(name: str) -> str:
-    """RFC 6901: no name has a meaning of its own in it."""
+    """Escape a name as in RFC 6901, so that no character has a special meaning."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 

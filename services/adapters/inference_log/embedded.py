@@ -116,7 +116,7 @@ class EmbeddedInferenceLog:
         """What is there. Raises SettingsError, also when there are files and none of them can be read."""
         if not self._folder.is_dir():
             raise SettingsError(
-                f"{self._folder} is no folder.", hint="Set COUNTERSIGN_PREDICTIONS_PATH to the log's folder."
+                f"{self._folder} is not a folder.", hint="Set COUNTERSIGN_PREDICTIONS_PATH to the log's folder."
             )
         listing = self._files.listing(None)
         unread = listing.unread_in_words()
@@ -256,7 +256,7 @@ class EmbeddedInferenceLog:
         return rows
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        """One database in memory for all look-ups; each has a cursor of its own, so threads do not meet."""
+        """One database in memory for all look-ups; each has its cursor, so threads do not meet."""
         with self._lock:
             if self._database is None:
                 config = {"memory_limit": MEMORY, "threads": self._threads, "autoinstall_known_extensions": False}

@@ -53,7 +53,7 @@ class PlainFolder:
 
 
 class DeltaFolder:
-    """A Delta table, its files told by its own log (the package `deltalake`; no Java, no download)."""
+    """A Delta table, with the files listed in its log (the package `deltalake`; no Java, no download)."""
 
     def __init__(self, folder: Path, day: str, request_id: str, other_id: str = "") -> None:
         self._folder = folder

@@ -25,7 +25,7 @@ class Unpacked:
     protocol: str = ""
     has_names: bool = True
     is_payload: bool = True
-    """False for plain inputs: one mapping that is no request of a scoring server."""
+    """False for plain inputs: one mapping that is not a scoring server's request."""
     problem: str = ""
 
 

@@ -261,6 +261,6 @@ def quoted_table(table: str) -> str:
     parts = table.split(".")
     if not 1 <= len(parts) <= 3 or not all(part.strip() for part in parts):
         raise SettingsError(
-            f"{table!r} is no table.", hint="Set COUNTERSIGN_PREDICTIONS_TABLE to catalog.schema.table."
+            f"{table!r} is not a table.", hint="Set COUNTERSIGN_PREDICTIONS_TABLE to catalog.schema.table."
         )
     return ".".join(quote(part.strip().strip("`")) for part in parts)

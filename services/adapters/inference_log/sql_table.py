@@ -157,7 +157,7 @@ class SqlInferenceLog:
         inside = key_of(column, key, dialect) if key else column
         if inside is None:
             raise SettingsError(
-                f"{dialect} cannot look inside {columns.of(name)}.", hint="Map the field to a column of its own."
+                f"{dialect} cannot look inside {columns.of(name)}.", hint="Map the field to a separate column."
             )
         return inside
 
@@ -254,7 +254,7 @@ def _bound(kind: Any, moment: datetime) -> Any:
     """A moment as the column keeps it: with its zone, or naive in UTC."""
     if not isinstance(kind, DateTime):
         raise SettingsError(
-            "The log's time is no timestamp, so it cannot be searched by time.",
+            "The log's time is not a timestamp, so it cannot be searched by time.",
             hint="Map time to a timestamp column, or time_ms to milliseconds since 1970.",
         )
     return moment if kind.timezone else moment.astimezone(UTC).replace(tzinfo=None)

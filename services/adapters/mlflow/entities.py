@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.adapters.mlflow import parse
-from services.adapters.mlflow.parse import Json, Rubbish
+from services.adapters.mlflow.parse import InvalidAnswer, Json
 from services.domain.datasets import with_content_digests
 from services.domain.registry import Artifact, Dataset, MetricEntry, ModelVersion, RegisteredModel, Run, RunModel
 
@@ -55,7 +55,7 @@ def _aliases(found: Any) -> tuple[str, ...]:
     if found is None:
         return ()
     if not isinstance(found, list) or not all(isinstance(alias, str) for alias in found):
-        raise Rubbish("answered with aliases that are no texts")
+        raise InvalidAnswer("answered with aliases that are no texts")
     return tuple(sorted(found))
 
 

@@ -97,8 +97,8 @@ class Failures:
             hint="Nothing of it was used. Look for oversized tags, or raise the adapter's max_answer_bytes.",
         )
 
-    def rubbish(self, what: str) -> UpstreamInvalidError:
-        """The answer came, and makes no sense; `what` completes "MLflow …"."""
+    def invalid_answer(self, what: str) -> UpstreamInvalidError:
+        """The answer is invalid; `what` completes "MLflow …"."""
         return UpstreamInvalidError(f"{self._name} {what}.", system=SYSTEM, hint=ADDRESS_HINT)
 
     def refused_status(self, reply: Reply) -> PortalError:

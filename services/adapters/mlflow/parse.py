@@ -1,6 +1,6 @@
 """Small parsers for MLflow's JSON.
 
-Required things that are missing or of a wrong type raise `Rubbish`; optional ones become empty: "unknown" on the
+Required things that are missing or of a wrong type raise `InvalidAnswer`; optional ones become empty: "unknown" on the
 page, never a made-up value.
 """
 
@@ -18,8 +18,8 @@ MAX_VERSION = 2**31 - 1
 Json = Mapping[str, Any]
 
 
-class Rubbish(Exception):  # noqa: N818 - caught by the adapter and turned into UpstreamInvalidError
-    """What came makes no sense; the text completes "MLflow …"."""
+class InvalidAnswer(Exception):  # noqa: N818 - caught by the adapter and turned into UpstreamInvalidError
+    """The answer is invalid; the text completes "MLflow …"."""
 
 
 def objects(answer: Json, key: str) -> Sequence[Json]:
@@ -28,7 +28,7 @@ def objects(answer: Json, key: str) -> Sequence[Json]:
     MLflow leaves empty lists out, so an absent one is empty, unless the answer is about something else altogether.
     """
     if key not in answer and set(answer) - {"next_page_token"}:
-        raise Rubbish(f"answered without '{key}'")
+        raise InvalidAnswer(f"answered without '{key}'")
     return optional_objects(answer, key)
 
 
@@ -38,7 +38,7 @@ def optional_objects(holder: Json, key: str) -> Sequence[Json]:
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise Rubbish(f"answered with a '{key}' that is no list of objects")
+        raise InvalidAnswer(f"answered with a '{key}' that is not a list of objects")
     return found
 
 
@@ -46,7 +46,7 @@ def child(holder: Json, key: str) -> Json:
     """A required object."""
     found = holder.get(key)
     if not isinstance(found, dict):
-        raise Rubbish(f"answered without '{key}'")
+        raise InvalidAnswer(f"answered without '{key}'")
     return found
 
 
@@ -73,7 +73,7 @@ def name(holder: Json, key: str) -> str:
     """A required, non-empty text, unchanged: it identifies something."""
     found = holder.get(key)
     if not isinstance(found, str) or not found:
-        raise Rubbish(f"answered without '{key}'")
+        raise InvalidAnswer(f"answered without '{key}'")
     return found
 
 
@@ -82,7 +82,7 @@ def version(holder: Json, key: str = "version") -> int:
     found = holder.get(key)
     number = int(found) if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 12 else found
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_VERSION:
-        raise Rubbish("answered with a version that is no number")
+        raise InvalidAnswer("answered with a version that is not a number")
     return number
 
 
@@ -99,7 +99,7 @@ def required_moment(holder: Json, key: str) -> datetime:
     """As `moment`, but it must be there."""
     found = moment(holder, key)
     if found is None:
-        raise Rubbish(f"answered without a usable '{key}'")
+        raise InvalidAnswer(f"answered without a usable '{key}'")
     return found
 
 
@@ -147,6 +147,6 @@ def texts(holder: Json, key: str) -> dict[str, str]:
 
 
 def metrics(holder: Json, key: str) -> dict[str, float]:
-    """Latest values; NaN and infinity are kept, what is no number is left out."""
+    """Latest values; NaN and infinity are kept, non-numbers are omitted."""
     found = {k: number(v) for k, v in pairs(holder, key)}
     return {k: v for k, v in found.items() if v is not None}

@@ -117,7 +117,7 @@ class RegisteredReads:
         return list(found.values())
 
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
-        """Who holds a stage and an alias. Raises NotFoundError when the model is gone.
+        """Holders of a stage and an alias. Raises NotFoundError if the model was deleted.
 
         MLflow cannot filter by stage, and `get-latest-versions` hides all but the newest holder, so all versions of
         the model are read.

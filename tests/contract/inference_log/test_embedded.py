@@ -94,7 +94,7 @@ def test_embedded_log__file_that_is_none__is_said(tmp_path: Path) -> None:
 def test_embedded_log__folder_that_is_gone__is_said_by_the_check(tmp_path: Path) -> None:
     log = EmbeddedInferenceLog(tmp_path / "nowhere")
     assert list(log.find("a")) == []
-    with pytest.raises(SettingsError, match="is no folder"):
+    with pytest.raises(SettingsError, match="is not a folder"):
         log.check()
 
 
