@@ -97,7 +97,7 @@ def _text(registry: RegistryReader, key: VersionKey, path: str) -> str | None:
 
 
 def _described(registry: RegistryReader, key: VersionKey) -> dict[str, Any]:
-    """The MLmodel file; empty where there is none or it makes no sense."""
+    """The MLmodel file; empty if it is missing or invalid."""
     try:
         found = yaml.safe_load(_text(registry, key, "MLmodel") or "")
     except (yaml.YAMLError, RecursionError):

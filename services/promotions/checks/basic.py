@@ -1,4 +1,4 @@
-"""Checks on what the registry and the run say, and on the comparison as a whole."""
+"""Checks on the registry, the run and the overall comparison."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def artifact_digest(rule: CheckRule, material: Material, _: Compared) -> Check:
     if now is None:
         return line.unknown(f"The model's files could not be hashed. {material.artifact_problem}")
     if noted and noted != now:
-        return line.judged(False, "The files are not those that were registered: somebody replaced them.", now)
+        return line.judged(False, "The files were replaced after registration.", now)
     return line.judged(True, "The model's files are hashed; a changed byte voids the signatures.", now)
 
 
@@ -50,7 +50,7 @@ def metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:
     found = found.on(wanted) if found is not None and wanted else found
     line = Line(rule, f"Metric {metric}", _source(found, material), RUN, threshold)
     if not bounds:
-        return line.unknown(f"The policy asks for {metric} and gives neither at_least nor at_most.")
+        return line.unknown(f"The policy requires {metric} but sets neither at_least nor at_most.")
     if found is None:
         return line.unknown(f"The version has no metric {metric}.")
     if found.by_dataset:
@@ -94,9 +94,9 @@ def model_card(rule: CheckRule, material: Material, _: Compared) -> Check:
         return line.judged(False, "No model card: log model_card.md with the run.", "missing")
     found, value = model_card_text.written(card), f"{len(card)} characters"
     if not found.has_text:
-        return line.judged(False, "The card holds headings, metadata and place-holders, and no text.", value)
+        return line.judged(False, "The card contains only headings, metadata and place-holders.", value)
     missing = [why for name in wanted if (why := found.missing(name))]
-    sentence = f"The card has no text below: {', '.join(missing)}." if missing else "A model card is kept."
+    sentence = f"The card has no text below: {', '.join(missing)}." if missing else "The model card is complete."
     return line.judged(not missing, sentence, value)
 
 
@@ -110,12 +110,10 @@ def documentation(rule: CheckRule, material: Material, _: Compared) -> Check:
         wanted["model card"] = (material.card or "") if model_card_text.written(material.card or "").has_text else ""
     line = Line(rule, "Documentation", "version, run", VERSION, ", ".join(wanted))
     if not wanted:
-        return line.unknown("The policy asks for documentation and names none of description, card, tags.")
+        return line.unknown("The policy requires documentation but names none of description, card, tags.")
     missing = [name for name, text in wanted.items() if not _is_given(name, text)]
     sentence = (
-        f"Missing, or only a place-holder: {', '.join(missing)}."
-        if missing
-        else "Everything that the policy asks for is written down."
+        f"Missing, or only a place-holder: {', '.join(missing)}." if missing else "All required documentation exists."
     )
     return line.judged(not missing, sentence, f"{len(wanted) - len(missing)} of {len(wanted)} there")
 

@@ -108,7 +108,7 @@ class Sealer:
         if policy is None:
             raise RefusedError(
                 f"No policy allows {model} in {environment}.",
-                hint="Add a policy for it to governance.yaml; without one nothing is promoted.",
+                hint="Add a policy for it to governance.yaml.",
             )
         return policy, self.governance.environments[environment]
 
@@ -129,7 +129,7 @@ class Sealer:
         return Sealed(plan, checks, plan_document, evidence_document, policy_document, material)
 
     def plan_now(self, signed: Plan) -> Plan:
-        """The plan as the world is now, on the same evidence: equal to `signed` while the seal holds."""
+        """The plan for the current state, with the same evidence: equal to `signed` while the seal holds."""
         policy, environment = self.rules(signed.model, signed.environment)
         material = self._reader.read(VersionKey(signed.model, signed.version), environment)
         return build_plan(

@@ -21,7 +21,7 @@ from services.promotions.sealed.sealer import Comparer, Drifter, comparison_sett
 
 DIFFERENCES_SHOWN = 20
 IGNORED = frozenset({"bootstrap.engine"})
-"""Which engine drew the resamples; numba and numpy have random streams of their own, which other fields show."""
+"""Which engine drew the resamples; numba and numpy have different random streams, which other fields show."""
 
 ADDED_LATER = frozenset({"coverage"})
 """Parts that an earlier engine of the same schema did not keep: nothing was sealed to compare them with."""

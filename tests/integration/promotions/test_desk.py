@@ -64,7 +64,7 @@ def test_open__no_policy__is_refused(engine: Engine, tmp_path: Path) -> None:
 
 
 def test_open__live_already__is_refused(world: World) -> None:
-    with pytest.raises(RefusedError, match="live in production already"):
+    with pytest.raises(RefusedError, match="already live in production"):
         world.open(1)
 
 

@@ -248,7 +248,7 @@ def test_re_review__overdue__until_another_person_has_looked(strict: OversightWo
 def test_requesters__others__may_not_ask(engine: Engine, tmp_path: Path) -> None:
     text = RULES + "    requesters: {people: [somebody.else]}\n"
     world = OversightWorld(engine, tmp_path, rules=parse_governance(text))
-    with pytest.raises(NotAllowedError, match="does not let you ask"):
+    with pytest.raises(NotAllowedError, match="does not allow you to request"):
         world.open()
 
 
