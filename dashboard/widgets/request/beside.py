@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.text import as_html, shorten
+from dashboard.text import shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import bullets, show, soft, table
 from dashboard.widgets.evidence import plots
@@ -62,7 +62,7 @@ def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, 
         st.caption(f"{title}: no differences.")
         return
     with st.expander(f"{title} that differ ({len(names)})"):
-        rows = [(as_html(shorten(name, 60)), _cell(now.get(name)), _cell(new.get(name))) for name in names]
+        rows = [(shorten(name, 60), _cell(now.get(name)), _cell(new.get(name))) for name in names]
         show(table((title, *head[1:]), rows, caption=title))
         plain = [(name, now.get(name), new.get(name)) for name in names]
         tables.download(f"Download {title.lower()}", (title, *head[1:]), plain, key=f"beside-{title}")
@@ -71,7 +71,7 @@ def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, 
 def _cell(value: str | float | None) -> str:
     if value is None:
         return soft(formats.UNKNOWN)
-    return as_html(formats.number(value) if isinstance(value, float) else shorten(value, 80))
+    return formats.number(value) if isinstance(value, float) else shorten(value, 80)
 
 
 def _over_versions(candidate: VersionKey, current: int) -> None:

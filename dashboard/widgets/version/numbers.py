@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from dashboard.text import as_html, shorten
+from dashboard.text import shorten
 from dashboard.widgets.base import formats
-from dashboard.widgets.base.markup import bullets, code, empty, show, soft, table
+from dashboard.widgets.base.markup import bullets, code, empty, short, show, soft, table
 from services.domain.catalogue import VersionDetail
 from services.domain.datasets import blind_spots
 from services.domain.model_metrics import MetricValue
@@ -26,7 +26,7 @@ def show_numbers(detail: VersionDetail) -> None:
     with left:
         _metrics(detail.metrics)
     with right:
-        rows = [(as_html(k), _short(v)) for k, v in sorted(detail.run.params.items())]
+        rows = [(k, short(v, SHOWN_IN_CELL)) for k, v in sorted(detail.run.params.items())]
         show(table(("Parameter", "Value"), rows, caption="Parameters"))
     _data_sets(detail.run.datasets)
 
@@ -45,9 +45,9 @@ def _rows(metric: MetricValue) -> list[tuple[str, ...]]:
 
 
 def _row(metric: MetricValue) -> tuple[str, ...]:
-    value = soft(formats.UNKNOWN) if metric.value is None else as_html(formats.number(metric.value))
+    value = soft(formats.UNKNOWN) if metric.value is None else formats.number(metric.value)
     source = f"{metric.why_unknown}." if metric.value is None else metric.source
-    return as_html(metric.name), value, as_html(metric.dataset or "not said"), _short(source)
+    return metric.name, value, metric.dataset or "not said", short(source, SHOWN_IN_CELL)
 
 
 def _data_sets(datasets: tuple[Dataset, ...]) -> None:
@@ -55,10 +55,10 @@ def _data_sets(datasets: tuple[Dataset, ...]) -> None:
         return
     rows = [
         (
-            as_html(shorten(d.name, 60)),
-            as_html(d.context or "not said"),
+            shorten(d.name, 60),
+            d.context or "not said",
             code(d.best_digest) if d.best_digest else soft(formats.UNKNOWN),
-            as_html("every value" if d.content_digest else "; ".join(f"not: {spot}" for spot in blind_spots(d))),
+            "every value" if d.content_digest else "; ".join(f"not: {spot}" for spot in blind_spots(d)),
         )
         for d in datasets
     ]
@@ -73,7 +73,3 @@ def _data_sets(datasets: tuple[Dataset, ...]) -> None:
                 ["MLflow's digest leaves parts of the data out. countersign dataset digest PATH covers every value."]
             )
         )
-
-
-def _short(text: str) -> str:
-    return f'<span title="{as_html(text)}">{as_html(shorten(text, SHOWN_IN_CELL))}</span>'
