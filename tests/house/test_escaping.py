@@ -76,10 +76,15 @@ def _call(name: str, node: ast.AST) -> Iterator[str]:
 
 
 def _text(node: ast.AST) -> Iterator[str]:
-    if isinstance(node, ast.JoinedStr):
-        calls = (call for value in node.values for call in ast.walk(value) if isinstance(call, ast.Call))
+    """F-strings and `str.join` make plain text of Markup, which is then escaped once more."""
+    function = node.func if isinstance(node, ast.Call) else None
+    is_join = (
+        isinstance(function, ast.Attribute) and function.attr == "join" and isinstance(function.value, ast.Constant)
+    )
+    if isinstance(node, ast.JoinedStr) or is_join:
+        calls = (call for call in ast.walk(node) if isinstance(call, ast.Call))
         if any(_name(call) in escaping() for call in calls):
-            yield "puts Markup into an f-string, where it is text again"
+            yield "makes plain text of Markup; html() and join() keep it"
 
 
 def test_dashboard__every_file__writes_html_through_html_alone() -> None:
@@ -114,6 +119,7 @@ def test_escaping__the_pieces__are_known_by_their_types() -> None:
         "show(html(name))",
         'show(html(f"{name}"))',
         'text = f"{name} {soft(name)}"',
+        'text = " · ".join(as_html(part) for part in parts)',
     ],
 )
 def test_faults__html_made_by_hand__is_found(source: str) -> None:
