@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.text import as_html, as_text
+from dashboard.text import as_text, html
 from dashboard.widgets.base import banners, commands, style
 from dashboard.widgets.base.markup import show
 from services.errors import PortalError
@@ -84,7 +84,7 @@ def _sidebar(name: str, title: str) -> None:
         st.page_link("views/you.py", label=f"**{as_text(name)}**", icon=":material/person:")
         if title:
             st.caption(as_text(title))
-        show(f'<a href="/sign-out">{"Switch person" if identity.demo_people() else "Sign out"}</a>')
+        show(html('<a href="/sign-out">{}</a>', "Switch person" if identity.demo_people() else "Sign out"))
         _watch()
 
 
@@ -102,7 +102,7 @@ def _nobody_here(name: str, refusal: PortalError) -> None:
         f"You are signed in as **{as_text(name)}**.  \n{as_text(refusal.message)} {as_text(refusal.hint)}",
         icon=":material/person_off:",
     )
-    show('<a href="/sign-out">Sign out</a>')
+    show(html('<a href="/sign-out">Sign out</a>'))
 
 
 def _stranger(path: str) -> None:
@@ -110,7 +110,7 @@ def _stranger(path: str) -> None:
     st.title("Countersign")
     if identity.demo_people() or wiring.provider() is not None:
         st.info("You are signed out. Sign in to go on; the address is kept.", icon=":material/login:")
-        show(f'<a href="/sign-in?next={as_html(_address(path))}">Sign in</a>')
+        show(html('<a href="/sign-in?next={}">Sign in</a>', _address(path)))
         return
     st.error(
         "**Nobody can sign in yet.** This portal has no identity provider and is not a demo.  \n"

@@ -3,12 +3,18 @@
 Streamlit's Markdown has three layers, and a backslash stops only the first: the syntax itself; replacements in the
 finished text (`:emoji:`, `:material/…:`, arrows); and addresses that become links by themselves. The latter two are
 broken up with an invisible word joiner.
+
+HTML that is ready is a `Markup`, text is a `str`: `html`, `join` and all pieces escape text and let `Markup` through.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
+from typing import LiteralString
+
+from markupsafe import Markup
 
 JOINER = "\u2060"
 _SYNTAX = re.compile(r"([!-/:-@\[-`{-~])")
@@ -27,9 +33,25 @@ def as_text(value: object) -> str:
     return _SYNTAX.sub(r"\\\1", _REPLACED.sub(JOINER, plain(value)))
 
 
-def as_html(value: object) -> str:
-    """For `st.html`: exactly these characters. Line breaks stay."""
-    return escape(_CONTROL.sub("\ufffd", str(value)))
+def as_html(value: object) -> Markup:
+    """Exactly these characters, with their line breaks. `Markup` is escaped already and stays."""
+    return value if isinstance(value, Markup) else Markup(escape(_CONTROL.sub("\ufffd", str(value))))  # noqa: S704 - escaped
+
+
+def html(template: LiteralString, *values: object, **named: object) -> Markup:
+    """The template with the values in its braces, each through `as_html`. The template is written in the source."""
+    escaped = {name: as_html(value) for name, value in named.items()}
+    return Markup(template.format(*map(as_html, values), **escaped))  # noqa: S704 - values are escaped
+
+
+def join(pieces: Iterable[object], between: LiteralString = "") -> Markup:
+    """Pieces one after another, each through `as_html`."""
+    return as_html(between).join(map(as_html, pieces))
+
+
+def as_label(value: object) -> str:
+    """For Plotly, which reads some tags: exactly these characters."""
+    return str(as_html(value))
 
 
 def shorten(value: object, limit: int = 60) -> str:

@@ -1,22 +1,22 @@
 """The one error tree of Countersign.
 
     PortalError                  code, message for people, hint: what to do
-    ├── RefusedError             a rule says no (policy, four eyes, state); nothing was changed
+    ├── RefusedError             a rule refuses it (policy, four eyes, state); nothing was changed
     ├── NotAllowedError          this person may not do this
-    ├── NotFoundError            no such thing here
-    ├── ConflictError            the world moved since it was looked at; look again
-    ├── InvalidInputError        what was given cannot be used
-    ├── IntegrityError           evidence, ledger or seal does not hold
-    ├── SettingsError            a setting is missing or wrong
-    ├── ModelRunError            a model hung, crashed, wanted too much, or failed in its own process
+    ├── NotFoundError            it does not exist
+    ├── ConflictError            the state changed since it was read; load it again
+    ├── InvalidInputError        the input is invalid
+    ├── IntegrityError           evidence, ledger or seal failed verification
+    ├── SettingsError            a setting is missing or invalid
+    ├── ModelRunError            a model run timed out, crashed, exceeded a limit or failed
     └── UpstreamError            MLflow, Azure DevOps or another system
-        ├── UpstreamUnavailableError   not reached, too slow, or 5xx; retryable
+        ├── UpstreamUnavailableError   not reached, timed out, or 5xx; retryable
         │   └── AzureDevOpsNotSetError  no organization is configured
-        ├── UpstreamRefusedError       reached, and it said no (auth, permission, validation)
-        ├── UpstreamRubbishError       reached, and the answer makes no sense
-        └── UnknownOutcomeError        a write was sent and no answer came back: look before acting again
+        ├── UpstreamRefusedError       reached, but it refused (auth, permission, validation)
+        ├── UpstreamInvalidError       reached, but the answer is invalid
+        └── UnknownOutcomeError        a write was sent but no answer came back: check before retrying
 
-Adapters translate into this tree and keep the cause. Pages, API and CLI render errors in one place each.
+Adapters translate their errors into this tree and keep the cause. Pages, API and CLI render errors in one place each.
 """
 
 
@@ -40,7 +40,7 @@ class PortalError(Exception):
 
 
 class RefusedError(PortalError):
-    """A rule says no; nothing was changed."""
+    """A rule refuses it; nothing was changed."""
 
     code = "refused"
 
@@ -52,38 +52,38 @@ class NotAllowedError(PortalError):
 
 
 class NotFoundError(PortalError):
-    """No such thing here."""
+    """It does not exist."""
 
     code = "not_found"
 
 
 class ConflictError(PortalError):
-    """The world moved since it was looked at."""
+    """The state changed since it was read."""
 
     code = "conflict"
-    hint = "Load the page again and look at what changed."
+    hint = "Reload the page and review what changed."
 
 
 class InvalidInputError(PortalError):
-    """What was given cannot be used."""
+    """The input is invalid."""
 
     code = "invalid_input"
 
 
 class IntegrityError(PortalError):
-    """Evidence, ledger or seal does not hold."""
+    """Evidence, ledger or seal failed verification."""
 
     code = "integrity"
 
 
 class SettingsError(PortalError):
-    """A setting is missing or wrong."""
+    """A setting is missing or invalid."""
 
     code = "settings"
 
 
 class ModelRunError(PortalError):
-    """A model hung, crashed, wanted too much, or failed in its own process; the code says which."""
+    """A model run timed out, crashed, exceeded a limit or failed; the code says which."""
 
     code = "model_failed"
 
@@ -100,7 +100,7 @@ class UpstreamError(PortalError):
 
 
 class UpstreamUnavailableError(UpstreamError):
-    """Not reached, too slow, or a server error."""
+    """Not reached, timed out, or a server error."""
 
     code = "upstream_unavailable"
     retryable = True
@@ -116,7 +116,7 @@ class UpstreamUnavailableError(UpstreamError):
     ) -> None:
         super().__init__(message, system=system, hint=hint, code=code)
         self.retry_after = retry_after
-        """Seconds that the other side asked to wait, where it did."""
+        """Seconds to wait, if the server asked for a delay."""
 
 
 class AzureDevOpsNotSetError(UpstreamUnavailableError):
@@ -129,19 +129,19 @@ class AzureDevOpsNotSetError(UpstreamUnavailableError):
 
 
 class UpstreamRefusedError(UpstreamError):
-    """Reached, and it said no."""
+    """Reached, but it refused."""
 
     code = "upstream_refused"
 
 
-class UpstreamRubbishError(UpstreamError):
-    """Reached, and the answer makes no sense."""
+class UpstreamInvalidError(UpstreamError):
+    """Reached, but the answer is invalid."""
 
     code = "upstream_rubbish"
 
 
 class UnknownOutcomeError(UpstreamError):
-    """A write was sent and no answer came back."""
+    """A write was sent but no answer came back."""
 
     code = "unknown_outcome"
-    hint = "Countersign looks the effect up before it acts again; nothing is sent twice."
+    hint = "Countersign checks whether it took effect before it retries; nothing is sent twice."

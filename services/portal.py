@@ -1,7 +1,7 @@
-"""The face that pages, API and command line talk to: one object, one member a use case.
+"""The interface that pages, API and command line use: one object, one member per use case.
 
-`bootstrap.open_portal` builds it. The members are Protocols, so that pages can be tested against a small world.
-Every command takes the actor and checks what the actor may do; a page never decides that by hiding a button.
+`bootstrap.open_portal` builds it. The members are Protocols, so that pages can be tested against fakes.
+Every command takes the actor and checks their permissions; hiding a button on a page is never the check.
 """
 
 from __future__ import annotations

@@ -203,9 +203,9 @@ class FakePromotions:
 
     def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
         if not actor.may(Permission.OPEN_REQUEST):
-            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+            raise NotAllowedError("Your role can't request promotions.", hint="Ask a data scientist of the team.")
         if not reason.strip():
-            raise InvalidInputError("The reason is empty.", hint="Say why this version should be promoted.")
+            raise InvalidInputError("The reason is empty.", hint="Give a reason for promoting this version.")
         if not all(source.is_reachable for source in self.health.sources()):
             raise UpstreamUnavailableError(
                 "MLflow does not answer.", system="mlflow", hint="Try again later; nothing is lost."
@@ -262,12 +262,12 @@ class FakePromotions:
         if idempotency_key in self.keys:
             return request
         if not reason.strip():
-            raise InvalidInputError("The reason is empty.", hint="Give a reason: it is part of the record.")
+            raise InvalidInputError("The reason is empty.", hint="Give a reason; the ledger records it.")
         state = self._state(actor, request, UserAction(kind.value))
         if state.reason:
             raise RefusedError(state.reason)
         if seen != request.plan_digest:
-            raise ConflictError("The request was sealed again since you looked at it.")
+            raise ConflictError("The request was resealed since you loaded it.")
         self.keys.add(idempotency_key)
         number = sum(map(len, self.decisions.values()))
         decision = Decision(f"d{number}", kind, actor.person, seen, reason, datetime.now(UTC))
@@ -378,7 +378,7 @@ class FakeAssigning:
     def _step(self, kind: str, request_id: str, to: str, reason: str, actor: Actor, key: str) -> PromotionRequest:
         del actor, key
         if not reason.strip():
-            raise InvalidInputError("The reason is empty.", hint="Say why.")
+            raise InvalidInputError("The reason is empty.", hint="Give a reason.")
         self.steps.append((kind, request_id, to))
         return world.REQUESTS[request_id]
 
@@ -575,7 +575,7 @@ class FakeWhy:
     def replay(self, actor: Actor, prediction_id: str) -> Replay:
         return Replay(
             ReplayVerdict.EQUAL, [0.2, 0.8], [0.2, 0.8], 0.0, (Mismatch("scikit-learn", "1.7.0", "1.9.1"),), "sha256:ab", True,
-            "Run in a process of its own.", "Scored again, census-income v5 gave exactly the logged answer.",
+            "Run in a process of its own.", sentence="Scored again, census-income v5 gave exactly the logged answer.",
         )  # fmt: skip
 
     def reasons(self, actor: Actor, prediction_id: str) -> Reasons:

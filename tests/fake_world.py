@@ -17,6 +17,7 @@ from services.domain.catalogue import (
 from services.domain.checks import Check, Enforcement, Verdict, worst_first
 from services.domain.identity.people import Person, Role
 from services.domain.lineage import Certainty, Claim, Edge, Fact, Graph, Node, NodeKind
+from services.domain.model_metrics import MetricValue
 from services.domain.policy import Environment, PipelineTarget
 from services.domain.promotions.plan import Plan
 from services.domain.promotions.promotion import Deployment, Incident, PromotionRequest
@@ -189,7 +190,14 @@ def detail(row: VersionRow) -> VersionDetail:
         run=run, facts=facts(row), graph=graph(row), tests=tests_of(row), card=CARD if row.run_id else None,
         deployments=deployments, requests=tuple(r for r in REQUESTS.values() if r.key == key), history=history,
         links={"Version in MLflow": "http://mlflow.example/#/models/x", "Bad link": "javascript:alert(1)"},
+        metrics=_metrics(run) if run else {},
     )  # fmt: skip
+
+
+def _metrics(run: Run) -> dict[str, MetricValue]:
+    found = {n: MetricValue(n, v, "logged model m-1", dataset="adult-test (9f8e)") for n, v in run.metrics.items()}
+    why = "the model's last nan_metric is NaN <b>"
+    return {**found, "nan_metric": MetricValue("nan_metric", None, "logged model m-1", why)}
 
 
 DEPLOYMENTS = (

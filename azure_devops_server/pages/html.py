@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from html import escape
+
+from markupsafe import Markup, escape
 
 from azure_devops_server.http.wire import Answer
 
-_STYLE = """
+_STYLE = Markup("""
 :root{--page:#f6f7f9;--card:#fff;--text:#1b1f24;--soft:#5b6570;--line:#dde1e6;--link:#0b5cad;--good:#1a7f4b;
 --bad:#b3261e;--warn:#8a5a00;--busy:#0b5cad;--idle:#5b6570;color-scheme:light dark}
 @media (prefers-color-scheme:dark){:root{--page:#14171b;--card:#1c2026;--text:#e7eaee;--soft:#9aa5b1;--line:#313843;
@@ -39,7 +40,7 @@ td.deep1{padding-left:2rem}td.deep2{padding-left:3.2rem}
 margin-right:.3rem;font-size:.8rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1.25rem;margin:1rem 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-"""
+""")
 _WORDS = {
     "succeeded": "Succeeded",
     "succeededWithIssues": "Succeeded with warnings",
@@ -57,30 +58,24 @@ _WORDS = {
 }
 
 
-class Markup(str):
-    """Text that is HTML already."""
-
-    __slots__ = ()
-
-
 Part = str | Markup | None
 
 
 def html(part: Part) -> Markup:
     """A part as HTML."""
-    return part if isinstance(part, Markup) else Markup(escape(part or ""))
+    return escape(part or "")
 
 
 def tag(name: str, *parts: Part, **attributes: str) -> Markup:
     """An element; ``cls`` is the attribute class."""
     given = {("class" if key == "cls" else key): value for key, value in attributes.items()}
-    written = "".join(f' {key}="{escape(value, quote=True)}"' for key, value in given.items() if value)
-    return Markup(f"<{name}{written}>{''.join(html(part) for part in parts)}</{name}>")
+    written = Markup("").join(Markup(' {}="{}"').format(key, value) for key, value in given.items() if value)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, written, join(parts))
 
 
 def join(parts: Iterable[Part]) -> Markup:
     """Parts one after another."""
-    return Markup("".join(html(part) for part in parts))
+    return Markup("").join(html(part) for part in parts)
 
 
 def link(text: str, target: str) -> Markup:
@@ -124,12 +119,13 @@ def page(title: str, trail: Iterable[Part], *content: Part, refresh: bool = Fals
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'),
         Markup('<meta http-equiv="refresh" content="5">') if refresh else None,
         tag("title", f"{title} - Azure DevOps (local)"),
-        Markup(f"<style>{_STYLE}</style>"),
+        Markup("<style>{}</style>").format(_STYLE),
     ]
     crumbs = list(trail)
     nav = join(item for crumb in crumbs for item in (crumb, " / "))
     body = [tag("header", tag("nav", nav, title)), tag("main", *content)]
-    text = Markup('<!DOCTYPE html>\n<html lang="en">') + join([tag("head", *head), tag("body", *body)]) + "</html>"
+    start = Markup('<!DOCTYPE html>\n<html lang="en">')
+    text = join([start, tag("head", *head), tag("body", *body), Markup("</html>")])
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from azure_devops_server.http.wire import Answer
 from azure_devops_server.model.build import Build, Pipeline
 from azure_devops_server.model.checks import Environment
 from azure_devops_server.model.core import Project
 from azure_devops_server.model.release import Release, ReleaseDeployment, ReleaseEnvironment
-from azure_devops_server.pages.html import Markup, Part, duration, facts, join, link, page, state, table, tag, when
+from azure_devops_server.pages.html import Part, duration, facts, join, link, page, state, table, tag, when
 from azure_devops_server.pages.run import run_state
 
 if TYPE_CHECKING:

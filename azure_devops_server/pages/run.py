@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup
+
 from azure_devops_server.http.wire import Answer
 from azure_devops_server.model.build import Artifact, Build, TimelineEntry
-from azure_devops_server.pages.html import Markup, Part, duration, facts, join, link, page, state, table, tag, when
+from azure_devops_server.pages.html import Part, duration, facts, join, link, page, state, table, tag, when
 
 if TYPE_CHECKING:
     from azure_devops_server.resources import Resources

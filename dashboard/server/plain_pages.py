@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from dashboard.text import html, join
 from services.settings import DemoPerson
 
 _PAGE = """<!doctype html>
@@ -31,34 +32,34 @@ small {{ color: var(--soft) }}
 
 def picker(people: Sequence[DemoPerson], target: str) -> HTMLResponse:
     """The demo people, one button each."""
-    buttons = "".join(_button(person) for person in people)
-    body = (
+    body = html(
         "<p>Who are you? This is a demo: choose a person.</p>"
-        f'<form method="post" action="/sign-in"><input type="hidden" name="next" value="{escape(target)}">{buttons}'
+        '<form method="post" action="/sign-in"><input type="hidden" name="next" value="{}">{}'
         "</form><small>This page exists only in the demo. In production people sign in with their identity provider."
-        "</small>"
-    )
-    return HTMLResponse(_PAGE.format(title="Sign in", body=body))
+        "</small>",
+        target, join(_button(person) for person in people),
+    )  # fmt: skip
+    return _page("Sign in", body)
 
 
 def message(title: str, text: str, *, ways: Mapping[str, str], status: int = 200) -> HTMLResponse:
     """What is the matter, and the ways on: label to address."""
-    links = "".join(f'<a class="button" href="{escape(link)}">{escape(label)}</a>' for label, link in ways.items())
-    body = f'<p role="status">{escape(text)}</p>{links}'
-    return HTMLResponse(_PAGE.format(title=escape(title), body=body), status)
+    links = join(html('<a class="button" href="{}">{}</a>', link, label) for label, link in ways.items())
+    return _page(title, html('<p role="status">{}</p>{}', text, links), status)
 
 
 def question(title: str, text: str, *, action: str, label: str) -> HTMLResponse:
     """One sentence and one button that changes something."""
-    body = (
-        f'<p role="status">{escape(text)}</p><form method="post" action="{escape(action)}">'
-        f"<button>{escape(label)}</button></form>"
+    body = html(
+        '<p role="status">{}</p><form method="post" action="{}"><button>{}</button></form>', text, action, label
     )
-    return HTMLResponse(_PAGE.format(title=escape(title), body=body))
+    return _page(title, body)
 
 
-def _button(person: DemoPerson) -> str:
+def _page(title: str, body: Markup, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(html(_PAGE, title=title, body=body), status)
+
+
+def _button(person: DemoPerson) -> Markup:
     title = person.title or ", ".join(role.value.replace("_", " ") for role in person.roles)
-    return (
-        f'<button name="person" value="{escape(person.id)}">{escape(person.name)}<span>{escape(title)}</span></button>'
-    )
+    return html('<button name="person" value="{}">{}<span>{}</span></button>', person.id, person.name, title)

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard import wiring
-from dashboard.text import as_html, words
+from dashboard.text import html, join, words
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import empty, show, soft, time
 from dashboard.widgets.ledger import state as ledger_state
@@ -123,20 +124,21 @@ def _show(page: LedgerPage, *, is_filtered: bool) -> None:
             empty("The ledger is empty.", "The first request, decision or look-up writes its first entry.")
         return
     st.caption(f"{formats.count(page.total, 'entry', 'entries')}, newest first")
-    show(f'<ul class="cs-time">{"".join(_line(line) for line in page.lines)}</ul>')
+    show(html('<ul class="cs-time">{}</ul>', join(_line(line) for line in page.lines)))
 
 
-def _line(line: LedgerLine) -> str:
-    request = ""
+def _line(line: LedgerLine) -> Markup:
+    request = html("")
     if line.request_id:
         target = links.address(links.REQUEST, links.request_params(line.request_id))
-        request = f' · <a href="{as_html(target)}">{as_html(line.request_id)}</a>'
-    meta = f"{soft(f'#{line.seq} · {line.action} · {line.subject}')}{request}"
-    return (
-        f'<li class="cs-dot-{_tone(line.action)}"><strong>{as_html(line.actor)}</strong> {as_html(line.sentence)}<br>'
-        f"{time(line.at)} {meta}"
-        f"<details><summary>Raw entry</summary><pre>{as_html(line.raw)}</pre></details></li>"
-    )
+        request = html(' · <a href="{}">{}</a>', target, line.request_id)
+    return html(
+        '<li class="cs-dot-{tone}"><strong>{actor}</strong> {sentence}<br>'
+        "{at} {meta}{request}"
+        "<details><summary>Raw entry</summary><pre>{raw}</pre></details></li>",
+        tone=_tone(line.action), actor=line.actor, sentence=line.sentence, at=time(line.at),
+        meta=soft(f"#{line.seq} · {line.action} · {line.subject}"), request=request, raw=line.raw,
+    )  # fmt: skip
 
 
 def _tone(action: str) -> str:

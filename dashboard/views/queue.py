@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, html, shorten
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import alias_badges, badge, empty, row, show, soft, stage_badge, time
 from dashboard.widgets.request import oversight
@@ -98,7 +98,8 @@ def _mention(request: PromotionRequest, said: Comment) -> None:
     with st.container(border=True, gap="xxsmall"):
         label = f"**{as_text(lists.version_label(request.key))}** to **{as_text(request.environment)}**"
         st.page_link(links.REQUEST, label=label, query_params=links.request_params(request.id))
-        show(row([f"<span>{as_html(said.person.name)} {time(said.at)}</span>", soft(shorten(said.text, 160))]))
+        who = html("<span>{} {}</span>", said.person.name, time(said.at))
+        show(row([who, soft(shorten(said.text, 160))]))
 
 
 def _asked_for(undecided: RequestPage, asked: RequestPage, actor: Actor) -> None:
@@ -151,7 +152,7 @@ def _incidents(incidents: list[Incident]) -> None:
                     [
                         badge(incident.kind.replace("_", " "), "bad"),
                         soft(incident.subject),
-                        f"<span>since {time(incident.opened)}</span>",
+                        html("<span>since {}</span>", time(incident.opened)),
                     ]
                 )
             )

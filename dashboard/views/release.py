@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, html, shorten
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.commands import launch
 from dashboard.widgets.base.markup import badge, empty, external, row, show, soft, time
@@ -58,11 +58,10 @@ def _tabs(project: str, run_id: int) -> None:
 def _header(view: ReleaseView) -> None:
     release, run = view.row, view.detail.run
     st.set_page_config(page_title=f"Release {shorten(run.name, 40)} · Countersign")
-    show(f'<h1 class="cs-name" title="{as_html(run.name)}">Release {as_html(shorten(run.name, 80))}</h1>')
+    show(html('<h1 class="cs-name" title="{}">Release {}</h1>', run.name, shorten(run.name, 80)))
     pipeline = run.pipeline_name or f"pipeline {run.ref.pipeline_id}"
-    started = (
-        f"<span>{as_html(shorten(pipeline, 60))} in {as_html(release.project)} · started {time(run.created)}</span>"
-    )
+    where = shorten(pipeline, 60), release.project
+    started = html("<span>{} in {} · started {}</span>", *where, time(run.created))
     show(row([started, external("Open in Azure DevOps", run.web_url) if links.outside(run.web_url) else ""]))
     with st.container(horizontal=True):
         if release.model and release.version:
@@ -99,7 +98,7 @@ def _progress(project: str, run_id: int, *, was_running: bool) -> None:
         tone = parts.result_tone(run.result)
         length = formats.duration((run.finished or formats.now()) - run.created) if run.created else formats.UNKNOWN
         seen = "asked just now" if view.is_live else f"as seen {formats.when(view.row.seen)}"
-        parts_of_row = [badge(lists.release_state(view.row), tone), f"<span>{as_html(length)}</span>"]
+        parts_of_row = [badge(lists.release_state(view.row), tone), html("<span>{}</span>", length)]
         show(row([*parts_of_row, "" if run.is_finished else soft(seen)]))
         if not view.is_live:
             st.warning(f"**This is an old picture.** {as_text(view.problem)}", icon=":material/cloud_off:")

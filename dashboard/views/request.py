@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.text import as_html
+from dashboard.text import as_html, html
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
 from dashboard.widgets.request import actions as decide
@@ -80,17 +80,17 @@ def _header(detail: RequestDetail) -> None:
     request = detail.request
     st.set_page_config(page_title=f"{request.id} · {lists.version_label(request.key, limit=40)} · Countersign")
     title = f"{lists.version_label(request.key, limit=80)} to {request.environment}"
-    show(f'<h1 class="cs-name" title="{as_html(request.key)}">{as_html(title)}</h1>')
+    show(html('<h1 class="cs-name" title="{}">{}</h1>', request.key, title))
     who = request.participants.requester.name
     marks = [
         state_badge(request.state),
         badge(decide.quorum_line(detail), "good" if detail.signatures >= detail.quorum else "mute"),
     ]
-    line = f"<span>{as_html(request.id)} · asked by {as_html(who)} {time(request.created)}</span>"
+    line = html("<span>{} · asked by {} {}</span>", request.id, who, time(request.created))
     expires = "" if request.is_final else soft(f"expires {formats.age(request.expires)}")
     show(row([*marks, line, expires]))
     show(paragraphs(request.reason))
-    show('<a class="cs-jump" href="#decide">Go to the decision</a>')
+    show(html('<a class="cs-jump" href="#decide">Go to the decision</a>'))
     with st.container(horizontal=True):
         st.page_link(links.VERSION, label="The version", query_params=links.version_params(request.key))
         if detail.plan.current_version is not None and detail.plan.current_version != request.key.version:
@@ -104,7 +104,7 @@ def _decision(detail: RequestDetail) -> None:
         is_open = detail.request.state in _UNDECIDED
         st.subheader("Decide" if is_open else "Decisions", anchor="decide")
         if is_open:
-            show("Approving, once all signatures are there,", bullets(detail.consequences, ordered=True))
+            show(as_html("Approving, once all signatures are there,"), bullets(detail.consequences, ordered=True))
             decide.show_actions(detail)
         talk.show_decisions(detail)
         oversight.show_assignments(detail.assignments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import identity, wiring
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, html, join, shorten
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import (  # fmt: skip
     alias_badges,
@@ -23,6 +23,7 @@ from dashboard.widgets.base.markup import (  # fmt: skip
 from dashboard.widgets.request.new import launch_request
 from dashboard.widgets.version import card, facts
 from dashboard.widgets.version.lineage import show_graph
+from dashboard.widgets.version.numbers import show_numbers
 from services.domain.catalogue import VersionDetail
 from services.domain.identity.people import Permission
 
@@ -43,7 +44,7 @@ def main() -> None:
         facts.show_facts(detail.facts, caption="Facts about this version")
         _identity(detail)
     with tabs[1]:
-        _numbers(detail)
+        show_numbers(detail)
     with tabs[2]:
         facts.show_tests(detail.tests)
     with tabs[3]:
@@ -57,12 +58,11 @@ def main() -> None:
 def _header(detail: VersionDetail) -> None:
     version = detail.row
     st.set_page_config(page_title=f"{lists.version_label(version.key, limit=40)} · Countersign")
-    show(
-        f'<h1 class="cs-name" title="{as_html(version.key)}">{as_html(lists.version_label(version.key, limit=90))}</h1>'
-    )
+    name = lists.version_label(version.key, limit=90)
+    show(html('<h1 class="cs-name" title="{}">{}</h1>', version.key, name))
     marks = [stage_badge(version.stage), alias_badges(version.aliases), live_badges(version.live_in)]
     metric = f"{shorten(version.metric_name, 30)} {formats.number(version.metric_value)}" if version.metric_name else ""
-    show(row([*marks, soft(metric), f"<span>last activity {time(version.last_activity)}</span>"]))
+    show(row([*marks, soft(metric), html("<span>last activity {}</span>", time(version.last_activity))]))
     if version.description:
         st.text(shorten(version.description, 2000))
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -84,38 +84,19 @@ def _actions(detail: VersionDetail) -> None:
         against = live if live is not None else max(others)
         params = links.compare_params(key.model, [against, key.version])
         st.page_link(links.COMPARE, label=f"Compare with v{against}{' (live)' if live else ''}", query_params=params)
-    outside = " · ".join(external(label, link) for label, link in detail.links.items() if links.outside(link))
-    if outside:
-        show(outside)
+    show(join((external(label, link) for label, link in detail.links.items() if links.outside(link)), " · "))
 
 
 def _identity(detail: VersionDetail) -> None:
     version = detail.version
-    pairs = [
+    rows = [
         ("Registered", time(version.created)),
-        ("Status", as_html(version.status.lower())),
+        ("Status", version.status.lower()),
         ("Source", code(version.source or "unknown")),
     ]
-    rows = [(as_html(name), value) for name, value in pairs]
-    rows += [(f"tag {as_html(shorten(k, 50))}", as_html(shorten(v, 300))) for k, v in sorted(version.tags.items())]
+    rows += [(f"tag {shorten(k, 50)}", shorten(v, 300)) for k, v in sorted(version.tags.items())]
     with st.expander("Registry entry and tags"):
         show(table(("Field", "Value"), rows, caption="Registry entry", classes="cs-stack"))
-
-
-def _numbers(detail: VersionDetail) -> None:
-    if detail.run is None:
-        empty("The version has no run, so its metrics and parameters are unknown.", "Register versions from a run.")
-        return
-    left, right = st.columns(2, gap="large")
-    with left:
-        rows = [(as_html(k), as_html(formats.number(v))) for k, v in sorted(detail.run.metrics.items())]
-        show(table(("Metric", "Latest value"), rows, caption="Metrics"))
-    with right:
-        rows = [
-            (as_html(k), f'<span title="{as_html(v)}">{as_html(shorten(v, 120))}</span>')
-            for k, v in sorted(detail.run.params.items())
-        ]
-        show(table(("Parameter", "Value"), rows, caption="Parameters"))
 
 
 def _documentation(detail: VersionDetail) -> None:
@@ -133,7 +114,7 @@ def _requests(detail: VersionDetail) -> None:
     lists.requests(detail.requests)
     for live in detail.deployments:
         until = time(live.live_until) if live.live_until else "now"
-        show(f"Live in {as_html(live.environment)} from {time(live.live_from)} until {until}")
+        show(html("Live in {} from {} until {}", live.environment, time(live.live_from), until))
         if live.run_project and live.run_id:
             params = links.release_params(live.run_project, live.run_id)
             st.page_link(

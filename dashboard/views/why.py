@@ -8,11 +8,13 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
+from dashboard.text import as_text
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import empty
 from dashboard.widgets.why import answer as why_parts
 from dashboard.widgets.why import search as why_search
 from dashboard.widgets.why import timeline as live_timeline
+from services.domain.why.predictions import Found, left_out_of
 from services.why.answers import WhyAnswer
 
 ASKED = "why_id"
@@ -77,7 +79,14 @@ def _to_address() -> None:
 def _recent() -> None:
     st.subheader("Newest predictions")
     records = wiring.portal().why.recent(identity.actor())
-    if not records:
+    for item in left_out_of(records):
+        st.caption(as_text(item.sentence()))
+    if not records and isinstance(records, Found):
+        unread = (
+            "Nothing in the prediction log can be read." if left_out_of(records) else "The prediction log is empty."
+        )
+        empty(unread, "`countersign doctor` says what is there.")
+    elif not records:
         empty(
             "There is no prediction log.",
             "Set COUNTERSIGN_PREDICTIONS_PATH to the folder of the log; a request id can still be pasted.",

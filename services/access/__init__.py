@@ -1,1 +1,1 @@
-"""Who may come in: sign-ins of people, tokens of services."""
+"""Access: sessions of people, tokens of services."""

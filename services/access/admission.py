@@ -1,4 +1,4 @@
-"""Who may read at all. Pages and API ask here before anything is read, so that no page decides it by itself."""
+"""Who may read at all. Pages and API check this before any read, so that no page decides by itself."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from services.errors import NotAllowedError
 
 
 def admit(actor: Actor) -> None:
-    """Raises NotAllowedError for somebody whom no role lets read: no role at all, or one for other work only."""
+    """Raises NotAllowedError if no role of the actor allows reading."""
     if actor.may(Permission.BROWSE):
         return
     if actor.is_service:
         raise NotAllowedError("This token may not read.", hint="Issue one with the scope 'read'.")
     raise NotAllowedError(
-        "None of your groups has a role that reads here.",
-        hint="Ask your administrator for a group that the portal knows, then sign in again.",
+        "None of your groups has a role with read access.",
+        hint="Ask your administrator to add you to a group with a role, then sign in again.",
     )

@@ -1,4 +1,4 @@
-"""Everybody who ever signed in, as last seen: for notifications, and to notice what a database was used for."""
+"""Everybody who ever signed in, as last seen: for notifications, and to detect how a database was used."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def known_people(units: Units) -> Sequence[Identity]:
 
 
 def refuse_demo_on_real_data(units: Units) -> None:
-    """The demo's picker never opens a database in which real people signed in. Raises SettingsError."""
+    """The demo's picker refuses a database in which real people have signed in. Raises SettingsError."""
     if any("|" in identity.person.id for identity in known_people(units)):
         raise SettingsError(
-            "This database has been used with an identity provider, and the demo's picker is switched on.",
-            hint="Take COUNTERSIGN_DEMO_PEOPLE away, or give the demo a database of its own.",
+            "This database has been used with an identity provider, but the demo's picker is switched on.",
+            hint="Remove COUNTERSIGN_DEMO_PEOPLE, or give the demo a separate database.",
         )

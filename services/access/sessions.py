@@ -1,4 +1,4 @@
-"""Sign-ins of people, kept in the portal's database: revocable, with a maximum age, the same for every replica.
+"""Sessions of people, kept in the portal's database: revocable, with a maximum age, shared by all replicas.
 
 The cookie is 256 random bits; only its SHA-256 is stored, so a copy of the database opens no session.
 """
@@ -29,18 +29,18 @@ TOUCH_EVERY = timedelta(seconds=60)
 REREAD_LEASE = timedelta(seconds=60)
 KEEP_ENDED = timedelta(days=7)
 LOGOUT_LEEWAY = timedelta(seconds=60)
-"""How far the provider's clock may be behind ours."""
+"""How far the provider's clock may lag behind the portal's."""
 
 
 class RoleReader(Protocol):
-    """Asks the identity provider again who somebody is."""
+    """Refreshes an identity at the identity provider."""
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
         """Identity and new sealed tokens. Raises UpstreamRefusedError (session over), UpstreamUnavailableError."""
 
 
 class SessionDesk:
-    """Starts, finds and ends sign-ins."""
+    """Starts, finds and ends sessions."""
 
     def __init__(
         self, units: Units, clock: Clock, *, rules: SessionRules, reread_every: timedelta = timedelta(minutes=15)
@@ -59,7 +59,7 @@ class SessionDesk:
         authenticated: datetime | None = None,
         provider_session: str = "",
     ) -> str:
-        """Begin a sign-in and return its cookie; an earlier one of the same browser ends."""
+        """Start a session and return its cookie; an earlier session of the same browser ends."""
         cookie = secrets.token_urlsafe(32)
         now = self._clock.now()
         session = Session(
@@ -75,7 +75,7 @@ class SessionDesk:
         return cookie
 
     def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:
-        """The sign-in of a cookie while it holds. `is_at_work` is False for looks that nobody asked for."""
+        """The valid session of a cookie. `is_at_work` is False for requests that the person did not make."""
         if not cookie:
             return None
         now = self._clock.now()
@@ -89,7 +89,7 @@ class SessionDesk:
         return session
 
     def end(self, cookie: str | None) -> Session | None:
-        """Sign out; the sign-in as it was, with its tokens, or None when there was none."""
+        """Sign out; returns the session as it was, with its tokens, or None if there was none."""
         if not cookie:
             return None
         with self._units.begin() as unit:
@@ -100,9 +100,9 @@ class SessionDesk:
         return session
 
     def end_all_of(self, actor: Actor, person_id: str, *, reason: str = "revoked") -> int:
-        """End every sign-in of a person, at once and everywhere; returns how many. Raises NotAllowedError."""
+        """End every session of a person, everywhere; returns how many. Raises NotAllowedError."""
         if not actor.may(Permission.MANAGE_ACCESS):
-            raise NotAllowedError("Only administrators end the sign-ins of others.", hint="Use the command line.")
+            raise NotAllowedError("Only administrators can end sessions of others.", hint="Use the command line.")
         with self._units.begin() as unit:
             count = unit.sessions.end_all_of(person_id, self._clock.now(), reason)
             if count:
@@ -111,7 +111,7 @@ class SessionDesk:
         return count
 
     def end_at_provider(self, ended: Ended) -> int:
-        """The provider signed somebody out; returns how many sign-ins ended. Later ones stay: a replay ends nothing."""
+        """The provider signed somebody out; returns how many sessions ended. Later ones stay: a replay ends nothing."""
         begun_before = ended.at + LOGOUT_LEEWAY
         with self._units.begin() as unit:
             found = unit.sessions.open_of(ended.person_id, ended.provider_session, begun_before)
@@ -121,7 +121,7 @@ class SessionDesk:
         return len(found)
 
     def reread_due(self, reader: RoleReader) -> int:
-        """Ask the provider again about everybody whose roles are due; called by the worker."""
+        """Refresh the roles that are due at the provider; called by the worker."""
         count = 0
         while (session := self._claim()) is not None:
             self._reread(session, reader)
@@ -146,8 +146,8 @@ class SessionDesk:
             self._end(session, "refused by the provider", error.message)
             return
         except PortalError as error:
-            # the roles grow old, and the rules end the session when they are too old
-            log.warning("The roles of %s could not be read again: %s", session.identity.person.id, error.message)
+            # stale roles stay valid until roles_max_age, then the session ends
+            log.warning("The roles of %s could not be refreshed: %s", session.identity.person.id, error.message)
             return
         renewed = replace(session, identity=identity, sealed=sealed, roles_read=now)
         with self._units.begin() as unit:
@@ -162,7 +162,7 @@ class SessionDesk:
 
 
 def digest(secret: str) -> str:
-    """How a cookie or token is stored."""
+    """The stored form of a cookie or token."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

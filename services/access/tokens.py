@@ -1,4 +1,4 @@
-"""Service tokens: issued once, kept as hashes, noted at each use; and whose bearer token an API call carries."""
+"""Service tokens: issued once, stored as hashes, with their last use; and the caller behind a bearer token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PREFIX = "csn_"
 """Lets secret scanners find a token that was committed by mistake."""
 LONGEST = timedelta(days=366)
 NOTE_EVERY = timedelta(seconds=10)
-"""A pipeline that asks often does not write as often."""
+"""Limits writes of the last use for pipelines that call often."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 
 
@@ -37,16 +37,16 @@ class TokenDesk:
     def issue(
         self, actor: Actor, name: str, *, scopes: Collection[Scope], lifetime: timedelta
     ) -> tuple[ServiceToken, str]:
-        """A new token and its secret, which is shown this once. Raises InvalidInputError, NotAllowedError."""
+        """A new token and its secret, which is shown only once. Raises InvalidInputError, NotAllowedError."""
         _demand_operator(actor)
         if not _NAME.fullmatch(name):
             raise InvalidInputError(
-                f"{name!r} is no name for a token.", hint="Use small letters, digits, dots, hyphens; up to 100."
+                f"{name!r} is not a valid token name.", hint="Use lowercase letters, digits, dots, hyphens; up to 100."
             )
         if not scopes:
-            raise InvalidInputError("A token needs a scope.", hint=f"Give one of: {', '.join(Scope)}.")
+            raise InvalidInputError("A token needs a scope.", hint=f"Use one of: {', '.join(Scope)}.")
         if not timedelta(0) < lifetime <= LONGEST:
-            raise InvalidInputError("A token lives for a year at most.", hint="Give between 1 and 366 days.")
+            raise InvalidInputError("A token is valid for at most a year.", hint="Use 1 to 366 days.")
         now, secret = self._clock.now(), PREFIX + secrets.token_urlsafe(32)
         token = ServiceToken(
             self._ids.new("tok"), name, frozenset(scopes), created=now, created_by=actor.person, expires=now + lifetime
@@ -68,7 +68,7 @@ class TokenDesk:
             return unit.tokens.find()
 
     def revoke(self, actor: Actor, token_id: str) -> ServiceToken:
-        """From now on the token is refused. Raises NotFoundError, NotAllowedError."""
+        """Revoke the token. Raises NotFoundError, NotAllowedError."""
         _demand_operator(actor)
         with self._units.begin() as unit:
             token = unit.tokens.revoke(token_id, self._clock.now())
@@ -77,9 +77,9 @@ class TokenDesk:
         return token
 
     def caller(self, secret: str) -> Actor:
-        """The service whose token it is; the use is noted. Raises NotAllowedError.
+        """The service that owns the token; records the use. Raises NotAllowedError.
 
-        Guesses cost one indexed read: nobody unknown makes the database write or wait.
+        A guess costs one indexed read: an unknown caller never causes a write or a lock.
         """
         now = self._clock.now()
         with self._units.read() as unit:
@@ -95,7 +95,7 @@ class TokenDesk:
 
 
 class Callers:
-    """Tells who calls the API: a service by its token, a person or application by the identity provider's."""
+    """Identifies the API's caller: a service by its token, a person or application by the identity provider's."""
 
     def __init__(self, tokens: TokenDesk, provider: IdentityProvider | None, *, has_audience: bool) -> None:
         self._tokens = tokens
@@ -106,7 +106,7 @@ class Callers:
         kind, _, shown = authorization.strip().partition(" ")
         shown = shown.strip()
         if kind.lower() != "bearer" or not shown:
-            raise _stranger("This API needs a token.")
+            raise _stranger("This API requires a token.")
         if shown.startswith(PREFIX):
             return self._tokens.caller(shown)
         if self._provider is None or shown.count(".") != 2:
@@ -121,4 +121,4 @@ def _stranger(message: str) -> NotAllowedError:
 
 def _demand_operator(actor: Actor) -> None:
     if not actor.may(Permission.MANAGE_ACCESS):
-        raise NotAllowedError("Only administrators manage tokens and sign-ins.", hint="Use the command line.")
+        raise NotAllowedError("Only administrators can manage tokens and sessions.", hint="Use the command line.")

@@ -1,6 +1,6 @@
 """The HTTP API below `/api/v1`, described by OpenAPI at `/api/v1/openapi.json`.
 
-Pipelines show a service token (`countersign token create`), people and applications a token of the identity provider. A
+Pipelines send a service token (`countersign token create`), people and applications one of the identity provider. A
 service opens requests and reads; people decide, on the pages.
 """
 
@@ -27,15 +27,15 @@ from services.promotions.answers import RequestDetail
 from services.promotions.gate import Gate, GateQuestion
 
 LARGEST = 2**31 - 1
-"""Of a version's number, as MLflow and the database keep it."""
+"""Largest version number that MLflow and the database can store."""
 LAST_PAGE = 1_000_000
 
 
 def _in_letters(value: str) -> str:
-    """Refuses what no database and no answer can hold: half of a surrogate pair (a ValueError), and NUL."""
+    """Rejects text that cannot be stored or returned: a lone surrogate (a ValueError) and NUL."""
     value.encode()
     if "\x00" in value:
-        raise ValueError("holds a NUL")
+        raise ValueError("contains a NUL character")
     return value
 
 
@@ -53,11 +53,11 @@ class GateReply(BaseModel):
     plan_digest: str
     artifact_digest: str | None
     glass_broken_by: str = ""
-    """Who promoted it in an emergency, past the signatures."""
+    """Who promoted it in an emergency, without signatures."""
 
 
 class NewRequest(BaseModel):
-    """Ask for a promotion, as a training job does."""
+    """Request a promotion, as a training job does."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,7 +88,7 @@ class RequestsReply(BaseModel):
 
 
 class ActionReply(BaseModel):
-    """Whether the caller may do this now, and if not, why."""
+    """Whether the caller may do this now, and if not, why not."""
 
     action: str
     is_open: bool
@@ -96,7 +96,7 @@ class ActionReply(BaseModel):
 
 
 class RequestDetailReply(RequestReply):
-    """A promotion request with how far it is and what the caller may do."""
+    """A promotion request with its progress and the caller's permissions."""
 
     signatures: int
     quorum: int
@@ -116,7 +116,7 @@ def _reader(actor: Annotated[Actor, Depends(_authenticate)]) -> Actor:
 
 
 Caller = Annotated[Actor, Depends(_reader)]
-"""Whoever calls, and may at least read; the use cases check everything beyond."""
+"""The caller, who may at least read; the use cases check everything else."""
 
 
 def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
@@ -148,7 +148,7 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
         found = portal.catalogue.search(VersionQuery(text=text, model=model, page=page, page_size=page_size))
         return {"total": found.total, "page": found.page, "versions": [asdict(row) for row in found.rows]}
 
-    @api.post("/requests", status_code=201, summary="Ask for a promotion")
+    @api.post("/requests", status_code=201, summary="Request a promotion")
     def open_request(
         actor: Caller,
         wanted: NewRequest,
@@ -156,7 +156,7 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
         key = VersionKey(wanted.model, wanted.version)
         return _reply(portal.promotions.open(actor, key, wanted.environment, reason=wanted.reason))
 
-    @api.get("/requests", summary="Promotion requests, newest change first")
+    @api.get("/requests", summary="Promotion requests, most recently changed first")
     def find_requests(
         actor: Caller,
         *,
@@ -181,7 +181,7 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
 
 
 def _add_metrics(api: FastAPI, portal: Portal) -> None:
-    @api.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+    @api.get("/metrics", summary="Metrics for Prometheus", response_class=PlainTextResponse)
     def metrics(_: Caller) -> PlainTextResponse:
         return PlainTextResponse(exposition(portal.health, portal.ledger, SystemClock()), media_type=CONTENT_TYPE)
 

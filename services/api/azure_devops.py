@@ -1,8 +1,8 @@
 """What Azure DevOps calls below `/api/v1/azure`: service hooks, and the *Invoke REST API* check.
 
-Both show the hook secret, as the password of HTTP Basic (any user name) or in the header `X-Countersign-Secret`; the
-service signs nothing. Both only keep what they are sent and answer at once: 200, or 503 where it could not be kept, so
-that the sender tries again. A 500 would put a subscription on probation, where events are lost.
+Both send the hook secret, as the password of HTTP Basic (any user name) or in the header `X-Countersign-Secret`; the
+service signs nothing. Both only store what they receive and answer at once: 200, or 503 if it could not be stored, so
+that the sender retries. A 500 would put a subscription on probation, which loses events.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class AzureInboxes:
-    """Where calls of Azure DevOps are kept, and what they must show."""
+    """Where calls from Azure DevOps are stored, and the secret that they must send."""
 
     hooks: HookInbox
     checks: CheckInbox
@@ -37,30 +37,30 @@ class AzureInboxes:
 
 
 class Kept(BaseModel):
-    """The call was kept."""
+    """The call was stored."""
 
     kept: bool
-    """False when it was here before."""
+    """False if it was received before."""
 
 
 def add_azure(api: FastAPI, inboxes: AzureInboxes) -> None:
-    """Add the two addresses to the API."""
+    """Add the two routes to the API."""
 
     def authenticate(request: Request) -> None:
         secret = inboxes.secret.get_secret_value()
         if not secret:
-            hint = "Set COUNTERSIGN_AZURE_DEVOPS_HOOK_SECRET to switch it on."
-            raise NotAllowedError("Calls of Azure DevOps are switched off.", hint=hint, code="unauthenticated")
+            hint = "Set COUNTERSIGN_AZURE_DEVOPS_HOOK_SECRET to switch them on."
+            raise NotAllowedError("Calls from Azure DevOps are switched off.", hint=hint, code="unauthenticated")
         if not hmac.compare_digest(_shown(request).encode(), secret.encode()):
-            hint = "Put the hook secret into the password of the service connection or subscription."
+            hint = "Set the hook secret as the password of the service connection or subscription."
             raise NotAllowedError("The hook secret is missing or wrong.", hint=hint, code="unauthenticated")
 
-    @api.post("/azure/hooks", summary="A service hook's notification", dependencies=[Depends(authenticate)])
+    @api.post("/azure/hooks", summary="Receive a service hook notification", dependencies=[Depends(authenticate)])
     async def receive_hook(request: Request) -> Kept:
         body = await _body(request)
         return Kept(kept=await _keep(lambda: inboxes.hooks.receive(body)))
 
-    @api.post("/azure/check", summary="An Invoke REST API check asks", dependencies=[Depends(authenticate)])
+    @api.post("/azure/check", summary="Receive an Invoke REST API check", dependencies=[Depends(authenticate)])
     async def receive_check(request: Request, environment: Annotated[str, Query(max_length=100)] = "") -> Kept:
         headers = {name.title(): value for name, value in request.headers.items()}
         return Kept(kept=await _keep(lambda: inboxes.checks.receive(headers, environment)))
@@ -92,5 +92,7 @@ async def _keep(act: Callable[[], bool]) -> bool:
     except PortalError:
         raise
     except Exception as error:
-        log.exception("a call of Azure DevOps could not be kept")
-        raise UpstreamUnavailableError("It could not be kept.", hint="Send it again.", system="database") from error
+        log.exception("a call from Azure DevOps could not be stored")
+        raise UpstreamUnavailableError(
+            "The call could not be stored.", hint="Send it again.", system="database"
+        ) from error

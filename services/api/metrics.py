@@ -1,6 +1,6 @@
-"""What a monitoring system scrapes: counts and ages in Prometheus' text form, from the portal's own database alone.
+"""Metrics for a monitoring system: counts and ages in Prometheus' text format, from the portal's database alone.
 
-Reading it asks no outside system, so a dead MLflow shows as `countersign_source_up 0` and never as a scrape that hangs.
+A scrape calls no outside system, so an MLflow outage shows as `countersign_source_up 0`, not as a hanging scrape.
 Names and units follow Prometheus' conventions (base units, no label without bound).
 """
 
@@ -26,7 +26,7 @@ _FRESHNESS = ("fresh", "late", "silent")
 
 
 def exposition(health: Health, ledger: LedgerBrowser, clock: Clock) -> bytes:
-    """All figures as they are now, in the text exposition format."""
+    """All metrics as they are now, in the text exposition format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Figures(health, ledger, clock))
     return generate_latest(registry)
@@ -45,7 +45,7 @@ class _Figures(Collector):
         yield _by("requests", "Promotion requests by state.", "state", _all(RequestState, figures.requests))
         yield _by("rollouts", "Rollouts by state.", "state", _all(RolloutState, figures.rollouts))
         yield _by("incidents_open", "Open incidents by kind.", "kind", figures.incidents)
-        yield _by("notices", "Notifications by state of delivery.", "state", figures.notices)
+        yield _by("notices", "Notifications by delivery state.", "state", figures.notices)
         yield _by("versions_live", "Model versions live by environment.", "environment", figures.live)
         yield _one("ledger_entries", "Entries of the ledger.", figures.entries)
 
@@ -53,7 +53,7 @@ class _Figures(Collector):
 def _sources(sources: Sequence[SourceHealth], now: datetime) -> Iterator[GaugeMetricFamily]:
     up = {source.system: float(source.is_reachable) for source in sources}
     ages = {s.system: (now - s.last_success).total_seconds() for s in sources if s.last_success is not None}
-    yield _by("source_up", "1 while the outside system answered when it was last asked.", "system", up)
+    yield _by("source_up", "1 if the outside system answered the last call.", "system", up)
     yield _by("source_age_seconds", "Seconds since the outside system was last read in full.", "system", ages)
 
 
@@ -67,7 +67,7 @@ def _witnesses(witnesses: Sequence[WitnessState], now: datetime) -> Iterator[Gau
 
 
 def _all(states: Iterable[str], counted: Mapping[str, int]) -> dict[str, float]:
-    """A state that nobody is in counts 0: an alarm on a figure that is absent never rings."""
+    """An empty state counts as 0: an alert on an absent metric never fires."""
     return {str(state): counted.get(str(state), 0) for state in states}
 
 

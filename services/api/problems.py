@@ -1,4 +1,4 @@
-"""Errors of the HTTP API: one form for all of them, and nothing of what was sent is sent back."""
+"""Errors of the HTTP API: one format for all, and the input is never echoed."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ STATUS: tuple[tuple[type[PortalError], int], ...] = (
     (UpstreamError, 503),
 )
 SHOWN = 5
-"""Mistakes of one call that are told."""
+"""Number of errors reported per call."""
 
 
 class Problem(BaseModel):
-    """What went wrong, and what to do."""
+    """What went wrong and what to do."""
 
     code: str
     message: str
@@ -41,21 +41,21 @@ class Problem(BaseModel):
 
 
 _WORDS = {
-    401: "No token, or one that opens nothing.",
-    403: "The token may not do this.",
-    404: "There is no such thing.",
-    409: "The world has moved, or a rule says no.",
-    422: "The call makes no sense.",
-    503: "Another system is away.",
+    401: "The token is missing or invalid.",
+    403: "The token does not have permission.",
+    404: "Not found.",
+    409: "The state changed, or a rule refuses it.",
+    422: "The call is invalid.",
+    503: "Another system is unavailable.",
 }
 ANSWERS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text} for status, text in _WORDS.items()
 }
-"""What every route may answer besides, for the OpenAPI document."""
+"""Error answers of every route, for the OpenAPI document."""
 
 
 def add_problems(api: FastAPI) -> None:
-    """Answer every error in the one form."""
+    """Return every error in the same format."""
     api.add_exception_handler(PortalError, _of_portal)
     api.add_exception_handler(RequestValidationError, _of_call)
     api.add_exception_handler(HTTPException, _of_address)
@@ -70,16 +70,16 @@ async def _of_portal(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _of_call(_: Request, error: Exception) -> JSONResponse:
-    """Which fields are wrong and why; what was sent may be secret, or hold what no answer can."""
+    """Which fields are wrong and why; the values may be secret or impossible to return."""
     if not isinstance(error, RequestValidationError):
         raise error
     wrong = [f"{'.'.join(_place(found['loc']))}: {found['msg']}" for found in error.errors()[:SHOWN]]
-    hint = "See /api/v1/openapi.json for what this address takes."
-    return _answer(422, Problem(code="invalid_input", message=f"The call is wrong at {'; '.join(wrong)}.", hint=hint))
+    hint = "See /api/v1/openapi.json for what this route accepts."
+    return _answer(422, Problem(code="invalid_input", message=f"The call has errors: {'; '.join(wrong)}.", hint=hint))
 
 
 def _place(location: tuple[Any, ...]) -> list[str]:
-    """Names of the API's own fields; positions as numbers; nothing that the caller has named."""
+    """Names of the API's fields; positions as numbers; no name chosen by the caller."""
     return [str(part)[:100].encode("ascii", "replace").decode() for part in location]
 
 
@@ -87,7 +87,7 @@ async def _of_address(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
-    hint = "See /api/v1/openapi.json for the addresses there are, and what they take."
+    hint = "See /api/v1/openapi.json for the routes and what they accept."
     return _answer(error.status_code, Problem(code=code, message=f"{error.detail}.", hint=hint), error.headers)
 
 

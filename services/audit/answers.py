@@ -1,4 +1,4 @@
-"""What the audit log answers with."""
+"""Answers of the audit log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.identity.people import Actor
 
 @dataclass(frozen=True)
 class LedgerLine:
-    """One entry of the ledger, in words and raw."""
+    """One ledger entry, as a sentence and raw."""
 
     seq: int
     at: datetime
@@ -58,19 +58,19 @@ class LedgerQuery:
 
 @dataclass(frozen=True)
 class LedgerVerdict:
-    """What verifying the whole ledger found."""
+    """Result of verifying the whole ledger."""
 
     is_intact: bool
     size: int
     root: str
     sentence: str
     details: tuple[str, ...] = ()
-    """Each witness's view and each finding, a sentence each."""
+    """Each witness's state and each finding, as sentences."""
 
 
 @dataclass(frozen=True)
 class LedgerCheck:
-    """A verification in the background: under way, or done."""
+    """A background verification, in progress or done."""
 
     started: datetime
     done: int = 0
@@ -78,7 +78,7 @@ class LedgerCheck:
     finished: datetime | None = None
     verdict: LedgerVerdict | None = None
     problem: str = ""
-    """Why there is no verdict, once it is finished."""
+    """Why a finished verification has no verdict."""
 
     @property
     def share(self) -> float:
@@ -88,7 +88,7 @@ class LedgerCheck:
 
 @dataclass(frozen=True)
 class WitnessState:
-    """How far one witness has seen."""
+    """What one witness has seen."""
 
     name: str
     size: int
@@ -108,7 +108,7 @@ class LedgerBrowser(Protocol):
         """Entries, newest first."""
 
     def actions(self) -> Sequence[str]:
-        """All actions that can stand in the ledger."""
+        """All actions that the ledger can contain."""
 
     def witnesses(self) -> Sequence[WitnessState]:
         """What each witness has seen, from the receipts in the database: no network call."""
@@ -117,10 +117,10 @@ class LedgerBrowser(Protocol):
         """Recompute everything, now."""
 
     def start_check(self) -> LedgerCheck:
-        """Verify in the background; when that is under way already, it is the same one."""
+        """Verify in the background, or join the verification in progress."""
 
     def last_check(self) -> LedgerCheck | None:
-        """The check under way or done last in this process."""
+        """The current or last verification in this process."""
 
     def export(self, actor: Actor) -> bytes:
         """The whole ledger as a zip file for an auditor; recorded. Raises NotAllowedError, RefusedError (too large)."""

@@ -1,4 +1,4 @@
-"""The ledger for people: pages of entries in words and raw, what witnesses have seen, the check of the whole."""
+"""The ledger for people: pages of entries as sentences and raw, witness states, verification."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LedgerDesk:
         self._interval = interval
 
     def find(self, query: LedgerQuery) -> LedgerPage:
-        """Entries, newest first; counted, filtered and cut in SQL."""
+        """Entries, newest first; counted, filtered and paged in SQL."""
         wanted, page = _filter(query), max(1, query.page)
         with self._units.read() as unit:
             head = unit.archive.head()
@@ -60,11 +60,11 @@ class LedgerDesk:
         return LedgerPage(tuple(_line(entry) for entry in read), total, page, PAGE_SIZE, note or "")
 
     def actions(self) -> Sequence[str]:
-        """All actions that can stand in the ledger."""
+        """All actions that the ledger can contain."""
         return [action.value for action in Action]
 
     def witnesses(self) -> Sequence[WitnessState]:
-        """One line a witness that is set, from its receipts."""
+        """One line per configured witness, from its receipts."""
         with self._units.read() as unit:
             receipts = {receipt.witness: receipt for receipt in unit.archive.last_receipts()}
             health = {found.system: found for found in unit.catalogue.health()}
@@ -79,7 +79,7 @@ class LedgerDesk:
         head, now = archive.head(), self._clock.now()
         size = receipt.size if receipt is not None else 0
         seen = datetime.fromisoformat(receipt.at) if receipt is not None else None
-        # An entry that waits too long counts, and so does a heartbeat that never came.
+        # An entry that waits too long counts, and so does a missing heartbeat.
         state = max(
             freshness(now, unseen_since(archive, name) or now, self._interval),
             freshness(now, seen or now, self._interval),
@@ -98,7 +98,7 @@ class LedgerDesk:
         return self._checks.start()
 
     def last_check(self) -> LedgerCheck | None:
-        """The check under way or done last."""
+        """The current or last verification."""
         return self._checks.last
 
     def export(self, actor: Actor) -> bytes:
@@ -107,7 +107,7 @@ class LedgerDesk:
 
 
 def lines_about(unit: Unit, key: VersionKey) -> tuple[HistoryLine, ...]:
-    """What the ledger says of a version, newest first."""
+    """The ledger's entries about a version, newest first."""
     subject = version_subject(key)
     wanted = EntryFilter(subject_type=subject.type, subject_id=subject.id)
     read = page_entries(unit.archive, wanted, EntryPage(limit=HISTORY_LINES))
@@ -128,7 +128,7 @@ def _filter(query: LedgerQuery) -> EntryFilter:
 
 
 def _window(page: int, size: int, *, is_all: bool) -> EntryPage:
-    """Numbers are dense, so a page of everything begins at a known number; others are counted off."""
+    """Numbers are dense, so an unfiltered page starts at a known number; others are skipped to."""
     skip = (page - 1) * PAGE_SIZE
     return EntryPage(PAGE_SIZE, before_seq=size - skip + 1) if is_all else EntryPage(PAGE_SIZE, skip=skip)
 

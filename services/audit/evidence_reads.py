@@ -1,4 +1,4 @@
-"""Reads of evidence are part of the record: who looked at what a decision rests on, once a person and day."""
+"""Records reads of evidence: who read the basis of a decision, once per person and day."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.ports.time import Clock
 
 @dataclass(frozen=True)
 class _Read:
-    """What was read. Other content has another `digest`, and so an entry of its own."""
+    """What was read. Different content has a different `digest` and so a separate entry."""
 
     action: Action
     subject: Subject
@@ -28,25 +28,25 @@ class _Read:
 
 
 class EvidenceReads:
-    """Writes the ledger entries. A page runs often; only its first run of the day writes."""
+    """Writes the ledger entries. A page runs often, but only its first run of the day writes."""
 
     def __init__(self, units: Units, clock: Clock) -> None:
         self._units = units
         self._clock = clock
 
     def note(self, actor: Actor, request: PromotionRequest) -> None:
-        """The evidence of this request is shown to this person now."""
+        """Record that this person sees the evidence of this request."""
         sealed = request.evidence_digest
         self._once(actor, _Read(Action.EVIDENCE_VIEWED, Subject("evidence", sealed), sealed, request.id))
 
     def note_comparison(self, actor: Actor, keys: Sequence[VersionKey], tables: Sequence[str]) -> None:
-        """These versions, the baseline first, are compared for this person now; `tables`: their digests."""
+        """Record that this person compares these versions, the baseline first; `tables`: their digests."""
         what = digest(["comparison", *map(str, keys), *tables])
         after: Json = {"detail": _named(keys[0], keys[1:]), "tables": list(tables)}
         self._once(actor, _Read(Action.VERSIONS_COMPARED, version_subject(keys[0]), what, after=after))
 
     def note_ranking(self, actor: Actor, current: VersionKey, environment: str, candidates: Sequence[str]) -> None:
-        """These candidates are ranked against what is live for this person now."""
+        """Record that this person ranks these candidates against the live version."""
         what = digest(["ranking", str(current), environment, *candidates])
         after: Json = {"detail": f"{', '.join(candidates)} for {environment}"}
         self._once(actor, _Read(Action.CANDIDATES_RANKED, version_subject(current), what, after=after))

@@ -17,7 +17,7 @@ from services.ledger.witnessing import Witness
 from services.ports.time import Clock
 
 LARGEST = 200_000
-"""Entries. A page hands out whole files from memory; the command line has no limit."""
+"""Maximum entries. A page serves whole files from memory; the command line has no limit."""
 
 
 class LedgerExports:
@@ -38,13 +38,13 @@ class LedgerExports:
     def make(self, actor: Actor) -> bytes:
         """A zip file, recorded before it is made. Raises NotAllowedError, RefusedError, NotFoundError (empty)."""
         if not actor.may(Permission.EXPORT):
-            raise NotAllowedError("Your role does not export the ledger.", hint="Auditors do.")
+            raise NotAllowedError("Your role cannot export the ledger.", hint="Ask an auditor.")
         with self._units.read() as unit:
             head = unit.archive.head()
         if head is not None and head.size > LARGEST:
             raise RefusedError(
-                f"The ledger has {head.size:,} entries; that is too much for a download from a page.",
-                hint="Run on the portal's host: countersign ledger export FILE.zip",
+                f"The ledger has {head.size:,} entries, too many to download from a page.",
+                hint="On the portal's host, run: countersign ledger export FILE.zip",
             )
         notes = self._notes()
         name = head.origin if head is not None else "ledger"
@@ -57,7 +57,7 @@ class LedgerExports:
         return target.getvalue()
 
     def _notes(self) -> Mapping[str, Sequence[str]]:
-        """Copies of the witnesses that answer; an auditor fetches his own anyway."""
+        """Copies from the witnesses that answer; auditors fetch their own anyway."""
         notes: dict[str, Sequence[str]] = {}
         for witness in self._witnesses:
             try:

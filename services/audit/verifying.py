@@ -1,4 +1,4 @@
-"""Verifies the ledger for people, and tells a rollout whether its approval has been witnessed."""
+"""Verifies the ledger for people, and checks for a rollout whether its approval has been witnessed."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class LedgerVerdicts:
         self._witnesses = witnesses
 
     def verify(self, progress: Progress | None = None) -> LedgerVerdict:
-        """One pass over all entries. A witness that cannot be read is named; what it holds is then not compared."""
+        """One pass over all entries. An unreachable witness is named and not compared."""
         notes, away = self._notes()
         with self._units.read() as unit:
             found = verify_ledger(unit.archive, self._keys(), witnesses=notes, progress=progress)
-        details = tuple(describe_views(found)) + tuple(f"witness {name} could not be asked" for name in away)
+        details = tuple(describe_views(found)) + tuple(f"witness {name} could not be reached" for name in away)
         return LedgerVerdict(found.holds, found.size, found.root.hex(), _sentence(found, away), details)
 
     def _notes(self) -> tuple[WitnessNotes, list[str]]:
-        """Network, so before the transaction."""
+        """Uses the network, so it runs before the transaction."""
         notes: dict[str, Sequence[str]] = {}
         away = []
         for witness in self._witnesses:
@@ -56,20 +56,20 @@ def _sentence(found: Verification, away: Sequence[str]) -> str:
     if not found.holds:
         first = found.findings[0]
         where = f"entry {first.seq}" if first.seq is not None else "the ledger"
-        return f"The ledger does not hold: {where}: {first.what}"
+        return f"Verification failed at {where}: {first.what}"
     if found.size == 0:
         return "The ledger is empty."
     signed = f"{found.signatures:,} signed checkpoint{'' if found.signatures == 1 else 's'}"
-    told = f"{_entries(found.size)} as written, compared with {signed}"
-    return f"{told}; {_witnessed(found, away)}."
+    verified = f"{_entries(found.size)} verified against {signed}"
+    return f"{verified}; {_witnessed(found, away)}."
 
 
 def _entries(size: int) -> str:
-    return "The only entry stands" if size == 1 else f"All {size:,} entries stand"
+    return "The only entry" if size == 1 else f"All {size:,} entries"
 
 
 def _witnessed(found: Verification, away: Sequence[str]) -> str:
-    missing = f"witness {' and '.join(away)} could not be asked" if away else ""
+    missing = f"witness {' and '.join(away)} could not be reached" if away else ""
     if not found.witnesses:
         return missing or "no witness is set"
     tail = found.size - found.witnessed
@@ -79,7 +79,7 @@ def _witnessed(found: Verification, away: Sequence[str]) -> str:
 
 
 class LedgerChecks:
-    """Verifies in the background, once at a time for all pages of this process."""
+    """Verifies in the background, one verification at a time per process."""
 
     def __init__(self, verdicts: LedgerVerdicts, clock: Clock) -> None:
         self._verdicts = verdicts
@@ -89,7 +89,7 @@ class LedgerChecks:
 
     @property
     def last(self) -> LedgerCheck | None:
-        """The check under way or done last."""
+        """The current or last verification."""
         with self._lock:
             return self._last
 
@@ -98,7 +98,7 @@ class LedgerChecks:
         return self._verdicts.verify()
 
     def start(self) -> LedgerCheck:
-        """Begin, or join the one that is under way."""
+        """Start a verification, or join the one in progress."""
         with self._lock:
             if self._last is not None and self._last.finished is None:
                 return self._last
@@ -115,7 +115,7 @@ class LedgerChecks:
             self._note(problem=error.sentence(), finished=self._clock.now())
         except Exception:
             log.exception("the ledger could not be verified")
-            self._note(problem="The check itself failed; the log says why.", finished=self._clock.now())
+            self._note(problem="The verification could not run; the log says why.", finished=self._clock.now())
 
     def _note(self, **fields: Any) -> None:
         with self._lock:
@@ -132,7 +132,7 @@ class WitnessDesk:
         self._needed = needed
 
     def has_seen(self, request_id: str) -> bool:
-        """True when as many witnesses as needed have seen the request's newest entry."""
+        """True if enough witnesses have seen the request's newest entry."""
         with self._units.read() as unit:
             wanted = EntryFilter(request_id=request_id, action_prefix="promotion:")
             page = unit.archive.page(wanted, EntryPage(limit=1))

@@ -1,6 +1,6 @@
-"""Shows the ledger to its witnesses, keeps it beating, and raises the alarm when a witness is silent or disagrees.
+"""Publishes the ledger to its witnesses, writes heartbeats, and opens incidents if a witness is silent or disagrees.
 
-One `WitnessWatch` a witness, each in a thread of its own: a slow one never holds up another. What it finds is kept in
+One `WitnessWatch` per witness, each in a separate thread: a slow one never delays another. Its results are stored in
 the database, so that every page of every replica shows the same. No network call happens inside a transaction.
 """
 
@@ -45,15 +45,15 @@ LONGEST_PAUSE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class WatchedWitness:
-    """A witness, and how the portal uses it."""
+    """A witness with its settings."""
 
     witness: Witness
     remembers: bool = True
-    """True when it refuses what does not extend its last note; only such a one lets a rollout go on."""
+    """True if it refuses a note that does not extend its last one; only such witnesses count for rollouts."""
     every: float = 0.0
-    """Seconds between two looks; 0 means the worker's own interval."""
+    """Seconds between polls; 0 means the worker's interval."""
     check: Callable[[], None] | None = None
-    """More than reading for `countersign doctor` to try."""
+    """An additional test for `countersign doctor`."""
 
     @property
     def name(self) -> str:
@@ -73,7 +73,7 @@ def writing(units: Units) -> Transactions:
 
 
 def reading(units: Units) -> Transactions:
-    """As `writing`, but nobody else's write has to wait; for verification, proofs and export."""
+    """As `writing`, but blocks no other write; for verification, proofs and export."""
 
     @contextmanager
     def opened() -> Iterator[Ledger]:
@@ -84,10 +84,10 @@ def reading(units: Units) -> Transactions:
 
 
 def demand_continuation(units: Units, witnesses: Sequence[WatchedWitness]) -> None:
-    """Before the first write of a process: `WitnessRefusedError` when a witness holds what this ledger lacks.
+    """Call before a process's first write: `WitnessRefusedError` if a witness holds entries that this ledger lacks.
 
-    A restored backup that went on under its old origin would sign a second history, and no later explanation could mend
-    that. A witness that cannot be reached is asked again by its watch.
+    A restored backup that continued under its old origin would sign a second history, and nothing could repair
+    that later. The watch of an unreachable witness retries.
     """
     with units.read() as unit:
         head = unit.archive.head()
@@ -97,7 +97,7 @@ def demand_continuation(units: Units, witnesses: Sequence[WatchedWitness]) -> No
         try:
             held = found.witness.latest(head.origin)
         except UpstreamError as error:
-            log.warning("witness %s was not asked at the start: %s", found.name, error.sentence())
+            log.warning("witness %s could not be checked at start-up: %s", found.name, error.sentence())
             continue
         with units.read() as unit:
             if held is not None and not extends(unit.archive, checkpoint_of(held)):
@@ -105,7 +105,7 @@ def demand_continuation(units: Units, witnesses: Sequence[WatchedWitness]) -> No
                     f"Witness {found.name} holds entries that this database lacks; nothing is written before that is "
                     "explained.",
                     hint="If a backup was restored, run: countersign ledger restore --reason …; otherwise verify the "
-                    "ledger at once.",
+                    "ledger immediately.",
                 )
 
 
@@ -123,13 +123,13 @@ class WitnessWatch:
         self._has_compared = False
 
     def beat(self) -> None:
-        """Publish what the witness has not seen; open or close its incidents. Never raises for a witness's failure."""
+        """Publish new checkpoints; open or close the witness's incidents. Never raises for a witness's failure."""
         if self._is_behind() and self._is_time():
             self._publish()
         self._judge_silence()
 
     def _is_behind(self) -> bool:
-        """Also true before the first look of this process: a backup restored meanwhile shows at once."""
+        """Also true before this process's first poll, which detects a backup restored meanwhile."""
         with self._units.read() as unit:
             head = unit.archive.head()
             return head is not None and (
@@ -164,7 +164,7 @@ class WitnessWatch:
             self._open(
                 SILENT,
                 f"Witness {self._witness.name} has confirmed nothing for more than {_span(2 * self._interval)}; what "
-                "was written since stands on the portal's signature alone.",
+                "was written since relies on the portal's signature alone.",
             )
         else:
             self._close(SILENT)
@@ -215,7 +215,7 @@ def _span(time: timedelta) -> str:
 
 
 class Heartbeat:
-    """Writes an entry when nothing else did, so that silence is never taken for health."""
+    """Writes an entry if nothing else did, so silence is never mistaken for health."""
 
     def __init__(self, transactions: Transactions, signer: Signer, clock: Clock, interval: timedelta) -> None:
         self._transactions = transactions
@@ -224,7 +224,7 @@ class Heartbeat:
         self._interval = interval
 
     def beat(self) -> None:
-        """One look."""
+        """Run once."""
         actor = Actor(SYSTEM.person.id, SYSTEM.person.name)
         with self._transactions() as ledger:
             beat(ledger, self._interval, actor=actor, clock=self._clock.now, signer=self._signer)

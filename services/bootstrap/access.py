@@ -1,4 +1,4 @@
-"""The part of the composition root that opens sign-in: the identity provider and the sessions."""
+"""The part of the composition root for sign-in: the identity provider and the sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.settings import Settings
 
 @dataclass(frozen=True)
 class AccessTools:
-    """Tokens and sign-ins, for the command line."""
+    """Tokens and sessions, for the command line."""
 
     tokens: TokenDesk
     sessions: SessionDesk
@@ -35,7 +35,7 @@ def open_callers(settings: Settings, units: Units, provider: IdentityProvider | 
 
 
 def open_provider(settings: Settings, governance: Governance) -> IdentityProvider | None:
-    """The identity provider, or None when nobody signs in through one."""
+    """The identity provider, or None if none is set."""
     if not settings.oidc_issuer:
         return None
     from services.adapters.oidc.config import OidcConfig
@@ -62,7 +62,7 @@ def open_provider(settings: Settings, governance: Governance) -> IdentityProvide
 
 
 def open_sessions(settings: Settings, units: Units) -> SessionDesk:
-    """Sign-ins under the rules of the settings; roles grow old only where a provider gives them."""
+    """Sessions with the settings' rules; roles go stale only if a provider gives them."""
     rules = SessionRules(
         max_age=timedelta(seconds=settings.session_max_age),
         idle=timedelta(seconds=settings.session_idle),

@@ -1,4 +1,4 @@
-"""The part of the composition root for what Azure DevOps tells and asks: hooks, checks, and their work."""
+"""The part of the composition root for calls from Azure DevOps: hooks, checks and their jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AzureParts:
 
 
 def open_azure(settings: Settings, units: Units, gate: Gate, tools: Tools, clock: Clock) -> AzureParts:
-    """Everything around Azure DevOps that no page asks for."""
+    """Everything for Azure DevOps that runs without a page."""
     safe = Sealer(settings.azure_devops_hook_secret, "azure check")
     callbacks = build_callbacks(settings) if settings.azure_devops_url else None
     hooks = HookWorker(units, tools.pipelines, tools.follower, clock)

@@ -1,7 +1,7 @@
-"""The work that nobody clicks: sync, rollouts, expiry, looking at Azure DevOps, showing the ledger to its witness.
+"""Background jobs: sync, rollouts, expiry, polling Azure DevOps, publishing the ledger to its witnesses.
 
-One loop for the embedded thread and for `countersign worker`. A job that fails is logged and tried again at its
-next turn; it never ends the loop.
+One loop for the embedded thread and for `countersign worker`. A failing job is logged and retried at its
+next turn; it never stops the loop.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Job:
-    """Something to do every so many seconds."""
+    """A job that runs at an interval in seconds."""
 
     name: str
     every: float
@@ -27,7 +27,7 @@ class Job:
 
 
 class BackgroundLoop:
-    """Runs jobs in turn until it is told to stop."""
+    """Runs jobs until stopped."""
 
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
@@ -35,7 +35,7 @@ class BackgroundLoop:
         self._threads: list[Thread] = []
 
     def start(self) -> None:
-        """One daemon thread a job: a slow sync must not hold up a rollout."""
+        """One daemon thread per job: a slow sync must not delay a rollout."""
         self._threads = [
             Thread(target=self._loop, args=(job,), name=f"countersign-{job.name}", daemon=True) for job in self._jobs
         ]
@@ -47,7 +47,7 @@ class BackgroundLoop:
         self._stop.set()
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Let each job finish what it is doing, up to `timeout` seconds in all."""
+        """Let each job finish its current run, up to `timeout` seconds in total."""
         self._stop.set()
         end = monotonic() + timeout
         for thread in self._threads:
@@ -64,5 +64,5 @@ class BackgroundLoop:
             except PortalError as error:
                 log.warning("%s: %s", job.name, error.sentence())
             except Exception:
-                log.exception("%s failed; it is tried again in %g s", job.name, job.every)
+                log.exception("%s failed; retrying in %g s", job.name, job.every)
             self._stop.wait(job.every)

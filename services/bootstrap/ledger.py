@@ -1,4 +1,4 @@
-"""The part of the composition root that opens the ledger: its key, its witnesses, and what watches them."""
+"""The part of the composition root for the ledger: its key, its witnesses and their watches."""
 
 from __future__ import annotations
 
@@ -46,9 +46,9 @@ RETENTION_LOOK = 3600.0
 
 
 def open_keys(settings: Settings, engine: Engine) -> LedgerKeys:
-    """The ledger's key from the settings or from its file; a rotation that a crash cut short is settled first.
+    """The ledger's key from the settings or from its file; a rotation that a crash interrupted is settled first.
 
-    Raises SettingsError when the key is missing, unreadable, or not the one that signs this ledger.
+    Raises SettingsError if the key is missing, unreadable, or does not sign this ledger.
     """
     name, text = settings.ledger_origin, settings.ledger_key.get_secret_value()
     path = settings.ledger_key_file or settings.data_dir / "ledger.pem"
@@ -63,7 +63,7 @@ def open_keys(settings: Settings, engine: Engine) -> LedgerKeys:
     except OSError as error:
         raise SettingsError(
             f"The ledger's key file {path} cannot be used ({error.strerror}).",
-            hint="Set COUNTERSIGN_LEDGER_KEY_FILE, or COUNTERSIGN_DATA_DIR, to a place that can be written.",
+            hint="Set COUNTERSIGN_LEDGER_KEY_FILE or COUNTERSIGN_DATA_DIR to a writable path.",
         ) from error
 
 
@@ -90,20 +90,20 @@ def open_witnesses(settings: Settings) -> list[WatchedWitness]:
 
 
 def demand_witnesses(governance: Governance, settings: Settings, witnesses: Sequence[WatchedWitness]) -> None:
-    """SettingsError when a policy waits for more witnesses than there are."""
+    """SettingsError if a policy requires more witnesses than are set."""
     counting = [found for found in witnesses if found.remembers]
     if len(counting) < settings.witnesses_needed and any(p.witness_before_release for p in governance.policies):
         raise SettingsError(
-            f"A policy asks for a witness before the release: {settings.witnesses_needed} needed, {len(counting)} set.",
+            f"A policy requires a witness before the release: {settings.witnesses_needed} needed, {len(counting)} set.",
             hint="Set COUNTERSIGN_WITNESS_FILE, …_GIT_URL or …_BLOB_URL (a time stamp does not count), lower "
-            "COUNTERSIGN_WITNESSES_NEEDED, or take witness_before_release out of the policy.",
+            "COUNTERSIGN_WITNESSES_NEEDED, or remove witness_before_release from the policy.",
         )
 
 
 def ledger_desk(
     settings: Settings, units: Units, keys: LedgerKeys, *, witnesses: Sequence[WatchedWitness], clock: Clock
 ) -> LedgerDesk:
-    """What the audit log works with."""
+    """Dependencies of the audit log."""
     known, asked = partial(ledger_keys, units, keys), [found.witness for found in witnesses]
     return LedgerDesk(
         units,
@@ -140,7 +140,7 @@ def ledger_jobs(
 
 
 def retention_jobs(units: Units, keys: LedgerKeys, *, clock: Clock, keep: timedelta | None) -> list[Job]:
-    """Drops personal values that are older than the policy keeps them, every hour."""
+    """Deletes personal values past the policy's retention, every hour."""
     if keep is None:
         return []
     rule, tools = RetentionRule(keep), ledger_tools(units, keys, witnesses=(), clock=clock)
@@ -155,7 +155,7 @@ def retention_jobs(units: Units, keys: LedgerKeys, *, clock: Clock, keep: timede
 
 @contextmanager
 def open_ledger(settings: Settings) -> Iterator[LedgerTools]:
-    """What `countersign ledger` works with: the database, the key and the witnesses, and nothing else."""
+    """Dependencies of `countersign ledger`: only the database, the key and the witnesses."""
     is_there = settings.governance_file.exists()
     keep = load_governance(settings.governance_file).keep_personal if is_there else None
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ def ledger_tools(
     clock: Clock,
     keep_personal: timedelta | None = None,
 ) -> LedgerTools:
-    """What `countersign ledger` works with."""
+    """Dependencies of `countersign ledger`."""
     return LedgerTools(
         reading=reading(units),
         writing=writing(units),
@@ -219,8 +219,8 @@ def _blob(settings: Settings) -> WatchedWitness:
 def _timestamp(settings: Settings) -> WatchedWitness:
     if settings.witness_timestamp_ca is None:
         raise SettingsError(
-            "A time stamp authority is set without its root certificate.",
-            hint="Set COUNTERSIGN_WITNESS_TIMESTAMP_CA to a PEM file; without it any stamp would be believed.",
+            "The time-stamp authority has no root certificate.",
+            hint="Set COUNTERSIGN_WITNESS_TIMESTAMP_CA to a PEM file; without it any time stamp would be trusted.",
         )
     authority = TimeStampAuthority(
         settings.witness_timestamp_url, settings.witness_timestamp_ca, settings.witness_timeout

@@ -21,7 +21,7 @@ def open_notices(settings: Settings, units: Units) -> NoticeDesk:
 
 
 def open_preferences(settings: Settings, units: Units) -> PreferenceDesk:
-    """What people want to be told."""
+    """E-mail preferences of people."""
     return PreferenceDesk(units, SystemClock(), is_mailed=any(item.kind == "people" for item in settings.notify))
 
 
@@ -37,7 +37,7 @@ def subscription(item: NotifyChannel, address: str) -> Subscription:
 
 
 def check_channels(settings: Settings) -> None:
-    """Raises SettingsError for a URL that cannot be used; sends nothing."""
+    """Raises SettingsError for an unusable URL; sends nothing."""
     for item in settings.notify:
         channel = _channel(item, settings.address)
         if isinstance(channel, AppriseChannel):

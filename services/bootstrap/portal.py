@@ -105,7 +105,7 @@ class MlflowLinks:
 
 @dataclass
 class Adapters:
-    """Everything that talks to the outside."""
+    """Everything that connects to outside systems."""
 
     engine: Engine
     units: Units
@@ -146,13 +146,13 @@ class OpenedPortal:
         return api
 
     def close(self) -> None:
-        """Stop the background work and let go of the database."""
+        """Stop the background jobs and close the database."""
         self.loop.stop()
         self.adapters.engine.dispose()
 
 
 def open_portal(settings: Settings, *, run_worker: bool | None = None) -> OpenedPortal:
-    """Open everything; the embedded worker starts when the settings say so. Raises SettingsError."""
+    """Open everything and start the embedded worker if it is enabled. Raises SettingsError."""
     opened = build_portal(settings)
     if settings.run_worker if run_worker is None else run_worker:
         opened.loop.start()
@@ -256,7 +256,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
 
 
 def open_adapters(settings: Settings) -> Adapters:
-    """The outside: database (brought to this release's schema), MLflow, Azure DevOps, key, witness."""
+    """Outside systems: database (migrated to this release's schema), MLflow, Azure DevOps, key, witness."""
     _make_folder(settings)
     engine = open_engine(settings.database_url)
     migrate.upgrade(engine)
@@ -280,7 +280,7 @@ def open_units(settings: Settings) -> Units:
 
 
 def known_people(settings: Settings) -> tuple[Actor, ...]:
-    """The people that a policy can be proved with: those who have signed in; in the demo those of the picker."""
+    """The people for checking a policy: those who have signed in; in the demo those of the picker."""
     return _people_seen(open_units(settings), settings)
 
 
@@ -295,7 +295,7 @@ def _people_seen(units: Units, settings: Settings) -> tuple[Actor, ...]:
 
 @contextmanager
 def open_access(settings: Settings) -> Iterator[AccessTools]:
-    """What `countersign token` and `countersign session` work with."""
+    """Dependencies of `countersign token` and `countersign session`."""
     adapters = open_adapters(settings)
     try:
         yield AccessTools(open_tokens(adapters.units), open_sessions(settings, adapters.units))
@@ -308,13 +308,13 @@ def _make_folder(settings: Settings) -> None:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(
-            f"The data folder {settings.data_dir} cannot be made ({error.strerror}).",
-            hint="Set COUNTERSIGN_DATA_DIR to a folder that can be written.",
+            f"The data folder {settings.data_dir} cannot be created ({error.strerror}).",
+            hint="Set COUNTERSIGN_DATA_DIR to a writable folder.",
         ) from error
 
 
 def open_pipelines(settings: Settings) -> ReleasePipelines | None:
-    """Azure DevOps, or None when no organization is set."""
+    """Azure DevOps, or None if no organization is set."""
     if not settings.azure_devops_url:
         return None
     from services.adapters.azure_devops import build_from_settings
@@ -334,7 +334,7 @@ def open_held_out(settings: Settings, registry: RegistryReader, runner: ModelRun
 
 
 def open_verifier(settings: Settings) -> EvidenceVerifier:
-    """What `countersign evidence verify` works with."""
+    """Dependencies of `countersign evidence verify`."""
     adapters = open_adapters(settings)
     held_out = open_held_out(settings, adapters.registry, open_runner(settings, adapters.sync_registry))
     return EvidenceVerifier(adapters.units, held_out, compare=compare_files, drift=drift_files)
@@ -346,13 +346,13 @@ def _addresses(links: MlflowLinks, version: ModelVersion, run: Run | None) -> Ma
 
 
 def open_runner(settings: Settings, registry: RegistryReader) -> ModelRunner:
-    """Runs models in a process of their own, which sees nothing of the portal's folders."""
+    """Runs models in a separate process, which cannot see the portal's folders."""
     limits = Limits(seconds=settings.runner_seconds, memory=settings.runner_memory_mb * MIB)
     return ModelRunner(registry, settings.data_dir / "runner", host=runner_host(settings), limits=limits)
 
 
 def runner_host(settings: Settings) -> Host:
-    """What a model must not see: the portal's data, keys, settings file, database and the user's credentials."""
+    """Paths hidden from models: the portal's data, keys, settings file, database and the user's credentials."""
     home = Path.home()
     private = (".ssh", ".azure", ".aws", ".kube", ".docker", ".config", ".netrc", ".git-credentials", ".databrickscfg")
     hidden = [settings.data_dir, Path(".env"), Path("/run"), *(home / name for name in private)]
@@ -369,11 +369,11 @@ def runner_host(settings: Settings) -> Host:
 
 
 def mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:
-    """Where MLflow is, with the time that one call may take."""
+    """Address of MLflow, with the time-out of a call."""
     try:
         return _mlflow_config(settings, seconds)
     except SettingsError as error:
-        hint = f"{error.hint} Look at COUNTERSIGN_MLFLOW_URL and the settings beside it.".strip()
+        hint = f"{error.hint} Check COUNTERSIGN_MLFLOW_URL and the related settings.".strip()
         raise SettingsError(error.message, hint=hint) from error
 
 

@@ -1,4 +1,4 @@
-"""Builds the Why room: prediction log, answers, model runs, dossiers."""
+"""Wires up the Why use case: prediction log, answers, model runs, dossiers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def why_room(
     registry: RegistryReader,
     keys: LedgerKeys,
 ) -> WhyRoom:
-    """The room. Raises SettingsError when the prediction log cannot be as the settings say."""
+    """The use case. Raises SettingsError if the settings of the prediction log are invalid."""
     answers = WhyDesk(units, browser, build_inference_log(settings), masked_inputs=settings.predictions_masked)
     scoring = ScoringDesk(units, answers, runner, registry)
     host = urlsplit(settings.mlflow_public_url or settings.mlflow_url).netloc.rpartition("@")[2]

@@ -1,4 +1,4 @@
-"""What the catalogue answers with."""
+"""Answers of the catalogue."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from services.domain.registry import VersionKey
 
 
 class Catalogue(Protocol):
-    """The searchable copy of the registry; no call here ever reaches MLflow."""
+    """The searchable copy of the registry; no call here reaches MLflow."""
 
     def search(self, query: VersionQuery) -> VersionPage:
         """A page of versions."""
 
     def filter_values(self) -> FilterValues:
-        """What the filters offer."""
+        """The filters' options."""
 
     def detail(self, key: VersionKey) -> VersionDetail:
         """One version. Raises NotFoundError."""

@@ -1,8 +1,7 @@
-"""Reads the catalogue for pages: no call here ever reaches MLflow."""
+"""Reads the catalogue for pages: no call here reaches MLflow."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -20,6 +19,7 @@ from services.domain.catalogue import (
     VersionQuery,
     VersionRow,
 )
+from services.domain.model_metrics import known_metrics, metrics_of
 from services.domain.registry import ModelVersion, Run, VersionKey
 from services.errors import NotFoundError
 from services.releases.desk import of_version, row_of, tests_of
@@ -46,7 +46,7 @@ class CatalogueBrowser:
         return VersionPage(rows, total, query.page, query.page_size)
 
     def filter_values(self) -> FilterValues:
-        """What the filters offer."""
+        """The filters' options."""
         with self._units.read() as unit:
             return unit.catalogue.filter_values()
 
@@ -57,17 +57,27 @@ class CatalogueBrowser:
 
     def metric_names(self, model: str) -> Sequence[str]:
         """Metrics that any version of the model has."""
-        with self._units.read() as unit:
-            runs = unit.catalogue.runs_of(model)
-        return sorted({name for run in runs.values() for name in run.metrics})
+        return sorted({name for metrics, _ in self._metrics(model) for name in metrics})
 
     def metric_over_versions(self, model: str, metric: str) -> Sequence[MetricPoint]:
-        """One metric over the versions of a model, oldest first."""
+        """One metric over the versions of a model, oldest first; versions without it are omitted."""
+        return [
+            MetricPoint(row.key.version, metrics[metric], row.created)
+            for metrics, row in self._metrics(model)
+            if metric in metrics
+        ]
+
+    def _metrics(self, model: str) -> list[tuple[dict[str, float], VersionRow]]:
+        """The known facts of each version, oldest first."""
         with self._units.read() as unit:
             runs = unit.catalogue.runs_of(model)
-            created = {row.key.version: row.created for row in unit.catalogue.versions(model)}
-        values = {v: run.metrics[metric] for v, run in runs.items() if metric in run.metrics}
-        return [MetricPoint(v, values[v], created[v]) for v in sorted(values) if math.isfinite(values[v])]
+            rows = {row.key.version: row for row in unit.catalogue.versions(model)}
+            kept = {version.version: version for version in unit.catalogue.registered(model)}
+        return [
+            (known_metrics(metrics_of(kept[number], runs.get(number))), rows[number])
+            for number in sorted(rows)
+            if number in kept
+        ]
 
     def detail(self, key: VersionKey) -> VersionDetail:
         """One version. Raises NotFoundError."""
@@ -75,7 +85,7 @@ class CatalogueBrowser:
             found = unit.catalogue.version(key)
             if found is None:
                 raise NotFoundError(
-                    f"{key} is not in the catalogue.", hint="Check the name; new versions show up within a minute."
+                    f"{key} is not in the catalogue.", hint="Check the name; new versions appear within a minute."
                 )
             version, model, row, gone = found
             run, run_reports, card = unit.catalogue.run(version.run_id) or (None, (), None)
@@ -85,7 +95,7 @@ class CatalogueBrowser:
             history = _history(unit, version, run)
         links = self._links.of_version(version, run)
         if gone is not None:
-            history = (HistoryLine(gone, "was missed in MLflow: the version was deleted", "", "catalogue"), *history)
+            history = (HistoryLine(gone, "deleted in MLflow", "", "catalogue"), *history)
         return VersionDetail(
             row=row,
             version=version,
@@ -97,6 +107,7 @@ class CatalogueBrowser:
             ),
             tests=run_reports + test_results.reports_from_tags(version.tags) + tests_of(releases),
             card=card,
+            metrics=metrics_of(version, run),
             deployments=deployments,
             requests=requests,
             history=tuple(sorted(history, key=lambda line: line.at, reverse=True)),

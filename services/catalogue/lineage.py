@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.domain.derived import ALGORITHM_TAGS, training_data
+from services.domain.datasets import training_text
+from services.domain.derived import ALGORITHM_TAGS
 from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, settle
 from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, Run
@@ -14,7 +15,6 @@ from services.releases.answers import ReleaseRow
 def facts_of(version: ModelVersion, run: Run | None, links: Mapping[str, str]) -> tuple[Fact, ...]:
     """Who, what data, which code and algorithm, each with its sources."""
     tags, run_source = (run.tags if run else {}), f"run {run.run_id}" if run else ""
-    data = training_data(run)
     run_link = links.get("Run in MLflow", "")
     return (
         settle(
@@ -27,8 +27,8 @@ def facts_of(version: ModelVersion, run: Run | None, links: Mapping[str, str]) -
         settle("Owner", [Claim(version.tags.get("owner", ""), "version tag owner")], hint="Set the version tag owner."),
         settle(
             "Training data",
-            [Claim(f"{data.name} ({data.digest})" if data else "", f"{run_source}, dataset input")],
-            hint="Log the training set with mlflow.log_input(dataset, context='training').",
+            [Claim(training_text(run.datasets) if run else "", f"{run_source}, dataset input")],
+            hint=_data_hint(run),
             link=run_link,
         ),
         settle("Algorithm", _algorithm_claims(run, run_source), hint="Set the run tag algorithm.", link=run_link),
@@ -43,6 +43,13 @@ def facts_of(version: ModelVersion, run: Run | None, links: Mapping[str, str]) -
         ),
         settle("Source file", [Claim(tags.get("mlflow.source.name", ""), run_source)], hint="Train from a script."),
     )
+
+
+def _data_hint(run: Run | None) -> str:
+    """What to do, and what was logged that is not known to be training data."""
+    hint = "Log the training set with mlflow.log_input(dataset, context='training')."
+    others = [f"{d.name} (context {d.context or 'none'})" for d in (run.datasets if run else ())]
+    return f"Logged, but not as training data: {', '.join(others)}. {hint}" if others else hint
 
 
 def _author_claims(version: ModelVersion, run: Run | None) -> list[Claim]:
@@ -105,11 +112,12 @@ def _origin(version: ModelVersion, run: Run | None) -> tuple[list[Node], list[Ed
     edges = [Edge("run", "version", "wasGeneratedBy")]
     datasets = run.datasets if run else ()
     for index, dataset in enumerate(datasets):
-        detail = " · ".join(part for part in (dataset.context, dataset.digest) if part)
+        detail = " · ".join(part for part in (dataset.context or "no context", dataset.digest) if part)
         nodes.append(Node(f"dataset:{index}", NodeKind.DATASET, dataset.name, detail))
         edges.append(Edge(f"dataset:{index}", "run", "used"))
-    if not datasets:
-        nodes.append(Node("dataset:unknown", NodeKind.DATASET, "Data set unknown", is_known=False))
+    if not any(dataset.is_training for dataset in datasets):
+        label = "Training data unknown" if datasets else "Data set unknown"
+        nodes.append(Node("dataset:unknown", NodeKind.DATASET, label, is_known=False))
         edges.append(Edge("dataset:unknown", "run", "used"))
     return nodes, edges
 

@@ -29,7 +29,7 @@ _SHOWN = 60
 
 @dataclass(frozen=True)
 class Card:
-    """A card in its parts. `problem` says why the metadata could not be read; the text is complete in any case."""
+    """A parsed card. `problem` explains unreadable metadata; the text is always complete."""
 
     text: str
     metadata: tuple[tuple[str, str], ...] = ()
@@ -39,11 +39,11 @@ class Card:
 
 
 UNREADABLE = "(The model card cannot be shown: "
-"""Begins what the catalogue keeps in place of a card that could not be read; it is no card."""
+"""Prefix of the text that the catalogue stores instead of an unreadable card; it is not a card."""
 
 
 def is_card(source: str | None) -> bool:
-    """True when there is a card and somebody wrote something in it."""
+    """True if there is a card with text."""
     return bool(source) and not str(source).startswith(UNREADABLE) and written(str(source)).has_text
 
 
@@ -84,14 +84,14 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Written:
-    """What a card says: headings in plain words, those with text below, and whether there is any text at all."""
+    """The content of a card: plain headings, headings with text below, and whether there is any text."""
 
     headings: frozenset[str]
     filled: frozenset[str]
     has_text: bool
 
     def missing(self, wanted: str) -> str:
-        """What is wrong with a heading that the policy names; empty when there is text below it."""
+        """The problem with a heading that the policy names; empty if there is text below it."""
         name = plain_heading(wanted)
         if name in self.filled:
             return ""
@@ -151,12 +151,12 @@ _SLOT = re.compile(
     re.IGNORECASE,
 )
 _LOOKED_AT = 2_000
-"""Characters of a piece of text that are enough to tell a sentence from a place-holder."""
+"""Minimum characters that distinguish a sentence from a place-holder."""
 _LABEL = re.compile(r"^[^:]{1,80}:\s*(?P<rest>.*)$", re.DOTALL)
 
 
 def is_written(text: str) -> bool:
-    """True when somebody wrote something: not a place-holder, an empty label, a template's own sentence or a dash."""
+    """True if it is real text: not a place-holder, an empty label, a template's own sentence or a dash."""
     text = _SLOT.sub(" ", text.strip()[:_LOOKED_AT]).strip().strip("*_`\"'").strip()
     labelled = _LABEL.match(text)
     if labelled is not None and not text.lower().startswith(("http:", "https:")):

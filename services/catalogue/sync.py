@@ -1,9 +1,9 @@
-"""Keeps the catalogue fresh.
+"""Syncs the catalogue with MLflow.
 
-MLflow moves no time stamp for tags and aliases, so time stamps alone are not enough (`docs/mlflow.md`). One beat:
-all registered models with aliases; versions whose time stamp moved; models that matter now (a live request, a holder
-of alias or stage) whole; every so often everything. A chunk of models is written in one transaction, and versions
-count as gone only after a complete read of their model. All network calls happen outside transactions.
+MLflow changes no time stamp for tags and aliases, so time stamps alone are not enough (`docs/mlflow.md`). A sync reads:
+all registered models with aliases; versions whose time stamp changed; relevant models in full (a live request, a holder
+of an alias or stage); everything at a longer interval. A chunk of models is written in one transaction, and versions
+count as deleted only after a complete read of their model. All network calls happen outside transactions.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PAPERS_A_BEAT = 100
 RUNNING_A_BEAT = 20
 AGED_A_BEAT = 10
 AGED = timedelta(minutes=5)
-"""Runs go on changing after their version is registered, and no time stamp tells: a few are read again each beat."""
+"""Runs change after their version is registered, without a time stamp: each sync reads a few again."""
 OVERLAP = timedelta(minutes=5)
 """Time stamps are the server's clock before its commit, and several servers' clocks differ."""
 
@@ -45,9 +45,10 @@ class CatalogueSync:
         self._clock = clock
         self._sweep_every = sweep_every
         self._watermark = datetime.fromtimestamp(0, UTC)
+        self._has_old_runs = True
 
     def beat(self) -> bool:
-        """One look at the registry; False when MLflow could not be read (the reason is kept for the banner)."""
+        """Sync once; False if MLflow could not be read (the reason is stored for the status banner)."""
         now = self._clock.now()
         try:
             swept = self._read(now)
@@ -64,7 +65,7 @@ class CatalogueSync:
         return True
 
     def refresh(self, models: Sequence[str]) -> None:
-        """Read these models whole, now. Raises UpstreamError."""
+        """Read these models in full, now. Raises UpstreamError."""
         self._read_models([self._reader.model(name) for name in models])
 
     def _read(self, now: datetime) -> bool:
@@ -116,9 +117,12 @@ class CatalogueSync:
     def _read_runs(self, now: datetime) -> None:
         with self._units.read() as unit:
             missing = unit.catalogue.missing_runs(RUNS_A_BEAT)
-        if not missing:
+            outdated = unit.catalogue.outdated_runs(RUNS_A_BEAT) if self._has_old_runs else ()
+        missing = list(dict.fromkeys([*missing, *outdated]))
+        found = self._reader.runs(missing) if missing else {}
+        self._has_old_runs = any(run_id in found for run_id in outdated)
+        if not found:
             return
-        found = self._reader.runs(missing)
         with self._units.begin() as unit:
             for run in found.values():
                 unit.catalogue.put_run(run, now)
@@ -131,7 +135,7 @@ class CatalogueSync:
             self._keep_papers(run_id)
 
     def _read_again(self, now: datetime) -> None:
-        """Runs that were still running, and in turn those that were read longest ago."""
+        """Runs that were still running, then those read longest ago."""
         with self._units.read() as unit:
             due = {
                 *unit.catalogue.running_runs(RUNNING_A_BEAT, since=now - timedelta(days=2)),
@@ -178,6 +182,6 @@ class CatalogueSync:
 
 
 def _unforeseen() -> SourceHealth:
-    problem = "What MLflow answered could not be kept; the portal's log has the details."
-    hint = "It is tried again; if this stays, give the log to whoever runs the portal."
+    problem = "MLflow's answer could not be stored; the portal's log has the details."
+    hint = "Countersign retries. If it persists, send the log to the portal's operator."
     return SourceHealth(SYSTEM, is_reachable=False, last_success=None, problem=problem, hint=hint)

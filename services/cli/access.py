@@ -1,6 +1,6 @@
-"""`countersign token` and `countersign session`: who may come in, managed by whoever runs the portal.
+"""`countersign token` and `countersign session`: access to the portal, managed by its operator.
 
-Whoever can run these commands can open the database anyway; each use stands in the ledger under the account's name.
+Anyone who can run these commands can open the database anyway; the ledger records each use under the account's name.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from services.domain.identity.tokens import Scope, ServiceToken
 
 
 class Access(Protocol):
-    """What the commands work with."""
+    """What the commands use."""
 
     @property
     def tokens(self) -> TokenDesk:
@@ -39,15 +39,15 @@ def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     create.add_argument("--days", type=float, default=90, help="days until it expires; default: %(default)s")
     create.add_argument("--quiet", action="store_true", help="print the secret and nothing else")
     actions.add_parser("list", help="all tokens, without their secrets")
-    actions.add_parser("revoke", help="refuse a token from now on").add_argument("id")
-    session = commands.add_parser("session", help="end the sign-ins of a person")
+    actions.add_parser("revoke", help="revoke a token").add_argument("id")
+    session = commands.add_parser("session", help="end a person's sessions")
     ending = session.add_subparsers(dest="action", required=True, metavar="ACTION")
     ending.add_parser("end", help="sign a person out everywhere").add_argument("person", help="id as in the ledger")
     return [token, session]
 
 
 def run(args: argparse.Namespace, access: Access) -> int:
-    """Run one of them; returns the exit code. Raises PortalError."""
+    """Run one of the commands; returns the exit code. Raises PortalError."""
     if args.action == "create":
         return _create(args, access.tokens)
     if args.action == "list":
@@ -55,10 +55,10 @@ def run(args: argparse.Namespace, access: Access) -> int:
             _say(_line(token, datetime.now(UTC)))
         return 0
     if args.action == "revoke":
-        _say(f"{access.tokens.revoke(administrator(), args.id).name} is refused from now on.")
+        _say(f"{access.tokens.revoke(administrator(), args.id).name} is revoked.")
         return 0
     count = access.sessions.end_all_of(administrator(), args.person)
-    _say(f"{count} sign-ins of {args.person} were ended.")
+    _say(f"{count} sessions of {args.person} were ended.")
     return 0 if count else 1
 
 
@@ -67,7 +67,7 @@ def _say(text: str) -> None:
 
 
 def administrator() -> Actor:
-    """Whoever is logged in on this machine."""
+    """The account that is logged in on this machine."""
     name = getpass.getuser()
     return Actor(Person(f"cli:{name}", f"{name} (command line)"), frozenset({Role.ADMINISTRATOR}))
 
@@ -76,7 +76,7 @@ def _create(args: argparse.Namespace, tokens: TokenDesk) -> int:
     lifetime = timedelta(days=args.days)
     token, secret = tokens.issue(administrator(), args.name, scopes=args.scope, lifetime=lifetime)
     if not args.quiet:
-        _say(f"{token.id} {token.name}, until {token.expires:%Y-%m-%d}. Keep the secret; it is not shown again:")
+        _say(f"{token.id} {token.name}, until {token.expires:%Y-%m-%d}. Save the secret; it is not shown again:")
     _say(secret)
     return 0
 

@@ -1,9 +1,9 @@
-"""`countersign evidence verify REQUEST`: recompute sealed evidence and say equal or not.
+"""`countersign evidence verify REQUEST`: recompute sealed evidence and report whether it is equal.
 
-Exit codes: 0 equal, 3 not equal, 4 it could not be computed again (a table is gone), 2 no such request or no access.
+Exit codes: 0 equal, 3 not equal, 4 it could not be recomputed (a table is missing), 2 no such request or no access.
 
-`countersign evidence candidates MODEL ENVIRONMENT [--open REASON [--as PERSON]]`: rank candidates and ask for the best.
-Whoever asks is a person whom the portal knows, or four eyes could not tell requester and reviewer apart.
+`countersign evidence candidates MODEL ENVIRONMENT [--open REASON [--as PERSON]]`: rank candidates and request the best.
+The requester must be a person whom the portal knows; otherwise the four-eyes rule could not be applied.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNUSABLE = 2
 
 
 def verify(args: argparse.Namespace, verifier: EvidenceVerifier) -> int:
-    """Verify, print, and give the exit code."""
+    """Verify, print, and return the exit code."""
     try:
         found = verifier.verify(args.request)
     except PortalError as error:
@@ -36,9 +36,9 @@ def verify(args: argparse.Namespace, verifier: EvidenceVerifier) -> int:
 
 
 def candidates(args: argparse.Namespace, desk: Candidates, people: Callable[[], Sequence[Actor]] = tuple) -> int:
-    """Rank, print, and with `--open` ask for the winner. Exit codes: 0 there is a winner, 3 there is none.
+    """Rank, print, and with `--open` request the winner. Exit codes: 0 there is a winner, 3 there is none.
 
-    `people` are those who have signed in. Raises NotAllowedError when it is not clear who asks.
+    `people` are those who have signed in. Raises NotAllowedError if the requester is ambiguous.
     """
     account = getpass.getuser()
     actor = who_asks(args.person, account, people()) if args.open else _looks_only(account)
@@ -54,34 +54,34 @@ def candidates(args: argparse.Namespace, desk: Candidates, people: Callable[[], 
     if ranking.winner is None:
         return CODES[False]
     if args.open:
-        reason = f"{args.open}\n\nAsked for on the command line by the account {account}."
+        reason = f"{args.open}\n\nRequested on the command line by the account {account}."
         picked = desk.open_best(actor, args.model, args.environment, reason=reason, earlier_looks=args.earlier_looks)
         sys.stderr.write("\n".join([f"Request {picked.request.id} is open.", *picked.problems]) + "\n")
     return 0
 
 
 def _looks_only(account: str) -> Actor:
-    """Whoever sits at the terminal and asks for nothing."""
+    """The account at the terminal, when it only reads."""
     return Actor(Person(f"cli:{account}", f"{account} (command line)"), frozenset({Role.READER}))
 
 
 def who_asks(named: str | None, account: str, people: Sequence[Actor]) -> Actor:
-    """The one person who is meant by `--as`, or by the account's name. Raises NotAllowedError.
+    """The person named by `--as`, or by the account's name. Raises NotAllowedError.
 
-    An account that is clearly one person's asks for nobody else.
+    An account that clearly belongs to one person cannot act as another.
     """
     own = _meant(account, people)
     found = _meant(named, people) if named else own
     if len(found) != 1:
-        what = f"{named or account!r} is {'nobody' if not found else 'more than one person'} whom the portal knows"
+        what = f"{named or account!r} matches {'nobody' if not found else 'more than one person'} whom the portal knows"
         raise NotAllowedError(
-            f"Who asks? {what}.",
-            hint="Name yourself with --as PERSON (id, e-mail or full name); sign in to the portal once before.",
+            f"The requester is unclear: {what}.",
+            hint="Name yourself with --as PERSON (id, e-mail or full name); sign in to the portal once first.",
         )
     if len(own) == 1 and own[0].person.id != found[0].person.id:
         raise NotAllowedError(
-            f"The account {account} is {own[0].person.name}'s and cannot ask as {found[0].person.name}.",
-            hint="Leave out --as, or use the account of the person who asks.",
+            f"The account {account} belongs to {own[0].person.name} and cannot act as {found[0].person.name}.",
+            hint="Leave out --as, or use that person's account.",
         )
     return found[0]
 

@@ -1,7 +1,7 @@
-"""``countersign ledger``: thin words around the ledger's use cases, for auditors here, for operators in `operate`.
+"""``countersign ledger``: a thin layer over the ledger's use cases: auditors' commands here, operators' in `operate`.
 
-Exit codes: 0 done and all holds, 1 the ledger does not hold, 2 wrong use (argparse). Errors of the tree go up to `cli`.
-An export or a proof that leaves the portal is an entry, written before the first byte goes out.
+Exit codes: 0 done and verified, 1 verification failed, 2 wrong usage (argparse). `PortalError` is handled in `cli`.
+An export or proof that leaves the portal is recorded as an entry before the first byte is written.
 """
 
 from __future__ import annotations
@@ -38,21 +38,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = parser.add_subparsers(dest="ledger_command", required=True)
     verify = commands.add_parser("verify", help="verify the whole ledger in the database")
     verify.set_defaults(run_ledger=_verify)
-    verify.add_argument("--offline", action="store_true", help="do not ask the witnesses")
-    verify.add_argument("--bytes-only", action="store_true", help="skip the form of each entry; several times faster")
-    export = commands.add_parser("export", help="write an export for an auditor")
+    verify.add_argument("--offline", action="store_true", help="do not contact the witnesses")
+    verify.add_argument(
+        "--bytes-only", action="store_true", help="do not check the form of each entry; several times faster"
+    )
+    export = commands.add_parser("export", help="write an export for auditors")
     export.set_defaults(run_ledger=_export)
     export.add_argument("target", type=Path, help="a new folder, or a file ending in .zip")
-    export.add_argument("--offline", action="store_true", help="do not ask the witnesses for their copies")
-    export.add_argument("--verifier", type=Path, default=VERIFIER, help="where verify_ledger.py lies")
+    export.add_argument("--offline", action="store_true", help="do not fetch the witnesses' copies")
+    export.add_argument("--verifier", type=Path, default=VERIFIER, help="path of verify_ledger.py")
     proof = commands.add_parser("proof", help="print a proof as JSON")
     proof.set_defaults(run_ledger=_proof)
     what = proof.add_mutually_exclusive_group(required=True)
-    what.add_argument("--entry", type=int, metavar="N", help="that entry N stands in the log")
+    what.add_argument("--entry", type=int, metavar="N", help="that entry N is in the log")
     what.add_argument("--request", metavar="ID", help="the evidence pack of a promotion request")
     what.add_argument("--between", type=int, nargs=2, metavar=("OLD", "NEW"), help="that NEW entries extend OLD")
     for leaving in (export, proof):
-        leaving.add_argument("--operator", default="", help="your name, as the ledger shall tell it")
+        leaving.add_argument("--operator", default="", help="your name, as the ledger records it")
     operate.add_parsers(commands)
     return parser
 
@@ -73,20 +75,24 @@ def _verify(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
 
 
 def describe(result: Verification) -> list[str]:
-    """A verification in words, a line each."""
+    """A verification as text, one line per fact."""
     compared = f"{counted(result.size, 'entry', 'entries')}, {counted(result.signatures, 'signed checkpoint')} compared"
     return [compared, *describe_views(result), *([_exposure(result)] if result.holds else [])]
 
 
 def _exposure(result: Verification) -> str:
     if not result.witnesses:
-        return "The ledger holds together. No witness was asked, so a cut or rewritten tail would not show."
+        return (
+            "The ledger is consistent. No witness was checked, so a truncated or rewritten tail would not be detected."
+        )
     tail = result.size - result.witnessed
     if tail == 0:
-        return "The ledger holds, and a witness has seen all of it."
+        return "The ledger verifies, and a witness has seen all of it."
     if tail == 1:
-        return "The ledger holds. Its newest entry stands on the signature alone; no witness has seen it yet."
-    return f"The ledger holds. Its newest {tail:,} entries stand on the signature alone; no witness has seen them yet."
+        return "The ledger verifies. Its newest entry relies on the signature alone; no witness has seen it yet."
+    return (
+        f"The ledger verifies. Its newest {tail:,} entries rely on the signature alone; no witness has seen them yet."
+    )
 
 
 def _export(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
@@ -96,7 +102,7 @@ def _export(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
     _record(args, tools, {"what": "ledger", "detail": "all entries"})
     exported = _write(args.target, tools, source)
     written = counted(exported.entries, "entry", "entries")
-    print(f"{written} written to {args.target}; README.txt says how to verify.", file=out)
+    print(f"{written} written to {args.target}; see README.txt for how to verify.", file=out)
     return 0
 
 

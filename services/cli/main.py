@@ -1,7 +1,7 @@
-"""The command line: `countersign serve | worker | migrate | sync | doctor | evidence | ledger | why | asof | policy`.
+"""The command line: `countersign serve | worker | sync | doctor | evidence | ledger | why | policy | dataset | …`.
 
-Exit codes: 0 done, 1 not (the message says why and what to do), 2 wrong usage; `evidence` and `ledger` have their own,
-documented with them.
+Exit codes: 0 success, 1 failure (the message says why and what to do), 2 usage; `evidence` and `ledger` have their own,
+documented in their modules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is returned."""
+    """Run one command; returns the exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -42,17 +42,23 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add(commands, "serve", serve, "run the portal (pages, API and, by default, the worker)")
-    _add(commands, "worker", worker, "run sync and rollouts in a process of their own")
-    _add(commands, "migrate", migrate, "bring the database to this release's schema")
-    sync_parser = _add(commands, "sync", sync, "read the MLflow registry once, now")
-    sync_parser.add_argument("--quiet", action="store_true", help="print nothing when it worked")
-    _add(commands, "doctor", doctor, "check settings, policy, database, MLflow and Azure DevOps, and say what to do")
+    _add(commands, "worker", worker, "run sync and rollouts in a separate process")
+    _add(commands, "migrate", migrate, "migrate the database to this release's schema")
+    sync_parser = _add(commands, "sync", sync, "sync with the MLflow registry once")
+    sync_parser.add_argument("--quiet", action="store_true", help="print nothing on success")
+    _add(
+        commands,
+        "doctor",
+        doctor,
+        "check settings, policy, database, MLflow and Azure DevOps, and report how to fix problems",
+    )
     _add_evidence(commands)
     _add_ledger(commands)
     _add_why(commands)
     _add_policy(commands)
     _add_access(commands)
     _add_notices(commands)
+    _add_dataset(commands)
     return parser
 
 
@@ -171,6 +177,12 @@ def _notices(args: argparse.Namespace) -> int:
     return command.run(args, open_units(load_settings()), SystemClock())
 
 
+def _add_dataset(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.cli import dataset as command
+
+    command.add_parser(commands).set_defaults(run=command.run)
+
+
 def serve(_: argparse.Namespace) -> int:
     """Run the portal."""
     from dashboard.__main__ import main as run_dashboard
@@ -179,7 +191,7 @@ def serve(_: argparse.Namespace) -> int:
 
 
 def worker(_: argparse.Namespace) -> int:
-    """Run sync and rollouts until told to stop."""
+    """Run sync and rollouts until stopped."""
     from services.bootstrap.portal import build_portal
     from services.settings import load_settings
 
@@ -187,14 +199,14 @@ def worker(_: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: opened.loop.end())
     opened.loop.start()
-    print("The worker is at work; stop it with Ctrl-C.")
+    print("The worker is running; stop it with Ctrl-C.")
     opened.loop.wait()
     opened.close()
     return 0
 
 
 def migrate(_: argparse.Namespace) -> int:
-    """Bring the database to this release's schema."""
+    """Migrate the database to this release's schema."""
     from services.database import migrate as migrations
     from services.database.engine import open_engine
     from services.settings import load_settings
@@ -207,7 +219,7 @@ def migrate(_: argparse.Namespace) -> int:
 
 
 def sync(args: argparse.Namespace) -> int:
-    """Read the registry once."""
+    """Sync with the registry once."""
     from services.bootstrap.portal import build_portal
     from services.domain.catalogue import VersionQuery
     from services.settings import load_settings
@@ -219,14 +231,14 @@ def sync(args: argparse.Namespace) -> int:
             print("; ".join(f"{h.system}: {h.problem} {h.hint}" for h in health if h.problem), file=sys.stderr)
             return 1
         if not args.quiet:
-            print(f"{opened.portal.catalogue.search(VersionQuery(page_size=1)).total} versions are in the catalogue.")
+            print(f"{opened.portal.catalogue.search(VersionQuery(page_size=1)).total} versions in the catalogue.")
     finally:
         opened.close()
     return 0
 
 
 def doctor(_: argparse.Namespace) -> int:
-    """Check everything."""
+    """Run all checks."""
     from services.cli.doctor import examine
     from services.settings import load_settings
 

@@ -1,4 +1,4 @@
-"""`countersign notices`: what was not delivered, and sending it again."""
+"""`countersign notices`: list undelivered messages and send them again."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LINES = 200
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """The parser."""
-    parser = commands.add_parser("notices", help="list messages that were not delivered, and send them again")
+    parser = commands.add_parser("notices", help="list undelivered messages and send them again")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    actions.add_parser("list", help="messages that failed, and those of which nobody knows; exit code 1 when there are")
-    again = actions.add_parser("retry", help="put messages that failed back into the outbox")
-    again.add_argument("id", type=int, nargs="?", help="as listed; all of them when left out")
+    actions.add_parser("list", help="messages that failed or whose outcome is unknown; exit code 1 if there are any")
+    again = actions.add_parser("retry", help="put failed messages back into the outbox")
+    again.add_argument("id", type=int, nargs="?", help="id as listed; default: all")
     return parser
 
 
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace, units: Units, clock: Clock) -> int:
         return _list(units)
     with units.begin() as unit:
         count = unit.notices.send_again(args.id, clock.now())
-    _say(f"{count} messages go out again as soon as the worker looks.")
+    _say(f"{count} messages are queued; the worker sends them on its next poll.")
     return 0 if count or args.id is None else 1
 
 

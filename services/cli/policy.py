@@ -1,4 +1,4 @@
-"""`countersign policy lint | replay | explain | schema`. Exit codes: 0 good, 1 errors or differences, 2 wrong usage."""
+"""`countersign policy lint | replay | explain | schema`. Exit codes: 0 success, 1 errors or differences, 2 usage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.policies.words import in_words
 from services.promotions.replay import replay
 
 Known = Callable[[], tuple[Path, Sequence[Actor]]]
-"""The file in force and the people that the portal knows."""
+"""The active policy file and the people whom the portal knows."""
 Say = Callable[[str], None]
 
 
@@ -28,34 +28,34 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     text = "check, replay and explain the policy file"
     parser = commands.add_parser("policy", help=text, description=f"{text[0].upper()}{text[1:]}.")
     tasks = parser.add_subparsers(title="tasks", required=True, metavar="TASK", dest="task")
-    check = tasks.add_parser("lint", help="prove that each policy can be satisfied with the people there are")
+    check = tasks.add_parser("lint", help="check that the known people can satisfy each policy")
     _files(check)
     check.add_argument("--strict", action="store_true", help="warnings count as errors")
-    again = tasks.add_parser("replay", help="what another policy would have decided on past requests")
-    again.add_argument("file", type=Path, help="the policy file to try")
+    again = tasks.add_parser("replay", help="show what another policy would have decided on past requests")
+    again.add_argument("file", type=Path, help="the policy file to test")
     _people(again)
-    again.add_argument("--all", action="store_true", help="show requests too on which it would decide the same")
-    words = tasks.add_parser("explain", help="the policy in force for a model, in plain words")
+    again.add_argument("--all", action="store_true", help="also show requests with the same outcome")
+    words = tasks.add_parser("explain", help="explain the policy that applies to a model")
     words.add_argument("model")
     words.add_argument("environment")
-    words.add_argument("--file", type=Path, help="a policy file; default: the one in force")
+    words.add_argument("--file", type=Path, help="a policy file; default: the active one")
     tasks.add_parser("schema", help="the JSON Schema of governance.yaml, for editors")
     return parser
 
 
 def _files(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, nargs="?", help="a policy file; default: the one in force")
+    parser.add_argument("file", type=Path, nargs="?", help="a policy file; default: the active one")
     _people(parser)
 
 
 def _people(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--people", type=Path, help="YAML or JSON list of {id, name, roles, groups}; default: whom the portal knows"
+        "--people", type=Path, help="YAML or JSON list of {id, name, roles, groups}; default: people the portal knows"
     )
 
 
 def run(args: argparse.Namespace, known: Known, units: Callable[[], Units], say: Say = print) -> int:
-    """Run one task; the exit code is returned. Raises PortalError."""
+    """Run one task; returns the exit code. Raises PortalError."""
     if args.task == "schema":
         say(schema())
         return 0
@@ -82,7 +82,7 @@ def _lint(text: GovernanceText, people: Sequence[Actor], strict: bool, say: Say)
         say(remark.in_words(text.name))
     failed = has_errors(remarks) or (strict and bool(remarks))
     proved = f"{len(text.rules.policies)} policies, {len(people)} people"
-    say(f"{text.name}: {'NOT fit to be put in force' if failed else 'every policy can be satisfied'} ({proved}).")
+    say(f"{text.name}: {'NOT ready to activate' if failed else 'every policy can be satisfied'} ({proved}).")
     return 1 if failed else 0
 
 
@@ -92,7 +92,7 @@ def _replay(text: GovernanceText, people: Sequence[Actor], units: Units, args: a
         total, changed = total + 1, changed + outcome.differs
         if outcome.differs or args.all:
             say(outcome.in_words())
-    say(f"{changed} of {total} past requests would have ended otherwise.")
+    say(f"{changed} of {total} past requests would have a different outcome.")
     return 1 if changed else 0
 
 
@@ -101,10 +101,10 @@ def _explain(text: GovernanceText, model: str, environment: str, say: Say) -> in
     if policy is None:
         known = ", ".join(text.rules.environments)
         raise NotFoundError(
-            f"No policy covers {model} in {environment}: nothing may be promoted there.",
+            f"No policy covers {model} in {environment}: promotions are not allowed.",
             hint=f"Environments: {known}. Add a policy to {text.name}.",
         )
-    say(f"{model} to {environment}, by the policy for {policy.models!r} in {text.name}:")
+    say(f"{model} to {environment}, under the policy for {policy.models!r} in {text.name}:")
     for line in in_words(policy, text.rules.environments[environment]):
         say(f"- {line}")
     return 0

@@ -1,7 +1,7 @@
 """`countersign why`, `asof` and `dossier`: the same answers as the pages, for a terminal.
 
-Exit codes: 0 answered, 1 not (the message says why). The one at the terminal acts as an auditor: whoever may run this
-has the portal's database and settings anyway. The ledger names them by their account on this machine.
+Exit codes: 0 answered, 1 not (the message says why). The account acts as an auditor: anyone who can run this
+has the portal's database and settings anyway. The ledger records the account's name.
 """
 
 from __future__ import annotations
@@ -29,19 +29,25 @@ Say = Callable[[str], None]
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Sequence[argparse.ArgumentParser]:
     """The parsers."""
-    why = commands.add_parser("why", help="say why a model predicted something", description="One sentence with proof.")
+    why = commands.add_parser(
+        "why", help="explain why a model predicted something", description="One sentence, with proof."
+    )
     why.add_argument("--prediction", required=True, metavar="ID", help="request id of the prediction")
-    why.add_argument("--day", metavar="YYYY-MM-DD", help="day of the prediction, where the id does not tell it")
+    why.add_argument("--day", metavar="YYYY-MM-DD", help="day of the prediction, if the id does not contain it")
     why.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     why.set_defaults(ask=ask_why)
-    as_of = commands.add_parser("asof", help="say what was live at a moment", description="From the ledger alone.")
-    as_of.add_argument("--time", required=True, metavar="T", help="such as 2026-11-20T10:00:00; UTC unless it says")
+    as_of = commands.add_parser(
+        "asof", help="show what was live at a point in time", description="Uses the ledger alone."
+    )
+    as_of.add_argument(
+        "--time", required=True, metavar="T", help="such as 2026-11-20T10:00:00; UTC unless it has an offset"
+    )
     as_of.add_argument("--model", default="", help="only this model")
     as_of.add_argument("--environment", default="", help="only this environment")
     as_of.add_argument("--json", action="store_true", help="print JSON")
     as_of.set_defaults(ask=ask_as_of)
     dossier = commands.add_parser(
-        "dossier", help="write the dossier of a prediction", description="A folder that tells and proves the answer."
+        "dossier", help="write the dossier of a prediction", description="A folder with the answer and its proof."
     )
     dossier.add_argument("--prediction", required=True, metavar="ID", help="request id of the prediction")
     dossier.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write it into")
@@ -67,7 +73,7 @@ def ask_why(args: argparse.Namespace, portal: Portal, say: Say) -> int:
 
 
 def ask_as_of(args: argparse.Namespace, portal: Portal, say: Say) -> int:
-    """What was live then."""
+    """What was live at that time."""
     moment = parse_moment(args.time)
     timeline = portal.why.timeline(args.model)
     spells = timeline.at(moment, model=args.model, environment=args.environment)
@@ -75,13 +81,13 @@ def ask_as_of(args: argparse.Namespace, portal: Portal, say: Say) -> int:
         told = {"time": moment.isoformat(), "live": [spell_document(s, moment) for s in spells]}
         say(json.dumps(told | {"problems": list(timeline.problems)}, indent=2, ensure_ascii=False))
         return 0
-    say(f"Live at {moment:%Y-%m-%d %H:%M:%S} UTC, as the ledger says:")
+    say(f"Live at {moment:%Y-%m-%d %H:%M:%S} UTC, according to the ledger:")
     for spell in spells:
         say(f"  {spell_line(spell, moment)}")
     if not spells:
-        say("  nothing that the ledger knows of")
+        say("  nothing recorded in the ledger")
     for problem in timeline.problems:
-        say(f"  Beware: {problem}")
+        say(f"  Warning: {problem}")
     return 0
 
 
@@ -89,12 +95,12 @@ def write_dossier(args: argparse.Namespace, portal: Portal, say: Say) -> int:
     """Write the files."""
     files = portal.why.dossier(account(), args.prediction)
     write(files, args.out)
-    say(f"{len(files)} files are in {args.out}; README.txt says how to verify them.")
+    say(f"{len(files)} files written to {args.out}; see README.txt for how to verify them.")
     return 0
 
 
 def in_words(answer: WhyAnswer) -> list[str]:
-    """The sentence, its parts with their sources, and what to know about it."""
+    """The sentence, its parts with their sources, and its caveats."""
     width = max(len(fact.name) for fact in answer.facts)
     lines = [answer.sentence, ""]
     lines += [f"  {fact.name.ljust(width)}  {_part(fact)}" for fact in answer.facts]
@@ -107,7 +113,7 @@ def _part(fact: Fact) -> str:
         said = "; ".join(f"{claim.value} ({claim.source})" for claim in fact.claims)
         return f"CONTRADICTED: {said}"
     if fact.certainty is Certainty.UNKNOWN:
-        value = "unknown" if fact.value == "unknown" else f"unknown which: {fact.value}"
+        value = "unknown" if fact.value == "unknown" else f"ambiguous: {fact.value}"
         return f"{value}. {fact.hint}".rstrip()
     return f"{fact.value}  [{', '.join(fact.sources)}]"
 
@@ -122,7 +128,7 @@ def spell_line(spell: Spell, moment: datetime) -> str:
 
 
 def account() -> Actor:
-    """Whoever sits at the terminal."""
+    """The account at the terminal."""
     name = getpass.getuser()
     return Actor(Person(f"cli:{name}", f"{name} (command line)"), frozenset({Role.AUDITOR}))
 
@@ -133,5 +139,5 @@ def _days(text: str | None) -> DateRange | None:
     try:
         day = date.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInputError(f"{text!r} is no day.", hint="Write it like 2026-11-20.") from error
+        raise InvalidInputError(f"{text!r} is not a date.", hint="Use the form 2026-11-20.") from error
     return DateRange(day, day)

@@ -1,4 +1,4 @@
-"""What comparing versions answers with."""
+"""Answers of the comparison."""
 
 from __future__ import annotations
 
@@ -81,10 +81,12 @@ class VersionComparison:
     drift: Mapping[VersionKey, tuple[DriftLine, ...]] = field(default_factory=dict)
     """Drift of the training data against the baseline's."""
     notes: tuple[str, ...] = ()
-    """How predictions came to be that no run kept."""
+    """Origin of predictions that no run kept."""
     live: Mapping[VersionKey, LiveDrift] = field(default_factory=dict)
     """Live inputs of the model against each version's training data."""
     live_problem: str = ""
+    metrics_unknown: tuple[str, ...] = ()
+    """Metrics that cannot be attributed to a version, and why."""
 
 
 class Comparisons(Protocol):
@@ -93,4 +95,4 @@ class Comparisons(Protocol):
     def compare(
         self, actor: Actor, keys: Sequence[VersionKey], *, progress: Callable[[int, int, str], None] | None = None
     ) -> VersionComparison:
-        """Two to eight versions; the look is recorded. Raises NotAllowedError, InvalidInputError."""
+        """Two to eight versions; the ledger records the read. Raises NotAllowedError, InvalidInputError."""

@@ -17,8 +17,10 @@ from services.comparisons.curves import curves_of
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.comparisons.live_inputs import LiveDrift, LiveInputs
 from services.database.unit import Units
+from services.domain import datasets
 from services.domain.catalogue import VersionRow
 from services.domain.identity.people import Actor
+from services.domain.model_metrics import MetricValue, known_metrics, metrics_of, unknown_metrics
 from services.domain.policy import Governance
 from services.domain.registry import Run, VersionKey
 from services.errors import InvalidInputError, NotFoundError, PortalError
@@ -76,7 +78,7 @@ def with_task(settings: Mapping[str, Any], file: PredictionsFile) -> Mapping[str
     from services.evidence.rows.inputs import task_of_table
     from services.evidence.rows.tables import mlflow_table, peek_table
 
-    table = mlflow_table(peek_table(file.path, name="predictions"))
+    table = mlflow_table(peek_table(file.path, name="predictions"), target=file.target)
     return {**settings, "task": task_of_table(table).value}
 
 
@@ -97,7 +99,7 @@ def predictions_of(file: PredictionsFile, name: str, settings: Mapping[str, Any]
     from services.evidence.rows.inputs import Columns, Task, predictions_from_table
     from services.evidence.rows.tables import mlflow_table, read_table
 
-    table = mlflow_table(read_table(file.path, name=name, key="row_id"))
+    table = mlflow_table(read_table(file.path, name=name, key="row_id"), target=file.target)
     columns = Columns(slices=_setting(settings.get("slices") or None), group=settings.get("group"))
     return predictions_from_table(table, columns, task=Task(str(settings.get("task", "binary"))))
 
@@ -188,30 +190,38 @@ class ComparisonDesk:
         wanted = list(dict.fromkeys(keys))
         if not FEWEST <= len(wanted) <= MOST:
             raise InvalidInputError(f"Choose {FEWEST} to {MOST} different versions.", hint="Select them on Models.")
-        rows, runs, tags = self._read(wanted)
+        rows, runs, tags, metrics = self._read(wanted)
         files, problems = self._files(wanted, runs, progress)
         self._reads.note_comparison(actor, wanted, sorted(file.digest for file in files.values()))
         live, live_problem = self._live_drift(wanted, runs)
         evidence, more = _evidence(wanted, files, self._memo, policy_settings(self._governance, wanted[0].model))
         return VersionComparison(
             details=tuple(rows),
-            metrics=_cells([run.metrics if run else {} for run in runs]),
+            metrics=_cells([known_metrics(of_version) for of_version in metrics]),
             parameters=_cells([run.params if run else {} for run in runs]),
-            datasets=_cells([_datasets(run) for run in runs]),
+            datasets=_cells([datasets.named(run.datasets) if run else {} for run in runs]),
             tags=_cells([{k: v for k, v in t.items() if not k.startswith(IGNORED_TAGS)} for t in tags]),
             curves=tuple(_curves(key, wanted[0], evidence, problems) for key in wanted),
             evidence=evidence,
             problems=tuple([f"{key}: {problem}" for key, problem in problems.items()] + more),
             drift=self._drift(wanted, runs),
             notes=tuple(f"{key}: {file.note}" for key, file in files.items() if file.note),
+            metrics_unknown=tuple(
+                f"{key}: {why}."
+                for key, of_version in zip(wanted, metrics, strict=True)
+                for why in unknown_metrics(of_version).values()
+            ),
             live=live,
             live_problem=live_problem,
         )
 
-    def _read(self, keys: list[VersionKey]) -> tuple[list[VersionRow], list[Run | None], list[Mapping[str, str]]]:
+    def _read(
+        self, keys: list[VersionKey]
+    ) -> tuple[list[VersionRow], list[Run | None], list[Mapping[str, str]], list[Mapping[str, MetricValue]]]:
         rows: list[VersionRow] = []
         runs: list[Run | None] = []
         tags: list[Mapping[str, str]] = []
+        metrics: list[Mapping[str, MetricValue]] = []
         with self._units.read() as unit:
             for key in keys:
                 found = unit.catalogue.version(key)
@@ -222,7 +232,8 @@ class ComparisonDesk:
                 rows.append(row)
                 runs.append(kept[0] if kept else None)
                 tags.append(version.tags)
-        return rows, runs, tags
+                metrics.append(metrics_of(version, runs[-1]))
+        return rows, runs, tags, metrics
 
     def _drift(self, keys: list[VersionKey], runs: list[Run | None]) -> dict[VersionKey, tuple[DriftLine, ...]]:
         """Training data of each version against the baseline's, for those that kept a sample."""
@@ -281,7 +292,8 @@ def _evidence(
     for key in keys[1:]:
         if key in files and key.model == baseline.model:
             try:
-                name = ("comparison", files[key].digest, files[baseline].digest, repr(sorted(settings.items())))
+                sides = [f"{files[side].digest} {files[side].target}" for side in (key, baseline)]
+                name = ("comparison", *sides, repr(sorted(settings.items())))
                 evidence[key] = memo.get(name, _comparison_of(files[key], files[baseline], settings))
             except PortalError as error:
                 problems.append(f"{key} with {baseline}: {error.sentence()}")
@@ -295,10 +307,6 @@ def _cells(columns: Sequence[Mapping[str, Any]]) -> tuple[CellRow, ...]:
 
 def _cell(name: str, values: tuple[Any, ...]) -> CellRow:
     return CellRow(name, values, differs=len(set(map(repr, values))) > 1)
-
-
-def _datasets(run: Run | None) -> dict[str, str]:
-    return {f"{d.name} ({d.context or 'no context'})": d.digest for d in (run.datasets if run else ())}
 
 
 def _curves(

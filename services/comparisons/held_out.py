@@ -11,11 +11,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from urllib.parse import quote
 
+from services.comparisons.evaluation_target import target_of
 from services.domain.registry import VersionKey
 from services.errors import InvalidInputError, NotFoundError
 from services.ports.registry import RegistryReader
@@ -29,6 +30,7 @@ PATHS = (
     "evaluation/predictions.json",
     "eval_results_table.json",
 )
+MLFLOW_TABLE = PATHS[-1]
 EVALUATION_DATA = "evaluation/data.parquet"
 TRAINING_SAMPLES = ("training/sample.parquet", "training/sample.csv", "training/sample.json")
 LIMIT = 500_000_000
@@ -47,7 +49,9 @@ class PredictionsFile:
     artifact: str
     run_id: str = ""
     note: str = ""
-    """How it came to be, where it is no artifact of the run."""
+    """Its origin, if it is not an artifact of the run."""
+    target: str = ""
+    """The column that holds the true labels, where MLflow's evaluation gave it a name of its own."""
 
 
 class HeldOutPredictions:
@@ -78,7 +82,7 @@ class HeldOutPredictions:
         Raises NotFoundError (none, and nothing to score), InvalidInputError (too large), ModelRunError, UpstreamError.
         """
         try:
-            return self.fetch(run_id, fresh=fresh)
+            return self._with_target(key, self.fetch(run_id, fresh=fresh))
         except NotFoundError:
             scored = self._scored(key, run_id, progress)
             if scored is None:
@@ -103,6 +107,13 @@ class HeldOutPredictions:
         """A table that was seen before, if its bytes are still those."""
         path = self._path(digest.removeprefix("sha256:"), artifact)
         return path if path.is_file() and f"sha256:{digest_of_file(path)}" == digest else None
+
+    def _with_target(self, key: VersionKey, file: PredictionsFile) -> PredictionsFile:
+        """MLflow's evaluation table with the name of its target, as far as run and model say which column that is."""
+        if file.artifact != MLFLOW_TABLE or file.target:
+            return file
+        target = target_of(self._registry, key, file.run_id)
+        return replace(file, target=target, note=f"Target column of the evaluation: {target}.") if target else file
 
     def _cached(self, run_id: str, paths: Sequence[str], missing: NotFoundError, *, fresh: bool) -> PredictionsFile:
         now, name = self._clock.now().timestamp(), f"{run_id}/{paths[0]}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from services.comparisons.held_out import PredictionsFile
 from services.domain.examined import LeftOut
-from services.domain.why.predictions import PredictionQuery, PredictionRecord
+from services.domain.why.predictions import PredictionQuery, PredictionRecord, left_out_of
 from services.errors import PortalError, RefusedError
 from services.evidence.record import DriftLine
 from services.ports.predictions import InferenceLog
@@ -81,13 +81,15 @@ class LiveInputs:
         for window in WINDOWS:
             wanted = PredictionQuery(model, now - window, now, limit=MOST)
             try:
-                found = list(self._log.search(wanted))
+                found = self._log.search(wanted)
             except PortalError:
                 if window is WINDOWS[-1]:
                     raise
                 continue
-            usable = [record for record in found if record.inputs and record.time is not None]
-            return usable[:MOST], _not_read(window, len(found), len(usable))
+            answered = [record for record in found if not record.failure]
+            usable = [r for r in answered if r.inputs and r.time is not None and _is_usable(r)]
+            left_out = (*left_out_of(found), *_failed(len(found) - len(answered)))
+            return usable[:MOST], (*left_out, *_not_read(window, len(answered), len(usable)))
         return [], ()
 
     def _lines(self, records: Sequence[PredictionRecord], reference: PredictionsFile) -> tuple[DriftLine, ...]:
@@ -115,8 +117,24 @@ def _not_read(window: timedelta, found: int, usable: int) -> tuple[LeftOut, ...]
     lost = found - usable
     if lost:
         few = lost <= FEW_WITHOUT * found
-        told.append(LeftOut(f"{lost:,} of {found:,} predictions", "they have no inputs or no time", by_policy=few))
+        told.append(
+            LeftOut(
+                f"{lost:,} of {found:,} predictions",
+                "they have no inputs, no names for them, or no time",
+                by_policy=few,
+            )
+        )
     return tuple(told)
+
+
+def _is_usable(record: PredictionRecord) -> bool:
+    """True for inputs whose columns are known."""
+    return record.has_names and record.is_understood
+
+
+def _failed(count: int) -> tuple[LeftOut, ...]:
+    """Requests that no model answered are no inputs of a model."""
+    return (LeftOut(f"{count:,} requests", "they failed, so no model answered them", by_policy=True),) if count else ()
 
 
 def _plain(value: Any) -> Any:

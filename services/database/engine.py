@@ -13,7 +13,7 @@ SQLITE_BUSY_SECONDS = 15
 
 
 def open_engine(url: str) -> Engine:
-    """An engine with the settings that the portal relies on. Raises SettingsError for a URL that it cannot use."""
+    """An engine with the settings that the portal relies on. Raises SettingsError for an unusable URL."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -36,7 +36,7 @@ def open_engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # the driver's own transaction handling is switched off: `_begin_immediate` says when one starts
+    # the driver's transaction handling is off: `_begin_immediate` starts transactions
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
@@ -45,6 +45,6 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    """Take the write lock at once: a read that turns into a write later could fail in the middle."""
+    """Take the write lock at once: upgrading a read to a write later could fail midway."""
     options = connection.get_execution_options()
     connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")

@@ -1,6 +1,6 @@
-"""Brings the database to the schema of this release.
+"""Migrates the database to this release's schema.
 
-Each migration runs in a transaction with a lock time-out; two processes that start at the same moment do it once.
+Each migration runs in a transaction with a lock time-out; two processes that start at the same time migrate once.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sqlalchemy.exc import OperationalError
 from services.errors import SettingsError
 
 LOCK = 4_517_201_188
-"""Key of the advisory lock that keeps two migrations apart on PostgreSQL."""
+"""Key of the advisory lock that serializes migrations on PostgreSQL."""
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Run the migrations that are missing.
 
-    Raises SettingsError when the database cannot be reached, or is that of a newer release or another program.
+    Raises SettingsError if the database is unreachable or belongs to a newer release or another program.
     """
     try:
         with engine.begin() as connection:
@@ -37,7 +37,7 @@ def upgrade(engine: Engine, revision: str = "head") -> None:
 
 
 def current_revision(engine: Engine) -> str | None:
-    """The revision that the database is at; None for an empty one. Raises SettingsError when it cannot be reached."""
+    """The database's revision; None if it is empty. Raises SettingsError if it is unreachable."""
     try:
         with engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
@@ -63,21 +63,19 @@ def _prepare(connection: Connection) -> None:
 
 
 def _demand_known(connection: Connection, config: Config) -> None:
-    """Two releases with one database would write over each other; nothing is touched then."""
+    """Two releases with one database would overwrite each other, so nothing is changed in that case."""
     found = MigrationContext.configure(connection).get_current_heads()
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     unknown = sorted(set(found) - known)
     if unknown:
         raise SettingsError(
-            f"The database has the schema {unknown[0]}, which this release does not know: a newer one made it.",
-            hint="Install that release or a later one, or restore a backup from before. Nothing was changed.",
+            f"The database has the schema {unknown[0]}, which this release does not know: a newer release created it.",
+            hint="Install that release or a later one, or restore an earlier backup. Nothing was changed.",
         )
 
 
 def _unreachable(error: OperationalError) -> SettingsError:
-    return SettingsError(
-        "The database cannot be opened.", hint=f"Look at COUNTERSIGN_DATABASE_URL: {_first_line(error)}"
-    )
+    return SettingsError("The database cannot be opened.", hint=f"Check COUNTERSIGN_DATABASE_URL: {_first_line(error)}")
 
 
 def _first_line(error: OperationalError) -> str:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def batches(keys: Iterable[str]) -> Iterator[Sequence[str]]:
-    """The keys, each once, in handfuls that fit into a statement."""
+    """The distinct keys, in batches that fit into a statement."""
     wanted = sorted(set(keys))
     for start in range(0, len(wanted), SIZE):
         yield wanted[start : start + SIZE]
@@ -23,7 +23,7 @@ def batches(keys: Iterable[str]) -> Iterator[Sequence[str]]:
 def by_request(
     connection: Connection, table: Table, request_ids: Iterable[str], make: Callable[[RowMapping], T]
 ) -> Mapping[str, tuple[T, ...]]:
-    """The rows of many requests in their order; requests without any are left out."""
+    """The rows of many requests in order; requests without rows are omitted."""
     found: dict[str, list[T]] = defaultdict(list)
     for batch in batches(request_ids):
         query = select(table).where(table.c.request_id.in_(batch)).order_by(table.c.at, table.c.id)

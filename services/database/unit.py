@@ -38,7 +38,7 @@ class LedgerWriter:
     def append(
         self, actor: Actor, action: Action, subject: Subject, **fields: Unpack[writer.EntryFields]
     ) -> writer.AppendedEntry:
-        """Write one entry. Take no other lock afterwards: the ledger's head is the last one."""
+        """Write one entry. Take no other lock afterwards: the ledger's head must be locked last."""
         who = LedgerActor(actor.person.id, actor.person.name)
         return writer.append(
             self._store, actor=who, action=action, subject=subject, clock=self._clock.now, signer=self._signer, **fields
@@ -84,6 +84,6 @@ class Units:
         """A reading transaction: one snapshot of the data from its first statement to its last."""
         options: dict[str, Any] = {"read_only": True}
         if self.engine.dialect.name == "postgresql":
-            options["isolation_level"] = "REPEATABLE READ"  # SQLite's readers have it anyway
+            options["isolation_level"] = "REPEATABLE READ"  # SQLite's readers always have it
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
             yield Unit(connection, self._signer, self._clock)

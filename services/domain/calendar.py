@@ -1,7 +1,7 @@
-"""When a promotion may take effect: windows that are open and freezes that close everything.
+"""When a promotion may take effect: open windows, and freezes that override them.
 
-Times of windows are local to their zone, so that "nine to four in Berlin" holds over the change of clocks; freezes
-are moments in UTC. All moments that come in and go out are UTC-aware.
+Times of windows are local to their zone, so "nine to four in Berlin" survives clock changes; freezes
+are moments in UTC. All datetimes passed in and returned are UTC-aware.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HORIZON = timedelta(days=400)
-"""How far ahead an opening is looked for; a calendar that stays closed for longer is a mistake."""
+"""How far ahead to search for an opening; a calendar closed for longer is an error."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Open on these days between two local times; the end does not belong to it."""
+    """Open on these days between two local times; the end is excluded."""
 
     days: tuple[str, ...]
     opens: time
@@ -26,12 +26,12 @@ class Window:
     zone: str = "UTC"
 
     def is_open(self, moment: datetime) -> bool:
-        """True when the moment lies inside."""
+        """True if the moment is inside the window."""
         local = moment.astimezone(ZoneInfo(self.zone))
         return DAYS[local.weekday()] in self.days and self.opens <= local.time() < self.closes
 
     def openings(self, after: datetime, until: datetime) -> Iterator[datetime]:
-        """Starts of the window from the day of `after` on."""
+        """Starts of the window, from the day of `after`."""
         day = after.astimezone(ZoneInfo(self.zone)).date()
         while True:
             start = datetime.combine(day, self.opens, ZoneInfo(self.zone)).astimezone(UTC)
@@ -48,7 +48,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Freeze:
-    """Nothing takes effect from then until then; the end does not belong to it."""
+    """A period in which nothing takes effect; the end is excluded."""
 
     start: datetime
     end: datetime
@@ -65,13 +65,13 @@ class Freeze:
 
 @dataclass(frozen=True)
 class Calendar:
-    """Windows and freezes together. No window means open at all times; freezes close always."""
+    """Windows and freezes. Without windows it is always open; freezes override windows."""
 
     windows: tuple[Window, ...] = ()
     freezes: tuple[Freeze, ...] = ()
 
     def why_closed(self, moment: datetime) -> str | None:
-        """None while open, otherwise the reason in one sentence."""
+        """None while open; otherwise the reason in one sentence."""
         for freeze in self.freezes:
             if freeze.holds(moment):
                 return f"Frozen until {freeze.end:%Y-%m-%d %H:%M} UTC: {freeze.reason}"
@@ -80,7 +80,7 @@ class Calendar:
         return None
 
     def next_opening(self, moment: datetime) -> datetime | None:
-        """The first moment from `moment` on at which it is open; None when there is none within 400 days."""
+        """The first open moment at or after `moment`; None if there is none within 400 days."""
         if self.why_closed(moment) is None:
             return moment
         until = moment + HORIZON

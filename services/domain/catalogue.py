@@ -1,6 +1,6 @@
-"""What pages read: rows and pages out of the portal's own copy of the registry.
+"""What pages read: rows and pages from the portal's copy of the registry.
 
-A missing thing is None or empty here and "unknown" on the page; it is never 0.
+A missing value is None or empty here and "unknown" on the page, never 0.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from enum import StrEnum
 
 from services.domain.examined import WHOLE, Examined
 from services.domain.lineage import Fact, Graph
+from services.domain.model_metrics import MetricValue
 from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 
 
 class TestState(StrEnum):
-    """How the tests of a version ended, taken together."""
+    """Overall test outcome of a version."""
 
     __test__ = False  # the name is the domain\'s, not a pytest class
 
@@ -27,7 +28,7 @@ class TestState(StrEnum):
 
 
 class SortBy(StrEnum):
-    """Columns that a list of versions can be sorted by."""
+    """Sortable columns of the list of versions."""
 
     LAST_ACTIVITY = "last_activity"
     MODEL = "model"
@@ -79,7 +80,7 @@ class VersionRow:
 
     @property
     def tests(self) -> TestState:
-        """All tests taken together; skipped ones say nothing."""
+        """Outcome of all tests; skipped tests do not count."""
         if not self.tests_passed and not self.tests_failed:
             return TestState.UNKNOWN
         return TestState.FAILED if self.tests_failed else TestState.PASSED
@@ -102,7 +103,7 @@ class VersionPage:
 
 @dataclass(frozen=True)
 class FilterValues:
-    """What the filters of the list offer."""
+    """Options of the list's filters."""
 
     models: tuple[str, ...]
     stages: tuple[str, ...]
@@ -139,25 +140,25 @@ class TestReport:
     skipped: int
     cases: tuple[TestCase, ...] = ()
     problem: str = ""
-    """Why the report could not be read; empty when it could."""
+    """Why the report could not be read; empty if it could."""
     not_run: int = 0
-    """Tests that could not be run, or whose outcome is not clear."""
+    """Tests that did not run, or whose outcome is unclear."""
     warned: int = 0
-    """Tests that found something, and are declared to warn only."""
+    """Failed tests that are declared to warn only."""
     flaky: tuple[str, ...] = ()
-    """Names of tests that passed only when they were run again; they count as passed."""
+    """Names of tests that passed only on a rerun; they count as passed."""
     unlisted: int = 0
-    """Tests that the counts include and `cases` does not."""
+    """Number of tests that the counts include but `cases` omits."""
     contradictions: tuple[str, ...] = ()
-    """Sentences on what in the report, or beside it, does not agree."""
+    """Contradictions within the report, or between it and other records, as sentences."""
     exit_code: int | None = None
-    """How the step that ran the tests ended; None when nobody recorded it."""
+    """Exit code of the step that ran the tests; None if it was not recorded."""
     examined: Examined = WHOLE
 
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One thing that happened to a version, from the registry or the ledger."""
+    """One event of a version, from the registry or the ledger."""
 
     at: datetime
     what: str
@@ -184,6 +185,8 @@ class VersionDetail:
     history: tuple[HistoryLine, ...]
     links: Mapping[str, str] = field(default_factory=dict)
     """Label to address: the version, run and model in MLflow."""
+    metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    """The version's own metrics, each with its source, or unknown and why."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ class MetricPoint:
 
 @dataclass(frozen=True)
 class SourceHealth:
-    """How fresh what is shown is, for one outside system."""
+    """Freshness of the displayed data, for one outside system."""
 
     system: str
     is_reachable: bool

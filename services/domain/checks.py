@@ -1,4 +1,4 @@
-"""Checks: a value, a threshold and a verdict, with its source and its coverage. What is not whole never passes."""
+"""Checks: a value, a threshold and a verdict, with source and coverage. Incomplete coverage never passes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.domain.examined import WHOLE, Examined, LeftOut
 
 
 class Verdict(StrEnum):
-    """How a check ended."""
+    """Outcome of a check."""
 
     PASS = "pass"  # noqa: S105 - not a password
     WARN = "warn"
@@ -20,7 +20,7 @@ class Verdict(StrEnum):
 
 
 class Enforcement(StrEnum):
-    """What a failed or unknown check does to the request."""
+    """Effect of a failed or unknown check on the request."""
 
     BLOCK = "block"
     WARN = "warn"
@@ -41,12 +41,12 @@ class Check:
     link: str = ""
     enforcement: Enforcement = Enforcement.BLOCK
     examined: Examined = WHOLE
-    """What the verdict rests on. A pass or a warning on a part becomes *unknown*, and the sentence says so."""
+    """What the verdict is based on. With partial coverage a pass or warning becomes *unknown*, and it says so."""
 
     def __post_init__(self) -> None:
-        """Hold the rule for every check there is, ours and custom ones."""
+        """Apply the rule to every check, built in or custom."""
         if self.verdict in {Verdict.PASS, Verdict.WARN} and not self.examined.is_whole:
-            # a warning lets a request through as well: what was not looked at could have failed
+            # a warning also lets a request through, and the part that was not examined could have failed
             object.__setattr__(self, "verdict", Verdict.UNKNOWN)
         missing = [told for told in self.examined.sentences() if told not in self.sentence]
         if missing:
@@ -54,7 +54,7 @@ class Check:
 
     @property
     def is_blocking(self) -> bool:
-        """True when the request may not be approved because of it: missing evidence blocks like bad evidence."""
+        """True if it prevents approval: missing evidence blocks like bad evidence."""
         return self.enforcement is Enforcement.BLOCK and self.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
 
 
@@ -67,7 +67,7 @@ def worst_first(checks: tuple[Check, ...]) -> tuple[Check, ...]:
 
 
 def check_to_json(check: Check) -> dict[str, Any]:
-    """A check as it is sealed; its coverage is left out when nothing was."""
+    """A check in sealed form; complete coverage is omitted."""
     value = asdict(check)
     if check.examined == WHOLE:
         del value["examined"]
@@ -75,7 +75,7 @@ def check_to_json(check: Check) -> dict[str, Any]:
 
 
 def check_from_json(value: Mapping[str, Any]) -> Check:
-    """A sealed check. Those sealed before coverage was kept say nothing of it, and read as they were."""
+    """A sealed check. Checks sealed before coverage was recorded have none and are read unchanged."""
     kept = {name: text for name, text in value.items() if name not in {"verdict", "enforcement", "examined"}}
     examined = value.get("examined")
     whole = WHOLE

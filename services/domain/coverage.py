@@ -1,4 +1,4 @@
-"""What is live and what is missing there."""
+"""Live versions and their governance gaps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.domain.registry import VersionKey
 
 
 class Gap(StrEnum):
-    """What is missing."""
+    """A governance gap."""
 
     OWNER = "no owner"
     POLICY = "no policy"
@@ -23,7 +23,7 @@ class Gap(StrEnum):
 
 @dataclass(frozen=True)
 class CoverageRow:
-    """One version that holds a place, and what is missing there."""
+    """A version that holds a stage, alias or release, and its gaps."""
 
     row: VersionRow
     environment: str

@@ -1,9 +1,9 @@
-"""Why a column's drift could not be measured, or counts as much without a figure: the words that lines carry."""
+"""Reasons why a column's drift was not measured, or counts as large without a number, as kept in drift lines."""
 
 from __future__ import annotations
 
 SCHEMA = 2
-"""Sealed beside the lines of drift; lines sealed without it come from an engine that left columns out."""
+"""Sealed beside the lines of drift; lines sealed without it come from an engine that omitted columns."""
 GONE = "the column is missing from the newer data"
 EMPTY = "every value is missing in the newer data"
 NEW = "the reference has no such column"

@@ -1,4 +1,4 @@
-"""What Azure DevOps tells (a service hook's event) and asks (a check before an environment)."""
+"""Calls from Azure DevOps: events of service hooks, and checks on environments."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class HookEvent:
-    """Something has happened to a run. Only a hint: the portal looks for itself."""
+    """A run changed. Only a hint: the portal reads the run's state itself."""
 
     id: str
     type: str
     run_number: int | None
-    """As `RunRef.number`; None when the event is about no run."""
+    """As `RunRef.number`; None if the event does not concern a run."""
     received: datetime
     handled: datetime | None = None
 
 
 class CheckState(StrEnum):
-    """How far the portal is with a check."""
+    """The portal's progress with a check."""
 
     WAITING = "waiting"
     """Not answered yet."""
     ANSWERED = "answered"
-    """Answered; Azure DevOps does not know yet."""
+    """Answered, but Azure DevOps has not been notified yet."""
     SENT = "sent"
     FAILED = "failed"
-    """Azure DevOps could not be told; its own time-out ends the check."""
+    """Azure DevOps could not be notified; its time-out ends the check."""
 
 
 @dataclass(frozen=True)
 class CheckIds:
-    """Names a check's task in Azure DevOps: where the answer goes."""
+    """Identifies a check's task in Azure DevOps, which receives the answer."""
 
     project_id: str
     hub: str
@@ -50,7 +50,7 @@ class CheckIds:
 
 @dataclass(frozen=True)
 class CheckAnswer:
-    """What the portal told a check, for people."""
+    """The portal's answer to a check, for people."""
 
     environment: str
     state: CheckState
@@ -70,13 +70,13 @@ class CheckCall:
     build_id: int
     environment: str
     sealed_token: str
-    """The job's token, encrypted; empty once it is not needed any more."""
+    """The job's token, encrypted; empty once it is no longer needed."""
     received: datetime
     not_before: datetime
     state: CheckState = CheckState.WAITING
     allowed: bool | None = None
     answer: str = ""
-    """What Azure DevOps is told, as lines."""
+    """The answer sent to Azure DevOps, as lines."""
     request_id: str = ""
     attempts: int = 0
     error: str = ""

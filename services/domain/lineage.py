@@ -1,4 +1,4 @@
-"""Facts that are honest about themselves: known, unknown or contradicted, each with its source."""
+"""Facts with their status (known, unknown or contradicted) and their sources."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Certainty(StrEnum):
-    """How a fact stands."""
+    """Status of a fact."""
 
     KNOWN = "known"
     UNKNOWN = "unknown"
@@ -17,7 +17,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """What one source says; an empty value means that it says nothing."""
+    """The value from one source; empty if it has none."""
 
     value: str
     source: str
@@ -30,17 +30,17 @@ class Fact:
     name: str
     certainty: Certainty
     value: str
-    """What to show; ``unknown`` when nobody says."""
+    """The value to show; ``unknown`` if no source has one."""
     sources: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
-    """All that was said, for contradicted facts."""
+    """All claims, for contradicted facts."""
     hint: str = ""
-    """What would make an unknown fact known."""
+    """How to make an unknown fact known."""
     link: str = ""
 
 
 def settle(name: str, claims: Iterable[Claim], *, hint: str = "", link: str = "") -> Fact:
-    """One fact out of several claims: known when they agree, contradicted when they differ, else unknown."""
+    """One fact from several claims: known if they agree, contradicted if they differ, else unknown."""
     said = tuple(claim for claim in claims if claim.value)
     values = dict.fromkeys(claim.value for claim in said)
     if not said:
@@ -52,7 +52,7 @@ def settle(name: str, claims: Iterable[Claim], *, hint: str = "", link: str = ""
 
 
 class NodeKind(StrEnum):
-    """What stands in a lineage graph."""
+    """Kind of a node in a lineage graph."""
 
     DATASET = "dataset"
     RUN = "run"
@@ -64,7 +64,7 @@ class NodeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Node:
-    """A thing in the graph; unknown things stand there too, marked."""
+    """A node in the graph; unknown nodes are included and marked."""
 
     id: str
     kind: NodeKind

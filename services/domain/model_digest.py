@@ -1,11 +1,11 @@
 r"""One digest over the files of a model.
 
-The digest is SHA-256 (FIPS 180-4) over one line a file, in the order of the paths' UTF-8 bytes::
+The digest is SHA-256 (FIPS 180-4) over one line per file, ordered by the paths' UTF-8 bytes::
 
     <sha256 of the content, hex> <length of the path in UTF-8 bytes> <path>\n
 
 The length makes the lines unambiguous whatever a path holds. An auditor needs
-the files and this text to compute it again.
+only the files and this text to recompute it.
 """
 
 from __future__ import annotations

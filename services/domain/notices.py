@@ -1,9 +1,9 @@
-"""Notices: which events are told to whom, when, and in which words.
+"""Notices: which events are sent to whom, when, and with which text.
 
 Rules kept here:
-- a notice says what happened and where to look; it carries no reason, no evidence and no secret;
-- nobody is told of what they did themselves;
-- quiet hours and digests put a notice off, they never drop it.
+- a notice says what happened and where to look; it contains no reason, no evidence and no secret;
+- nobody is notified of their own actions;
+- quiet hours and digests delay a notice but never drop it.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from services.domain.identity.sessions import Identity
 
 
 class Topic(StrEnum):
-    """A kind of event that a channel may want."""
+    """A kind of event to which a channel can subscribe."""
 
     REQUESTS = "requests"
     DECISIONS = "decisions"
     REVIEWS = "reviews"
-    """Re-reviews of what is live, and findings."""
+    """Re-reviews of live versions, and findings."""
     RELEASES = "releases"
     INCIDENTS = "incidents"
     ACCESS = "access"
 
 
 class Rhythm(StrEnum):
-    """How often a channel is told."""
+    """How often a channel is notified."""
 
     AT_ONCE = "at_once"
     HOURLY = "hourly"
@@ -42,52 +42,52 @@ DIGEST_HOUR = 8
 """Local hour of the daily digest."""
 
 WORDS: Mapping[str, tuple[Topic, str]] = {
-    "promotion:request:opened": (Topic.REQUESTS, "{who} asks to promote {what}"),
+    "promotion:request:opened": (Topic.REQUESTS, "{who} requests the promotion of {what}"),
     "promotion:request:sealed": (
         Topic.REQUESTS,
-        "{who} sealed the request for {what} again; earlier signatures are void",
+        "{who} resealed the request for {what}; earlier signatures are void",
     ),
     "promotion:request:suspended": (Topic.REQUESTS, "The request for {what} is suspended: something changed"),
     "promotion:request:withdrawn": (Topic.REQUESTS, "{who} withdrew the request for {what}"),
     "promotion:request:expired": (Topic.REQUESTS, "The request for {what} expired without a decision"),
     "promotion:request:expiring": (Topic.REQUESTS, "The request for {what} expires soon"),
-    "promotion:request:reassigned": (Topic.REQUESTS, "{who} asks somebody else to decide on {what}"),
-    "promotion:request:delegated": (Topic.REQUESTS, "{who} lets somebody else sign for {what}"),
+    "promotion:request:reassigned": (Topic.REQUESTS, "{who} reassigned the decision on {what}"),
+    "promotion:request:delegated": (Topic.REQUESTS, "{who} delegated a signature for {what}"),
     "promotion:comment:added": (Topic.REQUESTS, "{who} commented on the request for {what}"),
     "promotion:decision:approved": (Topic.DECISIONS, "{who} approved {what}"),
     "promotion:decision:reviewed": (Topic.DECISIONS, "{who} signed {what} as reviewed"),
     "promotion:decision:rejected": (Topic.DECISIONS, "{who} rejected {what}"),
-    "promotion:decision:changes_requested": (Topic.DECISIONS, "{who} asks for changes to {what}"),
+    "promotion:decision:changes_requested": (Topic.DECISIONS, "{who} requested changes to {what}"),
     "promotion:request:promoted": (Topic.RELEASES, "{what} is live"),
-    "promotion:request:failed": (Topic.RELEASES, "The release of {what} failed; what was live before is live again"),
+    "promotion:request:failed": (Topic.RELEASES, "The release of {what} failed; the previous version is live again"),
     "rollout:run:stopped": (Topic.RELEASES, "The release of {what} needs a person"),
-    "registry:version:review_due": (Topic.REVIEWS, "{what} is live and must be reviewed again"),
-    "registry:version:reviewed": (Topic.REVIEWS, "{who} reviewed {what} again, which is live"),
-    "watch:finding:opened": (Topic.REVIEWS, "{who} raised a finding about {what}"),
-    "watch:finding:due": (Topic.REVIEWS, "A finding about {what} must be mended"),
+    "registry:version:review_due": (Topic.REVIEWS, "{what} is live and due for re-review"),
+    "registry:version:reviewed": (Topic.REVIEWS, "{who} re-reviewed {what}, which is live"),
+    "watch:finding:opened": (Topic.REVIEWS, "{who} opened a finding about {what}"),
+    "watch:finding:due": (Topic.REVIEWS, "A finding about {what} must be fixed"),
     "watch:finding:closed": (Topic.REVIEWS, "{who} closed a finding about {what}"),
     "watch:incident:opened": (Topic.INCIDENTS, "Incident: {what}"),
     "watch:incident:closed": (Topic.INCIDENTS, "Incident over: {what}"),
     "access:token:issued": (Topic.ACCESS, "{who} issued a service token"),
     "access:token:revoked": (Topic.ACCESS, "{who} revoked a service token"),
     "access:role:granted": (Topic.ACCESS, "A role was granted to {what}"),
-    "access:role:revoked": (Topic.ACCESS, "A role was taken from {what}"),
-    "policy:file:changed": (Topic.INCIDENTS, "Another policy is in force"),
+    "access:role:revoked": (Topic.ACCESS, "A role was revoked from {what}"),
+    "policy:file:changed": (Topic.INCIDENTS, "The active policy changed"),
     "access:break_glass:used": (Topic.INCIDENTS, "{who} broke the glass for {what}"),
 }
-"""Ledger action to topic and sentence."""
+"""Topic and sentence by ledger action."""
 
 _TO_REVIEWERS = frozenset(
     {"promotion:request:opened", "promotion:request:sealed", "registry:version:review_due", "access:break_glass:used"}
 )
 
 _PASSES_ON = frozenset({"promotion:decision:approved", "promotion:decision:reviewed"})
-"""Where the policy keeps an order, these name whose turn it is then."""
+"""For policies with ordered slots, these actions name who is next."""
 
 
 @dataclass(frozen=True)
 class Event:
-    """One ledger entry, as far as a notice needs it."""
+    """The parts of a ledger entry that a notice needs."""
 
     seq: int
     action: str
@@ -97,31 +97,31 @@ class Event:
     subject: str
     request_id: str | None = None
     named: tuple[str, ...] = ()
-    """Ids of the people whom it is about: asked, mentioned, to mend something."""
+    """Ids of the people concerned: asked, mentioned, or owner of a finding."""
 
     @property
     def topic(self) -> Topic | None:
-        """None for events that nobody is told of."""
+        """None for events without notifications."""
         return WORDS[self.action][0] if self.action in WORDS else None
 
     def sentence(self) -> str:
-        """What happened, on one line: names come from outside and may hold anything."""
+        """What happened, on one line: names come from outside and may contain anything."""
         name, _, version = self.subject.rpartition("/")
         what = f"{name} v{version}" if name and version.isdigit() else self.subject
-        told = " ".join(WORDS[self.action][1].format(who=self.actor_name, what=what).split())
-        return f"{told}; the next discipline signs now" if self.action in _PASSES_ON and self.named else told
+        text = " ".join(WORDS[self.action][1].format(who=self.actor_name, what=what).split())
+        return f"{text}; the next discipline can sign now" if self.action in _PASSES_ON and self.named else text
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a channel may be told."""
+    """When a channel may be notified."""
 
     rhythm: Rhythm = Rhythm.AT_ONCE
     quiet: tuple[time, time] | None = None
     zone: str = "UTC"
 
     def next_after(self, now: datetime) -> datetime:
-        """The first moment from `now` on at which this channel may be told."""
+        """The first moment at or after `now` at which this channel may be notified."""
         local = now.astimezone(ZoneInfo(self.zone))
         if self.rhythm is Rhythm.HOURLY:
             local = local.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -143,32 +143,32 @@ class Schedule:
 
 
 OPTIONAL_TOPICS = frozenset({Topic.REQUESTS, Topic.DECISIONS, Topic.RELEASES, Topic.REVIEWS})
-"""What somebody may do without. Incidents come always, and so does whatever names them."""
+"""Topics that a person may mute. Incidents cannot be muted, nor can events that name the person."""
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """What one person wants of the mail that concerns them, and when."""
+    """One person's e-mail preferences."""
 
     schedule: Schedule | None = None
-    """None: as the channel says."""
+    """None: use the channel's setting."""
     muted: frozenset[Topic] = frozenset()
 
     def wants(self, event: Event, person_id: str) -> bool:
-        """False for what they do without; never for what names them."""
+        """False for muted topics; never for events that name the person."""
         return event.topic not in self.muted or person_id in event.named
 
 
 def recipients(event: Event, people: Sequence[Identity], requester_id: str | None) -> list[Identity]:
-    """Whom an event is told to by name: reviewers of new work, those whom it is about, the requester of everything."""
-    told = [
+    """Recipients of an event: reviewers for new work, the people concerned, and the requester for everything."""
+    found = [
         person
         for person in people
         if person.email
         and person.person.id != event.actor_id
         and (person.person.id in {requester_id, *event.named} or (event.action in _TO_REVIEWERS and _decides(person)))
     ]
-    return sorted(told, key=lambda person: person.person.id)
+    return sorted(found, key=lambda person: person.person.id)
 
 
 def _decides(person: Identity) -> bool:

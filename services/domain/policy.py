@@ -1,4 +1,4 @@
-"""The policy in force for a model and an environment. What is not configured is refused, never passed."""
+"""The policy for a model and an environment. Anything not configured is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.domain.releases import RunKind
 
 
 class RegistryOrder(StrEnum):
-    """Whether the registry moves before or after the release has run."""
+    """Whether the registry changes before or after the release runs."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -37,7 +37,7 @@ class PipelineTarget:
 
 @dataclass(frozen=True)
 class Environment:
-    """A place where versions go live: a stage and/or an alias, plus a pipeline."""
+    """An environment in which versions go live: a stage, an alias or both, plus a pipeline."""
 
     name: str
     stage: str | None
@@ -56,7 +56,7 @@ class CheckRule:
 
 
 class Meaning(StrEnum):
-    """What a signature says (21 CFR Part 11 asks for it): only `approved` counts towards the quorum."""
+    """The meaning of a signature (required by 21 CFR Part 11): only `approved` counts towards the quorum."""
 
     REVIEWED = "reviewed"
     APPROVED = "approved"
@@ -64,18 +64,18 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for signatures of one discipline, such as model risk."""
+    """A slot for signatures of one discipline, such as model risk."""
 
     discipline: str
     members: Circle
     count: int = 1
     meaning: Meaning = Meaning.APPROVED
-    """The least that a signature must say to fill it; an approval fills a place for reviewers too."""
+    """The minimum meaning that fills the slot; an approval also fills a review slot."""
 
 
 @dataclass(frozen=True)
 class BreakGlass:
-    """Who may promote without signatures in an emergency, for how long, and when it must be looked at."""
+    """Who may promote without signatures in an emergency, for how long, and when a review is due."""
 
     who: Circle
     valid_for: timedelta
@@ -93,27 +93,27 @@ class PromotionPolicy:
     checks: tuple[CheckRule, ...] = ()
     witness_before_release: bool = False
     tier: str = ""
-    """The risk tier that it was filled up from; empty without tiers."""
+    """The risk tier that supplied defaults; empty without one."""
     slots: tuple[Slot, ...] = ()
     in_order: bool = False
-    """Slots are signed one after the other, in the order of the file."""
+    """Slots must be signed one after another, in the order of the file."""
     requesters: Circle | None = None
-    """Who may ask, among those whose role lets them ask at all; None: all of those."""
+    """Who may open requests, among the people whose role allows it; None: all of them."""
     calendar: Calendar = field(default_factory=Calendar)
     break_glass: BreakGlass | None = None
-    """None: nobody may."""
+    """None: nobody may break glass."""
     card_fields: tuple[str, ...] = ()
     """Headings that the model card must have, with text below them."""
     review_every: timedelta | None = None
-    """How long after going live a version must be looked at again."""
+    """How long after going live a version is due for re-review."""
     reauthenticate: bool = False
-    """Sign only after a fresh sign-in."""
+    """Signing requires a fresh sign-in."""
     asks_by_tag: bool = False
     """A tag or alias in MLflow opens a request."""
 
     @property
     def signatures_needed(self) -> int:
-        """How many different people must sign at least."""
+        """The minimum number of different people who must sign."""
         return max(self.quorum, sum(slot.count for slot in self.slots))
 
 
@@ -124,19 +124,19 @@ class Governance:
     environments: Mapping[str, Environment]
     policies: tuple[PromotionPolicy, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Role name to identity-provider groups."""
+    """Identity-provider groups by role name."""
     keep_personal: timedelta | None = None
-    """How long values behind the ledger's commitments are kept; None means for good."""
+    """How long values behind the ledger's commitments are kept; None means permanently."""
 
     def policy_for(self, model: str, environment: str) -> PromotionPolicy | None:
-        """The first policy whose pattern matches; None means that nothing may be promoted there."""
+        """The first policy whose pattern matches; None means that promotions are not allowed."""
         for policy in self.policies:
             if policy.environment == environment and fnmatchcase(model, policy.models):
                 return policy
         return None
 
     def named_groups(self) -> frozenset[str]:
-        """Groups of the identity provider that disciplines and rights are given by."""
+        """Groups of the identity provider that give disciplines and rights."""
         circles = [slot.members for policy in self.policies for slot in policy.slots]
         circles += [policy.requesters for policy in self.policies if policy.requesters]
         circles += [policy.break_glass.who for policy in self.policies if policy.break_glass]

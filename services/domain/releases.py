@@ -28,7 +28,7 @@ class RunResult(StrEnum):
 
 
 class RunKind(StrEnum):
-    """What carries a release out: a run of a YAML pipeline, or a classic release."""
+    """Kind of a release: a YAML pipeline run or a classic release."""
 
     PIPELINE = "pipeline"
     RELEASE = "release"
@@ -36,7 +36,7 @@ class RunKind(StrEnum):
 
 @dataclass(frozen=True)
 class RunRef:
-    """Names a pipeline run, or a classic release (then `pipeline_id` is its definition)."""
+    """Identifies a pipeline run, or a classic release (then `pipeline_id` is its definition)."""
 
     project: str
     pipeline_id: int
@@ -45,7 +45,7 @@ class RunRef:
 
     @property
     def number(self) -> int:
-        """Names the run within its project: a run and a classic release may share an id, so releases count down."""
+        """Identifies the run within its project; negative for classic releases, whose ids may equal those of runs."""
         return self.run_id if self.kind is RunKind.PIPELINE else -self.run_id
 
     @classmethod
@@ -72,13 +72,13 @@ class ReleaseRun:
 
     @property
     def is_finished(self) -> bool:
-        """True once the result is final."""
+        """True if the result is final."""
         return self.state is RunState.COMPLETED
 
 
 @dataclass(frozen=True)
 class TimelineItem:
-    """One record of the timeline, in the server's words."""
+    """One record of the timeline, with the server's names."""
 
     id: str
     parent_id: str | None
@@ -119,7 +119,7 @@ class RunTests:
     web_url: str = ""
     cases: tuple[RunTestCase, ...] = ()
     skipped: int | None = None
-    """Not applicable or not executed; None in what was kept before this was read."""
+    """Not applicable or not executed; None in data stored before this was read."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +142,12 @@ class RunApproval:
     comment: str = ""
     created: datetime | None = None
     subject: str = ""
-    """What is approved: the stage or environment, where Azure DevOps says so."""
+    """The approved stage or environment, if Azure DevOps reports it."""
 
 
 @dataclass(frozen=True)
 class EnvironmentCheck:
-    """A check that stands before an environment of a YAML pipeline."""
+    """A check on an environment of a YAML pipeline."""
 
     id: int
     kind: str
@@ -158,7 +158,7 @@ class EnvironmentCheck:
 
 @dataclass(frozen=True)
 class DeploymentRecord:
-    """One deployment into an environment, as Azure DevOps keeps it."""
+    """One deployment to an environment, as recorded by Azure DevOps."""
 
     id: int
     environment_id: int
@@ -185,13 +185,13 @@ class ReleaseDetail:
 
 @dataclass(frozen=True)
 class RunStart:
-    """What is needed to start a pipeline, once."""
+    """The input to start a pipeline exactly once."""
 
     project: str
     pipeline_id: int
     branch: str
     request_id: str
-    """Goes into the template parameters and the run's name: an earlier start is found by it."""
+    """Included in the template parameters and the run's name, so an earlier start can be found."""
     parameters: Mapping[str, str]
     asked_at: datetime
     kind: RunKind = RunKind.PIPELINE

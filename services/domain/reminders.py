@@ -1,6 +1,6 @@
-"""When somebody is reminded of a date: before it, when it has passed, and then every week.
+"""When reminders of a date are sent: before it, after it has passed, and then weekly.
 
-Only the latest step that was reached is told: after an outage nobody gets all that was missed.
+Only the latest step is sent: after an outage nobody receives every missed reminder.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ AGAIN = timedelta(days=7)
 
 
 def step_reached(due: datetime, now: datetime, *, since: datetime, before: Sequence[timedelta]) -> str | None:
-    """Name of the latest reminder that is due; None while there is none.
+    """Name of the latest reminder that is due; None if none is.
 
-    A reminder from before `since` (when the date was set) is left out: setting the date told it already.
+    Reminders due before `since` (when the date was set) are skipped: setting the date already sent a notice.
     """
     if now >= due:
         return f"overdue {(now - due) // AGAIN + 1}"

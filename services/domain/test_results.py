@@ -1,6 +1,6 @@
-"""Test results of a version: what its reports say together, and what pipelines wrote on the version as tags.
+"""Test results of a version, from its reports and from the tags that pipelines set on it.
 
-Green means: every report was read whole, nothing contradicts it, and every test that ran passed.
+Green means: every report was read in full, nothing contradicts it, and every test that ran passed.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ WARNED = "warning"
 NOT_RUN = "not run"
 FAILING = frozenset({FAILED, ERROR})
 SKIPPING = frozenset({SKIPPED, TO_COME, DISABLED})
-"""Left out on purpose by whoever wrote the test."""
+"""Skipped on purpose by the test's author."""
 LISTED = 2_000
-"""Tests that a report lists; its counts include all."""
+"""Maximum number of tests that a report lists; its counts include all."""
 SEALED = 100
-"""Failed tests that the sealed evidence lists of one report."""
+"""Maximum number of failed tests per report in the sealed evidence."""
 TAG = re.compile(
     r"^countersign\.test\.(?P<name>[\w-]+)\.(?P<field>passed|failed|skipped|not_run|exit_code|url)$"
 )  # fmt: skip
@@ -34,7 +34,7 @@ def report_of(
     title: str, source: str, cases: Sequence[TestCase], *, link: str = "", flaky: Sequence[str] = (),
     contradictions: Sequence[str] = (), examined: Examined = WHOLE,
 ) -> TestReport:  # fmt: skip
-    """A report that counts all cases, and lists those first that matter most."""
+    """A report that counts all cases and lists the most important first."""
     outcomes = [case.outcome for case in cases]
     listed = cases if len(cases) <= LISTED else sorted(cases, key=_rank)[:LISTED]
     return TestReport(
@@ -55,7 +55,7 @@ def report_of(
 
 
 def rank(outcome: str) -> int:
-    """Where a test stands in a list: what failed first, what passed last."""
+    """Sort order of a test in a list: failed first, passed last."""
     if outcome in FAILING:
         return 0
     if outcome == PASSED:
@@ -73,7 +73,7 @@ def broken_report(title: str, source: str, problem: str) -> TestReport:
 
 
 def with_exit_code(report: TestReport, exit_code: int | None) -> TestReport:
-    """The report beside how the step ended that ran the tests: a failed step contradicts a report without a failure."""
+    """Add the exit code of the test step: a failed step contradicts a report without failures."""
     if exit_code is None:
         return report
     known = replace(report, exit_code=exit_code)
@@ -87,7 +87,7 @@ def _exited(exit_code: int) -> str:
 
 
 def reports_from_tags(tags: Mapping[str, str]) -> tuple[TestReport, ...]:
-    """What pipelines recorded on the version: ``countersign.test.NAME.passed|failed|skipped|not_run|exit_code|url``."""
+    """Tags that pipelines set on the version: ``countersign.test.NAME.passed|failed|skipped|not_run|exit_code|url``."""
     found: dict[str, dict[str, str]] = {}
     for tag, value in tags.items():
         match = TAG.match(tag)
@@ -116,20 +116,20 @@ def _tagged(name: str, kept: Mapping[str, str]) -> TestReport:
 
 
 def doubts(report: TestReport) -> tuple[str, ...]:
-    """Why a report is not green although it shows no failed test; empty when there is no reason."""
+    """Why a report without failed tests is not green; empty if it is."""
     said = list(report.contradictions)
     if report.problem:
         said.append(f"It could not be read: {report.problem}")
     if report.not_run:
         were = "test was" if report.not_run == 1 else "tests were"
-        said.append(f"{report.not_run:,} {were} not run, or ended in a way that is not clear.")
+        said.append(f"{report.not_run:,} {were} not run or ended with an unclear outcome.")
     if not report.examined.is_whole:
         said += report.examined.sentences()
     return tuple(said)
 
 
 def totals(reports: Iterable[TestReport]) -> tuple[int | None, int | None]:
-    """Passed and failed over all reports; None where no test failed and some report is missing or in doubt."""
+    """Passed and failed over all reports; None if no test failed and a report is missing or doubtful."""
     listed = list(reports)
     failed = sum(report.failed for report in listed)
     if not failed and (not listed or any(doubts(report) for report in listed)):
@@ -139,7 +139,7 @@ def totals(reports: Iterable[TestReport]) -> tuple[int | None, int | None]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What all test reports of a version say together."""
+    """The combined result of a version's test reports."""
 
     verdict: Verdict
     sentence: str
@@ -148,9 +148,9 @@ class Judgement:
 
 
 def judge(reports: Sequence[TestReport]) -> Judgement:
-    """Pass only when every report was read whole, agrees with itself, and every test that ran passed."""
+    """Passes only if every report was read in full, is consistent, and every test that ran passed."""
     if not reports:
-        return Judgement(Verdict.UNKNOWN, "No test results are kept with this version.")
+        return Judgement(Verdict.UNKNOWN, "This version has no test results.")
     failing = [report.title for report in reports if report.failed]
     unsure = [f"{report.title}: {' '.join(said)}" for report in reports if (said := doubts(report))]
     value, examined = counts_of(reports), together(report.examined for report in reports)
@@ -159,7 +159,7 @@ def judge(reports: Sequence[TestReport]) -> Judgement:
     if unsure:
         return Judgement(Verdict.UNKNOWN, " ".join(["Not certain.", *unsure]), value, examined)
     if not any(report.passed or report.warned for report in reports):
-        return Judgement(Verdict.UNKNOWN, "Every test was skipped, so nothing was tested.", value, examined)
+        return Judgement(Verdict.UNKNOWN, "Every test was skipped; nothing was tested.", value, examined)
     verdict = Verdict.WARN if any(report.warned for report in reports) else Verdict.PASS
     return Judgement(verdict, _good_news(reports), value, examined)
 
@@ -174,12 +174,12 @@ def _good_news(reports: Sequence[TestReport]) -> str:
         parts.append(f"{skipped:,} skipped.")
     if flaky:
         more = f" and {len(flaky) - 10:,} more" if len(flaky) > 10 else ""
-        parts.append(f"Flaky, passed only when run again: {', '.join(flaky[:10])}{more}.")
+        parts.append(f"Flaky (passed only on a rerun): {', '.join(flaky[:10])}{more}.")
     return " ".join(parts)
 
 
 def counts_of(reports: Sequence[TestReport]) -> str:
-    """Like ``12 passed, 0 failed, 1 skipped``; what there is none of is left out, but for the first two."""
+    """Like ``12 passed, 0 failed, 1 skipped``; zero counts are omitted, except the first two."""
     passed, failed = sum(r.passed for r in reports), sum(r.failed for r in reports)
     more = {
         "skipped": sum(r.skipped for r in reports),
@@ -192,7 +192,7 @@ def counts_of(reports: Sequence[TestReport]) -> str:
 
 
 def line_of(report: TestReport) -> str:
-    """A report in one line, as the signed plan keeps it: the same report always gives the same line."""
+    """A report as one line for the signed plan: the same report always gives the same line."""
     if report.problem:
         return report.problem
     counts = f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
@@ -206,7 +206,7 @@ _ALWAYS = {"title", "source", "link", "passed", "failed", "skipped", "cases", "p
 
 
 def sealed_report(report: TestReport) -> dict[str, Any]:
-    """A report as it is sealed: only what failed or is in doubt is listed, and how many of those are not."""
+    """A report in sealed form: lists only failed or doubtful tests, with the number omitted."""
     wanted = [case for case in report.cases if case.outcome != PASSED and case.outcome not in SKIPPING]
     value = {
         name: item
@@ -224,7 +224,7 @@ def sealed_report(report: TestReport) -> dict[str, Any]:
 
 
 def unsealed_report(value: Mapping[str, Any]) -> TestReport:
-    """A sealed report, without its list of tests. Reports sealed by earlier versions of the portal say less."""
+    """A sealed report, without its list of tests. Reports sealed by earlier versions have fewer fields."""
     known = {name: item for name, item in value.items() if name in {field.name for field in fields(TestReport)}}
     known |= {name: tuple(known[name]) for name in ("flaky", "contradictions") if name in known}
     if "examined" in known:

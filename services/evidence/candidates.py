@@ -51,7 +51,7 @@ def pick_best(
     Raises InvalidInputError when there is none that can be compared.
     """
     if not candidates:
-        raise InvalidInputError("There is no candidate to compare.", hint="Tag runs or versions as candidates first.")
+        raise InvalidInputError("There is no candidate to compare.", hint="First tag runs or versions as candidates.")
     found: dict[str, Comparison] = {}
     problems: dict[str, str] = {}
     for name, rows in candidates.items():

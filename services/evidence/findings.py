@@ -1,4 +1,4 @@
-"""Findings: what the evidence engine noticed, in words that a reviewer understands."""
+"""Findings of the evidence engine, in words that a reviewer understands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Severity(StrEnum):
     WARNING = "warning"
     """To be weighed by the reviewer; does not stop a promotion by itself."""
     BLOCKING = "blocking"
-    """No promotion is recommended while it stands."""
+    """No promotion is recommended while the finding exists."""
 
 
 LOST_SHARE = 0.01

@@ -15,7 +15,7 @@ from services.evidence.rows.tables import Column
 def cluster_findings(
     rows: Aligned, primary: Paired, verdict: Outcome, *, margin: float
 ) -> tuple[list[Finding], Suspected | None]:
-    """Warns of groups that nobody named, and gives them; blocks when the verdict does not survive them."""
+    """Warns about undeclared groups and returns them; blocks if the verdict changes with them."""
     suspected = suspected_groups(rows, primary.influence) if rows.groups is None else None
     if suspected is None:
         return [], None

@@ -17,7 +17,7 @@ from services.evidence.words import counted, level, signed
 FEW = 20
 """Fewer rows of a class (or groups, or half as many rows as 50) than this block."""
 SOME = 50
-"""Fewer than this are said."""
+"""Below this number they are listed."""
 
 
 def row_findings(rows: Aligned, *, has_current: bool = True) -> list[Finding]:
@@ -96,7 +96,7 @@ def recommend(
 ) -> tuple[Recommendation, str]:
     """Harm or a worse candidate: reject. Evidence that cannot be used or shows no gain: hold. A gain: promote.
 
-    `standing` says where a candidate that is not worse stands (see `standing_in_words`).
+    `standing` describes a candidate that is not worse (see `standing_in_words`).
     """
     blocking = [finding for finding in findings if finding.severity is Severity.BLOCKING]
     harms = [finding for finding in blocking if finding.kind in HARMS]
@@ -126,7 +126,7 @@ def _is_unreadable(finding: Finding) -> bool:
 
 
 def _rejection(verdict: Outcome, harms: list[Finding], said: str) -> str:
-    """Why to reject: harm to a group first, then a worse candidate, then other harm; empty when there is no reason."""
+    """Reason to reject: harm to a group first, then a worse candidate, then other harm; empty if none."""
     for_whom = [finding for finding in harms if finding.kind == "slice_harm"]
     if for_whom:
         return for_whom[0].sentence
@@ -136,7 +136,7 @@ def _rejection(verdict: Outcome, harms: list[Finding], said: str) -> str:
 
 
 def standing_in_words(difference: Difference, *, margin: float, higher_is_better: bool) -> str:
-    """Where a candidate that is not worse stands: level, or on one side of zero and within the margin."""
+    """Describes a candidate that is not worse: level, or on one side of zero and within the margin."""
     if not difference.is_estimable or difference.low <= 0 <= difference.high:
         return "No difference is shown, and the candidate is not worse" + (
             f" by more than {margin:g}" if margin else ""

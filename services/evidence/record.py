@@ -260,7 +260,7 @@ class Comparison:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Comparison:
-        """The record back from `to_json` of this or an earlier schema; raises InvalidInputError when it is not one."""
+        """The record back from `to_json` of this or an earlier schema; raises InvalidInputError if it is invalid."""
         from pydantic import ValidationError
 
         try:

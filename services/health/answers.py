@@ -1,4 +1,4 @@
-"""What health answers with."""
+"""Answers of the health use case."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class Figures:
 
 
 class Health(Protocol):
-    """How fresh what is shown is."""
+    """Freshness of the displayed data."""
 
     def sources(self) -> Sequence[SourceHealth]:
-        """One line a system (MLflow, Azure DevOps), from what the worker last saw: no network call."""
+        """One line per system (MLflow, Azure DevOps), as last seen by the worker; makes no network call."""
 
     def incidents(self) -> Sequence[Incident]:
         """Open incidents."""
 
     def figures(self) -> Figures:
-        """Counts of everything that somebody may want to be woken for: no network call."""
+        """Counts for alerting; makes no network call."""

@@ -1,8 +1,8 @@
-"""What went round the portal: a place whose holder in the registry is not the version that the portal put there.
+"""Changes outside Countersign: an alias or stage that the registry assigns to another version than the portal did.
 
-MLflow tells neither who moved an alias or a stage nor when, so the portal compares: the registry's copy says who
-holds a place, the portal's own deployments say who should. While a rollout has the place reserved, and until the
-registry has been read anew after it, nothing is compared.
+MLflow records neither who moved an alias or stage nor when, so the portal compares the copy of the registry with
+the portal's own deployments. While a rollout has reserved the target, and until the
+registry has been read again after it, nothing is compared.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Drift:
     live: Deployment
     place: str
     holder: str
-    """Who holds it now: ``v6``, several versions, or ``nobody``."""
+    """The current holder: ``v6``, several versions, or ``nobody``."""
 
     @property
     def subject(self) -> str:
@@ -37,12 +37,12 @@ class _Drift:
     @property
     def sentence(self) -> str:
         where = f"the {self.place} of {self.live.key.model} ({self.live.environment})"
-        told = f"is held by {self.holder}, and the portal put v{self.live.key.version} there"
-        return f"Moved round the portal: {where} {told}."
+        change = f"now points to {self.holder}; Countersign set v{self.live.key.version}"
+        return f"Changed outside Countersign: {where} {change}."
 
 
 class RegistryWatch:
-    """Opens an incident for each place that was moved by another client, and closes it once it is put back."""
+    """Opens an incident for each target that another client moved, and closes it once it is restored."""
 
     def __init__(self, units: Units, governance: Governance, *, clock: Clock, ids: Ids) -> None:
         self._units = units
@@ -100,7 +100,7 @@ class RegistryWatch:
 
 
 def _last_read(unit: Unit) -> datetime | None:
-    """When the registry was last read whole; None while it never was."""
+    """When the registry was last read in full; None if never."""
     return next((h.last_success for h in unit.catalogue.health() if h.system == MLFLOW), None)
 
 

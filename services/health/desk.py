@@ -1,4 +1,4 @@
-"""How fresh what is shown is, and what needs a look: read from the database, never from the network."""
+"""Freshness of the data and open incidents, read from the database, never from the network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class HealthDesk:
         self._units = units
 
     def sources(self) -> Sequence[SourceHealth]:
-        """One line a system, as the worker last saw it. Witnesses stand in the audit log and become incidents."""
+        """One line per system, as last seen by the worker. The audit log shows witnesses; failures become incidents."""
         with self._units.read() as unit:
             return [found for found in unit.catalogue.health() if not found.system.startswith(HEALTH_PREFIX)]
 
@@ -29,7 +29,7 @@ class HealthDesk:
             return unit.deployments.incidents()
 
     def figures(self) -> Figures:
-        """Counts of everything that somebody may want to be woken for."""
+        """Counts for alerting."""
         with self._units.read() as unit:
             head = unit.archive.head()
             return Figures(

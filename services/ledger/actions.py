@@ -1,4 +1,4 @@
-"""The vocabulary of the ledger: what can happen in the portal's life, as ``source:subject:action``.
+"""The vocabulary of the ledger: all events of the portal, as ``source:subject:action``.
 
 To extend it, add a member. A member that has ever been written is never renamed or removed: old entries must stay
 readable. Filters take a prefix, so `promotion:` finds requests, decisions and comments together.
@@ -14,7 +14,7 @@ _FORM = re.compile(r"[a-z_]+:[a-z_]+:[a-z_]+")
 
 @unique
 class Action(StrEnum):
-    """What an entry says has happened."""
+    """The event that an entry records."""
 
     REQUEST_OPENED = "promotion:request:opened"
     REQUEST_UPDATED = "promotion:request:updated"
@@ -101,5 +101,5 @@ class Action(StrEnum):
 
     @property
     def source(self) -> str:
-        """The part of the portal that it happened in."""
+        """The part of the portal in which it happened."""
         return self.value.split(":")[0]

@@ -1,8 +1,8 @@
 """The evidence pack of one promotion request: its entries, each with a proof under one checkpoint.
 
 A pack is one JSON object. `tools/verify_ledger.py` verifies it offline against the pinned key, and finds its checkpoint
-in the witness's copy. It proves that these entries stand in the log; that no other entry of the request is left out can
-only be seen in a whole export.
+in the witness's copy. It proves that these entries are in the log; that no other entry of the request is omitted can
+only be verified with a complete export.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class EvidencePack:
 
     @property
     def is_witnessed(self) -> bool:
-        """True when at least one witness answered for exactly this checkpoint."""
+        """True if at least one witness confirmed exactly this checkpoint."""
         return bool(self.receipts)
 
     def as_json(self) -> dict[str, Json]:
-        """The pack's file, as a value."""
+        """The pack as a JSON value."""
         entries: list[Json] = [
             {"seq": proof.seq, "body": proof.body, "proof": list[Json](encode_hashes(proof.hashes))}
             for proof in self.entries
@@ -55,9 +55,9 @@ class EvidencePack:
 
 
 def evidence_pack(archive: LedgerArchive, request_id: str, keys: tuple[VerifierKey, ...]) -> EvidencePack:
-    """All entries of a promotion request under the newest witnessed checkpoint, or the newest one if that misses some.
+    """All entries of a promotion request under the newest witnessed checkpoint, or the newest one if that lacks some.
 
-    `NotFoundError` when the ledger has no entry of the request.
+    `NotFoundError` if the ledger has no entry of the request.
     """
     rows = _rows(archive, request_id)
     if not rows:

@@ -9,7 +9,7 @@
     README.txt          how to verify, in words
     verify_ledger.py    the verifier, which needs Python and openssl only
 
-Everything is streamed piece by piece, each piece in a short transaction: entries never change, so the pieces fit.
+Everything is streamed in chunks, each in a short transaction: entries never change, so the chunks are consistent.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from services.ledger.writer import AppendedEntry, Clock, Signer, append
 PIECE = 5000
 MILESTONE = 1000
 VERIFIER = Path(__file__).with_name("verify_ledger.py")
-"""The same file as in ``tools/``; here it is part of the installed package."""
+"""The same file as in ``tools/``, included in the installed package."""
 Open = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 
 @dataclass(frozen=True)
 class ExportSource:
-    """What goes into an export besides the entries; `witness_notes` come from `fetch_notes`, before."""
+    """The content of an export besides the entries; call `fetch_notes` first for `witness_notes`."""
 
     keys: Sequence[VerifierKey]
     made_at: datetime
@@ -52,14 +52,14 @@ class ExportSource:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: how many entries, under which checkpoint."""
+    """The number of entries written and their checkpoint."""
 
     entries: int
     note: str
 
 
 def fetch_notes(transactions: Transactions, witnesses: Sequence[Witness]) -> dict[str, list[str]]:
-    """All that each witness keeps of every origin of this log. Network, so outside of transactions."""
+    """Each witness's notes for every origin of this log. Uses the network, so call it outside transactions."""
     with transactions() as ledger:
         head = ledger.head()
     if head is None:
@@ -70,20 +70,20 @@ def fetch_notes(transactions: Transactions, witnesses: Sequence[Witness]) -> dic
 
 
 def demand_new(target: Path) -> None:
-    """`InvalidInputError` when the target of an export is a file, or a folder with something in it."""
+    """`InvalidInputError` if the target of an export is a file or a folder that is not empty."""
     if target.is_file() or (target.is_dir() and any(target.iterdir())):
         what = "file exists already" if target.is_file() else "folder is not empty"
         raise InvalidInputError(f"{target.name}: this {what}.", hint="Name a new folder or zip file for the export.")
 
 
 def record_export(store: LedgerStore, after: Json, *, actor: Actor, clock: Clock, signer: Signer) -> AppendedEntry:
-    """The entry that says who took what out of the ledger; write it before the first byte goes out."""
+    """The entry that records who exported what; write it before the first byte."""
     subject, action = Subject("ledger", signer.name), Action.EXPORT_MADE
     return append(store, actor=actor, action=action, subject=subject, clock=clock, signer=signer, after=after)
 
 
 def export_folder(transactions: Transactions, folder: Path, source: ExportSource) -> Exported:
-    """Write an export into a new folder; `InvalidInputError` when it exists and is not empty."""
+    """Write an export into a new folder; `InvalidInputError` if it exists and is not empty."""
     demand_new(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -147,7 +147,7 @@ def _notes(ledger: LedgerArchive, first: int, last: int) -> Iterator[str]:
 
 
 def _milestones(transactions: Transactions, size: int) -> Iterator[str]:
-    """The checkpoints that a verifier compares; a mismatch sends it to the single steps."""
+    """The checkpoints that a verifier compares; on a mismatch it uses the single steps."""
     with transactions() as ledger:
         marks = {*range(MILESTONE, size, MILESTONE), *turning_points(ledger, size), size}
     for mark in sorted(marks):
@@ -178,8 +178,8 @@ def verifier_script(path: Path = VERIFIER) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise SettingsError(
-            "The verifier script is not where the export looks for it.",
-            hint="Run the export from a checkout, or name the script with --verifier.",
+            "The verifier script was not found.",
+            hint="Run the export from a checkout, or pass the script's path with --verifier.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What the log says about itself: which keys sign it from when to when, and which origins it has had.
+"""What the log records about itself: the keys that sign it, their periods, and its origins.
 
 A verifier starts with pinned keys and follows the log's own entries. A key named by a rotation counts only after a
 checkpoint that covers the rotation was signed by a key already trusted; a retired key counts only for checkpoints whose
@@ -21,7 +21,7 @@ from services.ledger.tree.note import NoteError, SignedNote, VerifierKey, verify
 
 @dataclass(frozen=True)
 class LostTail:
-    """What a witness had last seen of an origin that a restore ended."""
+    """The last state that a witness had seen of an origin that a restore ended."""
 
     origin: str
     size: int
@@ -30,7 +30,7 @@ class LostTail:
 
 @dataclass
 class LogHistory:
-    """Fed with the log's own entries in order; answers for checkpoints of the size reached."""
+    """Takes the log's entries in order; checks checkpoints of the size reached."""
 
     origin: str
     trusted: list[VerifierKey]
@@ -44,11 +44,11 @@ class LogHistory:
     def start(cls, keys: Sequence[VerifierKey]) -> LogHistory:
         """History of the log that the keys are named for; `IntegrityError` without a key."""
         if not keys:
-            raise IntegrityError("Without a pinned public key nothing can be verified.")
+            raise IntegrityError("Verification requires a pinned public key.")
         return cls(f"{keys[0].name}/1", list(keys))
 
     def learn(self, entry: LedgerEntry) -> None:
-        """Take in an entry about the log; others are ignored. `IntegrityError` for a malformed one."""
+        """Process an entry about the log; others are ignored. `IntegrityError` for a malformed one."""
         if entry.action is Action.LEDGER_KEY_ROTATED:
             self._learn_key(entry)
         elif entry.action is Action.LEDGER_ORIGIN_OPENED:

@@ -1,7 +1,7 @@
 """Personal data in the ledger: a salted commitment in the entry, the value in a side table that can be erased.
 
-``commitment = SHA-256(salt || value)`` with 32 random bytes of salt for each value, so that an erased value cannot be
-guessed back from the log. While the value is kept, anybody can check that it is the one that was committed to.
+``commitment = SHA-256(salt || value)`` with 32 random bytes of salt for each value, so an erased value cannot be
+guessed from the log. While the value is kept, anybody can check it against the commitment.
 """
 
 from __future__ import annotations
@@ -33,15 +33,17 @@ class PersonalValue:
     value: str
 
     def commitment(self) -> str:
-        """What stands in the entry."""
+        """The commitment in the entry."""
         return "sha256:" + hashlib.sha256(self.salt + self.value.encode()).hexdigest()
 
     def check(self, commitments: Mapping[str, str]) -> None:
-        """`IntegrityError` unless the entry committed to exactly this value."""
+        """`IntegrityError` unless it matches the entry's commitment."""
         if not hmac.compare_digest(commitments.get(self.field, ""), self.commitment()):
-            raise IntegrityError(f"The kept value of {self.field!r} is not the one that entry {self.seq} names.")
+            raise IntegrityError(
+                f"The stored value of {self.field!r} does not match the commitment in entry {self.seq}."
+            )
 
 
 def commit(seq: int, values: Mapping[str, str], salt: SaltSource = new_salt) -> list[PersonalValue]:
-    """Salted values for an entry that is being written."""
+    """Salted values for a new entry."""
     return [PersonalValue(seq, field, salt(), value) for field, value in sorted(values.items())]

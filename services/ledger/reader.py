@@ -1,6 +1,6 @@
 """Reading the ledger: pages by filter, and proofs that need neither trust in the database nor the whole log.
 
-Every proof is verified against the signed root before it is handed out; a store that was tampered with yields none.
+Every proof is verified against the signed root before it is returned; a tampered store yields none.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PAGE = 500
 
 @dataclass(frozen=True)
 class ReadEntry:
-    """An entry for people: parsed where it can be, raw always; `problem` says what is wrong with the row."""
+    """An entry for people: always raw, parsed if possible; `problem` describes errors in the row."""
 
     seq: int
     body: str
@@ -41,7 +41,7 @@ class ReadEntry:
 
 @dataclass(frozen=True)
 class InclusionProof:
-    """Entry `seq` stands at index ``seq - 1`` under the checkpoint of `note`."""
+    """Entry `seq` is at index ``seq - 1`` under the checkpoint of `note`."""
 
     seq: int
     body: str
@@ -81,7 +81,7 @@ def read_stored(stored: StoredEntry) -> ReadEntry:
 
 
 def row_problem(stored: StoredEntry, entry: LedgerEntry) -> str:
-    """What a row says otherwise than its body, or nothing."""
+    """Differences between a row and its body; empty if none."""
     if entry.seq != stored.seq:
         return f"the row is number {stored.seq}, the entry says {entry.seq}"
     said = {
@@ -105,7 +105,7 @@ def latest_checkpoint(archive: LedgerArchive) -> str:
 
 
 def checkpoint_note(archive: LedgerArchive, size: int) -> str:
-    """The signed note of one size; `NotFoundError` where there is none."""
+    """The signed note of one size; `NotFoundError` if there is none."""
     note = archive.checkpoint(size)
     if note is None:
         raise NotFoundError(f"The ledger has no checkpoint of size {size}.")
@@ -115,7 +115,7 @@ def checkpoint_note(archive: LedgerArchive, size: int) -> str:
 def prove_inclusion(archive: LedgerArchive, seq: int, *, note: str | None = None) -> InclusionProof:
     """Proof of one entry under `note` (the latest checkpoint unless given).
 
-    Raises `NotFoundError` for an entry that is not there, `IntegrityError` when rows do not lead to the signed root.
+    Raises `NotFoundError` for a missing entry, `IntegrityError` if rows do not lead to the signed root.
     """
     note = latest_checkpoint(archive) if note is None else note
     checkpoint, stored = parse_note(note).checkpoint, _stored(archive, seq)
@@ -135,7 +135,7 @@ def prove_consistency(archive: LedgerArchive, old: int, new: int) -> Consistency
 
 
 def root_at(archive: LedgerArchive, size: int) -> bytes:
-    """The root over the first `size` entries, from stored subtrees; `IntegrityError` where some are missing."""
+    """The root over the first `size` entries, from stored subtrees; `IntegrityError` if some are missing."""
     return _prove(archive, [(0, size)])[0]
 
 
@@ -151,7 +151,7 @@ def turning_points(archive: LedgerArchive, size: int) -> list[int]:
 
 
 def extends(archive: LedgerArchive, checkpoint: Checkpoint) -> bool:
-    """True when this ledger continues the log that the checkpoint was taken of."""
+    """True if this ledger continues the checkpoint's log."""
     head = archive.head()
     return head is not None and head.size >= checkpoint.size and root_at(archive, checkpoint.size) == checkpoint.root
 
@@ -165,7 +165,7 @@ def _prove(archive: LedgerArchive, ranges: Sequence[Range]) -> list[bytes]:
     wanted = {node for leaves in ranges for node in complete_subtrees(leaves)}
     found = archive.nodes(wanted) if wanted else {}
     if len(found) != len(wanted):
-        raise IntegrityError("Rows of the ledger are missing, so a proof cannot be made. Verify the ledger.")
+        raise IntegrityError("The proof cannot be built because rows of the ledger are missing. Verify the ledger.")
     return prove(ranges, found.__getitem__) if ranges != [(0, 0)] else [fold([])]
 
 

@@ -1,4 +1,4 @@
-"""What the ledger needs from a database. Every call works on the caller's open transaction."""
+"""The ledger's storage interface. Every call uses the caller's open transaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.ledger.tree.merkle import Frontier, NodeId
 
 @dataclass(frozen=True)
 class Head:
-    """The one changing row: which log, and its frontier (with its size)."""
+    """The only row that changes: the log's origin, and its frontier (with its size)."""
 
     origin: str
     frontier: Frontier
@@ -36,12 +36,12 @@ class StoredEntry:
 
 
 BareEntry = tuple[int, str, bytes]
-"""Number, body and nodes of an entry: as much as hashing needs, and as fast as it can be read."""
+"""Number, body and nodes of an entry: just enough for hashing, for fast reads."""
 
 
 @dataclass(frozen=True)
 class StoredReceipt:
-    """What a witness answered for one checkpoint."""
+    """A witness's answer for one checkpoint."""
 
     size: int
     witness: str
@@ -51,7 +51,7 @@ class StoredReceipt:
 
 @dataclass(frozen=True)
 class PersonalKey:
-    """Where a kept personal value belongs: entry and field, and what that entry is about."""
+    """Key of a stored personal value: entry and field, with the entry's subject."""
 
     seq: int
     field: str
@@ -64,7 +64,7 @@ class PersonalKey:
 class EntryFilter:
     """Which entries; an empty filter means all. Times are `entry.instant` texts, `until` is not included.
 
-    `actor`, `subject` and `model` are parts of names in any case of letters; the fields ending in `_id` are whole.
+    `actor`, `subject` and `model` match parts of names, ignoring case; the fields ending in `_id` match exactly.
     """
 
     action_prefix: str = ""
@@ -81,7 +81,7 @@ class EntryFilter:
 
 @dataclass(frozen=True)
 class EntryPage:
-    """A window on the matching entries, newest first; `before_seq` continues a page, `skip` leaves some out."""
+    """A window on the matching entries, newest first; `before_seq` continues a page, `skip` omits entries."""
 
     limit: int = 50
     before_seq: int | None = None
@@ -92,7 +92,7 @@ class LedgerStore(Protocol):
     """The writing side, inside the caller's transaction."""
 
     def advance(self, origin: str) -> Head:
-        """Lock the head, add one to its size, and return it *as it was before*; `origin` opens an empty ledger."""
+        """Lock the head, increment its size, and return the *previous* head; `origin` opens an empty ledger."""
 
     def write(self, entry: LedgerEntry, body: str, *, nodes: bytes) -> None:
         """Insert one entry."""
@@ -104,10 +104,10 @@ class LedgerStore(Protocol):
         """Insert the values behind an entry's commitments."""
 
     def erase_personal(self, keys: Collection[tuple[int, str]]) -> list[tuple[int, str]]:
-        """Delete values by entry number and field; returns what was there and is gone."""
+        """Delete values by entry number and field; returns those that were deleted."""
 
     def keep_receipt(self, receipt: StoredReceipt) -> None:
-        """Insert what a witness answered; the same receipt again changes nothing."""
+        """Insert a witness's answer; a duplicate receipt changes nothing."""
 
 
 class LedgerArchive(Protocol):
@@ -123,31 +123,31 @@ class LedgerArchive(Protocol):
         """Matching entries, newest first."""
 
     def count(self, wanted: EntryFilter) -> int:
-        """How many entries match."""
+        """The number of matching entries."""
 
     def stream(self, first: int, last: int) -> Iterator[StoredEntry]:
-        """Entries `first` to `last` in order, fetched piece by piece."""
+        """Entries `first` to `last` in order, fetched in chunks."""
 
     def bare(self, first: int, last: int) -> Sequence[BareEntry]:
-        """Entries `first` to `last` in order, at once; for pieces of a few thousand."""
+        """Entries `first` to `last` in order, at once; for chunks of a few thousand."""
 
     def nodes(self, wanted: Collection[NodeId]) -> Mapping[NodeId, bytes]:
-        """Hashes of complete subtrees; those that are not there are absent."""
+        """Hashes of complete subtrees; missing ones are omitted."""
 
     def checkpoint(self, size: int) -> str | None:
         """The signed note of one size."""
 
     def checkpoints(self, first: int, last: int) -> Iterator[tuple[int, str]]:
-        """Signed notes of sizes `first` to `last`, in order, fetched piece by piece."""
+        """Signed notes of sizes `first` to `last`, in order, fetched in chunks."""
 
     def receipts(self, first: int, last: int) -> Iterator[StoredReceipt]:
-        """Receipts for checkpoints of sizes `first` to `last`, in order, fetched piece by piece."""
+        """Receipts for checkpoints of sizes `first` to `last`, in order, fetched in chunks."""
 
     def last_receipts(self) -> list[StoredReceipt]:
         """Each witness's receipt for the largest size."""
 
     def personal(self, seqs: Collection[int]) -> list[PersonalValue]:
-        """Kept personal values of these entries."""
+        """Stored personal values of these entries."""
 
     def personal_before(self, until: str, after: tuple[int, str], limit: int) -> list[PersonalKey]:
-        """Kept values of entries older than `until`, in order, from beyond the key `after` on."""
+        """Stored values of entries older than `until`, in order, after the key `after`."""

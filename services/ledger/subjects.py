@@ -1,4 +1,4 @@
-"""How entries of the ledger name what they are about."""
+"""How ledger entries name their subjects."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from services.ledger.tree.entry import Subject
 
 
 def version_subject(key: VersionKey) -> Subject:
-    """How the ledger names a version."""
+    """The ledger's name of a version."""
     return Subject("model_version", f"{key.model}/{key.version}")

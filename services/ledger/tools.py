@@ -1,4 +1,4 @@
-"""What the ledger's commands work with, chosen by the composition root."""
+"""Dependencies of the ledger's commands, chosen by the composition root."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LedgerTools:
     """Storage, keys and witnesses of one ledger."""
 
     reading: Transactions
-    """Short reading transactions, which hold up no writer."""
+    """Short read transactions, which block no writer."""
     writing: Transactions
     public_keys: Callable[[], Sequence[VerifierKey]]
     """The ledger's public keys, oldest first; the first names the log."""
@@ -25,6 +25,6 @@ class LedgerTools:
     witnesses: Sequence[Witness]
     clock: Clock
     key_file: Path | None = None
-    """None when the key comes from a setting."""
+    """None if the key comes from a setting."""
     keep_personal: timedelta | None = None
-    """How long the policy keeps personal values; None means for good."""
+    """How long the policy keeps personal values; None means permanently."""

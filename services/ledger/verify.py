@@ -1,7 +1,7 @@
-"""Verifying the ledger inside the portal: one pass, flat memory, stopping at the first entry that does not hold.
+"""Verifies the ledger inside the portal: one pass, constant memory, stops at the first bad entry.
 
-The portal can only say whether its own database holds together and agrees with what witnesses keep. Whoever does not
-trust the portal uses an export and `tools/verify_ledger.py`.
+The portal can only check that its database is consistent and agrees with the witnesses. Anyone who does not
+trust the portal can use an export and `tools/verify_ledger.py`.
 
 Checked: numbers without gap; each text against its leaf hash, its columns and its canonical form; the root at every
 piece's end, every rotation and every witnessed size against the signed checkpoints; the head; signatures there; nothing
@@ -34,7 +34,7 @@ WitnessNotes = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not hold; `seq` is the first entry concerned, where there is one."""
+    """A problem; `seq` is the first entry concerned, if any."""
 
     seq: int | None
     what: str
@@ -42,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class WitnessView:
-    """How far one witness has seen, and whether all it keeps agrees with this ledger."""
+    """What one witness has seen, and whether all its notes agree with this ledger."""
 
     name: str
     size: int
@@ -52,7 +52,7 @@ class WitnessView:
 
 @dataclass(frozen=True)
 class Verification:
-    """The result: what was covered, and what does not hold."""
+    """The result: coverage and problems."""
 
     size: int
     root: bytes
@@ -65,17 +65,17 @@ class Verification:
 
     @property
     def holds(self) -> bool:
-        """True when nothing was found."""
+        """True if no problem was found."""
         return not self.findings
 
     @property
     def first_bad(self) -> int | None:
-        """The first entry that does not hold."""
+        """The first bad entry."""
         return min((f.seq for f in self.findings if f.seq is not None), default=None)
 
     @property
     def witnessed(self) -> int:
-        """Entries that at least one agreeing witness has seen; the rest stands on the signature alone."""
+        """Entries that at least one agreeing witness has seen; the rest relies on the signature alone."""
         return max((view.size for view in self.witnesses if view.agrees), default=0)
 
 
@@ -87,7 +87,7 @@ def verify_ledger(
     progress: Progress | None = None,
     forms: bool = True,
 ) -> Verification:
-    """Verify everything; `forms=False` leaves out canonical form and columns, and is several times faster."""
+    """Verify everything; `forms=False` skips canonical form and columns, and is several times faster."""
     try:
         return _verify(archive, keys, witnesses or {}, progress, forms=forms)
     except IntegrityError as error:
@@ -114,7 +114,7 @@ def _verify(
 
 @dataclass(frozen=True)
 class _Held:
-    """A witness's note on the way: whose it is."""
+    """A witness's note, with the witness's name."""
 
     witness: str
     note: SignedNote
@@ -210,7 +210,7 @@ class _Walk:
                 self._found_in(row.seq, f"Entry {row.seq}: {problem}.")
 
     def _name_first(self, tree: TreeStream, rows: Iterable[BareEntry]) -> None:
-        """Find the first entry whose own checkpoint does not hold."""
+        """Find the first entry whose own checkpoint fails."""
         for seq, body, _ in rows:
             self.at_fault = seq
             tree.add([body.encode()])
@@ -223,7 +223,7 @@ class _Walk:
             raise IntegrityError(f"The checkpoint of {size} entries is missing.")
         parsed = parse_note(note)
         if parsed.checkpoint.size != size:
-            raise IntegrityError(f"The checkpoint of {size} entries speaks of {parsed.checkpoint.size}.")
+            raise IntegrityError(f"The checkpoint of {size} entries names {parsed.checkpoint.size}.")
         return parsed
 
     def _check_witnessed(self, size: int) -> None:
@@ -258,7 +258,7 @@ class _Walk:
 
 
 def describe_views(result: Verification) -> list[str]:
-    """What each witness holds, what a restore lost, and all that does not hold."""
+    """Each witness's notes, entries lost by a restore, and all problems."""
     lines: list[str] = []
     for view in result.witnesses:
         state = "agrees" if view.agrees else "DISAGREES"

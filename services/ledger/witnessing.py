@@ -1,13 +1,13 @@
-"""Witnesses: who keeps copies of checkpoints outside the portal, and how the portal notices that they went silent.
+"""Witnesses keep copies of checkpoints outside the portal; the portal detects when they go silent.
 
-A signature proves who wrote the log, not that there is only one. Only a copy that the portal cannot take back shows a
-cut or rewritten tail, so everything a witness has not seen yet is exposed; `witnessed_up_to` says how far that is.
+A signature proves who wrote the log, not that there is only one log. Only a copy beyond the portal's reach reveals a
+truncated or rewritten tail, so entries that no witness has seen are exposed; `witnessed_up_to` returns the limit.
 
 Rules:
-- a witness keeps every note it took and refuses one that does not extend the last of the same origin;
-- publishing is network: it runs from the worker, never inside a transaction;
-- before publishing, the portal compares the witness's last note with its own rows: a restored backup shows here;
-- a witness that no longer holds what it confirmed is refused, not filled anew: a share that is not mounted looks empty.
+- a witness keeps every note it accepted and refuses one that does not extend the last of the same origin;
+- publishing uses the network: it runs in the worker, never inside a transaction;
+- before publishing, the portal compares the witness's last note with its own rows: this detects a restored backup;
+- a witness that lost what it confirmed is refused, not refilled: an unmounted share looks empty.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class WitnessRefusedError(IntegrityError):
     """The checkpoint does not extend what the witness holds."""
 
     code = "witness_refused"
-    hint = "If a backup was restored, open a new origin. Otherwise verify the ledger at once."
+    hint = "If a backup was restored, open a new origin. Otherwise verify the ledger immediately."
 
 
 @dataclass(frozen=True)
@@ -49,14 +49,14 @@ class Receipt:
 
 
 class Witness(Protocol):
-    """Somebody outside the portal who keeps checkpoints. Failures are `UpstreamError`s, and may be tried again."""
+    """A store of checkpoints outside the portal. Failures are `UpstreamError`s and may be retried."""
 
     @property
     def name(self) -> str:
         """A short name for people."""
 
     def publish(self, note: str) -> Receipt:
-        """Keep a note, or find it kept already; `WitnessRefusedError` for one that does not extend the last."""
+        """Store a note unless it is already stored; `WitnessRefusedError` if it does not extend the last."""
 
     def latest(self, origin: str) -> str | None:
         """The last note kept of an origin."""
@@ -70,11 +70,11 @@ class Ledger(LedgerStore, LedgerArchive, Protocol):
 
 
 Transactions = Callable[[], AbstractContextManager[Ledger]]
-"""Opens a short transaction; committed when the block ends well."""
+"""Opens a short transaction, committed if the block succeeds."""
 
 
 def is_kept(last: str | None, note: str) -> bool:
-    """False when `note` extends `last`, True when it is already there; else `WitnessRefusedError`."""
+    """False if `note` extends `last`, True if it is already stored; else `WitnessRefusedError`."""
     if last is None:
         return False
     held, offered = parse_note(last).checkpoint, parse_note(note).checkpoint
@@ -96,13 +96,13 @@ def notes_of(text: str, origin: str) -> list[str]:
 def publish_head(transactions: Transactions, witness: Witness, clock: Clock) -> Receipt | None:
     """Offer the newest checkpoint to one witness and record the receipt; None for an empty ledger.
 
-    Raises `WitnessRefusedError` when the witness holds a history that this ledger does not continue.
+    Raises `WitnessRefusedError` if this ledger does not continue the witness's history.
     """
     for _ in range(PUBLISH_ATTEMPTS - 1):
         try:
             return _publish_head(transactions, witness, clock)
         except WitnessRefusedError:
-            # Another replica may have published a newer checkpoint in between: look again, and then decide.
+            # Another replica may have published a newer checkpoint in between: read again before deciding.
             continue
     return _publish_head(transactions, witness, clock)
 
@@ -123,7 +123,7 @@ def _publish_head(transactions: Transactions, witness: Witness, clock: Clock) ->
 
 
 def demand_agreement(ledger: LedgerArchive, held: str | None, name: str) -> None:
-    """`WitnessRefusedError` when a witness's last note contradicts this ledger, or is less than it confirmed."""
+    """`WitnessRefusedError` if a witness's last note contradicts this ledger, or is behind its confirmations."""
     checkpoint = None if held is None else parse_note(held).checkpoint
     if checkpoint is not None and not extends(ledger, checkpoint):
         raise WitnessRefusedError(
@@ -133,9 +133,9 @@ def demand_agreement(ledger: LedgerArchive, held: str | None, name: str) -> None
     if size < confirmed:
         still = f"only {size}" if size else "none"
         raise WitnessRefusedError(
-            f"Witness {name} confirmed {counted(confirmed)}, and holds {still} of them now.",
-            hint="Give it back what it kept: is its share mounted, its address right? If its copy is gone for good, "
-            "docs/ledger.md says how to go on.",
+            f"Witness {name} confirmed {counted(confirmed)} but now holds {still} of them.",
+            hint="Restore its copy: check that its share is mounted and its address is right. If the copy is lost, "
+            "see docs/ledger.md.",
         )
 
 
@@ -145,27 +145,27 @@ def counted(entries: int) -> str:
 
 
 def _confirmed(archive: LedgerArchive, name: str) -> int:
-    """How many entries a witness has confirmed under the log's origin of today; 0 when that began later."""
+    """Entries that a witness has confirmed under the log's current origin; 0 if the origin is newer."""
     opened = archive.page(EntryFilter(action_prefix=Action.LEDGER_ORIGIN_OPENED), EntryPage(limit=1))
     seen = seen_by(archive, name)
     return seen if not opened or seen >= opened[0].seq else 0
 
 
 def stored_receipt(receipt: Receipt, now: datetime) -> StoredReceipt:
-    """The receipt as a row; `at` of the row is the portal's time, the witness's own stands in the receipt."""
+    """The receipt as a row; `at` of the row is the portal's time; the witness's time is in the receipt."""
     text = canonical_text({"at": instant(receipt.at), "reference": receipt.reference, "witness": receipt.witness})
     return StoredReceipt(receipt.size, receipt.witness, text, instant(now))
 
 
 def witnessed_up_to(archive: LedgerArchive, needed: int = 1, *, names: Collection[str] | None = None) -> int:
-    """How many entries at least `needed` witnesses (of `names`) have seen; 0 when fewer witnesses ever answered."""
+    """Entries that at least `needed` witnesses (of `names`) have seen; 0 if fewer have ever answered."""
     counted = [r for r in archive.last_receipts() if names is None or r.witness in names]
     sizes = sorted((receipt.size for receipt in counted), reverse=True)
     return sizes[needed - 1] if 0 < needed <= len(sizes) else 0
 
 
 def seen_by(archive: LedgerArchive, witness: str) -> int:
-    """How many entries one witness has seen."""
+    """Entries that one witness has seen."""
     return witnessed_up_to(archive, names={witness})
 
 
@@ -176,7 +176,7 @@ def unseen_since(archive: LedgerArchive, witness: str) -> datetime | None:
 
 
 class Freshness(StrEnum):
-    """Whether a witness has seen a checkpoint lately."""
+    """Whether a witness has recently seen a checkpoint."""
 
     FRESH = "fresh"
     LATE = "late"
@@ -184,19 +184,19 @@ class Freshness(StrEnum):
 
 
 def freshness(now: datetime, last_seen: datetime | None, interval: timedelta) -> Freshness:
-    """FRESH up to one heartbeat `interval` after that time, LATE up to two, then SILENT: raise the alarm."""
+    """FRESH up to one heartbeat `interval` after that time, LATE up to two, then SILENT: raise an incident."""
     if last_seen is None or now - last_seen > 2 * interval:
         return Freshness.SILENT
     return Freshness.FRESH if now - last_seen <= interval else Freshness.LATE
 
 
 def heartbeat_due(now: datetime, last_entry: datetime | None, interval: timedelta) -> bool:
-    """True when nothing was appended for an interval, so that witnesses would see no new checkpoint."""
+    """True if nothing was appended for an interval, so witnesses would get no new checkpoint."""
     return last_entry is None or now - last_entry >= interval
 
 
 def beat(store: Ledger, interval: timedelta, *, actor: Actor, clock: Clock, signer: Signer) -> AppendedEntry | None:
-    """Append a heartbeat when one is due."""
+    """Append a heartbeat if one is due."""
     head = store.head()
     stored = store.entry(head.size) if head is not None else None
     last = LedgerEntry.parse(stored.body).time if stored is not None else None

@@ -26,7 +26,7 @@ Clock = Callable[[], datetime]
 
 
 class Signer(Protocol):
-    """Whoever signs checkpoints: a `KeyRing`, or a key service."""
+    """Signs checkpoints: a `KeyRing`, or a key service."""
 
     @property
     def name(self) -> str:
@@ -37,7 +37,7 @@ class Signer(Protocol):
 
 
 class EntryFields(TypedDict, total=False):
-    """What an entry may say besides who did what to which subject."""
+    """Optional content of an entry besides actor, action and subject."""
 
     on_behalf_of: Actor | None
     plan_digest: str | None
@@ -46,12 +46,12 @@ class EntryFields(TypedDict, total=False):
     reason: str | None
     request_id: str | None
     personal: Mapping[str, str] | None
-    """Plain values; the entry gets their salted commitments."""
+    """Plain values; the entry stores their salted commitments."""
 
 
 @dataclass(frozen=True)
 class AppendedEntry:
-    """What an append yields: the entry's number, the root over all entries so far, the signed checkpoint."""
+    """Result of an append: the entry's number, the root over all entries, the signed checkpoint."""
 
     seq: int
     root: bytes
@@ -70,7 +70,7 @@ def append(
 ) -> AppendedEntry:
     """Write one entry and the checkpoint over it; the caller's transaction commits both or neither.
 
-    Raises `InvalidInputError` for values without a canonical form, `SettingsError` when the signer is another log's.
+    Raises `InvalidInputError` for values without a canonical form, `SettingsError` if the signer is another log's.
     """
     return append_under(store, None, actor=actor, action=action, subject=subject, clock=clock, signer=signer, **fields)
 
@@ -130,5 +130,5 @@ def _check_signer(origin: str, signer: Signer) -> None:
     if name != signer.name or not number.isdigit():
         raise SettingsError(
             f"This ledger is {origin!r}, but the settings name it {signer.name!r}.",
-            hint="Put the ledger's name back; a ledger keeps its name for good.",
+            hint="Restore the ledger's name; it cannot change.",
         )

@@ -1,4 +1,4 @@
-"""The part of the portal's face for what somebody is told."""
+"""The part of the portal's interface for notifications."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from services.notices.preferences import OwnNotices
 
 
 class Notices(Protocol):
-    """What somebody wants to be told by mail."""
+    """A person's e-mail preferences."""
 
     def own(self, actor: Actor) -> OwnNotices:
-        """Address and wishes of this person. Raises NotAllowedError."""
+        """Address and preferences of this person. Raises NotAllowedError."""
 
     def choose(self, actor: Actor, wanted: Preferences) -> None:
-        """Keep other wishes of this person. Raises NotAllowedError, InvalidInputError."""
+        """Save new preferences of this person. Raises NotAllowedError, InvalidInputError."""

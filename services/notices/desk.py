@@ -1,9 +1,9 @@
 """The outbox: from ledger entries to deliveries, from deliveries to messages.
 
-The ledger is the list of events: its entries commit with the change that they tell of, their numbers are dense and in
-commit order, so a cursor misses none. Deliveries are added in the transaction that moves the cursor, one for each event
+The ledger is the list of events: its entries commit with the change that they record, their numbers are dense and in
+commit order, so a cursor misses none. Deliveries are added in the transaction that moves the cursor, one per event
 and channel. A delivery is claimed before it is sent and settled afterwards. A sender that dies in between leaves an
-outcome that nobody knows: a webhook is sent again under the same id, a message to people is not.
+unknown outcome: a webhook is sent again under the same id, a message to people is not.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ LEASE = timedelta(minutes=5)
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 MAILED_FOR = timedelta(days=90)
-"""Since somebody was last seen: who has left the company stays known here, and gets no mail."""
+"""Since a person was last seen: people who have left the company stay known here but get no mail."""
 MAX_ATTEMPTS = 20
-"""With the pauses between them, most of a day."""
+"""Together with the pauses, most of a day."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Subscription:
     topics: frozenset[Topic]
     schedule: Schedule
     is_personal: bool = False
-    """Mail to the people concerned, instead of one place for all."""
+    """Mail to the people concerned, instead of a shared channel."""
 
 
 class NoticeDesk:
@@ -54,7 +54,7 @@ class NoticeDesk:
         self._subscriptions: Mapping[str, Subscription] = {found.name: found for found in subscriptions}
 
     def beat(self) -> int:
-        """Everything that is due; returns how many messages went out."""
+        """Send everything that is due; returns the number of messages sent."""
         while self.fan_out() == BATCH:
             pass
         self._settle_abandoned()
@@ -64,7 +64,7 @@ class NoticeDesk:
         return sent
 
     def fan_out(self) -> int:
-        """Look at the next ledger entries; returns how many. The first look starts at the newest one."""
+        """Process the next ledger entries; returns how many. The first call starts at the newest one."""
         with self._units.begin() as unit:
             head = unit.archive.head()
             size = head.size if head else 0
@@ -93,11 +93,11 @@ class NoticeDesk:
             return unit.notices.claim(now, lease_until=now + LEASE, limit=BATCH)
 
     def _send(self, claimed: Sequence[Delivery]) -> int:
-        """One message for all that is due, or one for each event where the channel wants them apart."""
+        """One message for all that is due, or one per event if the channel is not a digest."""
         name = claimed[0].channel.partition(":")[0]
         wanted = self._subscriptions.get(name)
         if wanted is None:
-            self._settle(claimed, "failed", "The channel was taken out of the settings.")
+            self._settle(claimed, "failed", "The channel was removed from the settings.")
             return 0
         groups = [[delivery] for delivery in claimed] if wanted.channel.may_repeat else [list(claimed)]
         for number, group in enumerate(groups):
@@ -118,7 +118,7 @@ class NoticeDesk:
             log.warning("Channel %s: %s", wanted.name, error.message)
             self._settle(group, "failed", error.message)
         except Exception as error:  # a channel's library must not stop the others
-            log.exception("Channel %s failed in a way that nobody foresaw", wanted.name)
+            log.exception("Channel %s raised an unexpected error", wanted.name)
             raise UpstreamUnavailableError(f"{type(error).__name__} while sending.") from error
         else:
             self._settle(group, "sent")
@@ -143,13 +143,13 @@ class NoticeDesk:
             for delivery in unit.notices.abandoned(now):
                 wanted = self._subscriptions.get(delivery.channel.partition(":")[0])
                 if wanted is not None and wanted.channel.may_repeat:
-                    unit.notices.postpone([delivery.id], now, error="The sender died; sent again under the same id.")
+                    unit.notices.postpone([delivery.id], now, error="The sender stopped; sent again under the same id.")
                 else:
-                    unit.notices.settle([delivery.id], "unknown", now, error="The sender died in the middle.")
+                    unit.notices.settle([delivery.id], "unknown", now, error="The sender stopped while sending.")
 
 
 def _addresses(unit: Unit, event: Event, wanted: Subscription, now: datetime) -> list[tuple[str, Schedule]]:
-    """Where an event goes by this channel, and when it may: people choose their own times."""
+    """The recipients of an event on this channel, and when it may be sent: people choose their own times."""
     if not wanted.is_personal:
         return [(wanted.name, wanted.schedule)]
     known = unit.sessions.people(seen_since=now - MAILED_FOR)
@@ -187,7 +187,7 @@ def _event(body: str) -> Event:
 
 
 def _named(after: object) -> tuple[str, ...]:
-    """Whom the entry names as asked (`to`), mentioned, or to mend something (`owner`)."""
+    """People whom the entry names as asked (`to`), mentioned, or owner of a finding (`owner`)."""
     told = after if isinstance(after, dict) else {}
     found = [told.get("to"), told.get("owner"), *_listed(told.get("mentions")), *_listed(told.get("waits_for"))]
     return tuple(dict.fromkeys(name for name in found if isinstance(name, str)))

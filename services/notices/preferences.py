@@ -1,4 +1,4 @@
-"""What somebody wants to be told by mail, and when: their own affair, for every role that reads."""
+"""E-mail preferences: each person sets their own, with any role that can read."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from services.ports.time import Clock
 
 @dataclass(frozen=True)
 class OwnNotices:
-    """Where mail goes to, and what is wanted of it."""
+    """The address and the preferences."""
 
     email: str
-    """As the identity provider gave it last; empty when it gives none."""
+    """As last reported by the identity provider; empty if it reports none."""
     is_mailed: bool
-    """False where no channel mails people."""
+    """False if no channel mails people."""
     preferences: Preferences
 
 
 class PreferenceDesk:
-    """Implements `services.notices.answers.Notices`. Nobody reads or changes those of another person."""
+    """Implements `services.notices.answers.Notices`. Nobody can read or change another person's."""
 
     def __init__(self, units: Units, clock: Clock, *, is_mailed: bool) -> None:
         self._units = units
@@ -33,7 +33,7 @@ class PreferenceDesk:
         self._is_mailed = is_mailed
 
     def own(self, actor: Actor) -> OwnNotices:
-        """Address and wishes. Raises NotAllowedError."""
+        """Address and preferences. Raises NotAllowedError."""
         admit(actor)
         with self._units.read() as unit:
             found = unit.notices.preferences([actor.person.id]).get(actor.person.id, Preferences())
@@ -41,13 +41,13 @@ class PreferenceDesk:
         return OwnNotices(known.email if known else "", self._is_mailed, found)
 
     def choose(self, actor: Actor, wanted: Preferences) -> None:
-        """Keep other wishes. Raises NotAllowedError, InvalidInputError."""
+        """Save new preferences. Raises NotAllowedError, InvalidInputError."""
         admit(actor)
         if actor.is_service:
-            raise NotAllowedError("Services get no mail.", hint="Set a webhook: docs/notifications.md says how.")
+            raise NotAllowedError("Services get no mail.", hint="Use a webhook; see docs/notifications.md.")
         if not wanted.muted <= OPTIONAL_TOPICS:
-            raise InvalidInputError("Incidents are told to everybody concerned.", hint="Mute other topics.")
+            raise InvalidInputError("Incident notifications cannot be muted.", hint="Mute other topics.")
         if wanted.schedule is not None and wanted.schedule.zone not in available_timezones():
-            raise InvalidInputError("This time zone is unknown.", hint="Write it as Europe/Berlin.")
+            raise InvalidInputError("This time zone is unknown.", hint="Use a name such as Europe/Berlin.")
         with self._units.begin() as unit:
             unit.notices.put_preferences(actor.person.id, wanted, self._clock.now())

@@ -1,4 +1,4 @@
-"""The part of the portal's face that people oversee each other with: assignments, emergencies, findings, coverage."""
+"""The part of the portal's interface for oversight: assignments, emergencies, findings, coverage."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from services.domain.registry import VersionKey
 
 
 class Assigning(Protocol):
-    """Hand on, stand in, put off."""
+    """Reassign, delegate, snooze."""
 
     def colleagues(self, actor: Actor, request_id: str) -> Sequence[Person]:
-        """People who could decide on this request in the actor's place."""
+        """People who could decide on this request instead of the actor."""
 
     def reassign(
         self, actor: Actor, request_id: str, *, to: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Another reviewer is asked instead."""
+        """Reassign to another reviewer."""
 
     def delegate(
         self, actor: Actor, request_id: str, *, to: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Another reviewer signs for the actor's discipline."""
+        """Delegate: another reviewer signs for the actor's discipline."""
 
     def defer(
         self, actor: Actor, request_id: str, *, until: datetime, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """The actor looks at it later."""
+        """Snooze the request for the actor."""
 
 
 class Emergency(Protocol):
-    """The way past quorum and checks."""
+    """Break-glass: promotion without quorum and checks."""
 
     def break_glass(
         self, actor: Actor, request_id: str, *, seen: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Promote what was seen at once, without signatures; a review is owed afterwards."""
+        """Promote immediately without signatures; a review is due afterwards."""
 
 
 class Findings(Protocol):
@@ -51,23 +51,23 @@ class Findings(Protocol):
         """Who can own a finding."""
 
     def findings(self, *, model: str | None = None, open_only: bool = True) -> Sequence[Finding]:
-        """Findings, the earliest date first."""
+        """Findings, earliest due date first."""
 
     def raise_finding(self, actor: Actor, key: VersionKey, wanted: NewFinding, *, idempotency_key: str) -> Finding:
         """Open a finding against a version."""
 
     def close_finding(self, actor: Actor, finding_id: str, *, resolution: str) -> Finding:
-        """Say that it is mended; never by the person who was to mend it."""
+        """Close a finding as fixed; its owner cannot do this."""
 
     def reviews_due(self) -> Sequence[ReviewDue]:
-        """Everything live whose policy asks for re-reviews, the earliest date first."""
+        """Live versions whose policy requires re-reviews, earliest due date first."""
 
     def record_review(self, actor: Actor, deployment_id: str, *, reason: str, idempotency_key: str) -> None:
-        """Somebody has looked again at what is live."""
+        """Record a re-review of a live version."""
 
 
 class Coverage(Protocol):
-    """What is live and not governed."""
+    """Live versions and their governance gaps."""
 
     def rows(self) -> Sequence[CoverageRow]:
-        """All that is live anywhere, most gaps first."""
+        """All live versions, most gaps first."""

@@ -1,4 +1,4 @@
-"""Hand the ask to somebody else, let somebody sign in one's place, or look at it later."""
+"""Reassign a review, delegate a signature, or snooze a request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from services.promotions.forms import reason_of
 from services.promotions.sealed_request import facts_of
 
 PeopleKnown = Callable[[], Sequence[Actor]]
-"""Everybody whom the portal has seen, with the roles that they had last."""
+"""Everybody who has signed in, with their last known roles."""
 _ACTION_OF = {
     AssignmentKind.REASSIGN: (UserAction.REASSIGN, Action.REQUEST_REASSIGNED),
     AssignmentKind.DELEGATE: (UserAction.DELEGATE, Action.REQUEST_DELEGATED),
@@ -29,7 +29,7 @@ _ACTION_OF = {
 
 
 class AssigningDesk:
-    """Steps with somebody's part in a request; each is kept and written in the ledger."""
+    """Changes to a person's part in a request; each is stored and recorded in the ledger."""
 
     def __init__(self, units: Units, desk: PromotionDesk, people: PeopleKnown, *, clock: Clock, ids: Ids) -> None:
         self._units = units
@@ -39,7 +39,7 @@ class AssigningDesk:
         self._ids = ids
 
     def colleagues(self, actor: Actor, request_id: str) -> Sequence[Person]:
-        """People who could decide on this request in the actor's place."""
+        """People who could decide on this request instead of the actor."""
         with self._units.read() as unit:
             made_by = unit.requests.get(request_id).participants
         able = [p for p in self._people() if why_not_decide(p, made_by) is None and p.person.id != actor.person.id]
@@ -48,24 +48,24 @@ class AssigningDesk:
     def reassign(
         self, actor: Actor, request_id: str, *, to: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Another reviewer is asked instead."""
+        """Reassign to another reviewer."""
         return self._step(actor, request_id, AssignmentKind.REASSIGN, to=to, reason=reason, key=idempotency_key)
 
     def delegate(
         self, actor: Actor, request_id: str, *, to: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Another reviewer signs for the actor's discipline."""
+        """Delegate: another reviewer signs for the actor's discipline."""
         return self._step(actor, request_id, AssignmentKind.DELEGATE, to=to, reason=reason, key=idempotency_key)
 
     def defer(
         self, actor: Actor, request_id: str, *, until: datetime, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """The actor looks at it later; it neither blocks nor extends the request."""
+        """Snooze the request for the actor; this neither blocks nor extends it."""
         with self._units.read() as unit:
             expires = unit.requests.get(request_id).expires
         if not self._clock.now() < until < expires:
             raise InvalidInputError(
-                "The time must lie between now and the expiry of the request.",
+                "The time must be between now and the expiry of the request.",
                 hint=f"It expires {expires:%Y-%m-%d %H:%M} UTC.",
             )
         return self._step(
@@ -83,7 +83,7 @@ class AssigningDesk:
         key: str,
         until: datetime | None = None,
     ) -> PromotionRequest:
-        reason = reason_of(reason, "Say why.")
+        reason = reason_of(reason, "Give a reason.")
         action, told_as = _ACTION_OF[kind]
         with self._units.begin() as unit:
             request = unit.requests.get(request_id)
@@ -101,13 +101,13 @@ class AssigningDesk:
     def _reviewer(self, to: str, actor: Actor, made_by: Participants) -> Person:
         found = next((p for p in self._people() if p.is_known_as(to)), None)
         if found is None:
-            raise InvalidInputError(f"The portal does not know {to}.", hint="They must have signed in once.")
+            raise InvalidInputError(f"The portal does not know {to}.", hint="They must sign in once first.")
         if found.person.id == actor.person.id:
-            raise InvalidInputError("This is yourself.", hint="Choose another person.")
+            raise InvalidInputError("You cannot choose yourself.", hint="Choose another person.")
         closed = why_not_decide(found, made_by)
         if closed is not None:
-            told = "a reviewer other than requester, author and registrar"
-            raise RefusedError(f"{found.person.name} cannot decide on this request.", hint=f"Choose {told}.")
+            wanted = "a reviewer other than the requester, author and registrar"
+            raise RefusedError(f"{found.person.name} cannot decide on this request.", hint=f"Choose {wanted}.")
         return found.person
 
 

@@ -1,4 +1,4 @@
-"""What is live and not governed: no owner, no policy, no card, no valid approval, an overdue review, open findings."""
+"""Governance gaps of live versions: no owner, policy, card or valid approval, an overdue review, open findings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE = 200
 
 
 class CoverageDesk:
-    """Joins the registry's copy with policies, deployments and findings; no call reaches MLflow."""
+    """Joins the copy of the registry with policies, deployments and findings; makes no call to MLflow."""
 
     def __init__(self, units: Units, governance: Governance, clock: Clock) -> None:
         self._units = units
@@ -28,7 +28,7 @@ class CoverageDesk:
         self._clock = clock
 
     def rows(self) -> Sequence[CoverageRow]:
-        """All that is live anywhere, most gaps first."""
+        """All live versions, most gaps first."""
         now = self._clock.now()
         with self._units.read() as unit:
             found = [

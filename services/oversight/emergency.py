@@ -1,4 +1,4 @@
-"""Break-glass: promote without signatures in an emergency. A right of its own, loud, short, reviewed afterwards."""
+"""Break-glass: promote without signatures in an emergency. A separate, announced, short-lived right; reviewed later."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INCIDENT = "break_glass"
 
 
 class EmergencyDesk:
-    """Opens the way past quorum and checks; the seal and the exactly-once rollout hold as always."""
+    """Bypasses quorum and checks; the seal and the exactly-once rollout still apply."""
 
     def __init__(self, units: Units, desk: PromotionDesk, *, clock: Clock, ids: Ids) -> None:
         self._units = units
@@ -32,8 +32,8 @@ class EmergencyDesk:
     def break_glass(
         self, actor: Actor, request_id: str, *, seen: str, reason: str, idempotency_key: str
     ) -> PromotionRequest:
-        """Promote what was seen at once. Raises RefusedError, ConflictError, InvalidInputError."""
-        reason = reason_of(reason, "Say what the emergency is; it is reviewed afterwards.")
+        """Promote immediately. Raises RefusedError, ConflictError, InvalidInputError."""
+        reason = reason_of(reason, "Describe the emergency; it is reviewed afterwards.")
         with self._units.read() as unit:
             request, plan = request_and_plan(unit, request_id)
             is_made = any(d.kind is DecisionKind.BREAK_GLASS for d in unit.requests.decisions(request_id))

@@ -1,4 +1,4 @@
-"""Findings, and the reviews that what is live must have again and again."""
+"""Findings, and the periodic re-reviews of live versions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.promotions.sealed_request import frozen_policies
 
 
 class FindingDesk:
-    """Opens and closes findings; keeps re-reviews."""
+    """Opens and closes findings; records re-reviews."""
 
     def __init__(self, units: Units, people: Callable[[], Sequence[Actor]], *, clock: Clock, ids: Ids) -> None:
         self._units = units
@@ -34,17 +34,17 @@ class FindingDesk:
         return sorted((p.person for p in self._people()), key=lambda person: person.name)
 
     def findings(self, *, model: str | None = None, open_only: bool = True) -> Sequence[Finding]:
-        """Findings, the earliest date first."""
+        """Findings, earliest due date first."""
         with self._units.read() as unit:
             return unit.oversight.findings(model=model, open_only=open_only)
 
     def raise_finding(self, actor: Actor, key: VersionKey, wanted: NewFinding, *, idempotency_key: str) -> Finding:
-        """Open a finding against a version; it blocks while it is open, unless it is low."""
+        """Open a finding against a version; it blocks approval while open, unless its severity is low."""
         if not actor.may(Permission.COMMENT):
-            raise NotAllowedError("Your role reads and raises no findings.")
+            raise NotAllowedError("Your role is read-only; it cannot open findings.")
         now = self._clock.now()
         if wanted.due <= now:
-            raise InvalidInputError("The date lies in the past.", hint="Say until when it must be mended.")
+            raise InvalidInputError("The due date is in the past.", hint="Choose a future date.")
         found = Finding(
             id=self._ids.new("fnd"),
             kind=FindingKind.FINDING,
@@ -52,7 +52,7 @@ class FindingDesk:
             version=key.version,
             environment=wanted.environment,
             severity=wanted.severity,
-            title=reason_of(wanted.title, "Say what was found."),
+            title=reason_of(wanted.title, "Describe what was found."),
             owner=self._person(wanted.owner),
             due=wanted.due,
             opener=actor.person,
@@ -69,8 +69,8 @@ class FindingDesk:
         return found
 
     def close_finding(self, actor: Actor, finding_id: str, *, resolution: str) -> Finding:
-        """Say that it is mended; never by the person who was to mend it. Raises RefusedError, NotFoundError."""
-        resolution = reason_of(resolution, "Say how it was mended, and how you looked.")
+        """Close a finding as fixed; its owner cannot do this. Raises RefusedError, NotFoundError."""
+        resolution = reason_of(resolution, "Describe how it was fixed and how you verified it.")
         now = self._clock.now()
         with self._units.begin() as unit:
             found = unit.oversight.finding(finding_id)
@@ -96,7 +96,7 @@ class FindingDesk:
                 unit.deployments.close_incident(incident.id, now)
 
     def reviews_due(self) -> Sequence[ReviewDue]:
-        """Everything live whose policy asks for re-reviews, the earliest date first."""
+        """Live versions whose policy requires re-reviews, earliest due date first."""
         with self._units.read() as unit:
             live = [d for d in unit.deployments.of(live_only=True) if d.request_id]
             last = {review.deployment_id: review for review in unit.oversight.reviews([d.id for d in live])}
@@ -107,16 +107,16 @@ class FindingDesk:
         return sorted((due for due in found if due is not None), key=lambda due: due.due)
 
     def record_review(self, actor: Actor, deployment_id: str, *, reason: str, idempotency_key: str) -> None:
-        """Somebody has looked again at what is live, and says what they saw."""
+        """Record a re-review of a live version, with its findings as text."""
         if actor.is_service or not actor.may(Permission.DECIDE):
-            raise NotAllowedError("Only reviewers review what is live.")
-        reason = reason_of(reason, "Say what you looked at and what you saw.")
+            raise NotAllowedError("Only reviewers can re-review a live version.")
+        reason = reason_of(reason, "Describe what you reviewed and what you found.")
         with self._units.begin() as unit:
             live = next((d for d in unit.deployments.of(live_only=True) if d.id == deployment_id), None)
             if live is None:
-                raise NotFoundError("This is not live any more.", hint="Look at the list of re-reviews.")
+                raise NotFoundError("This version is no longer live.", hint="See the list of re-reviews.")
             if live.request_id and actor.is_known_as(unit.requests.get(live.request_id).participants.requester.id):
-                raise RefusedError("You asked for this promotion, so another person reviews it.")
+                raise RefusedError("You requested this promotion, so another person must review it.")
             made = ReReview(self._ids.new("rev"), deployment_id, actor.person, reason, self._clock.now())
             if unit.oversight.add_review(made, idempotency_key=idempotency_key):
                 unit.ledger.append(
@@ -127,7 +127,7 @@ class FindingDesk:
     def _person(self, name: str) -> Person:
         found = next((p.person for p in self._people() if p.is_known_as(name)), None)
         if found is None:
-            raise InvalidInputError(f"The portal does not know {name}.", hint="They must have signed in once.")
+            raise InvalidInputError(f"The portal does not know {name}.", hint="They must sign in once first.")
         return found
 
 

@@ -1,7 +1,7 @@
 """Reminders before requests expire, and before and after re-reviews and findings are due; called by the worker.
 
-A reminder is a ledger entry, so that it is told through the channels of `services.notices` like any other event. Each
-step of each date is told once, whatever the number of workers.
+A reminder is a ledger entry, so that it is sent through the channels of `services.notices` like any other event. Each
+step of each date is sent once, whatever the number of workers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WAITING = (RequestState.OPEN, RequestState.CHANGES_REQUESTED)
 @dataclass(frozen=True)
 class _Reminder:
     key: str
-    """What and for which date; the step is kept as the value."""
+    """The item and its date; the value is the last step sent."""
     step: str
     action: Action
     subject: Subject
@@ -41,7 +41,7 @@ class _Reminder:
 
 
 class ReminderDesk:
-    """Looks at the dates; writes what is due."""
+    """Checks the dates and writes the reminders that are due."""
 
     def __init__(
         self, units: Units, findings: FindingDesk, people: Callable[[], Sequence[Actor]], *, clock: Clock
@@ -52,7 +52,7 @@ class ReminderDesk:
         self._clock = clock
 
     def beat(self) -> int:
-        """Look once; returns how many reminders were written."""
+        """Check once; returns how many reminders were written."""
         now = self._clock.now()
         reviews = self._findings.reviews_due()
         people = self._people()
@@ -73,7 +73,7 @@ class ReminderDesk:
 
 
 def _expiring(unit: Unit, people: Sequence[Actor], now: datetime) -> Iterator[_Reminder]:
-    """Whom it waits for is looked up for those only that were not told yet."""
+    """Reviewers are looked up only for requests without a reminder yet."""
     due = [(request, step) for request in unit.requests.in_states(WAITING) if (step := _expiry_step(request, now))]
     new = [(request, step) for request, step in due if unit.marks.get(_expiry_key(request)) != step]
     outlines = outlines_of(unit, [request for request, _ in new], now)
@@ -121,7 +121,7 @@ def _findings(unit: Unit, now: datetime) -> Iterator[_Reminder]:
 
 
 def _subject(unit: Unit, found: Finding) -> Subject:
-    """A finding against every version of a model came with a request."""
+    """A finding against every version of a model was opened with a request."""
     if found.version is not None:
         return version_subject(VersionKey(found.model, found.version))
     return version_subject(unit.requests.get(str(found.request_id)).key)

@@ -1,1 +1,1 @@
-"""Policy as code: the file's form, its linter, its replay over past requests, and its plain words."""
+"""Policy as code: the file format, the linter, the replay over past requests, and the explanation in words."""

@@ -1,4 +1,4 @@
-"""Aliases that MLflow refuses, and bounds that bind nothing or can never be met, mostly percents for shares."""
+"""Aliases that MLflow rejects, and bounds without effect or that cannot be met, mostly percents given for shares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.checks import Enforcement
 from services.domain.policy import CheckRule
 
 Found = tuple[str, str]
-"""``error`` or ``warning``, and the sentence."""
+"""``error`` or ``warning``, and the message."""
 ERROR, WARNING = "error", "warning"
 ALIAS_LENGTH = 255
 SHARES = re.compile(
@@ -21,29 +21,29 @@ SHARES = re.compile(
     r"|ndcg|map|mrr)(?:$|[_\W\d])",
     re.IGNORECASE,
 )
-"""Names of metrics that are at most 1."""
+"""Metrics whose values are at most 1."""
 _MUCH = 1.0
-"""A PSI of 0.25 is much already."""
+"""A PSI of 0.25 is already large."""
 
 
 def wrong_alias(alias: str | None) -> Iterator[str]:
-    """Why MLflow refuses an alias; nothing where it takes it. Source: mlflow.utils.validation, 3.17.2."""
+    """Why MLflow rejects an alias; empty if it is valid. Source:  mlflow.utils.validation, 3.17.2."""
     if alias is None:
         return
     if alias.casefold() == "latest":
-        yield f"MLflow keeps the alias {alias} for itself; choose another one"
+        yield f"MLflow reserves the alias {alias}; choose another one"
     elif re.fullmatch(r"v\d+", alias, re.IGNORECASE):
-        yield f"the alias {alias} looks like a version number, which MLflow refuses; choose another one"
+        yield f"the alias {alias} looks like a version number, which MLflow rejects; choose another one"
     elif not re.fullmatch(r"[\w-]+", alias):
-        yield f"MLflow takes letters, digits, - and _ in an alias only: {alias} could never be set"
+        yield f"MLflow allows only letters, digits, - and _ in an alias, so {alias} cannot be set"
     elif len(alias) > ALIAS_LENGTH:
-        yield f"the alias is longer than {ALIAS_LENGTH} letters, which MLflow refuses"
+        yield f"the alias is longer than {ALIAS_LENGTH} characters, which MLflow rejects"
 
 
 def odd_bounds(rule: CheckRule, comparison: Mapping[str, Any] | None = None) -> Iterator[Found]:
-    """What is odd in a check's bounds; nothing for a check that is off.
+    """Suspicious bounds of a check; empty for a check that is off.
 
-    `comparison`: the settings of the policy's comparison, whose metric the floor of slices is about.
+    `comparison`: the settings of the policy's comparison; the floor of slices applies to its metric.
     """
     if rule.enforcement is Enforcement.OFF:
         return
@@ -59,7 +59,7 @@ def odd_bounds(rule: CheckRule, comparison: Mapping[str, Any] | None = None) -> 
 
 
 def _is_share(comparison: Mapping[str, Any]) -> bool:
-    """Whether the comparison's metric is at most 1; without one it is the AUC or the accuracy."""
+    """Whether the comparison's metric is at most 1; the default is AUC or accuracy."""
     usual = "rmse" if comparison.get("task") == "regression" else "auc"
     return bool(SHARES.search(str(comparison.get("metric", usual))))
 
@@ -71,18 +71,18 @@ def _percent(name: str, value: float) -> str:
 
 def _ordered(kind: str, given: Mapping[str, float], low: str, high: str) -> Iterator[Found]:
     if low in given and high in given and given[low] > given[high]:
-        yield ERROR, f"{kind} asks for {low} {given[low]:g} and {high} {given[high]:g}: no value is both"
+        yield ERROR, f"{kind} requires {low} {given[low]:g} and {high} {given[high]:g}; no value satisfies both"
 
 
 def _floor(kind: str, given: Mapping[str, float]) -> Iterator[Found]:
-    """`at_least` of something that is at most 1."""
+    """`at_least` for a value that is at most 1."""
     floor = given.get("at_least")
     if floor is None:
         return
     if floor > 1:
-        yield WARNING, f"{kind} can never pass where the metric is a share: {_percent('at_least', floor)}"
+        yield WARNING, f"{kind} can never pass if the metric is a share: {_percent('at_least', floor)}"
     elif floor <= 0:
-        yield WARNING, f"{kind} with at_least {floor:g} lets any share pass"
+        yield WARNING, f"{kind} with at_least {floor:g} accepts any share"
 
 
 def _metric_floor(settings: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[Found]:
@@ -96,7 +96,7 @@ def _metric_floor(settings: Mapping[str, Any], given: Mapping[str, float]) -> It
     if roof is not None and roof > 1:
         yield WARNING, f"{kind} never fails: {_percent('at_most', roof)}"
     elif roof is not None and roof < 0:
-        yield WARNING, f"{kind} with at_most {roof:g} can hardly pass"
+        yield WARNING, f"{kind} with at_most {roof:g} can hardly ever pass"
 
 
 def _slice_floor(_: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[Found]:
@@ -107,9 +107,9 @@ def _slice_floor(_: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[F
 def _rows(kind: str, given: Mapping[str, float]) -> Iterator[Found]:
     least = given.get("min_rows")
     if least is not None and least < 10:
-        yield WARNING, f"{kind} with min_rows {least:g} judges groups of a few rows, which chance alone decides"
+        yield WARNING, f"{kind} with min_rows {least:g} judges very small groups, whose results are mostly chance"
     if least is not None and least >= 100_000:
-        yield WARNING, f"{kind} with min_rows {least:g} judges hardly any group"
+        yield WARNING, f"{kind} with min_rows {least:g} judges almost no group"
 
 
 def _fairness(settings: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[Found]:
@@ -123,7 +123,7 @@ def _fairness(settings: Mapping[str, Any], given: Mapping[str, float]) -> Iterat
         yield WARNING, f"{kind} never fails: min_ratio 0"
     for name in ("max_difference", "max_widening"):
         if given.get(name, 0) >= 1:
-            yield WARNING, f"{kind} never fails, because rates differ by 1 at most: {_percent(name, given[name])}"
+            yield WARNING, f"{kind} never fails, because rates differ by at most 1: {_percent(name, given[name])}"
     yield from _rows(kind, given)
 
 
@@ -136,9 +136,9 @@ def _calibration(_: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[F
 def _drift(_: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[Found]:
     most, some = given.get("max_psi"), given.get("warn_psi")
     if most is not None and most > _MUCH:
-        yield WARNING, f"drift hardly ever fails: {_percent('max_psi', most)}; a PSI of 0.25 is much"
+        yield WARNING, f"drift hardly ever fails: {_percent('max_psi', most)}; a PSI of 0.25 is already large"
     if most == 0:
-        yield WARNING, "drift with max_psi 0 fails on the smallest difference beyond chance"
+        yield WARNING, "drift with max_psi 0 fails on any difference beyond chance"
     if most is not None and some is not None and some >= most:
         yield WARNING, f"drift never warns: warn_psi {some:g} is not below max_psi {most:g}"
 
@@ -147,13 +147,13 @@ def _comparison(settings: Mapping[str, Any], given: Mapping[str, float]) -> Iter
     is_share = _is_share(settings)
     for name in ("margin", "slice_margin"):
         if is_share and given.get(name, 0) >= 1:
-            yield WARNING, f"comparison takes any loss for small: {_percent(name, given[name])}"
+            yield WARNING, f"comparison treats any loss as small: {_percent(name, given[name])}"
     if is_share and given.get("baseline", 0) > 1:
         yield WARNING, f"comparison: no first version can reach it: {_percent('baseline', given['baseline'])}"
     if not 0 < given.get("bar", 0.9) <= 1:
         yield WARNING, f"comparison: the bar is a share of the resamples: {_percent('bar', given['bar'])}"
     if given.get("resamples", 1000) < 100:
-        yield WARNING, f"comparison with {given['resamples']:g} resamples says little"
+        yield WARNING, f"comparison with {given['resamples']:g} resamples is too imprecise"
 
 
 def _dependencies(settings: Mapping[str, Any], _: Mapping[str, float]) -> Iterator[Found]:
@@ -162,14 +162,14 @@ def _dependencies(settings: Mapping[str, Any], _: Mapping[str, float]) -> Iterat
         try:
             Requirement(str(text))
         except InvalidRequirement:
-            yield ERROR, f"dependencies forbids what is no requirement, so the check is always unknown: {text}"
+            yield ERROR, f"dependencies forbids invalid requirements, so the check is always unknown: {text}"
 
 
 def _safe_format(settings: Mapping[str, Any], _: Mapping[str, float]) -> Iterator[Found]:
     allowed = settings.get("allow", ())
     odd = [str(text) for text in ([allowed] if isinstance(allowed, str) else allowed) if not str(text).startswith(".")]
     if odd:
-        yield WARNING, f"safe_format allows endings, which begin with a dot; these match no file: {', '.join(odd)}"
+        yield WARNING, f"safe_format allows extensions, which start with a dot; these match no file: {', '.join(odd)}"
 
 
 _KINDS = {

@@ -1,7 +1,7 @@
-"""Which settings each check knows, of which kind, and which of two values is the weaker one.
+"""The settings of each check, their types, and which of two values is weaker.
 
-A setting that is misspelt would be no setting at all, and a bound that is no number would bound nothing: both are
-errors of the file. What a setting means stands in docs/evidence.md.
+A misspelt setting would be ignored, and a bound that is not a number would have no effect: both are
+errors in the file. docs/evidence.md explains each setting.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Rule = Callable[[Any], str | None]
-"""None when the value is good; otherwise what it must be."""
+"""None if the value is valid; otherwise what it must be."""
 
 
 def _is_number(value: Any) -> bool:
@@ -58,7 +58,7 @@ KNOWN: Mapping[str, Mapping[str, Rule]] = {
     "artifact_digest": {},
     "lineage_complete": {},
     "tests_passed": {},
-    "metric_floor": {"metric": _text, "at_least": _number, "at_most": _number},
+    "metric_floor": {"metric": _text, "at_least": _number, "at_most": _number, "dataset": _text},
     "slice_floor": {"at_least": _number, "columns": _texts, "min_rows": _whole},
     "fairness_bound": {
         "column": _text, "rate": _one_of(*RATES), "max_difference": _not_negative, "min_ratio": _not_negative,
@@ -80,21 +80,21 @@ KNOWN: Mapping[str, Mapping[str, Rule]] = {
         "seed": _whole, "bar": _number,
     },
 }  # fmt: skip
-"""A custom check is not listed: its settings are its own."""
+"""Custom checks are not listed; they define their own settings."""
 
 
 def wrong_settings(kind: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the settings of a check."""
+    """Errors in the settings of a check."""
     known = KNOWN.get(kind)
     for name, value in settings.items():
         if known is None:
-            told = None if _has_finite_numbers(value) else "must hold finite numbers only"
+            wrong = None if _has_finite_numbers(value) else "must contain only finite numbers"
         elif name not in known:
-            told = f"is unknown; {kind} knows {', '.join(known) or 'no settings'}"
+            wrong = f"is unknown; {kind} accepts {', '.join(known) or 'no settings'}"
         else:
-            told = known[name](value)
-        if told:
-            yield f"{name} {told}"
+            wrong = known[name](value)
+        if wrong:
+            yield f"{name} {wrong}"
 
 
 def _has_finite_numbers(value: Any) -> bool:
@@ -108,14 +108,14 @@ def _has_finite_numbers(value: Any) -> bool:
 _MORE_IS_STRICTER = ("at_least", "min_", "baseline", "bar")
 _LESS_IS_STRICTER = ("at_most", "max_", "warn_", "margin", "slice_margin")
 _LOOSENING = frozenset({"allow", "accept_not_worse", "margin", "slice_margin"})
-"""Settings that only ever ask for less."""
+"""Settings that can only weaken a check."""
 LARGEST_USUAL = 100
-"""The greatest number of rows from which checks judge a group where the policy gives no min_rows."""
+"""The largest default of min_rows: the number of rows from which checks judge a group."""
 _LISTED_FORBIDDEN = ("forbidden", "headings", "tags")
 
 
 def weaker_settings(own: Mapping[str, Any], tiers: Mapping[str, Any]) -> Iterator[str]:
-    """Where a policy asks for less than its tier. What cannot be ordered must be the same."""
+    """Where a policy requires less than its tier. Values without an order must be equal."""
     for name, theirs in tiers.items():
         mine = own.get(name)
         if mine is None:
@@ -124,7 +124,7 @@ def weaker_settings(own: Mapping[str, Any], tiers: Mapping[str, Any]) -> Iterato
             yield f"{name} {_short(mine)} is weaker than the tier's {_short(theirs)}"
     for name in _LOOSENING & (own.keys() - tiers.keys()):
         if own[name]:
-            yield f"{name} {_short(own[name])} asks for less, and the tier does not set it"
+            yield f"{name} {_short(own[name])} weakens the check, and the tier does not set it"
     least = own.get("min_rows", 0)
     if "min_rows" not in tiers and _is_number(least) and least > LARGEST_USUAL:
         yield f"min_rows {_short(least)} leaves out groups that the tier judges"
@@ -132,7 +132,7 @@ def weaker_settings(own: Mapping[str, Any], tiers: Mapping[str, Any]) -> Iterato
 
 def _is_weaker(name: str, mine: Any, theirs: Any) -> bool:
     if _is_number(mine) and _is_number(theirs):
-        if name == "min_rows":  # a greater one judges fewer groups, a smaller one judges them on fewer rows
+        if name == "min_rows":  # a larger value judges fewer groups, a smaller one judges them on fewer rows
             return bool(mine != theirs)
         if name.startswith(_MORE_IS_STRICTER):
             return bool(mine < theirs)

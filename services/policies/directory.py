@@ -1,6 +1,6 @@
-"""The people there are, for the linter and the replay: out of a file, or those whom the portal knows.
+"""The known people, for the linter and the replay: from a file, or those who have signed in.
 
-The file is YAML or JSON, a list of `{id, name, roles, groups}`; roles also follow from groups by the policy's `roles`.
+The file is YAML or JSON, a list of `{id, name, roles, groups}`; groups also give roles through the policy's `roles`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _PEOPLE = TypeAdapter(tuple[_PersonFile, ...])
 
 
 def read_people(path: Path, rules: Governance) -> tuple[Actor, ...]:
-    """The people of a file with the roles that the policy gives them. Raises InvalidInputError."""
+    """The people in a file, with the roles that the policy gives them. Raises InvalidInputError."""
     listed = _listed(path)
     ids = [person.id for person in listed]
     twice = sorted({i for i in ids if ids.count(i) > 1})
     if twice:
-        raise InvalidInputError(f"{path} lists somebody twice: {', '.join(twice)}.", hint="One person counts once.")
+        raise InvalidInputError(f"{path} lists people twice: {', '.join(twice)}.", hint="List each person once.")
     return tuple(
         Actor(
             Person(person.id, person.name or person.id),
@@ -53,7 +53,7 @@ def _listed(path: Path) -> tuple[_PersonFile, ...]:
         root = yaml_lines.compose(text)
         return _PEOPLE.validate_python(yaml_lines.data_of(root))
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read ({error.strerror}).", hint="Give a file of people.") from error
+        raise InvalidInputError(f"{path} cannot be read ({error.strerror}).", hint="Name a file of people.") from error
     except ValidationError as error:
         found = telling.in_words(telling.problems(root, error))
     except UnicodeDecodeError:
@@ -63,10 +63,10 @@ def _listed(path: Path) -> tuple[_PersonFile, ...]:
     except (yaml.YAMLError, ValueError) as error:
         found = f"{yaml_lines.problem_of(error, text)}."
     raise InvalidInputError(
-        f"{path} is no list of people: {found}", hint="It must be a list of {id, name, roles, groups}."
+        f"{path} is not a list of people: {found}", hint="It must be a list of {id, name, roles, groups}."
     )
 
 
 def roles_of(groups: Sequence[str], mapping: Mapping[str, Sequence[str]]) -> frozenset[Role]:
-    """The roles that these groups give."""
+    """The roles that these groups map to."""
     return frozenset(Role(role) for role, theirs in mapping.items() if set(theirs) & set(groups))

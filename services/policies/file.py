@@ -1,4 +1,4 @@
-"""The form of `governance.yaml`. What is missing or unknown is an error; nothing that opens a door has a default.
+"""The format of `governance.yaml`. Missing or unknown fields are errors; nothing that grants a right has a default.
 
 `docs/governance.schema.json` is generated from these classes (`countersign policy schema`).
 """
@@ -47,17 +47,17 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})")
 
 
 def _time(value: Any) -> Any:
-    """Hours and minutes; a bare number could mean hours, minutes or seconds."""
+    """Hours and minutes; a bare number would be ambiguous."""
     if isinstance(value, time):
         return value
     found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
     if found is None or int(found[1]) > 23 or int(found[2]) > 59:
-        raise ValueError(f"{value!r} is no time of day; write one from 00:00 to 23:59, such as 09:30")
+        raise ValueError(f"{value!r} is not a time of day; use 00:00 to 23:59, such as 09:30")
     return time(int(found[1]), int(found[2]))
 
 
 def _moment(value: Any) -> Any:
-    """A day means its first moment in UTC; a time without a zone is taken as UTC."""
+    """A date means its start in UTC; a time without a zone is taken as UTC."""
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day, tzinfo=UTC)
     if isinstance(value, datetime) and value.tzinfo is None:
@@ -69,7 +69,7 @@ def _zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin") from error
+        raise ValueError(f"{value!r} is not a time zone; use a name such as Europe/Berlin") from error
     return value
 
 
@@ -91,7 +91,7 @@ class CircleFile(_Strict):
     @model_validator(mode="after")
     def _names_somebody(self) -> CircleFile:
         if not (self.roles or self.groups or self.people):
-            raise ValueError("name at least one role, group or person; nobody is meant otherwise")
+            raise ValueError("name at least one role, group or person")
         return self
 
 
@@ -101,12 +101,12 @@ class PipelineFile(_Strict):
     project: str = Field(min_length=1)
     id: Whole = Field(gt=0, lt=2**31)
     branch: str = "refs/heads/main"
-    parameters: dict[str, str] = Field(default={}, description="Fixed; the rollout adds its own")
+    parameters: dict[str, str] = Field(default={}, description="Fixed parameters; the rollout adds its own")
     kind: RunKind = Field(default=RunKind.PIPELINE, description="A YAML pipeline, or a classic release definition")
 
 
 class EnvironmentFile(_Strict):
-    """One environment: at least one of stage and alias."""
+    """One environment, with a stage, an alias or both."""
 
     stage: Stage | None = None
     alias: Name | None = None
@@ -131,7 +131,7 @@ _NEEDED = {
     "signature": ("change",),
     "slice_floor": ("at_least",),
 }
-"""Settings without which a check could only ever be unknown: one of them must be there."""
+"""Settings of which a check needs at least one; without any it would always be unknown."""
 
 
 _APART = {
@@ -143,7 +143,7 @@ _APART = {
 
 
 class CheckFile(_Strict):
-    """One check: block stops the approval, warn only tells, off leaves it out. Unknown counts as failed."""
+    """One check: block prevents approval, warn only reports, off disables it. Unknown counts as failed."""
 
     kind: CheckKind
     enforcement: Enforcement = Enforcement.BLOCK
@@ -166,7 +166,7 @@ class CheckFile(_Strict):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What a policy overrides in its tier: the kind, and what tells two checks of one kind apart."""
+        """The key by which a policy overrides a check of its tier."""
         return self.kind, *(str(self.settings.get(name, "")) for name in _APART.get(self.kind, ()))
 
 
@@ -179,7 +179,7 @@ class SlotFile(_Strict):
 
 
 class WindowFile(_Strict):
-    """When promotions may take effect, in local time."""
+    """A window in which promotions may take effect, in local time."""
 
     days: tuple[Day, ...] = Field(min_length=1)
     opens: ClockTime = Field(alias="from")
@@ -189,12 +189,12 @@ class WindowFile(_Strict):
     @model_validator(mode="after")
     def _in_order(self) -> WindowFile:
         if self.opens >= self.closes:
-            raise ValueError("from must be before to; write two windows for one over midnight")
+            raise ValueError("from must be before to; for a window over midnight, write two windows")
         return self
 
 
 class FreezeFile(_Strict):
-    """A time in which nothing takes effect."""
+    """A period in which nothing takes effect."""
 
     start: Moment = Field(alias="from")
     end: Moment = Field(alias="to")
@@ -208,7 +208,7 @@ class FreezeFile(_Strict):
 
 
 class BreakGlassFile(_Strict):
-    """Promotion without signatures in an emergency: a right of its own, short, reviewed afterwards."""
+    """Promotion without signatures in an emergency: a separate, short-lived right, reviewed afterwards."""
 
     who: CircleFile
     valid_hours: Number = Field(gt=0, le=72)
@@ -216,39 +216,39 @@ class BreakGlassFile(_Strict):
 
 
 class _Route(_Strict):
-    """What a tier and a policy can both say."""
+    """Fields that a tier and a policy share."""
 
-    quorum: Whole | None = Field(default=None, ge=1, le=20, description="Different people who must approve")
+    quorum: Whole | None = Field(default=None, ge=1, le=20, description="Number of different people who must approve")
     slots: tuple[SlotFile, ...] | None = Field(default=None, description="Disciplines that must sign")
-    in_order: bool | None = Field(default=None, description="Slots are signed in the order of the file")
+    in_order: bool | None = Field(default=None, description="Slots must be signed in the order of the file")
     checks: tuple[CheckFile, ...] = ()
     card_fields: tuple[Pattern, ...] | None = Field(default=None, description="Headings that the model card must have")
-    review_every_days: Days | None = Field(default=None, description="Look again that long after going live")
-    reauthenticate: bool | None = Field(default=None, description="Sign only after a fresh sign-in")
+    review_every_days: Days | None = Field(default=None, description="Days after going live until a re-review is due")
+    reauthenticate: bool | None = Field(default=None, description="Signing requires a fresh sign-in")
 
 
 class TierFile(_Route):
-    """A risk tier: route, quorum, evidence and interval of re-review that its policies cannot go below."""
+    """A risk tier: the minimum route, quorum, evidence and re-review interval of its policies."""
 
 
 class PolicyFile(_Route):
-    """The rules for a model pattern and an environment; the first that matches is in force."""
+    """The rules for a model pattern and an environment; the first match applies."""
 
     models: Pattern = Field(description="Name or pattern, such as credit-*")
     environment: str
     tier: str | None = None
     expires_after_days: Number = Field(gt=0, le=365)
     expiry_outcome: Literal["rejected"] = Field(default="rejected", description="An expired request counts as rejected")
-    requesters: CircleFile | None = Field(default=None, description="Who may ask; default: whose role may")
+    requesters: CircleFile | None = Field(default=None, description="Who may request; default: by role")
     windows: tuple[WindowFile, ...] = ()
     freezes: tuple[FreezeFile, ...] = ()
-    break_glass: BreakGlassFile | None = Field(default=None, description="Default: nobody may")
+    break_glass: BreakGlassFile | None = Field(default=None, description="Who may break glass; default: nobody")
     witness_before_release: bool = False
     ask_by_tag: bool = Field(default=False, description="A tag or alias in MLflow may open a request")
 
 
 class LedgerFile(_Strict):
-    """What the ledger keeps. Entries stay for good; the floor is that of `services.ledger.keeping.retention`."""
+    """Retention of the ledger. Entries are permanent; `services.ledger.keeping.retention` sets the minimum."""
 
     keep_personal_days: Whole | None = Field(default=None, ge=FLOOR.days, le=36_500)
 
@@ -258,7 +258,7 @@ class GovernanceFile(_Strict):
 
     version: Literal[1]
     environments: dict[Name, EnvironmentFile] = Field(min_length=1)
-    roles: dict[Role, tuple[str, ...]] = Field(default={}, description="Role to groups of the identity provider")
+    roles: dict[Role, tuple[str, ...]] = Field(default={}, description="Identity provider groups by role")
     disciplines: dict[Name, CircleFile] = Field(default={}, description="Who signs for risk, business, …")
     tiers: dict[Name, TierFile] = Field(default={}, description="Risk tiers")
     policies: tuple[PolicyFile, ...] = Field(min_length=1)

@@ -1,6 +1,6 @@
-"""The policy as it is frozen into a request: plain JSON that keeps its digest over releases of the portal.
+"""The policy as frozen into a request: plain JSON whose digest is stable across portal releases.
 
-A field that a policy does not use is left out, so that a new kind of rule changes no old digest.
+Unused fields are omitted, so a new kind of rule does not change old digests.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ALWAYS = {"models", "environment", "quorum", "expires_after", "checks", "witnes
 
 
 def frozen_form(policy: PromotionPolicy, environment: Environment) -> dict[str, Any]:
-    """Policy and environment as plain JSON: what a request freezes by digest."""
+    """Policy and environment as plain JSON, which a request freezes by digest."""
     used = {
         f.name: _plain(getattr(policy, f.name))
         for f in fields(policy)
@@ -30,7 +30,7 @@ def frozen_form(policy: PromotionPolicy, environment: Environment) -> dict[str, 
 
 
 def _place(environment: Environment) -> dict[str, Any]:
-    """A YAML pipeline is what a target without a kind means: older digests know no other."""
+    """A target without a kind means a YAML pipeline, as in older digests."""
     place: dict[str, Any] = _plain(environment)
     if environment.pipeline is not None and environment.pipeline.kind is RunKind.PIPELINE:
         del place["pipeline"]["kind"]

@@ -1,7 +1,7 @@
-"""Which policy file is in force: when another one is put in force, the ledger says so, with what changed.
+"""The active policy file: when it changes, the ledger records the change.
 
-The portal reads the file when it starts. Each process that starts compares the file's digest with the one that was
-noted last; the text is kept by its digest, so that an auditor can read any policy that ever was in force.
+The portal reads the file at start-up. Each process that starts compares the file's digest with the last recorded
+one; the text is stored by digest, so an auditor can read every policy that was ever active.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from services.ports.time import Clock
 MARK = "policy in force"
 CHANGES_KEPT = 100
 Origin = Callable[[Path], Mapping[str, str]]
-"""Where a file comes from, as far as that is known: commit, author, host."""
+"""The known origin of a file: commit, author, host."""
 
 
 def note_policy(units: Units, path: Path, *, clock: Clock, origin: Origin) -> bool:
-    """Write an entry when the file is not the one noted last; True when it was written. Raises SettingsError."""
+    """Write an entry if the file differs from the last recorded one; True if written. Raises SettingsError."""
     text = read_text(path)
     digest = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     with units.read() as unit:
@@ -58,7 +58,7 @@ def _detail(before: str | None, changes: list[str]) -> str:
 
 
 def _changes(unit: Unit, before: str | None, new: Governance) -> list[str]:
-    """Lines of the policies in words that went (-) or came (+)."""
+    """Lines of the policies in words that were removed (-) or added (+)."""
     if before is None:
         return []
     try:
@@ -66,13 +66,13 @@ def _changes(unit: Unit, before: str | None, new: Governance) -> list[str]:
     except (NotFoundError, SettingsError):
         return ["the policy before cannot be read by this release any more"]
     was, now = _lines(old), _lines(new)
-    gone = [f"- {place}: {line}" for place, lines in was.items() for line in lines if line not in now.get(place, ())]
-    come = [f"+ {place}: {line}" for place, lines in now.items() for line in lines if line not in was.get(place, ())]
-    return gone + come
+    removed = [f"- {at}: {line}" for at, lines in was.items() for line in lines if line not in now.get(at, ())]
+    added = [f"+ {at}: {line}" for at, lines in now.items() for line in lines if line not in was.get(at, ())]
+    return removed + added
 
 
 def _lines(rules: Governance) -> dict[str, list[str]]:
-    """Each policy in words by where it holds; the order counts, since the first that matches is in force."""
+    """Each policy in words by its scope; the order counts, since the first match applies."""
     found = {
         f"{number}. {policy.models} in {policy.environment}": in_words(policy, rules.environments[policy.environment])
         for number, policy in enumerate(rules.policies, 1)

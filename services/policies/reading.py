@@ -1,4 +1,4 @@
-"""Reads `governance.yaml`: what is missing or wrong is an error with its line, never a default that passes."""
+"""Reads `governance.yaml`: anything missing or wrong is an error with its line, never a permissive default."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class GovernanceText:
-    """A governance file that has been read: the rules, the form, and where each thing stands."""
+    """A parsed governance file: the rules, the file's content, and the line of each part."""
 
     name: str
     rules: Governance
@@ -40,7 +40,7 @@ class GovernanceText:
     root: yaml.Node | None
 
     def line(self, *path: Any) -> int:
-        """The line of something in the file, from 1."""
+        """The line of a path in the file, counted from 1."""
         return yaml_lines.line_of(self.root, path)
 
 
@@ -54,10 +54,10 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        told = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(
-            f"The policy file {path} cannot be read ({told}).",
-            hint="Set COUNTERSIGN_GOVERNANCE_FILE to your governance.yaml; nothing can be promoted without it.",
+            f"The policy file {path} cannot be read ({reason}).",
+            hint="Set COUNTERSIGN_GOVERNANCE_FILE to your governance.yaml; without it nothing can be promoted.",
         ) from error
 
 
@@ -67,29 +67,29 @@ def parse_governance(text: str, *, name: str = "governance.yaml") -> Governance:
 
 
 def parse_text(text: str, *, name: str = "governance.yaml") -> GovernanceText:
-    """The file with its lines. Raises SettingsError that names every line that is wrong."""
+    """The file with its lines. Raises a SettingsError that lists every wrong line."""
     try:
         root = yaml_lines.compose(text)
         twice = [
-            (line, f"{where} stands twice; the first would be lost") for line, where in yaml_lines.duplicates(root)
+            (line, f"{where} is defined twice; the first would be lost") for line, where in yaml_lines.duplicates(root)
         ]
         data = yaml_lines.data_of(root)
     except RecursionError:
-        raise SettingsError(f"{name} is nested too deeply to be read.", hint="Write it flatter.") from None
+        raise SettingsError(f"{name} is nested too deeply to be read.", hint="Reduce the nesting.") from None
     except (yaml.YAMLError, ValueError) as error:
-        told = yaml_lines.problem_of(error, text)
-        raise SettingsError(f"{name} is not valid YAML: {told}.", hint="Mend the line named.") from error
+        problem = yaml_lines.problem_of(error, text)
+        raise SettingsError(f"{name} is not valid YAML: {problem}.", hint="Fix that line.") from error
     if twice:
         raise _wrong(name, twice)
     try:
         parsed = GovernanceFile.model_validate(data)
     except ValidationError as error:
         raise _wrong(name, telling.problems(root, error)) from None
-    found = [telling.told(root, path, message) for path, message in complaints(parsed)]
+    found = [telling.wrong(root, path, message) for path, message in complaints(parsed)]
     if found:
         raise _wrong(name, found)
     return GovernanceText(name, to_domain(parsed), parsed, root)
 
 
 def _wrong(name: str, found: list[telling.Wrong]) -> SettingsError:
-    return SettingsError(f"{name}: {telling.in_words(found)}", hint="Mend the lines named.")
+    return SettingsError(f"{name}: {telling.in_words(found)}", hint="Fix these lines.")

@@ -1,4 +1,4 @@
-"""From the file's form to the rules in force: tiers fill up policies, and a policy never goes below its tier."""
+"""From the file to the active rules: tiers supply defaults, and a policy never goes below its tier."""
 
 from __future__ import annotations
 
@@ -31,64 +31,64 @@ from services.policies.file import (
 )
 
 Complaint = tuple[tuple[Any, ...], str]
-"""A path into the file, and what is wrong there."""
+"""A path in the file and the problem there."""
 _STRENGTH = {Enforcement.OFF: 0, Enforcement.WARN: 1, Enforcement.BLOCK: 2}
 NO_TIER = TierFile()
 OWN_PARAMETERS = frozenset({"modelName", "modelVersion", "requestId", "planDigest", "artifactDigest"})
 
 
 def complaints(parsed: GovernanceFile) -> list[Complaint]:
-    """What the form alone cannot see: names that lead nowhere, values unset, policies below their tier."""
+    """Problems beyond the file format: unknown names, missing values, policies below their tier."""
     found: list[Complaint] = list(_environments(parsed))
     for name, tier in parsed.tiers.items():
         found += _unknown_disciplines(parsed, ("tiers", name), tier.slots or ())
         found += _twice(("tiers", name, "checks"), tier.checks)
     for number, policy in enumerate(parsed.policies):
-        found += [(("policies", number, *path), told) for path, told in _of_policy(parsed, policy)]
+        found += [(("policies", number, *path), wrong) for path, wrong in _of_policy(parsed, policy)]
     return found
 
 
 def _of_policy(parsed: GovernanceFile, policy: PolicyFile) -> Iterator[Complaint]:
     if policy.environment not in parsed.environments:
         known = ", ".join(parsed.environments)
-        told = f"policy for {policy.models!r} names the unknown environment {policy.environment!r}; there are: {known}"
-        yield ("environment",), told
+        wrong = f"policy for {policy.models!r} names the unknown environment {policy.environment!r}; known: {known}"
+        yield ("environment",), wrong
     if policy.tier is not None and policy.tier not in parsed.tiers:
-        yield ("tier",), f"unknown tier {policy.tier!r}; there are: {', '.join(parsed.tiers) or 'none'}"
+        yield ("tier",), f"unknown tier {policy.tier!r}; known: {', '.join(parsed.tiers) or 'none'}"
         return
     yield from _unknown_disciplines(parsed, (), policy.slots or ())
     yield from _twice(("checks",), policy.checks)
     tier = _tier(parsed, policy)
     if policy.quorum is None and tier.quorum is None:
-        yield (), "quorum is not set, neither here nor by a tier; without one nothing may be promoted"
+        yield (), "quorum is not set here or by a tier; without it nothing can be promoted"
     yield from _below_tier(policy, tier)
 
 
 def _environments(parsed: GovernanceFile) -> Iterator[Complaint]:
-    """One alias or stage of a model cannot mean two places: a promotion into one would move the other."""
+    """Two environments cannot share an alias or stage: a promotion to one would move the other."""
     holders: dict[tuple[str, str], str] = {}
     for name, environment in parsed.environments.items():
         for kind in ("alias", "stage"):
             value = getattr(environment, kind)
             if value is not None and holders.setdefault((kind, value), name) != name:
-                yield ("environments", name, kind), f"the {kind} {value} means {holders[kind, value]} already"
+                yield ("environments", name, kind), f"{holders[kind, value]} already uses the {kind} {value}"
         for parameter in sorted(OWN_PARAMETERS & set(environment.pipeline.parameters if environment.pipeline else ())):
-            told = f"{parameter} is set by the rollout itself, for each release anew"
-            yield ("environments", name, "pipeline", "parameters", parameter), told
+            wrong = f"{parameter} is reserved; the rollout sets it for each release"
+            yield ("environments", name, "pipeline", "parameters", parameter), wrong
 
 
 def _twice(path: tuple[Any, ...], checks: Iterable[CheckFile]) -> Iterator[Complaint]:
     seen: set[tuple[str, ...]] = set()
     for number, check in enumerate(checks):
         if check.key in seen:
-            yield (*path, number), f"{check.kind} stands twice; which of the two holds would be unclear"
+            yield (*path, number), f"{check.kind} is defined twice; keep one"
         seen.add(check.key)
 
 
 def _unknown_disciplines(parsed: GovernanceFile, path: tuple[Any, ...], slots: Sequence[SlotFile]) -> list[Complaint]:
     known = ", ".join(parsed.disciplines) or "none"
     return [
-        ((*path, "slots", n, "discipline"), f"unknown discipline {slot.discipline!r}; there are: {known}")
+        ((*path, "slots", n, "discipline"), f"unknown discipline {slot.discipline!r}; known: {known}")
         for n, slot in enumerate(slots)
         if slot.discipline not in parsed.disciplines
     ]
@@ -99,14 +99,14 @@ def _below_tier(policy: PolicyFile, tier: TierFile) -> Iterator[Complaint]:
         yield ("quorum",), f"{policy.quorum} is below the tier's {tier.quorum}"
     own, asked = _counts(policy.slots or ()), _counts(tier.slots or ())
     if policy.slots is not None and any(own.get(name, 0) < count for name, count in asked.items()):
-        yield ("slots",), "leaves out signatures that the tier asks for"
+        yield ("slots",), "omits signatures that the tier requires"
     for name in ("reauthenticate", "in_order"):
         if getattr(tier, name) and getattr(policy, name) is False:
-            yield (name,), "switches off what the tier asks for"
+            yield (name,), "disables what the tier requires"
     if policy.review_every_days and tier.review_every_days and policy.review_every_days > tier.review_every_days:
         yield ("review_every_days",), f"is later than the tier's {tier.review_every_days:g}"
     if policy.card_fields is not None and not set(tier.card_fields or ()) <= set(policy.card_fields):
-        yield ("card_fields",), "leaves out headings that the tier asks for"
+        yield ("card_fields",), "omits headings that the tier requires"
     yield from _weaker_checks(policy, tier)
 
 
@@ -118,15 +118,15 @@ def _weaker_checks(policy: PolicyFile, tier: TierFile) -> Iterator[Complaint]:
             continue
         if _STRENGTH[check.enforcement] < _STRENGTH[theirs.enforcement]:
             yield ("checks", number), f"{check.kind} is weaker than in the tier ({theirs.enforcement.value})"
-        yield from ((("checks", number), f"{check.kind}: {told}") for told in _weaker(check, theirs))
+        yield from ((("checks", number), f"{check.kind}: {wrong}") for wrong in _weaker(check, theirs))
 
 
 def _weaker(check: CheckFile, theirs: CheckFile) -> Iterator[str]:
-    """An own check means by its settings what only itself knows: they must be the tier's."""
+    """Only a custom check knows its settings' meaning, so they must equal the tier's."""
     if check.kind != "custom":
         yield from weaker_settings(check.settings, theirs.settings)
     elif check.settings != theirs.settings:
-        yield "its settings are not the tier's"
+        yield "its settings differ from the tier's"
 
 
 def _counts(slots: Sequence[SlotFile]) -> dict[str, int]:
@@ -137,7 +137,7 @@ def _counts(slots: Sequence[SlotFile]) -> dict[str, int]:
 
 
 def to_domain(parsed: GovernanceFile) -> Governance:
-    """The rules in force. Only for a file without complaints."""
+    """The active rules, for a file without problems."""
     days = parsed.ledger.keep_personal_days
     return Governance(
         environments={name: _environment(name, env) for name, env in parsed.environments.items()},
@@ -185,7 +185,7 @@ def _checks(policy: PolicyFile, tier: TierFile) -> tuple[CheckRule, ...]:
 
 
 def _settings(check: CheckFile, headings: Sequence[str] | None) -> dict[str, Any]:
-    """The check of the card is told which headings the policy asks for."""
+    """Pass the policy's required headings to the model card check."""
     return {**check.settings, "headings": list(headings)} if check.kind == "model_card" and headings else check.settings
 
 

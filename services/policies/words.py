@@ -16,16 +16,16 @@ _EFFECT = {
 
 
 def in_words(policy: PromotionPolicy, environment: Environment) -> list[str]:
-    """The policy in force, for people."""
+    """The active policy, for people."""
     lines = [_people(policy), *_slots(policy)]
     if policy.requesters is not None:
-        lines.append(f"Only these may ask: {policy.requesters.in_words()}.")
-    lines.append(f"An open request expires after {_span(policy.expires_after)} and then counts as rejected.")
+        lines.append(f"Only these may request a promotion: {policy.requesters.in_words()}.")
+    lines.append(f"An open request expires after {_span(policy.expires_after)} and counts as rejected.")
     lines += [_check(rule) for rule in policy.checks]
     if policy.card_fields:
         lines.append(f"The model card must have text below: {', '.join(policy.card_fields)}.")
     if policy.reauthenticate:
-        lines.append("Signing asks for a fresh sign-in.")
+        lines.append("Signing requires a fresh sign-in.")
     lines += [*_effect(policy, environment), *_calendar(policy), *_afterwards(policy)]
     return lines
 
@@ -64,21 +64,21 @@ def _effect(policy: PromotionPolicy, environment: Environment) -> list[str]:
     order = "before" if environment.registry is RegistryOrder.BEFORE else "after"
     pipeline = environment.pipeline
     lines = [
-        f"The registry moves {order} the release runs (pipeline {pipeline.pipeline_id} in {pipeline.project})."
+        f"The registry changes {order} the release runs (pipeline {pipeline.pipeline_id} in {pipeline.project})."
         if pipeline
-        else "No pipeline is set: only the registry moves."
+        else "No pipeline is set: only the registry changes."
     ]
     if policy.witness_before_release:
-        lines.append("Nothing moves before a witness outside the portal has seen the approval.")
+        lines.append("Nothing changes until a witness outside the portal has seen the approval.")
     if policy.asks_by_tag:
-        lines.append("A tag or alias in MLflow opens a request too.")
+        lines.append("A tag or alias in MLflow also opens a request.")
     return lines
 
 
 def _calendar(policy: PromotionPolicy) -> list[str]:
     lines = []
     if policy.calendar.windows:
-        lines.append(f"It takes effect only {'; '.join(w.in_words() for w in policy.calendar.windows)}.")
+        lines.append(f"Promotions take effect only {'; '.join(w.in_words() for w in policy.calendar.windows)}.")
     lines += [f"Frozen {freeze.in_words()}." for freeze in policy.calendar.freezes]
     return lines
 
@@ -86,12 +86,12 @@ def _calendar(policy: PromotionPolicy) -> list[str]:
 def _afterwards(policy: PromotionPolicy) -> list[str]:
     lines = []
     if policy.review_every is not None:
-        lines.append(f"What is live must be reviewed again every {_span(policy.review_every)}.")
+        lines.append(f"A live version must be re-reviewed every {_span(policy.review_every)}.")
     glass = policy.break_glass
     if glass is None:
         return [*lines, "Nobody may break glass."]
-    told = f"In an emergency these may promote without signatures: {glass.who.in_words()}"
-    lines.append(f"{told}; valid for {_span(glass.valid_for)}, reviewed within {_span(glass.review_within)}.")
+    who = f"In an emergency these may promote without signatures: {glass.who.in_words()}"
+    lines.append(f"{who}; valid for {_span(glass.valid_for)}, reviewed within {_span(glass.review_within)}.")
     return lines
 
 

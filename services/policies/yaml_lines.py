@@ -1,7 +1,7 @@
-"""Reads YAML with the line of each thing, and without the surprises of YAML 1.1.
+"""Reads YAML with the line of each node, and without the surprises of YAML 1.1.
 
-A plain ``no``, ``off`` or ``16:00`` stays the text that was written, ``010`` is no octal number; aliases that lead into
-themselves, or expand to more than a file of rules can hold, are errors.
+A plain ``no``, ``off`` or ``16:00`` stays text, and ``010`` is not an octal number; aliases that refer to
+themselves, or that expand beyond `LIMIT` values, are errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import yaml
 
 Path = tuple[Any, ...]
 LIMIT = 20_000
-"""Values of a file with all its aliases written out."""
+"""Maximum number of values in a file after its aliases are expanded."""
 
 
 class Loader(yaml.SafeLoader):
@@ -38,8 +38,8 @@ def _timestamp(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
     try:
         return loader.construct_yaml_timestamp(node)
     except ValueError as error:
-        told = f"{node.value} is no date: {error}"
-        raise yaml.MarkedYAMLError(problem=told, problem_mark=node.start_mark) from error
+        problem = f"{node.value} is not a date: {error}"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
 
 Loader.add_constructor("tag:yaml.org,2002:timestamp", _timestamp)
@@ -54,12 +54,12 @@ def compose(text: str) -> yaml.Node | None:
 
 
 def data_of(root: yaml.Node | None) -> Any:
-    """The values of what was composed. Keys taken over by ``<<`` stand in the nodes afterwards, before the own ones."""
+    """The values of composed nodes. Keys merged with ``<<`` come before the mapping's own keys in the nodes."""
     return None if root is None else Loader("").construct_document(root)
 
 
 def _demand_size(root: yaml.Node) -> None:
-    """Count with every alias written out, each node once."""
+    """Count the values with every alias expanded, visiting each node once."""
     known: dict[int, int] = {}
     above: set[int] = set()
 
@@ -67,13 +67,13 @@ def _demand_size(root: yaml.Node) -> None:
         if id(node) in known:
             return known[id(node)]
         if id(node) in above:
-            raise yaml.MarkedYAMLError(problem="an alias leads into itself", problem_mark=node.start_mark)
+            raise yaml.MarkedYAMLError(problem="an alias refers to itself", problem_mark=node.start_mark)
         above.add(id(node))
         known[id(node)] = 1 + sum(size(child) for child in _children(node))
         above.discard(id(node))
         if known[id(node)] > LIMIT:
-            told = f"with its aliases written out it holds more than {LIMIT} values"
-            raise yaml.MarkedYAMLError(problem=told, problem_mark=node.start_mark)
+            problem = f"it has more than {LIMIT} values after its aliases are expanded"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return known[id(node)]
 
     size(root)
@@ -88,17 +88,17 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
 
 
 def problem_of(error: yaml.YAMLError | ValueError, text: str) -> str:
-    """What is wrong, on one line, with its line in the file."""
+    """The problem on one line, with its line in the file."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return f"line {line}, the character #x{int(error.character):04x} may not stand in a file"
+        return f"line {line}, the character #x{int(error.character):04x} is not allowed"
     mark = getattr(error, "problem_mark", None)
-    told = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"line {mark.line + 1}, {told}" if mark is not None else str(told)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"line {mark.line + 1}, {problem}" if mark is not None else str(problem)
 
 
 def line_of(node: yaml.Node | None, path: Path) -> int:
-    """The line, from 1, of the deepest node on the path that exists."""
+    """The line, counted from 1, of the deepest existing node on the path."""
     line = node.start_mark.line + 1 if node is not None else 1
     for part in path:
         found = _child(node, part)
@@ -110,7 +110,7 @@ def line_of(node: yaml.Node | None, path: Path) -> int:
 
 
 def duplicates(node: yaml.Node | None, path: Path = ()) -> Iterator[tuple[int, str]]:
-    """Line and name of every key that stands twice in one mapping: YAML would drop the first without a word."""
+    """Line and name of every duplicate key in a mapping: YAML would silently drop the first."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -126,7 +126,7 @@ def duplicates(node: yaml.Node | None, path: Path = ()) -> Iterator[tuple[int, s
 
 def _child(node: yaml.Node | None, part: Any) -> tuple[yaml.Node | None, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
-        # the last one: a mapping's own key stands behind the one that it took over
+        # the last one: a mapping's own key comes after a merged one
         return next(((key, value) for key, value in reversed(node.value) if key.value == str(part)), None)
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
         return None, node.value[part]

@@ -1,5 +1,5 @@
-"""What the services need from outside, as Protocols. Adapters implement them; `bootstrap` chooses.
+"""Protocols for outside systems. Adapters implement them; `bootstrap` chooses.
 
-Every method of a port that talks to another system has a bounded time and raises only `UpstreamError`s (and
+Every method of a port that calls another system has a time-out and raises only `UpstreamError`s (and
 `NotFoundError`); writes are sent once and never retried by the adapter.
 """

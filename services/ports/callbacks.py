@@ -1,4 +1,4 @@
-"""Answers to the checks that Azure DevOps asks."""
+"""Answers to checks of Azure DevOps."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from services.domain.hooks import CheckIds
 
 
 class Safe(Protocol):
-    """Encrypts what the database must not show."""
+    """Encrypts values that the database must not reveal."""
 
     def seal(self, value: Mapping[str, Any]) -> str:
         """Encrypted text."""
 
     def open(self, text: str) -> dict[str, Any] | None:
-        """What was sealed; None when it was sealed under another secret."""
+        """The sealed value; None if another secret sealed it."""
 
 
 class CheckCallbacks(Protocol):
-    """Tells Azure DevOps the outcome of a check."""
+    """Sends the outcome of a check to Azure DevOps."""
 
     def is_own(self, plan_url: str) -> bool:
         """True for the address of the configured organization."""

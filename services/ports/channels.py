@@ -1,4 +1,4 @@
-"""What notifications need from the database and from the outside."""
+"""Protocols for sending notifications."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from services.domain.notices import Event
 
 
 class Channel(Protocol):
-    """Somewhere to send to. Every call has a time-out."""
+    """A notification channel. Every call has a time-out."""
 
     @property
     def may_repeat(self) -> bool:
-        """True when the receiver can tell a repetition from a second event, so that sending again is safe."""
+        """True if the receiver can detect duplicates, so that resending is safe."""
 
     def send(self, events: Sequence[Event], *, person: str = "") -> None:
         """Send one message about these events. Raises UpstreamUnavailableError (later), UpstreamRefusedError."""

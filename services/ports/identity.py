@@ -1,4 +1,4 @@
-"""The identity provider as the portal sees it: OpenID Connect's code flow, roles read again, bearer tokens."""
+"""The identity provider: OpenID Connect's code flow, role refresh, bearer tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.domain.identity.sessions import Identity
 
 @dataclass(frozen=True)
 class Attempt:
-    """A sign-in that has been begun: where the browser goes, and what it keeps until it comes back."""
+    """A started sign-in: the browser's destination, and what it stores until it returns."""
 
     url: str
     name: str
@@ -24,17 +24,17 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Wish:
-    """What a sign-in was begun for."""
+    """The purpose of a sign-in."""
 
     target: str = "/"
     """Where the person wanted to go."""
     fresh: bool = False
-    """True when the provider must ask anew who they are."""
+    """True if the provider must authenticate the person again."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A sign-in that has worked."""
+    """A successful sign-in."""
 
     identity: Identity
     sealed: str
@@ -42,14 +42,14 @@ class Arrival:
     target: str
     """Where the person wanted to go."""
     authenticated: datetime | None = None
-    """When the provider last asked them who they are (`auth_time`); None where it does not say."""
+    """When they last authenticated (`auth_time`); None if the provider does not report it."""
     provider_session: str = ""
-    """The provider's id of its own session, where it tells one."""
+    """The provider's session id, if it reports one."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The provider says that somebody is signed out there. One of the two names may be empty."""
+    """A sign-out at the provider. One of the two ids may be empty."""
 
     person_id: str
     provider_session: str
@@ -60,28 +60,28 @@ class IdentityProvider(Protocol):
     """Every call that leaves the process has a time-out and raises UpstreamError only."""
 
     def begin(self, target: str, *, fresh: bool = False) -> Attempt:
-        """Start the code flow; `fresh`: the provider must ask anew who it is. Raises UpstreamUnavailableError."""
+        """Start the code flow; `fresh` forces a new authentication. Raises UpstreamUnavailableError."""
 
     def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
         """Take the provider's answer; `secrets` are the attempts that the browser keeps, by name.
 
-        Raises NotAllowedError when the answer belongs to no attempt of this browser, UpstreamError.
+        Raises NotAllowedError if the answer belongs to no attempt of this browser, UpstreamError.
         """
 
     def wish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Wish:
-        """What the sign-in of this answer was begun for; the start page when this browser began none such."""
+        """The purpose of this answer's sign-in; the start page if this browser did not start it."""
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
-        """Who it is now, and the new sealed tokens. UpstreamRefusedError: the provider ended it."""
+        """The current identity and new sealed tokens. UpstreamRefusedError: the provider ended the session."""
 
     def sign_out_url(self, sealed: str) -> str | None:
-        """Where the browser signs out at the provider; None when the provider offers nothing."""
+        """The provider's sign-out address; None if it has none."""
 
     def ended(self, logout_token: str) -> Ended:
-        """What a back-channel logout says. Raises NotAllowedError, UpstreamUnavailableError."""
+        """The content of a back-channel logout. Raises NotAllowedError, UpstreamUnavailableError."""
 
     def caller(self, bearer: str) -> Actor:
-        """Whose bearer token this is. Raises NotAllowedError, UpstreamUnavailableError."""
+        """The owner of a bearer token. Raises NotAllowedError, UpstreamUnavailableError."""
 
     def ping(self) -> None:
-        """Raise when the provider's description or keys cannot be had."""
+        """Raise if the provider's metadata or keys are unavailable."""

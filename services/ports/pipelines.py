@@ -19,10 +19,10 @@ from services.domain.releases import (
 
 
 class ReleasePipelines(Protocol):
-    """What carries releases out in Azure DevOps: YAML pipelines and classic releases (`RunRef.kind`)."""
+    """Releases in Azure DevOps: YAML pipelines and classic releases (`RunRef.kind`)."""
 
     def start(self, start: RunStart) -> ReleaseRun:
-        """Start a run; sent once. Raises UnknownOutcomeError when no answer came back."""
+        """Start a run; sent once. Raises UnknownOutcomeError without an answer."""
 
     def find_by_request(self, start: RunStart) -> ReleaseRun | None:
         """An earlier start with the same request id, or None."""
@@ -31,10 +31,10 @@ class ReleasePipelines(Protocol):
         """The run as it is now."""
 
     def get_many(self, refs: Sequence[RunRef]) -> Sequence[ReleaseRun]:
-        """Runs as they are now, in few calls; one that is gone is left out."""
+        """Current state of runs, in few calls; deleted runs are omitted."""
 
     def timeline(self, ref: RunRef) -> Sequence[TimelineItem]:
-        """Stages, jobs and steps; empty while there is none."""
+        """Stages, jobs and steps; empty if there are none yet."""
 
     def log(self, ref: RunRef, log_id: int, *, last_lines: int = 200) -> str:
         """The tail of a log."""
@@ -61,10 +61,10 @@ class ReleasePipelines(Protocol):
         """Tag the run."""
 
     def checks(self, project: str, environment: str) -> Sequence[EnvironmentCheck]:
-        """Checks that stand before an environment. Raises NotFoundError for an unknown environment."""
+        """Checks on an environment. Raises NotFoundError for an unknown environment."""
 
     def deployments(self, project: str, environment: str, *, limit: int = 50) -> Sequence[DeploymentRecord]:
-        """Deployments into an environment, newest first. Raises NotFoundError for an unknown environment."""
+        """Deployments to an environment, newest first. Raises NotFoundError for an unknown environment."""
 
     def ping(self) -> None:
-        """Raise when the organization cannot be reached or refuses the credentials."""
+        """Raise if the organization is unreachable or refuses the credentials."""

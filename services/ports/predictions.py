@@ -12,17 +12,17 @@ from services.domain.why.predictions import PredictionQuery, PredictionRecord
 
 @dataclass(frozen=True)
 class DateRange:
-    """Days, both ends included."""
+    """Days, including both ends."""
 
     first: date
     last: date
 
 
 class InferenceLog(Protocol):
-    """Finds prediction records."""
+    """Finds prediction records. What a look-up leaves out stands beside its records (`predictions.left_out_of`)."""
 
     def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
-        """None, one, or several when the id is ambiguous (at most 10)."""
+        """None, one, or several: the rows of one request, or an ambiguous id (rows of at most ten requests)."""
 
     def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Records of a model in a window of time, newest first, at most `limit` and one more when there are more."""

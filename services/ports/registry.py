@@ -9,6 +9,7 @@ from typing import Protocol
 
 from services.domain.registry import (
     Artifact,
+    MetricEntry,
     ModelVersion,
     RegisteredModel,
     RegistrySnapshot,
@@ -18,7 +19,7 @@ from services.domain.registry import (
 
 
 class RegistryReader(Protocol):
-    """Reads the MLflow registry by the calls that tell the truth (see `docs/mlflow.md`)."""
+    """Reads the MLflow registry with its reliable calls (see `docs/mlflow.md`)."""
 
     def models(self) -> Iterator[Sequence[RegisteredModel]]:
         """All registered models, page by page, with their aliases."""
@@ -27,7 +28,7 @@ class RegistryReader(Protocol):
         """All versions of up to 100 models, as one consistent answer; aliases are NOT filled."""
 
     def recently_updated(self, since: datetime) -> Sequence[ModelVersion]:
-        """Versions whose time stamp moved since then (tags and aliases move none)."""
+        """Versions whose time stamp changed since then (tags and aliases change none)."""
 
     def version(self, key: VersionKey) -> ModelVersion:
         """One version with its aliases, fresh. Raises NotFoundError."""
@@ -36,13 +37,16 @@ class RegistryReader(Protocol):
         """One registered model with its aliases, fresh. Raises NotFoundError."""
 
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, Run]:
-        """Runs by id, deleted ones included; ids that do not exist are absent."""
+        """Runs by id with their logged models, deleted runs included; ids that do not exist are absent."""
+
+    def metric_history(self, run_id: str, name: str) -> Sequence[MetricEntry]:
+        """All values of a metric that the run kept, in no certain order. Raises NotFoundError."""
 
     def tagged_runs(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
         """Runs of these experiments that have the tag, deleted ones left out."""
 
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
-        """Who holds a stage and an alias, fresh."""
+        """The holders of a stage and an alias, fresh."""
 
     def artifacts(self, run_id: str, path: str = "") -> Sequence[Artifact]:
         """The run's artifacts below a path, one level."""
@@ -64,16 +68,16 @@ class RegistryReader(Protocol):
 
 
 class RegistryWriter(Protocol):
-    """Moves stages and aliases. Nothing is retried; the caller reads back."""
+    """Writes stages and aliases. Nothing is retried; the caller reads back."""
 
     def move_stage(self, key: VersionKey, stage: str) -> None:
-        """Put one version into a stage; archives nothing else by itself."""
+        """Put one version into a stage; does not archive other versions."""
 
     def set_alias(self, model: str, alias: str, version: int) -> None:
         """Point the alias at the version."""
 
     def delete_version_tag(self, key: VersionKey, name: str) -> None:
-        """Remove one tag of a version; one that is not there is no error."""
+        """Remove one tag of a version; a missing tag is not an error."""
 
     def delete_run_tag(self, run_id: str, name: str) -> None:
         """Remove one tag of a run."""

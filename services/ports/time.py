@@ -1,4 +1,4 @@
-"""Where time and new ids come from."""
+"""Sources of time and ids."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """Source of time."""
 
     def now(self) -> datetime:
         """The current time, UTC-aware."""
 
 
 class Ids(Protocol):
-    """Where new ids come from."""
+    """Source of new ids."""
 
     def new(self, prefix: str) -> str:
         """A new unique id such as ``req-01h…``: lower case, digits and hyphens only."""

@@ -1,4 +1,4 @@
-"""What promotion requests answer with."""
+"""Answers of promotion requests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.promotions.sealed.evidence import SealedEvidence
 
 @dataclass(frozen=True)
 class Since:
-    """What is different from the plan that was approved last for the same place."""
+    """Differences from the plan last approved for the same target."""
 
     request_id: str
     version: int
@@ -48,16 +48,16 @@ class RequestDetail:
     """What approving will do, in words: ``moves champion from v5 to v7``."""
     environment: Environment
     release: tuple[str, int] | None = None
-    """Project and run id of the release, once there is one."""
+    """Project and run id of the release, if any."""
     missing: str = ""
-    """Which signatures are missing, in words; empty once the quorum stands."""
+    """The missing signatures, in words; empty once the quorum is reached."""
     slots: tuple[str, ...] = ()
     """Disciplines that this person could sign for now."""
     findings: tuple[Finding, ...] = ()
     """Open findings that block it."""
     assignments: tuple[Assignment, ...] = ()
     since: Since | None = None
-    """None when nothing was approved for the place before."""
+    """None if nothing was approved for the target before."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Promotions(Protocol):
     """Requests and decisions. Commands are idempotent by key: the same click twice is one effect."""
 
     def environments(self, model: str) -> Sequence[Environment]:
-        """Where the model may be promoted to, by the policy."""
+        """Environments to which the policy allows the model to be promoted."""
 
     def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
         """Collect the evidence, seal the plan and open a request. Raises RefusedError, ConflictError, UpstreamError."""
@@ -85,7 +85,7 @@ class Promotions(Protocol):
         """Requests, newest change first; `requester` is a person's id, `text` words of what people know of them."""
 
     def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
-        """Open requests whose turn it is this person's, all of them, the first to expire on top."""
+        """All open requests that wait for this person, first to expire first."""
 
     def detail(self, actor: Actor, request_id: str) -> RequestDetail:
         """One request as this person sees it. Raises NotFoundError."""
@@ -107,10 +107,10 @@ class Promotions(Protocol):
         """
 
     def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
-        """Collect and seal again after a change; earlier signatures are void."""
+        """Reseal after a change; earlier signatures become void."""
 
     def withdraw(self, actor: Actor, request_id: str, *, reason: str) -> PromotionRequest:
-        """Take the request back."""
+        """Withdraw the request."""
 
     def comment(
         self,
@@ -122,10 +122,10 @@ class Promotions(Protocol):
         reply_to: str | None = None,
         tell: Sequence[str] = (),
     ) -> Mentioned:
-        """Add to the discussion, or answer a comment; people named by ``@name``, or by id in `tell`, are told."""
+        """Add or answer a comment; people mentioned with ``@name``, or by id in `tell`, are notified."""
 
     def mentions(self, actor: Actor) -> Sequence[tuple[PromotionRequest, Comment]]:
-        """Comments in undecided requests that name this person and that they have not answered, newest first."""
+        """Comments in open requests that mention this person and that they have not answered, newest first."""
 
     def people(self) -> Sequence[Person]:
-        """Who can be told: everybody whom the portal knows."""
+        """People who can be notified: everybody whom the portal knows."""

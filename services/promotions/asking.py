@@ -1,4 +1,4 @@
-"""Requests that are asked for in MLflow, where the policy allows it (`ask_by_tag`).
+"""Requests opened from MLflow, if the policy allows it (`ask_by_tag`).
 
 A version asks with the tag ``countersign.request = ENVIRONMENT`` or the alias ``request-ENVIRONMENT``, once for an
 environment, whatever became of that request: a tag that stays opens nothing again. MLflow does not say who set a tag,
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 TAG, REASON_TAG, ALIAS = "countersign.request", "countersign.reason", "request-{environment}"
 MLFLOW = Actor(Person("service:mlflow", "MLflow tag or alias"), frozenset({Role.SERVICE}))
 PAUSE = timedelta(minutes=10)
-"""A version that could not be asked for is looked at again that much later."""
+"""Delay before a version whose request failed is checked again."""
 PAGE = 100
 
 
 class TagDesk:
-    """Looks through the registry's copy; opens what is asked for and allowed."""
+    """Searches the copy of the registry and opens the allowed requests."""
 
     def __init__(self, units: Units, desk: PromotionDesk, governance: Governance, clock: Clock) -> None:
         self._units = units
@@ -41,7 +41,7 @@ class TagDesk:
         self._later: dict[tuple[VersionKey, str], datetime] = {}
 
     def beat(self) -> int:
-        """Look once; returns how many requests were opened."""
+        """Run once; returns how many requests were opened."""
         with self._units.read() as unit:
             wanted = [found for name in self._governance.environments for found in self._asked(unit, name)]
         return sum(self._open(key, environment, reason) for key, environment, reason in wanted)
@@ -74,13 +74,13 @@ class TagDesk:
             self._desk.open(MLFLOW, key, environment, reason=reason)
         except PortalError as error:
             self._later[key, environment] = self._clock.now() + PAUSE
-            log.warning("%s asks for %s and was not opened: %s", key, environment, error.sentence())
+            log.warning("the request of %s for %s was not opened: %s", key, environment, error.sentence())
             return False
         return True
 
 
 def _reason(unit: Unit, key: VersionKey, environment: str, alias: str) -> str | None:
-    """The reason to write; None when the search matched something else."""
+    """The request's reason; None if the search matched something else."""
     found = unit.catalogue.version(key)
     if found is None:
         return None

@@ -1,9 +1,9 @@
-"""Picks the best of many candidates and opens the request for it: the flow of the published method, done honestly.
+"""Picks the best of many candidates and opens its request: the published method, with corrected statistics.
 
 A candidate is a version with the tag `candidate` (any value but false, no, 0 or nothing), one whose run has it, or a
 tagged run without a version beside the model's other runs. Each is compared with the version that is live; Holm's
-correction counts all of them, because the luckiest of many always looks good. A run can be the best and cannot be asked
-for: only what is registered is promoted.
+correction counts all of them, because the luckiest of many always looks good. A run can be the best but
+cannot be requested: only registered versions are promoted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 TAG = "candidate"
 FRESH_FOR = 15.0
-"""Seconds for which a page takes the list at hand; ranking and opening always read."""
+"""Seconds for which pages use a cached list; ranking and opening always read."""
 _NO = {"", "false", "no", "0"}
 
 
@@ -78,7 +78,7 @@ class CandidateDesk:
         return known[1]
 
     def rank(self, actor: Actor, model: str, environment: str, *, earlier_looks: int = 0) -> CandidateRanking:
-        """Compare all candidates with what is live; that they were is recorded, once a person and day.
+        """Compare all candidates with the live version; the ledger records it once per person and day.
 
         `earlier_looks` counts earlier comparisons on the same rows; they enter the correction. Raises NotAllowedError,
         NotFoundError (no candidate), RefusedError (no policy, nothing live), UpstreamError.
@@ -94,8 +94,8 @@ class CandidateDesk:
         current = self._reader.holders(model, stage=place.stage, alias=place.alias).current
         if current is None:
             raise RefusedError(
-                f"Nothing of {model} is live in {environment}, so there is nothing to beat.",
-                hint="Open a request for one version; it is judged against the policy's baseline.",
+                f"Nothing of {model} is live in {environment}, so there is no version to compare with.",
+                hint="Open a request for one version; it is compared with the policy's baseline.",
             )
         tagged = [found for found in self._tagged(model) if found.key is None or found.key.version != current]
         if not tagged:
@@ -173,7 +173,7 @@ class CandidateDesk:
         winner = by_name[ranking.winner] if ranking.winner else None
         told = ranking.sentence
         if winner is not None and winner.key is None:
-            told += f" It is no version yet: register it as a version of {current.model}, then ask for it."
+            told += f" It is not a version yet: register it as a version of {current.model}, then request it."
         return CandidateRanking(
             current.model,
             environment,
@@ -185,7 +185,7 @@ class CandidateDesk:
         )
 
     def _tables(self, tagged: Sequence[_Tagged], settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-        """Predictions by candidate, and why some have none: they were tried as well, so the correction counts them."""
+        """Predictions by candidate, and why some have none; the correction counts those as well."""
         found: dict[str, Any] = {}
         problems: dict[str, str] = {}
         for one in tagged:
@@ -203,7 +203,7 @@ class CandidateDesk:
         return found, problems
 
     def _clear(self, losers: Sequence[CandidateLine]) -> tuple[list[str], list[str]]:
-        """The request stands whatever happens here: what could not be cleared is told."""
+        """Failures here do not affect the request; tags that could not be cleared are reported."""
         cleared: list[str] = []
         problems: list[str] = []
         for loser in losers:

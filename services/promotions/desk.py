@@ -1,6 +1,6 @@
-"""The desk where requests are opened, judged and withdrawn.
+"""The use cases of promotion requests: open, decide, withdraw.
 
-Order in every command: look at the world (network), then one transaction with state change and ledger entry. The
+Order in every command: read the state (network), then one transaction with state change and ledger entry. The
 transaction reads the request again and writes it over the revision that it read: two clicks, two replicas or two
 reviewers at the same moment cannot both win.
 """
@@ -94,7 +94,7 @@ class PromotionDesk:
         self.reads = EvidenceReads(units, clock)
 
     def environments(self, model: str) -> Sequence[Environment]:
-        """Where the model may be promoted to."""
+        """Environments to which the model may be promoted."""
         governance = self._sealer.governance
         return [env for name, env in governance.environments.items() if governance.policy_for(model, name)]
 
@@ -108,7 +108,7 @@ class PromotionDesk:
         return RequestPage(tuple(rows), total, wanted.page, wanted.page_size)
 
     def waiting_for(self, actor: Actor) -> Sequence[PromotionRequest]:
-        """Open requests whose turn it is this person's, all of them, the first to expire on top."""
+        """All open requests that wait for this person, first to expire first."""
         with self._units.read() as unit:
             rows = unit.requests.in_states([RequestState.OPEN])
             outlines = outlines_of(unit, rows, self._clock.now())
@@ -126,10 +126,10 @@ class PromotionDesk:
     def open(self, actor: Actor, key: VersionKey, environment: str, *, reason: str) -> PromotionRequest:
         """Collect, seal, open."""
         policy = self.demand_asking(actor, key.model, environment)
-        reason = reason_of(reason, "Say why this version should be promoted.")
+        reason = reason_of(reason, "Give a reason for promoting this version.")
         sealed = self._sealer.seal(key, environment)
         if sealed.plan.current_version == key.version:
-            raise RefusedError(f"{key} is live in {environment} already.")
+            raise RefusedError(f"{key} is already live in {environment}.")
         now = self._clock.now()
         request = PromotionRequest(
             id=self._ids.new("req"),
@@ -153,19 +153,19 @@ class PromotionDesk:
         return request
 
     def demand_asking(self, actor: Actor, model: str, environment: str) -> PromotionPolicy:
-        """The policy under which this person may ask. Raises NotAllowedError, RefusedError (no policy)."""
+        """The policy under which this person may open a request. Raises NotAllowedError, RefusedError (no policy)."""
         if not actor.may(Permission.OPEN_REQUEST):
-            raise NotAllowedError("Your role cannot ask for promotions.", hint="Ask a data scientist of the team.")
+            raise NotAllowedError("Your role can't request promotions.", hint="Ask a data scientist of the team.")
         policy, _ = self._sealer.rules(model, environment)
         if policy.requesters is not None and not policy.requesters.has(actor):
             raise NotAllowedError(
-                f"The policy does not let you ask for {model} in {environment}.",
+                f"The policy does not allow you to request {model} in {environment}.",
                 hint=f"These may: {policy.requesters.in_words()}.",
             )
         return policy
 
     def tell(self, actor: Actor, action: Action, request: PromotionRequest, **fields: Unpack[EntryFields]) -> None:
-        """Write a ledger entry about a request in a transaction of its own."""
+        """Write a ledger entry about a request in a separate transaction."""
         with self._units.begin() as unit:
             self.record(unit, actor, action, request, **fields)
 
@@ -182,8 +182,8 @@ class PromotionDesk:
     ) -> PromotionRequest:
         """Decide on the plan digest that was seen; `slot` where a person could sign for several disciplines."""
         if kind not in _ACTION_OF:
-            raise InvalidInputError("This is no decision of a reviewer.", hint="Approve, review, reject or ask.")
-        reason = reason_of(reason, "Give a reason: it is part of the record.")
+            raise InvalidInputError("Unknown decision.", hint="Use approve, review, reject or request changes.")
+        reason = reason_of(reason, "Give a reason; the ledger records it.")
         with self._units.read() as unit:
             request, plan = request_and_plan(unit, request_id)
             made = same_click(unit, request_id, actor, kind, seen)
@@ -207,7 +207,7 @@ class PromotionDesk:
         others = tuple(d for d in unit.requests.decisions(request_id) if d.id != decision.id)
         self.demand(unit, actor, request, _ACTION_OF[decision.kind], decisions=others)
         if decision.plan_digest != request.plan_digest:
-            raise ConflictError("The request was sealed again since you looked at it.")
+            raise ConflictError("The request was resealed since you loaded it.")
         event = self._event(unit, request, decision)
         state = next_state(request.state, event)
         if state is None:
@@ -276,10 +276,10 @@ class PromotionDesk:
         reply_to: str | None = None,
         tell: Sequence[str] = (),
     ) -> Mentioned:
-        """Add to the discussion, or answer a comment; people named by ``@name``, or by id in `tell`, are told."""
+        """Add or answer a comment; people mentioned with ``@name``, or by id in `tell`, are notified."""
         text = reason_of(text, "Write something first.")
         if not actor.may(Permission.COMMENT):
-            raise NotAllowedError("Your role reads and does not comment.")
+            raise NotAllowedError("Your role is read-only; it cannot comment.")
         named = told_people(text, tell, self._people())
         with self._units.begin() as unit:
             request = unit.requests.get(request_id)
@@ -299,7 +299,7 @@ class PromotionDesk:
             return unit.requests.unanswered(actor.person.id, undecided)
 
     def people(self) -> Sequence[Person]:
-        """Who can be told: everybody whom the portal knows."""
+        """People who can be notified: everybody whom the portal knows."""
         return sorted((known.person for known in self._people()), key=lambda person: person.name)
 
     def expire_due(self) -> int:
@@ -337,9 +337,9 @@ class PromotionDesk:
         return saved
 
     def demand_seal(self, request: PromotionRequest, plan: Plan, seen: str) -> PromotionRequest:
-        """Refuse to sign what changed: in the portal since it was looked at, or in the world since it was sealed."""
+        """Refuse to sign after a change: in the portal since it was read, or in the registry since it was sealed."""
         if seen != request.plan_digest:
-            raise ConflictError("The request was sealed again since you looked at it.")
+            raise ConflictError("The request was resealed since you loaded it.")
         changes = differences(plan, self._sealer.plan_now(plan))
         if changes:
             self.break_seal(request.id, changes)

@@ -5,18 +5,18 @@ All network work happens here, before any transaction is opened.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.catalogue.model_card import CARD, CARD_LIMIT
 from services.catalogue.test_reports.artifacts import read_reports
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
-from services.domain import test_results
+from services.domain import datasets, test_results
 from services.domain.catalogue import TestReport
+from services.domain.model_metrics import MetricValue, confirmed, known_metrics, metrics_of
 from services.domain.policy import Environment
 from services.domain.promotions.plan import Plan
-from services.domain.registry import ModelVersion, RegistrySnapshot, Run, VersionKey
+from services.domain.registry import MetricEntry, ModelVersion, RegistrySnapshot, Run, VersionKey
 from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
 from services.ports.registry import RegistryReader
 
@@ -34,6 +34,8 @@ class Material:
     card: str | None
     predictions: PredictionsFile | None
     predictions_problem: str
+    metrics: Mapping[str, MetricValue]
+    """The version's own metrics, each with its source, or unknown and why."""
 
     @property
     def current_version(self) -> int | None:
@@ -73,7 +75,19 @@ class MaterialReader:
             card=self._card(run),
             predictions=predictions,
             predictions_problem=predictions_problem,
+            metrics=self._metrics(version, run),
         )
+
+    def _metrics(self, version: ModelVersion, run: Run | None) -> dict[str, MetricValue]:
+        """With the runs' histories looked at: MLflow shows the greatest of values of one step and time."""
+
+        def history(run_id: str, name: str) -> Sequence[MetricEntry]:
+            try:
+                return self.registry.metric_history(run_id, name)
+            except NotFoundError:
+                return ()
+
+        return confirmed(metrics_of(version, run), run, history)
 
     def predictions(self, key: VersionKey, run: Run | None) -> tuple[PredictionsFile | None, str]:
         """The held-out predictions of a version, or why there are none."""
@@ -119,14 +133,14 @@ def _found(fetch: Callable[[], PredictionsFile]) -> tuple[PredictionsFile | None
 
 def build_plan(material: Material, environment: Environment, *, policy_digest: str, evidence_digest: str) -> Plan:
     """The plan out of what was read: the same material always gives the same plan."""
-    version, run, pipeline = material.version, material.run, environment.pipeline
+    version, pipeline = material.version, environment.pipeline
     return Plan(
         model=version.model,
         version=version.version,
         version_created=version.created.isoformat(),
         run_id=version.run_id,
         artifact_digest=material.artifact_digest,
-        metrics=finite_metrics(run.metrics) if run else {},
+        metrics=known_metrics(material.metrics),
         dataset_digests=_datasets(material),
         test_results={t.title: test_results.line_of(t) for t in material.tests},
         environment=environment.name,
@@ -142,15 +156,8 @@ def build_plan(material: Material, environment: Environment, *, policy_digest: s
     )
 
 
-def finite_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Metrics that have a JSON form; NaN and infinity are no values and stay out."""
-    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
-
-
 def _datasets(material: Material) -> dict[str, str]:
-    found = {
-        f"{d.name} ({d.context or 'no context'})": d.digest for d in (material.run.datasets if material.run else ())
-    }
+    found = datasets.named(material.run.datasets) if material.run else {}
     if material.predictions:
         found["held-out predictions"] = material.predictions.digest
     return found

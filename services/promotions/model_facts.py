@@ -16,6 +16,10 @@ from services.promotions.checks.facts import ModelFacts
 from services.promotions.requirements import included_files
 
 LIMIT = 2_000_000
+LOST_NAMES = (
+    "Its signature lost the names of its columns (type any): MLflow cannot describe a Decimal column or a polars "
+    "frame. Convert the example before infer_signature."
+)
 
 
 def read_model_facts(registry: RegistryReader, key: VersionKey, current: VersionKey | None) -> ModelFacts:
@@ -32,7 +36,7 @@ def read_model_facts(registry: RegistryReader, key: VersionKey, current: Version
         files=files,
         requirements=requirements,
         included=_included(registry, key, requirements or ""),
-        problem=problem,
+        problem=" ".join(part for part in (problem, LOST_NAMES if _lost_names(described) else "") if part),
         signature=_signature(described),
         current_signature=_signature(_described(registry, current)) if current else None,
         flavors=described.get("flavors") if isinstance(described.get("flavors"), Mapping) else None,
@@ -93,7 +97,7 @@ def _text(registry: RegistryReader, key: VersionKey, path: str) -> str | None:
 
 
 def _described(registry: RegistryReader, key: VersionKey) -> dict[str, Any]:
-    """The MLmodel file; empty where there is none or it makes no sense."""
+    """The MLmodel file; empty if it is missing or invalid."""
     try:
         found = yaml.safe_load(_text(registry, key, "MLmodel") or "")
     except (yaml.YAMLError, RecursionError):
@@ -102,7 +106,13 @@ def _described(registry: RegistryReader, key: VersionKey) -> dict[str, Any]:
 
 
 def _signature(described: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`inputs`, `outputs` and `params` as lists; MLflow keeps each as JSON inside the YAML."""
+    """`inputs` and `outputs` as lists, None for one that says nothing of its columns."""
+    found = _written_signature(described)
+    return None if found is None or any(_says_nothing(side) for side in found.values()) else found
+
+
+def _written_signature(described: Mapping[str, Any]) -> dict[str, Any] | None:
+    """As the MLmodel file has it; MLflow keeps each side as JSON inside the YAML."""
     kept = described.get("signature")
     if not isinstance(kept, Mapping):
         return None
@@ -111,3 +121,14 @@ def _signature(described: Mapping[str, Any]) -> dict[str, Any] | None:
     except (TypeError, ValueError):
         return None
     return found if "inputs" in found else None
+
+
+def _lost_names(described: Mapping[str, Any]) -> bool:
+    found = _written_signature(described)
+    return found is not None and any(_says_nothing(side) for side in found.values())
+
+
+def _says_nothing(side: Any) -> bool:
+    """MLflow writes one nameless column of type any for data that it cannot describe: it accepts everything."""
+    listed = side if isinstance(side, list) else [side]
+    return any(isinstance(spec, Mapping) and spec.get("type") == "any" and not spec.get("name") for spec in listed)

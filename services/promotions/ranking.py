@@ -16,7 +16,7 @@ class CandidateLine:
     """One candidate, best first."""
 
     key: VersionKey | None
-    """None for a run that is no version yet."""
+    """None for a run without a version."""
     run_id: str
     verdict: str
     """better, not_worse, worse, cannot_tell; empty where it could not be compared."""
@@ -57,7 +57,7 @@ class Picked:
     request: PromotionRequest
     ranking: CandidateRanking
     cleared: tuple[str, ...]
-    """Names of the candidates whose tag is gone."""
+    """Names of the candidates whose tag was removed."""
     problems: tuple[str, ...] = ()
 
 

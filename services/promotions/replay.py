@@ -16,6 +16,7 @@ from services.database.stores.requests import RequestFilter
 from services.database.unit import Unit, Units
 from services.domain.checks import Check
 from services.domain.identity.people import Actor
+from services.domain.model_metrics import MetricValue
 from services.domain.policy import CheckRule, Governance, Meaning, PromotionPolicy
 from services.domain.promotions.plan import Plan
 from services.domain.promotions.promotion import PromotionRequest
@@ -173,7 +174,15 @@ def _material(plan: Plan, evidence: SealedEvidence, at: datetime) -> Material:
         card=evidence.card,
         predictions=None,
         predictions_problem="",
+        metrics={} if evidence.run is None else _metrics(evidence.run),
     )
+
+
+def _metrics(run: SealedRun) -> Mapping[str, MetricValue]:
+    """As sealed; earlier seals hold the run's values only, whichever of its models they are about."""
+    if run.metric_values is not None:
+        return run.metric_values
+    return {name: MetricValue(name, value, f"run {run.run_id}") for name, value in run.metrics.items()}
 
 
 def _run(run: SealedRun) -> Run:

@@ -1,4 +1,4 @@
-"""What releases answer with."""
+"""Answers of the releases use case."""
 
 from __future__ import annotations
 
@@ -41,34 +41,34 @@ class ReleasePage:
 
 @dataclass(frozen=True)
 class ReleaseView:
-    """A release as last seen, and how old that picture is."""
+    """A release as last seen, with the snapshot's age."""
 
     row: ReleaseRow
     detail: ReleaseDetail
     is_live: bool
-    """False when Azure DevOps could not be asked and the picture is an old one."""
+    """False if Azure DevOps is unavailable and the snapshot is old."""
     problem: str = ""
     checks: tuple[CheckAnswer, ...] = ()
-    """What the portal answered to checks of this run, oldest first."""
+    """The portal's answers to checks of this run, oldest first."""
 
 
 class Releases(Protocol):
-    """Pipeline runs, as last seen and live."""
+    """Pipeline runs, live or as last seen."""
 
     def find(self, *, text: str = "", page: int = 1) -> ReleasePage:
         """Releases, newest first, from the portal's own database."""
 
     def view(self, project: str, run_id: int) -> ReleaseView:
-        """One release; asks Azure DevOps with a short time-out and falls back to the picture kept. NotFoundError."""
+        """One release, from Azure DevOps with a short time-out, else the stored snapshot. NotFoundError."""
 
     def log_tail(self, project: str, run_id: int, log_id: int, *, lines: int = 200) -> str:
         """The end of a log. Raises UpstreamError."""
 
     def cancel(self, actor: Actor, project: str, run_id: int) -> None:
-        """Ask the run to stop. Raises NotAllowedError, UpstreamError."""
+        """Cancel the run. Raises NotAllowedError, UpstreamError."""
 
     def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
-        """Run a failed stage again. Raises NotAllowedError, UpstreamError."""
+        """Retry a failed stage. Raises NotAllowedError, UpstreamError."""
 
     def decide_approval(
         self, actor: Actor, project: str, run_id: int, approval_id: str, *, is_approved: bool, reason: str
@@ -76,4 +76,4 @@ class Releases(Protocol):
         """Approve or reject in Azure DevOps with the portal's account. Raises NotAllowedError, UpstreamError."""
 
     def deployments(self, project: str, run_id: int) -> Sequence[DeploymentRecord]:
-        """The last deployments into the release's environment, newest first. Raises UpstreamError, NotFoundError."""
+        """The last deployments to the release's environment, newest first. Raises UpstreamError, NotFoundError."""

@@ -1,4 +1,4 @@
-"""Releases: pipeline runs as Azure DevOps shows them, with the last picture kept for when it is away."""
+"""Releases: pipeline runs from Azure DevOps, with a stored snapshot for when it is unavailable."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
 
 PAGE_SIZE = 25
 DEPLOYMENTS = 15
-"""Deployments into an environment that the page of a release shows."""
+"""Number of deployments that the page of a release shows."""
 FRESH = timedelta(seconds=2)
-"""A picture younger than this is shown as it is: many may look at the same release."""
+"""A snapshot younger than this is shown without a new read: many people may view the same release."""
 _DETAIL = TypeAdapter(ReleaseDetail)
 _OUTCOMES = {
     "Passed": test_results.PASSED, "Failed": test_results.FAILED, "Timeout": test_results.FAILED,
@@ -53,8 +53,8 @@ def read_release(
 ) -> ReleaseDetail:
     """A run with stages, tests, artifacts and approvals. Raises UpstreamError, NotFoundError.
 
-    `run` spares a call where it was just read; `known` is an earlier picture: what it says of tests, artifacts and
-    approvals holds while no step has moved since, which makes a look at a quiet run two calls instead of five.
+    `run` saves a call if it was just read; `known` is an earlier snapshot: its tests, artifacts and
+    approvals stay valid while no step has changed, so reading a quiet run takes two calls instead of five.
     """
     run, timeline = run or pipelines.get(ref), tuple(pipelines.timeline(ref))
     if known is not None and _nothing_moved(known, run, timeline):
@@ -76,7 +76,7 @@ def _nothing_moved(known: ReleaseDetail, run: ReleaseRun, timeline: tuple[Timeli
 
 
 def keep_release(units: Units, detail: ReleaseDetail, *, request: PromotionRequest | None, now: datetime) -> None:
-    """Keep the picture of a run in a transaction of its own."""
+    """Store the snapshot of a run in a separate transaction."""
     run = detail.run
     snapshot = ReleaseSnapshot(
         project=run.ref.project,
@@ -99,7 +99,7 @@ def keep_release(units: Units, detail: ReleaseDetail, *, request: PromotionReque
 def refresh_release(
     pipelines: ReleasePipelines | None, units: Units, kept: ReleaseSnapshot, *, now: datetime
 ) -> ReleaseDetail:
-    """Look at a kept release again, whatever it said. Raises UpstreamError, NotFoundError."""
+    """Read a stored release again, whatever its state. Raises UpstreamError, NotFoundError."""
     known = _DETAIL.validate_json(kept.body)
     detail = read_release(demand_azure(pipelines), known.run.ref, known=known)
     keep_release(units, detail, request=None, now=now)
@@ -107,14 +107,14 @@ def refresh_release(
 
 
 def end_gone_release(units: Units, kept: ReleaseSnapshot) -> None:
-    """Azure DevOps does not know the release any more: it is over, and how it ended stays unknown."""
+    """The release was deleted in Azure DevOps: it has ended, and its result stays unknown."""
     detail = _DETAIL.validate_json(kept.body)
     gone = replace(detail.run, state=RunState.COMPLETED, result=RunResult.UNKNOWN)
     keep_release(units, replace(detail, run=gone), request=None, now=kept.seen)
 
 
 def demand_azure(pipelines: ReleasePipelines | None) -> ReleasePipelines:
-    """Azure DevOps, where one is set. Raises AzureDevOpsNotSetError."""
+    """Azure DevOps, if set. Raises AzureDevOpsNotSetError."""
     if pipelines is None:
         raise AzureDevOpsNotSetError
     return pipelines
@@ -136,7 +136,7 @@ class ReleaseDesk:
         return ReleasePage(tuple(row_of(kept) for kept in rows), total, page, PAGE_SIZE)
 
     def view(self, project: str, run_id: int) -> ReleaseView:
-        """One release, live where possible."""
+        """One release, live if possible."""
         kept = self._kept(project, run_id)
         detail = _DETAIL.validate_json(kept.body)
         now = self._clock.now()
@@ -164,13 +164,13 @@ class ReleaseDesk:
         return self._azure().log(RunRef.of(project, kept.pipeline_id, run_id), log_id, last_lines=lines)
 
     def cancel(self, actor: Actor, project: str, run_id: int) -> None:
-        """Ask the run to stop; the wish is in the ledger before it is sent."""
+        """Cancel the run; the ledger records this before it is sent."""
         kept = self._permitted(actor, project, run_id, "cancel")
         self._azure().cancel(RunRef.of(project, kept.pipeline_id, run_id))
         self._look_again(kept)
 
     def retry_stage(self, actor: Actor, project: str, run_id: int, stage: str) -> None:
-        """Run a failed stage again."""
+        """Retry a failed stage."""
         kept = self._permitted(actor, project, run_id, f"retry stage {stage}")
         self._azure().retry_stage(RunRef.of(project, kept.pipeline_id, run_id), stage)
         self._look_again(kept)
@@ -178,7 +178,7 @@ class ReleaseDesk:
     def decide_approval(
         self, actor: Actor, project: str, run_id: int, approval_id: str, *, is_approved: bool, reason: str
     ) -> None:
-        """Approve or reject in Azure DevOps with the portal's account; four eyes hold as they do for requests."""
+        """Approve or reject in Azure DevOps with the portal's account; the four-eyes rule applies as for requests."""
         word = "approve" if is_approved else "reject"
         _demand_operator(actor)
         self._demand_four_eyes(actor, self._kept(project, run_id))
@@ -189,9 +189,9 @@ class ReleaseDesk:
         self._look_again(kept)
 
     def deployments(self, project: str, run_id: int) -> Sequence[DeploymentRecord]:
-        """The last deployments into the environment of this release, newest first, as Azure DevOps keeps them.
+        """The last deployments to the environment of this release, newest first, as recorded by Azure DevOps.
 
-        Empty where the release names no environment, and for classic releases, whose environments are their stages.
+        Empty if the release names no environment, and for classic releases, whose environments are their stages.
         """
         kept = self._kept(project, run_id)
         if not kept.environment or run_id < 0:
@@ -207,7 +207,7 @@ class ReleaseDesk:
             raise NotAllowedError(reason, hint="Ask another operator.")
 
     def _look_again(self, kept: ReleaseSnapshot) -> None:
-        """What was asked for is done; where the new picture cannot be had, the next look gets it."""
+        """Refresh the snapshot after a command; if that fails, the next poll does it."""
         with contextlib.suppress(PortalError):
             refresh_release(self._pipelines, self._units, kept, now=self._clock.now())
 
@@ -228,7 +228,7 @@ class ReleaseDesk:
         with self._units.read() as unit:
             kept = unit.deployments.release(project, run_id)
         if kept is None:
-            raise NotFoundError(f"There is no release {run_id} in {project}.", hint="Look at the list of releases.")
+            raise NotFoundError(f"There is no release {run_id} in {project}.", hint="See the list of releases.")
         return kept
 
     def _azure(self) -> ReleasePipelines:
@@ -246,7 +246,7 @@ def of_version(unit: Unit, key: VersionKey) -> Sequence[ReleaseSnapshot]:
 
 
 def tests_of(releases: Sequence[ReleaseSnapshot]) -> tuple[TestReport, ...]:
-    """Test results of pipeline runs as reports, beside those of training."""
+    """Test results of pipeline runs as reports, in addition to those of training."""
     return tuple(_report(kept, tests) for kept in releases for tests in _DETAIL.validate_json(kept.body).tests)
 
 

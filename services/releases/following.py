@@ -1,8 +1,8 @@
 """Follows many releases with few calls.
 
-All runs that somebody waits for are asked for together, once in a while (`LOOK_EVERY`): one call tells the state of up
-to 200 runs of a project. Stages and steps are read when a run is seen first, when it ends, and seldom in between
-(`DETAIL_EVERY`), so that the last picture stays useful while Azure DevOps is away; a page that somebody looks at reads
+All awaited runs are read together at an interval (`LOOK_EVERY`): one call returns the state of up
+to 200 runs of a project. Stages and steps are read when a run is first seen, when it ends, and rarely in between
+(`DETAIL_EVERY`), so that the last snapshot stays useful while Azure DevOps is unavailable; an open page reads
 for itself.
 """
 
@@ -22,7 +22,7 @@ from services.releases.desk import demand_azure, keep_release, read_release
 LOOK_EVERY = timedelta(seconds=5)
 DETAIL_EVERY = timedelta(seconds=60)
 FORGET_AFTER = timedelta(minutes=5)
-"""A run that nobody has asked for so long is not looked at any more."""
+"""A run that was not requested for this long is no longer polled."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class _Watched:
 
 
 class RunFollower:
-    """Thread-safe; keeps nothing that the database needs."""
+    """Thread-safe; holds no persistent state."""
 
     def __init__(self, pipelines: ReleasePipelines | None, units: Units, clock: Clock) -> None:
         self._pipelines = pipelines
@@ -53,27 +53,27 @@ class RunFollower:
             if watched.seen is None or now - watched.seen >= LOOK_EVERY:
                 self._refresh(now)
             run = watched.run
-        if run is None:  # a list may know a new run a little later than the run itself does
+        if run is None:  # a list may include a new run a little later than the run itself is readable
             run = self._azure().get(ref)
         self._keep_picture(watched, run, request, now)
         return run
 
     def forget(self, ref: RunRef) -> None:
-        """Something has happened to the run: the next look asks."""
+        """The run changed: read it again on the next request."""
         with self._lock:
             watched = self._watched.get(ref)
             if watched is not None:
                 watched.seen = None
 
     def forget_number(self, number: int) -> None:
-        """As `forget`, where only the run's number is known."""
+        """As `forget`, if only the run's number is known."""
         with self._lock:
             for ref, watched in self._watched.items():
                 if ref.number == number:
                     watched.seen = None
 
     def _refresh(self, now: datetime) -> None:
-        """Ask for all runs that are waited for, together."""
+        """Read all awaited runs together."""
         waited = {ref: w for ref, w in self._watched.items() if now - w.asked < FORGET_AFTER}
         self._watched = waited
         refs = [ref for ref, w in waited.items() if not (w.run and w.run.is_finished)]

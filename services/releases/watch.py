@@ -1,4 +1,4 @@
-"""Looks whether Azure DevOps answers, and renews pictures of running releases that nobody else follows."""
+"""Checks whether Azure DevOps answers, and refreshes snapshots of running releases that no rollout follows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from services.releases.desk import end_gone_release, refresh_release
 log = logging.getLogger(__name__)
 SYSTEM = "azure_devops"
 OLD = timedelta(minutes=2)
-"""Rollouts renew their releases more often; what is older has no rollout any more, and a hook may have been lost."""
+"""Rollouts refresh their releases more often; older snapshots have no rollout, and a hook may have been lost."""
 BATCH = 5
 
 
 class AzureWatch:
-    """Keeps the banner honest and releases up to date."""
+    """Keeps the status banner and releases up to date."""
 
     def __init__(self, pipelines: ReleasePipelines | None, units: Units, clock: Clock) -> None:
         self._pipelines = pipelines
@@ -29,7 +29,7 @@ class AzureWatch:
         self._clock = clock
 
     def beat(self) -> None:
-        """One look."""
+        """Run once."""
         if self._pipelines is None:
             return
         now = self._clock.now()
@@ -54,7 +54,7 @@ class AzureWatch:
         try:
             refresh_release(self._pipelines, self._units, kept, now=self._clock.now())
         except NotFoundError:
-            log.warning("release %s of %s is gone from Azure DevOps", kept.run_id, kept.project)
+            log.warning("release %s of %s was deleted in Azure DevOps", kept.run_id, kept.project)
             end_gone_release(self._units, kept)
         except PortalError as error:
             log.warning("release %s: %s", kept.run_id, error.sentence())

@@ -149,16 +149,30 @@ class MoveRegistry:
     def undo(self, tools: Tools, context: Context) -> str:
         """Put alias and stages back where they still are as this rollout left them."""
         before = context.data(RolloutStep.MOVE_REGISTRY)
-        held = self._held(tools, context)
-        alias, key = context.environment.alias, context.key
-        if alias and held.alias_version == key.version and before["alias"] != key.version:
-            if before["alias"] is None:
-                tools.writer.delete_alias(key.model, alias)
-            else:
-                tools.writer.set_alias(key.model, alias, int(before["alias"]))
         if context.environment.stage:
             self._restore_stages(tools, context, before["stages"])
+        self._restore_alias(tools, context, before["alias"])
         return f"Alias and stage are back at {_name(before['alias'])}."
+
+    def _restore_alias(self, tools: Tools, context: Context, before: int | str | None) -> None:
+        """Last, because MLflow may refuse it: moving an alias takes EDIT there, deleting one MANAGE."""
+        alias, key = context.environment.alias, context.key
+        if not alias or self._held(tools, context).alias_version != key.version or before == key.version:
+            return
+        if before is not None:
+            tools.writer.set_alias(key.model, alias, int(before))
+            return
+        try:
+            tools.writer.delete_alias(key.model, alias)
+        except UpstreamRefusedError as error:
+            stage = " The stage is back." if context.environment.stage else ""
+            raise UpstreamRefusedError(
+                f"The alias {alias} of {key.model} still names v{key.version}: MLflow does not let the portal delete "
+                f"it.{stage}",
+                system=error.system,
+                hint=f"Delete the alias {alias} in MLflow. Give the portal's account MANAGE on {key.model}: EDIT moves "
+                "an alias and may not delete it.",
+            ) from error
 
     def _restore_stages(self, tools: Tools, context: Context, stages: Mapping[str, str]) -> None:
         for version, stage in stages.items():

@@ -34,7 +34,7 @@ class Fetched:
 
 
 class ModelFolders:
-    """The models at hand; a folder is named by the digest of its files, and checked against it before each use."""
+    """Cached models; a folder is named by the digest of its files and checked against it before each use."""
 
     def __init__(self, registry: RegistryReader, folder: Path) -> None:
         self._registry = registry
@@ -42,9 +42,9 @@ class ModelFolders:
         self._lock = Lock()
 
     def fetch(self, key: VersionKey, *, digest: str | None = None) -> Fetched:
-        """The files of a version; with `digest` exactly those bytes, also while MLflow is away.
+        """The files of a version; with `digest` exactly those bytes, even if MLflow is unavailable.
 
-        Raises ModelRunError (code model_changed) when the registry holds other bytes, and what the registry raises.
+        Raises ModelRunError (code model_changed) if the registry has different bytes, and the registry's errors.
         """
         with self._lock:
             if digest is not None and (found := self._at_hand(digest)):
@@ -53,8 +53,8 @@ class ModelFolders:
             self._prune(fetched.folder)
         if digest is not None and fetched.digest != digest:
             raise ModelRunError(
-                f"The files of {key} are no longer those with the digest {digest[:20]}….",
-                hint="Somebody replaced the model's files after that digest was taken.",
+                f"The files of {key} no longer match the digest {digest[:20]}….",
+                hint="The model's files were replaced after that digest was computed.",
                 code="model_changed",
             )
         return fetched
@@ -83,7 +83,7 @@ class ModelFolders:
             shutil.rmtree(part, ignore_errors=True)
 
     def _prune(self, keep: Path) -> None:
-        """The oldest go; one that is being read now is younger than that."""
+        """Delete the oldest; a folder in use is newer."""
         folders = sorted((f for f in self._folder.iterdir() if f.is_dir()), key=lambda f: f.stat().st_mtime)
         for folder in folders[:-MODELS_KEPT]:
             if folder != keep:
@@ -104,7 +104,7 @@ def digest_of_file(path: Path) -> str:
 
 
 class ModelRunner:
-    """Thread-safe. One model at a time: each may use all the memory that it is allowed."""
+    """Thread-safe. Runs one model at a time, since each may use the whole memory limit."""
 
     def __init__(self, registry: RegistryReader, folder: Path, *, host: Host, limits: Limits) -> None:
         self.models = ModelFolders(registry, folder / "models")
@@ -153,7 +153,7 @@ class ModelRunner:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         if not self._free.acquire(timeout=self.limits.seconds):
-            raise ModelRunError("Other models are being run.", hint="Try again in a minute.", code="model_busy")
+            raise ModelRunError("Other models are running.", hint="Try again in a minute.", code="model_busy")
         try:
             yield
         finally:

@@ -1,4 +1,4 @@
-"""What a model's process may use, and what came out of it."""
+"""Limits of a model's process, and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Limits:
     """Time in seconds, sizes in bytes. All are enforced by the kernel or by a watcher outside the process."""
 
     seconds: float = 120.0
-    """Wall clock, loading included."""
+    """Wall-clock time, including loading."""
     memory: int = 4096 * MIB
     """Resident memory of all of its processes together; each one's address space is limited a little above it."""
     output: int = 512 * MIB
@@ -25,38 +25,38 @@ class Limits:
     answer: int = 64 * MIB
     """Largest JSON answer."""
     processes: int = 128
-    """Processes and threads, where the system has user namespaces."""
+    """Processes and threads, if the system has user namespaces."""
 
     def __post_init__(self) -> None:
-        """Refuse limits that limit nothing."""
+        """Reject limits that are not positive."""
         if min(self.seconds, self.memory, self.output, self.answer, self.processes) <= 0:
             raise InvalidInputError("Every limit of a model's process must be greater than 0.")
 
 
 @dataclass(frozen=True)
 class Isolation:
-    """What the system allowed to build around the process; what it did not is said, never assumed."""
+    """The isolation that the system allowed; missing parts are reported, never assumed."""
 
     network: bool = False
     """True: it has no network at all."""
     files: bool = False
-    """True: it can write into its own folder only, and the portal's folders are hidden."""
+    """True: it can write only to its own folder, and the portal's folders are hidden."""
     processes: bool = False
-    """True: it sees its own processes only, and all of them end with it."""
+    """True: it sees only its own processes, and all of them end with it."""
     privileges: bool = False
     """True: it holds no capability and can gain none."""
     problem: str = ""
-    """Why something is missing, in the system's words."""
+    """Why something is missing, as reported by the system."""
 
     @property
     def is_complete(self) -> bool:
-        """Everything was built."""
+        """True if the isolation is complete."""
         return self.network and self.files and self.processes and self.privileges
 
     def sentence(self) -> str:
         """For people."""
         if self.is_complete:
-            return "Run in a process of its own without network, without the portal's secrets and files."
+            return "Run in a separate process without network and without the portal's secrets and files."
         missing = [
             text
             for has, text in (
@@ -68,13 +68,13 @@ class Isolation:
             if not has
         ]
         why = f" ({self.problem})" if self.problem else ""
-        known = "Run in a process of its own without the portal's secrets, but this system did not allow more"
+        known = "Run in a separate process without the portal's secrets, but this system did not allow full isolation"
         return f"{known}{why}: {', '.join(missing)}."
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a task gave back. All of it was said by the model's process: treat it as input from outside."""
+    """Result of a task. All of it comes from the model's process: treat it as untrusted input."""
 
     output: Mapping[str, Any]
     """The task's JSON answer."""
@@ -85,4 +85,4 @@ class RunResult:
     said: str = ""
     """The end of what it printed, redacted."""
     files: Mapping[str, Path] = field(default_factory=dict)
-    """Files that the task wrote, by name; they lie in the folder that the caller gave."""
+    """Files that the task wrote, by name, in the caller's folder."""

@@ -1,7 +1,7 @@
-"""Runs one task with one model in a process of its own: the only way in which the portal lets a model run.
+"""Runs one task with one model in a separate process: the only way in which the portal runs a model.
 
-The process gets no variable of the portal's environment, no network where the system allows it, hidden and read-only
-files, and limits of time, memory and output. What it says comes back through files and is bounded.
+The process gets no variable of the portal's environment, no network if the system allows that, hidden and read-only
+files, and limits of time, memory and output. Its output comes back through files and is bounded.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Host:
-    """What the runner needs to know of the machine it is on."""
+    """The runner's settings for this machine."""
 
     python: str = sys.executable
     """Interpreter with MLflow and the libraries that the models need."""
     hidden: tuple[Path, ...] = ()
     """Files and folders that a model must not see."""
     demand_isolation: bool = False
-    """True: refuse to run where the system cannot build every wall."""
+    """True: refuse to run without complete isolation."""
     redact: Callable[[str], str] = str
 
 
@@ -61,7 +61,7 @@ def run_model(
     """
     limits, host = limits or Limits(), host or Host()
     if not (model_dir / "MLmodel").is_file():
-        raise InvalidInputError(f"{model_dir.name} is no MLflow model: it has no MLmodel file.")
+        raise InvalidInputError(f"{model_dir.name} is not an MLflow model: it has no MLmodel file.")
     work = Path(os.path.realpath(tempfile.mkdtemp(prefix="countersign-model-")))
     try:
         request = _request(work, model_dir, task, inputs, limits=limits, host=host, files=files or {})
@@ -163,7 +163,7 @@ def _teller(path: Path, progress: Progress | None) -> Callable[[], None]:
 
 
 def _small(path: Path, limit: int) -> str:
-    """At most `limit` bytes of a file that a model may have replaced by something else."""
+    """At most `limit` bytes of a file, which the model may have replaced."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         return stream.read(limit + 1).decode("utf-8", "replace")
@@ -194,7 +194,7 @@ def _isolation(work: Path) -> Isolation:
         told = json.loads(_small(work / "isolation.json", 5000))
         return Isolation(**{**told, "problem": str(told["problem"])[:200]})
     except (OSError, ValueError, TypeError, KeyError):
-        return Isolation(problem="the process ended before it could say")
+        return Isolation(problem="the process ended before reporting it")
 
 
 def _said(work: Path, host: Host) -> str:
@@ -214,7 +214,7 @@ def _answer(work: Path, limits: Limits) -> dict[str, Any] | None:
     if len(text) > limits.answer:
         raise ModelRunError(
             f"The model's answer is larger than {limits.answer // 2**20:,} MB.",
-            hint="Ask for fewer rows.",
+            hint="Request fewer rows.",
             code="model_output",
         )
     try:
@@ -228,13 +228,13 @@ def _stopped(ended: Ended, limits: Limits, isolation: Isolation) -> ModelRunErro
     if ended.reason == "time":
         message = f"The model did not finish within {limits.seconds:g} seconds and was stopped."
         return ModelRunError(
-            message, hint="Give it more time (COUNTERSIGN_RUNNER_SECONDS), or look why it hangs.", code="model_time"
+            message, hint="Increase COUNTERSIGN_RUNNER_SECONDS, or find out why it hangs.", code="model_time"
         )
     if ended.reason == "memory":
         return _memory_error(limits)
     if ended.reason == "output":
         message = f"The model wrote more than {limits.output // 2**20:,} MB and was stopped."
-        return ModelRunError(message, hint="A model that predicts has no need to write files.", code="model_output")
+        return ModelRunError(message, hint="A model does not need to write files to predict.", code="model_output")
     return ModelRunError(
         f"The model was not run: {isolation.sentence()}",
         hint="Allow unprivileged user namespaces, or set COUNTERSIGN_RUNNER_ISOLATION=when_possible.",
@@ -244,8 +244,8 @@ def _stopped(ended: Ended, limits: Limits, isolation: Isolation) -> ModelRunErro
 
 def _memory_error(limits: Limits) -> ModelRunError:
     return ModelRunError(
-        f"The model wanted more than {limits.memory // 2**20:,} MB of memory and was stopped.",
-        hint="Give it more (COUNTERSIGN_RUNNER_MEMORY_MB), or score fewer rows.",
+        f"The model exceeded {limits.memory // 2**20:,} MB of memory and was stopped.",
+        hint="Increase COUNTERSIGN_RUNNER_MEMORY_MB, or score fewer rows.",
         code="model_memory",
     )
 
@@ -253,10 +253,10 @@ def _memory_error(limits: Limits) -> ModelRunError:
 def _crashed(ended: Ended, said: str) -> ModelRunError:
     how = f"signal {ended.code - 128}" if ended.code > 128 else f"exit code {ended.code}"
     last = said.strip().splitlines()[-1][:300] if said.strip() else ""
-    more = f" It last said: {last}" if last else ""
+    more = f" Last output: {last}" if last else ""
     return ModelRunError(
         f"The model's process ended without an answer ({how}).{more}",
-        hint="Look whether the model loads outside the portal, and whether it needs more memory.",
+        hint="Check whether the model loads outside the portal and whether it needs more memory.",
         code="model_crashed",
     )
 
@@ -273,7 +273,7 @@ def _failed(error: Any, limits: Limits, host: Host) -> ModelRunError:
             code="model_load",
         )
     return ModelRunError(
-        f"The model failed: {kind}: {text}", hint="Look at the input and the model.", code="model_failed"
+        f"The model failed: {kind}: {text}", hint="Check the input and the model.", code="model_failed"
     )
 
 

@@ -1,4 +1,4 @@
-"""Watches a process and everything it started, from outside: memory, time, the folder that it may fill."""
+"""Watches a process and its descendants from outside: memory, time, the size of its folder."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 @dataclass(frozen=True)
 class Ended:
-    """How it ended. `reason` is empty when it ended by itself, else: time, memory, output."""
+    """How it ended. `reason` is empty if it ended by itself, else: time, memory, output."""
 
     code: int
     reason: str
@@ -33,7 +33,7 @@ def watch(
     output: int,
     beat: Callable[[], None],
 ) -> Ended:
-    """Wait for the end, or bring it about; the whole process group is gone afterwards."""
+    """Wait for the end, or stop it; afterwards the whole process group has ended."""
     start, peak, reason = time.monotonic(), 0, ""
     try:
         while process.poll() is None and not reason:
@@ -62,7 +62,7 @@ def _nap(process: subprocess.Popen[bytes]) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """The group first (this is a session of its own), then the process itself."""
+    """Kill the group first (it is a separate session), then the process itself."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

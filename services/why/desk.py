@@ -8,18 +8,26 @@ not asked: what is deleted there changes no answer. Every look-up is written int
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.catalogue.browse import CatalogueBrowser
 from services.database.unit import Unit, Units
 from services.domain.catalogue import VersionDetail
+from services.domain.examined import LeftOut
 from services.domain.identity.people import Actor, Permission
 from services.domain.lineage import Certainty, Claim, Fact, settle
 from services.domain.promotions.promotion import Deployment
 from services.domain.registry import VersionKey
 from services.domain.why.live_history import Ground, Spell, Timeline
-from services.domain.why.predictions import PredictionQuery, PredictionRecord, masked, without_inputs
+from services.domain.why.predictions import (
+    Found,
+    PredictionQuery,
+    PredictionRecord,
+    left_out_of,
+    masked,
+    without_inputs,
+)
 from services.errors import InvalidInputError, NotAllowedError, NotFoundError, UpstreamUnavailableError
 from services.ledger.actions import Action
 from services.ledger.tree.canonical import Json
@@ -44,6 +52,8 @@ class Examined:
     answered: Answered
     origins: tuple[Origin, ...]
     deployment: Deployment | None
+    left_out: tuple[LeftOut, ...] = ()
+    """What the look-up in the log did not read."""
 
     @property
     def origin(self) -> Origin | None:
@@ -73,7 +83,8 @@ class WhyDesk:
         """The newest predictions, for the picker."""
         if self._log is None or not actor.may(Permission.LOOK_UP_PREDICTION):
             return ()
-        return [self.shown_to(actor, record) for record in self._log.recent()]
+        found = self._log.recent()
+        return Found(tuple(self.shown_to(actor, record) for record in found), left_out_of(found))
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Predictions by model, window of time and inputs; the search itself stands in the ledger."""
@@ -95,7 +106,8 @@ class WhyDesk:
             # what was searched by is about a person: commitments in the entry, the values erasable beside it
             values = {f"input {name}": value for name, value in wanted.inputs.items()}
             unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, subject, after=told, personal=values)
-        return [self.shown_to(actor, record) for record in self.log.search(wanted)]
+        found = self.log.search(wanted)
+        return Found(tuple(self.shown_to(actor, record) for record in found), left_out_of(found))
 
     def timeline(self, model: str = "") -> Timeline:
         """What was live where and when, from the ledger alone."""
@@ -108,24 +120,30 @@ class WhyDesk:
     def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
         """The answer, and an entry in the ledger that it was asked for."""
         demand_look_up(actor)
-        record = self.find(prediction_id, days=days)
+        found = self.found(prediction_id, days=days)
+        record = found[0]
         with self._units.begin() as unit:
             unit.ledger.append(actor, Action.PREDICTION_LOOKED_UP, Subject("prediction", record.request_id))
-        return self.answer_of(actor, self.examine(record))
+        return self.answer_of(actor, replace(self.examine(record), left_out=left_out_of(found)))
 
     def answer_of(self, actor: Actor, examined: Examined) -> WhyAnswer:
         """The answer as this person may see it; nothing is recorded."""
         record, answered = self.shown_to(actor, examined.record), examined.answered
         facts = _facts(examined)
         origin = examined.origin
-        promotion = origin.promotion if origin else None
+        is_placed = origin is not None and len(answered.places_of(origin.key)) <= 1
+        promotion = origin.promotion if origin and is_placed else None
         return WhyAnswer(
             record=record,
             sentence=sentence(facts, record),
             facts=facts,
-            deployment=examined.deployment if origin else None,
+            deployment=examined.deployment if origin and is_placed else None,
             request=promotion.request if promotion else None,
-            caveats=(*answered.caveats, *caveats(examined.origins)),
+            caveats=(
+                *answered.caveats,
+                *caveats(examined.origins),
+                *(f"In the prediction log, {item.sentence()}" for item in examined.left_out),
+            ),
             candidates=answered.candidates,
             inputs_note=self._inputs_note(actor, examined.record),
         )
@@ -142,20 +160,29 @@ class WhyDesk:
         return Examined(record, answered, origins, deployment)
 
     def find(self, prediction_id: str, *, days: DateRange | None = None) -> PredictionRecord:
-        """The one record with this id. Raises NotFoundError, InvalidInputError (ambiguous), UpstreamError."""
+        """The one record with this id. Raises NotFoundError, InvalidInputError (ambiguous, or one of several rows)."""
+        return self.found(prediction_id, days=days)[0]
+
+    def found(self, prediction_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
+        """The one record, with what was not looked at."""
         wanted = _clean(prediction_id)
         found = self.log.find(wanted, days=days)
         if not found:
+            unread = " ".join(f"Not certain: {item.sentence()}" for item in left_out_of(found))
             raise NotFoundError(
-                f"No prediction {wanted} is in the log.", hint="Check the id; a new row shows up within seconds."
+                f"No prediction {wanted} is in the part of the log that was read."
+                if unread
+                else f"No prediction {wanted} is in the log.",
+                hint=unread or "Check the id; how soon a new row shows up depends on the writer of the log.",
             )
+        demand_one_request(found, wanted)
         if len(found) > 1:
             raise InvalidInputError(
                 f"{len(found)} predictions share the id {wanted}.",
                 hint="The log is ambiguous here: find out which writer gave the id twice.",
                 code="ambiguous",
             )
-        return found[0]
+        return found
 
     @property
     def log(self) -> InferenceLog:
@@ -180,6 +207,8 @@ class WhyDesk:
             return "The inputs are not in the log."
         if not actor.may(Permission.SEE_INPUTS):
             return "Your role does not see inputs."
+        if self._masked and not (record.has_names and record.is_understood):
+            return "All inputs are masked: the log does not say which value is which, and some are masked by name."
         hidden = [name for name in record.inputs if name in self._masked]
         return f"Masked by the settings: {', '.join(hidden)}." if hidden else ""
 
@@ -193,6 +222,18 @@ class WhyDesk:
 def demand_look_up(actor: Actor) -> None:
     """Raises NotAllowedError for a role without the right to look up predictions."""
     _demand(actor, Permission.LOOK_UP_PREDICTION, "Your role cannot look up predictions.")
+
+
+def demand_one_request(found: Sequence[PredictionRecord], wanted: str) -> None:
+    """Rows of one request are several predictions. Raises InvalidInputError (code several_rows)."""
+    requests = {record.of_request for record in found}
+    if len(found) > 1 and len(requests) == 1 and requests != {""} and len({r.request_id for r in found}) == len(found):
+        first, last = found[0].request_id, found[-1].request_id
+        raise InvalidInputError(
+            f"The request {wanted} held {len(found)} rows, each of them a prediction.",
+            hint=f"Ask for one of them: {first} to {last}.",
+            code="several_rows",
+        )
 
 
 def _demand(actor: Actor, permission: Permission, message: str) -> None:
@@ -229,7 +270,7 @@ def _facts(examined: Examined) -> tuple[Fact, ...]:
     return (
         _time(examined.record),
         answered.fact,
-        *lineage_facts(examined.origins, disputed=disputed),
+        *lineage_facts(examined.origins, disputed=disputed, settled=answered.is_settled),
         *standing_facts(examined.origins, answered, examined.record, examined.deployment),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 from enum import Enum
+from math import isfinite
 from typing import Any
 
 from services.domain.why.live_history import Spell
@@ -51,6 +52,5 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    return str(value)
+    is_json = value is None or isinstance(value, str | bool | int) or (isinstance(value, float) and isfinite(value))
+    return value if is_json else str(value)  # JSON has no word for NaN

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from services.database.unit import Unit, Units
 from services.domain.identity.people import Actor, Permission
 from services.domain.lineage import Certainty
+from services.domain.why.predictions import left_out_of
 from services.domain.why.reasons import SAYS, SAYS_NOT
 from services.errors import NotAllowedError, PortalError, SettingsError
 from services.ledger.actions import Action
@@ -62,11 +63,12 @@ class DossierDesk:
         """File name to bytes. Raises NotAllowedError, NotFoundError, InvalidInputError, UpstreamError."""
         if not actor.may(Permission.EXPORT) or not actor.may(Permission.LOOK_UP_PREDICTION):
             raise NotAllowedError("Your role does not export dossiers.", hint="Auditors do.")
-        record = self._why.find(prediction_id)
+        found = self._why.found(prediction_id)
+        record = found[0]
         told: dict[str, Json] = {"what": "dossier", "detail": f"prediction {record.request_id}"}
         with self._units.begin() as unit:
             unit.ledger.append(actor, Action.EXPORT_MADE, Subject("prediction", record.request_id), after=told)
-        gathered = self._gather(actor, self._why.examine(record))
+        gathered = self._gather(actor, replace(self._why.examine(record), left_out=left_out_of(found)))
         return self._files(gathered)
 
     def _gather(self, actor: Actor, examined: Examined) -> Gathered:
@@ -169,7 +171,7 @@ def chain_of(gathered: Gathered, namespace: str) -> Chain | None:
     chain = Chain(record=record, key=origin.key, namespace=namespace)
     run = origin.detail.run if origin.detail and not origin.is_other_version else None
     if run is not None:
-        datasets = tuple({"name": d.name, "digest": d.digest} for d in run.datasets)
+        datasets = tuple({"name": d.name, "digest": d.best_digest} for d in run.training_data)
         chain = replace(
             chain,
             run_id=run.run_id,

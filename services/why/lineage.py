@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.domain.catalogue import VersionDetail
+from services.domain.datasets import training_text
 from services.domain.lineage import Certainty, Claim, Fact, settle
 from services.domain.registry import Dataset, VersionKey
 from services.why.promotions import Promotion
@@ -38,15 +39,18 @@ class Origin:
         return datetime.fromisoformat(sealed) != self.detail.version.created
 
 
-def lineage_facts(origins: Sequence[Origin], *, disputed: bool) -> list[Fact]:
-    """One fact for each part of the lineage; with several versions in question, what each of them would mean."""
+def lineage_facts(origins: Sequence[Origin], *, disputed: bool, settled: bool = True) -> list[Fact]:
+    """One fact for each part of the lineage; with several versions in question, what each of them would mean.
+
+    Where the version is not `settled`, each part says what it is *if* it was this version.
+    """
     each = [_of_one(origin) for origin in origins]
     if not each:
         return [Fact(name, Certainty.UNKNOWN, "unknown", hint="The version is unknown.") for name in HINTS]
-    if len(each) == 1:
+    if len(each) == 1 and settled:
         return [each[0][name] for name in HINTS]
     keys = [origin.key for origin in origins]
-    return [merged(name, keys, [facts[name] for facts in each], disputed=disputed) for name in HINTS]
+    return [merged(name, keys, [facts[name] for facts in each], disputed=disputed, settled=settled) for name in HINTS]
 
 
 def caveats(origins: Sequence[Origin]) -> tuple[str, ...]:
@@ -96,9 +100,8 @@ def _sealed(promotion: Promotion | None) -> dict[str, list[Claim]]:
 
 
 def _training(datasets: Sequence[Dataset]) -> str:
-    """As the registry's copy words it: the data set with context training, else the first."""
-    chosen = next((d for d in datasets if d.context.lower().startswith("train")), next(iter(datasets), None))
-    return f"{chosen.name} ({chosen.digest})" if chosen else ""
+    """As the registry's copy words it: what was logged as training data, nothing else."""
+    return training_text(datasets)
 
 
 def parameter_text(params: Mapping[str, Any]) -> str:
@@ -106,20 +109,22 @@ def parameter_text(params: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(params.items()))
 
 
-def merged(name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disputed: bool) -> Fact:
+def merged(
+    name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disputed: bool, settled: bool = True
+) -> Fact:
     """One fact out of those of several versions: known where all agree, else what it is for each of them.
 
     Where log and ledger dispute the version itself, facts that differ are contradicted like it.
     """
     claims = tuple(claim for key, fact in zip(keys, facts, strict=True) for claim in _if_it_was(key, fact))
-    settled = settle(name, claims, hint=facts[0].hint)
+    agreed = settle(name, claims, hint=facts[0].hint)
     are_all_told = all(fact.certainty is not Certainty.UNKNOWN for fact in facts)
-    if not claims or (settled.certainty is Certainty.KNOWN and are_all_told):
-        return settled
+    if not claims or (settled and agreed.certainty is Certainty.KNOWN and are_all_told):
+        return agreed
     value = ", ".join(f"{fact.value} if it was v{key.version}" for key, fact in zip(keys, facts, strict=True))
     is_contradicted = any(fact.certainty is Certainty.CONTRADICTED for fact in facts) or (disputed and are_all_told)
     certainty = Certainty.CONTRADICTED if is_contradicted else Certainty.UNKNOWN
-    return Fact(name, certainty, value, settled.sources, claims, "It depends on which version answered.")
+    return Fact(name, certainty, value, agreed.sources, claims, "It depends on which version answered.")
 
 
 def _if_it_was(key: VersionKey, fact: Fact) -> list[Claim]:

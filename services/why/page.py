@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import LiteralString
+
+from markupsafe import Markup
 
 from services.audit.sentences import words_of
 from services.domain.lineage import Certainty, Fact
@@ -12,7 +14,7 @@ from services.domain.why.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reas
 from services.ledger.tree.entry import LedgerEntry
 from services.why.gathered import Gathered
 
-STYLE = """
+STYLE = Markup("""
 body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem;border-bottom:1px solid #d0d7de}
 .answer{font-size:1.1rem;border-left:4px solid #3b5bdb;padding-left:.8rem}
@@ -24,34 +26,34 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f5f7f9;padding:.6rem
 .unknown{color:#9aa5b1}.contradicted{color:#ff8a80}}@media print{body{margin:0;max-width:none}
 .wide{overflow:visible}tr{break-inside:avoid}h2,h3{break-after:avoid}}.many{font-size:.8rem}.many td{min-width:3.5rem}
 @media print{.many{font-size:.55rem}.many td{min-width:0;overflow-wrap:break-word}.many th,.many td{padding:.15rem}}
-"""
+""")
 
 
 def page_html(gathered: Gathered) -> str:
     """The whole page; every value is escaped."""
     answer = gathered.answer
     pieces = [
-        f"<h1>Why did the model predict this?</h1><p class=answer>{_e(answer.sentence)}</p>",
-        f"<p>Prediction <code>{_e(answer.record.request_id)}</code>.</p>",
-        f"<p>Made at {_e(gathered.made_at)} by {_e(gathered.made_by)}.</p>",
+        _html("<h1>Why did the model predict this?</h1><p class=answer>{}</p>", answer.sentence),
+        _html("<p>Prediction <code>{}</code>.</p>", answer.record.request_id),
+        _html("<p>Made at {} by {}.</p>", gathered.made_at, gathered.made_by),
         _list(answer.caveats),
-        "<h2>Parts of the answer</h2>",
+        Markup("<h2>Parts of the answer</h2>"),
         _table(("Part", "Value", "Certainty", "Source"), [_fact(fact) for fact in answer.facts]),
-        "<h2>The prediction as logged</h2>",
-        _table(("What", "Value"), [(_e(k), _e(v)) for k, v in _row(gathered)]),
-        f"<p>{_e(answer.inputs_note)}</p>" if answer.inputs_note else "",
-        "<h2>Scored again</h2>",
+        Markup("<h2>The prediction as logged</h2>"),
+        _table(("What", "Value"), _row(gathered)),
+        _optional("<p>{}</p>", answer.inputs_note),
+        Markup("<h2>Scored again</h2>"),
         _replay(gathered),
-        "<h2>Reasons</h2>",
-        _reasons(gathered.reasons) if gathered.reasons else "<p>There are none in this dossier.</p>",
-        f"<h2>Missing</h2>{_list(gathered.problems)}" if gathered.problems else "",
-        f"<h2>Model card</h2><pre>{_e(gathered.card)}</pre>" if gathered.card else "",
-        "<h2>Proof</h2>",
+        Markup("<h2>Reasons</h2>"),
+        _reasons(gathered.reasons) if gathered.reasons else Markup("<p>There are none in this dossier.</p>"),
+        _optional("<h2>Missing</h2>{}", _list(gathered.problems)),
+        _optional("<h2>Model card</h2><pre>{}</pre>", gathered.card),
+        Markup("<h2>Proof</h2>"),
         _proof(gathered),
     ]
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Dossier</title>'
-    body = "".join(pieces)
-    return f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n'
+    head = Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Dossier</title>')
+    page = '<!doctype html><html lang="en"><head>{}<style>{}</style></head><body>{}</body></html>\n'
+    return _html(page, head, STYLE, _join(pieces))
 
 
 def rows_of(gathered: Gathered) -> list[tuple[str, str]]:
@@ -69,17 +71,29 @@ def proof_lines(gathered: Gathered) -> list[tuple[str, str]]:
     return found
 
 
-def _e(value: Any) -> str:
-    return escape(str(value))
+def _e(value: object) -> Markup:
+    return value if isinstance(value, Markup) else Markup(escape(str(value)))  # noqa: S704 - escaped
+
+
+def _html(template: LiteralString, *values: object) -> Markup:
+    return Markup(template.format(*map(_e, values)))  # noqa: S704 - the values are escaped
+
+
+def _optional(template: LiteralString, value: str | None) -> Markup:
+    return _html(template, value) if value else Markup("")
+
+
+def _join(pieces: Iterable[object]) -> Markup:
+    return Markup("").join(map(_e, pieces))
 
 
 def _fact(fact: Fact) -> tuple[str, ...]:
+    value = _e(fact.value)
     if fact.certainty is Certainty.CONTRADICTED:
-        value = "<br>".join(f"{_e(c.value)} <span class=unknown>({_e(c.source)})</span>" for c in fact.claims)
-    else:
-        value = _e(fact.value)
+        claims = (_html("{} <span class=unknown>({})</span>", c.value, c.source) for c in fact.claims)
+        value = Markup("<br>").join(claims)
     source = ", ".join(fact.sources) or fact.hint
-    return _e(fact.name), value, f"<span class={fact.certainty.value}>{fact.certainty.value}</span>", _e(source)
+    return fact.name, value, _html("<span class={0}>{0}</span>", fact.certainty.value), source
 
 
 def _row(gathered: Gathered) -> list[tuple[str, str]]:
@@ -95,40 +109,42 @@ def _row(gathered: Gathered) -> list[tuple[str, str]]:
     return fixed + [(f"Input {name}", str(value)) for name, value in record.inputs.items()]
 
 
-def _replay(gathered: Gathered) -> str:
+def _replay(gathered: Gathered) -> Markup:
     replay = gathered.replay
     if replay is None:
-        return "<p>It was not scored again.</p>"
-    rows = [("Logged", _e(replay.logged)), ("Again", _e(replay.again)), ("Isolation", _e(replay.isolation))]
+        return Markup("<p>It was not scored again.</p>")
+    rows = [("Logged", replay.logged), ("Again", replay.again), ("Isolation", replay.isolation)]
     mismatches = _list([mismatch.sentence() for mismatch in replay.mismatches])
-    return f"<p>{_e(replay.sentence)}</p>{_table(('What', 'Value'), rows)}{mismatches}"
+    return _html("<p>{}</p>{}{}", replay.sentence, _table(("What", "Value"), rows), mismatches)
 
 
-def _reasons(reasons: Reasons) -> str:
+def _reasons(reasons: Reasons) -> Markup:
     widest = max((abs(i.moved) for i in reasons.inputs), default=0.0) or 1.0
-    rows = [(_e(i.name), _e(i.value), _bar(i.moved, widest), f"{i.moved:+.4f}") for i in reasons.inputs]
-    return (
-        f"<p>{_e(reasons.in_words())}</p>"
-        + _table(("Input", "Value", "", "Moved"), rows)
-        + f"<p>{_e(reasons.sum_check())}</p>"
-        + f"<p>Method: {_e(METHODS.get(reasons.method, reasons.method))}.</p><p>{_e(SAYS)}</p>{_list(SAYS_NOT)}"
-        + _near("Nearest training examples", reasons.nearest)
-        + _near("Nearest with another outcome", reasons.nearest_other)
-        + (f"<p>{_e(reasons.neighbours_problem)}</p>" if reasons.neighbours_problem else "")
-    )
+    rows = [(i.name, i.value, _bar(i.moved, widest), f"{i.moved:+.4f}") for i in reasons.inputs]
+    method = METHODS.get(reasons.method, reasons.method)
+    return _join([
+        _html("<p>{}</p>", reasons.in_words()),
+        _table(("Input", "Value", "", "Moved"), rows),
+        _html("<p>{}</p>", reasons.sum_check()),
+        _html("<p>Method: {}.</p><p>{}</p>{}", method, SAYS, _list(SAYS_NOT)),
+        _near("Nearest training examples", reasons.nearest),
+        _near("Nearest with another outcome", reasons.nearest_other),
+        _optional("<p>{}</p>", reasons.neighbours_problem),
+    ])  # fmt: skip
 
 
-def _bar(moved: float, widest: float) -> str:
+def _bar(moved: float, widest: float) -> Markup:
     width = 8 * abs(moved) / widest
-    return f'<span class="bar {"up" if moved > 0 else "down"}" style="width:{width:.2f}rem"></span>'
+    side = "up" if moved > 0 else "down"
+    return _html('<span class="bar {}" style="width:{}rem"></span>', side, f"{width:.2f}")
 
 
-def _near(title: str, found: Sequence[Neighbour]) -> str:
+def _near(title: str, found: Sequence[Neighbour]) -> Markup:
     if not found:
-        return ""
+        return Markup("")
     names = list(found[0].inputs)
-    rows = [(_e(n.outcome), f"{n.distance:.3f}", *(_e(n.inputs.get(name)) for name in names)) for n in found]
-    return f"<h3>{_e(title)}</h3><div class=many>{_table(('Outcome', 'Distance', *names), rows)}</div>"
+    rows = [(n.outcome, f"{n.distance:.3f}", *(n.inputs.get(name) for name in names)) for n in found]
+    return _html("<h3>{}</h3><div class=many>{}</div>", title, _table(("Outcome", "Distance", *names), rows))
 
 
 def unproven(gathered: Gathered) -> str:
@@ -138,22 +154,21 @@ def unproven(gathered: Gathered) -> str:
     return "The ledger has no promotion behind this prediction, so there is nothing to prove."
 
 
-def _proof(gathered: Gathered) -> str:
+def _proof(gathered: Gathered) -> Markup:
     if gathered.pack is None:
-        return f"<p>{_e(unproven(gathered))}</p>"
-    rows = [(_e(number), _e(text)) for number, text in proof_lines(gathered)]
-    return (
-        "<p>These entries stand in the ledger; evidence-pack.json has their proofs.</p>"
-        + _table(("Entry", "What it says"), rows)
-        + f"<p>Signed checkpoint:</p><pre>{_e(gathered.pack['checkpoint'])}</pre>"
-    )
+        return _html("<p>{}</p>", unproven(gathered))
+    return _join([
+        Markup("<p>These entries stand in the ledger; evidence-pack.json has their proofs.</p>"),
+        _table(("Entry", "What it says"), proof_lines(gathered)),
+        _html("<p>Signed checkpoint:</p><pre>{}</pre>", gathered.pack["checkpoint"]),
+    ])  # fmt: skip
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f'<th scope="col">{_e(name)}</th>' for name in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<div class=wide><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> Markup:
+    top = _join(_html('<th scope="col">{}</th>', name) for name in head)
+    body = _join(_html("<tr>{}</tr>", _join(_html("<td>{}</td>", cell) for cell in row)) for row in rows)
+    return _html("<div class=wide><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>", top, body)
 
 
-def _list(lines: Sequence[str]) -> str:
-    return f"<ul>{''.join(f'<li>{_e(line)}</li>' for line in lines)}</ul>" if lines else ""
+def _list(lines: Sequence[str]) -> Markup:
+    return _optional("<ul>{}</ul>", _join(_html("<li>{}</li>", line) for line in lines))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +16,7 @@ from services.domain.identity.people import Actor, Permission
 from services.domain.registry import VersionKey
 from services.domain.why.predictions import MASK, PredictionQuery, PredictionRecord
 from services.domain.why.reasons import InputMoved, Neighbour, Reasons
-from services.domain.why.replay import Mismatch, Replay, ReplayVerdict, compare
+from services.domain.why.replay import Mismatch, Replay, ReplayVerdict, Seen, compare
 from services.errors import InvalidInputError, NotFoundError, PortalError, RefusedError
 from services.ledger.actions import Action
 from services.ledger.tree.entry import Subject
@@ -73,7 +75,14 @@ class ScoringDesk:
         """Score the logged input again. Raises RefusedError, ModelRunError, NotFoundError, UpstreamError."""
         asked = self._asked(actor, prediction_id, Action.PREDICTION_REPLAYED)
         found = self._runner.run(asked.origin.key, "replay", _one_row(asked.record), digest=asked.digest)
-        return replay_of(asked, found)
+        made = replay_of(asked, found)
+        veiled = replace(made, seen=tuple(replace(s, **self._veil(actor, s.name)) for s in made.seen))
+        return replace(veiled, sentence=_replay_sentence(veiled, asked.origin.key))
+
+    def _veil(self, actor: Actor, name: str) -> dict[str, str]:
+        """What hides an input's values from who may not see them; empty for who may."""
+        may_see = actor.may(Permission.SEE_INPUTS) and name not in self._why.masked_inputs
+        return {} if may_see else {"logged": MASK, "asked": MASK}
 
     def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
         """Attribution and neighbours, as this person may see them. Raises what `replay` raises."""
@@ -98,6 +107,16 @@ class ScoringDesk:
             raise RefusedError(
                 "Which version answered is not certain, so there is no one version to ask again.",
                 hint="Let the endpoint log the version that answered.",
+            )
+        if record.failure:
+            raise RefusedError(
+                f"The request failed ({record.failure}): there is no answer to hold a new one against.",
+                hint="Ask for a request that was answered.",
+            )
+        if not (record.has_names and record.is_understood):
+            raise RefusedError(
+                "The log does not say which value belongs to which input, so the model cannot be asked again.",
+                hint="Let the client send names: dataframe_split or dataframe_records.",
             )
         if not record.inputs:
             raise RefusedError("The log has no inputs for this prediction.", hint="Let the endpoint log its inputs.")
@@ -136,13 +155,16 @@ class ScoringDesk:
             raise InvalidInputError("There are no rows to compare this prediction with.", hint=f"Log {EXAMPLES}.")
         window = (record.time - AROUND, record.time + AROUND)
         found = self._why.log.search(PredictionQuery(record.model, *window, limit=BACKGROUND))
-        others = [r for r in found if r.request_id != record.request_id and set(r.inputs) >= set(names)][:BACKGROUND]
+        usable = (r for r in found if not r.failure and r.has_names and r.is_understood)
+        others = [r for r in usable if r.request_id != record.request_id and set(r.inputs) >= set(names)][:BACKGROUND]
         if len(others) < FEWEST:
             raise InvalidInputError(
                 "There are too few rows to compare this prediction with.",
                 hint=f"Log training examples as the run artifact {EXAMPLES}.",
             )
-        return [[r.inputs[name] for name in names] for r in others], f"{len(others)} other predictions of those days"
+        return [
+            [_askable(name, r.inputs[name]) for name in names] for r in others
+        ], f"{len(others)} other predictions of those days"
 
     def _shown(self, actor: Actor, made: Reasons) -> Reasons:
         """Values that this person may not see are masked; what each input moved stays."""
@@ -153,11 +175,14 @@ class ScoringDesk:
             return MASK if everything or name in hidden else value
 
         inputs = tuple(replace(i, value=masked(i.name, i.value)) for i in made.inputs)
+        seen = tuple(replace(s, **self._veil(actor, s.name)) for s in made.seen)
 
         def veiled(near: Sequence[Neighbour]) -> tuple[Neighbour, ...]:
             return tuple(replace(n, inputs={k: masked(k, v) for k, v in n.inputs.items()}) for n in near)
 
-        return replace(made, inputs=inputs, nearest=veiled(made.nearest), nearest_other=veiled(made.nearest_other))
+        return replace(
+            made, inputs=inputs, seen=seen, nearest=veiled(made.nearest), nearest_other=veiled(made.nearest_other)
+        )
 
 
 def replay_of(asked: Asked, found: RunResult) -> Replay:
@@ -165,6 +190,7 @@ def replay_of(asked: Asked, found: RunResult) -> Replay:
     record, output = asked.record, found.output
     values, probabilities = output["values"][0], (output.get("probabilities") or [None])[0]
     verdict, again, difference = compare(record.output, record.score, values, probabilities)
+    cause = _cause(record, output) if verdict is ReplayVerdict.DIFFERENT else ""
     mismatches = tuple(
         Mismatch(str(e["name"]), str(e["wanted"]), e["found"])
         for e in output.get("environment", ())
@@ -179,6 +205,8 @@ def replay_of(asked: Asked, found: RunResult) -> Replay:
         model_digest=asked.digest or "",
         is_sealed=asked.digest is not None,
         isolation=found.isolation.sentence(),
+        seen=_seen(output),
+        cause=cause,
     )
     return replace(made, sentence=_replay_sentence(made, asked.origin.key))
 
@@ -196,8 +224,24 @@ def _replay_sentence(made: Replay, key: VersionKey) -> str:
         if made.is_sealed
         else "with the bytes that the registry holds now; none were sealed to hold them against"
     )
+    changed = "".join(f" {item.sentence()}." for item in made.seen)
+    cause = f" Likely cause: {made.cause}" if made.cause else ""
     environment = f" {len(made.mismatches)} parts of the environment differ." if made.mismatches else ""
-    return f"Scored again, {key} {outcome}{by}, {bytes_}.{environment}"
+    return f"Scored again, {key} {outcome}{by}, {bytes_}.{changed}{cause}{environment}"
+
+
+def _seen(output: Mapping[str, Any]) -> tuple[Seen, ...]:
+    return tuple(Seen(str(e["name"]), e["logged"], e["asked"]) for e in output.get("seen", ()))
+
+
+def _cause(record: PredictionRecord, output: Mapping[str, Any]) -> str:
+    """What was likely lost in saving the model: the variant that gives the logged answer."""
+    for variant in output.get("variants", ()):
+        values, probabilities = variant["values"][0], (variant.get("probabilities") or [None])[0]
+        verdict, _, _ = compare(record.output, record.score, values, probabilities)
+        if verdict in {ReplayVerdict.EQUAL, ReplayVerdict.WITHIN}:
+            return str(variant["cause"])
+    return ""
 
 
 def _reasons(output: Mapping[str, Any], background: str) -> Reasons:
@@ -210,15 +254,32 @@ def _reasons(output: Mapping[str, Any], background: str) -> Reasons:
         inputs=tuple(InputMoved(i["name"], i["value"], i["moved"], i["error"]) for i in output["inputs"]),
         background=background,
         why_not_tree=str(output["why_not_tree"]),
+        seen=_seen(output),
     )
 
 
 def _one_row(record: PredictionRecord) -> dict[str, Any]:
-    return {"columns": list(record.inputs), "rows": [list(record.inputs.values())]}
+    asked = _row_and_columns(record)
+    return {"columns": asked["columns"], "rows": [asked["row"]], "protocol": asked["protocol"]}
 
 
 def _row_and_columns(record: PredictionRecord) -> dict[str, Any]:
-    return {"columns": list(record.inputs), "row": list(record.inputs.values())}
+    row = [_askable(name, value) for name, value in record.inputs.items()]
+    return {"columns": list(record.inputs), "row": row, "protocol": record.protocol}
+
+
+def _askable(name: str, value: Any) -> Any:
+    """A value as the model's process takes it. Raises RefusedError for one that JSON cannot hold."""
+    if (isinstance(value, float) and math.isinf(value)) or isinstance(value, bytes):
+        raise RefusedError(
+            f"The input {name} is {'infinite' if isinstance(value, float) else 'bytes'}, which cannot be asked again.",
+            hint="Ask the endpoint itself.",
+        )
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return _plain(value)
 
 
 def _plain(value: Any) -> Any:

@@ -27,17 +27,21 @@ def standing_facts(
     if not origins:
         return [Fact(name, Certainty.UNKNOWN, "unknown", hint="The version is unknown.") for name in NAMES]
     each = [_of_one(origin, answered, record, deployment) for origin in origins]
-    if len(each) == 1:
+    if len(each) == 1 and answered.is_settled:
         return [each[0][name] for name in NAMES]
     disputed = answered.fact.certainty is Certainty.CONTRADICTED
     keys = [origin.key for origin in origins]
-    return [merged(name, keys, [facts[name] for facts in each], disputed=disputed) for name in NAMES]
+    settled = answered.is_settled
+    return [merged(name, keys, [facts[name] for facts in each], disputed=disputed, settled=settled) for name in NAMES]
 
 
 def _of_one(
     origin: Origin, answered: Answered, record: PredictionRecord, deployment: Deployment | None
 ) -> dict[str, Fact]:
     """A promotion counts only where this version was live then through it, not where it went live another time."""
+    places = answered.places_of(origin.key)
+    if len(places) > 1:
+        return {name: _anywhere(name, places) for name in NAMES}
     spell = answered.spell_of(origin.key)
     was_promoted = spell is not None and spell.ground is not Ground.SEEN
     promotion = origin.promotion if was_promoted else None
@@ -49,6 +53,15 @@ def _of_one(
         _evidence(promotion),
     )
     return {fact.name: fact for fact in found}
+
+
+def _anywhere(name: str, places: Sequence[Spell]) -> Fact:
+    """The row does not say in which of several environments it was asked."""
+    told = " or ".join(_lived(spell) for spell in places) if name == "Live" else "unknown"
+    sources = tuple(f"ledger entry {spell.seq}" for spell in places) if name == "Live" else ()
+    environments = ", ".join(spell.environment for spell in places)
+    hint = f"The row names no environment, and this version was live in {environments}."
+    return Fact(name, Certainty.UNKNOWN, told, sources, hint=hint)
 
 
 def _live(spell: Spell | None, record: PredictionRecord) -> Fact:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from services.domain.lineage import Certainty, Fact
 from services.domain.why.predictions import PredictionRecord
@@ -18,6 +19,12 @@ _COMMIT, _SHORT = re.compile(r"\b([0-9a-f]{10})[0-9a-f]{30}\b"), r"\1"
 def sentence(facts: Sequence[Fact], record: PredictionRecord) -> str:
     """One sentence: version, time, data, algorithm, person, commit, time live, release, approvers, evidence."""
     said = {fact.name: fact for fact in facts}
+    if record.failure:
+        asked = f" to {record.key or record.model}" if record.model else ""
+        return f"This request{asked} {_when(said['Time'])} failed ({record.failure}): no version gave an answer."
+    version = said["Version"]
+    if version.certainty is Certainty.UNKNOWN and version.value != UNKNOWN and " or " not in version.value:
+        return _if_it_was(said, record)
     answered = f"{_subject(said['Version'], record)} answered this {_when(said['Time'])}"
     if said["Version"].value == UNKNOWN:
         return (
@@ -34,9 +41,36 @@ def sentence(facts: Sequence[Fact], record: PredictionRecord) -> str:
     )
 
 
+def _if_it_was(said: Mapping[str, Fact], record: PredictionRecord) -> str:
+    """One version stands in for the one that is not known: all that follows holds only if it was that one."""
+    version = said["Version"]
+    number = version.value.rpartition(" ")[2]
+    plain = {
+        name: replace(fact, value=fact.value.replace(f" if it was {number}", ""), certainty=_as_if(fact))
+        for name, fact in said.items()
+    }
+    when = _when(said["Time"])
+    doubt = f"The log says that {version.value} answered this {when}, which the ledger cannot confirm"
+    doubt = doubt if record.key is not None else f"Which version answered this {when} is unknown"
+    opening = f"{doubt}. If it was {version.value}, it"
+    trained = _trained(plain).removeprefix("it ")
+    if record.time is None:
+        return f"{opening} {trained}; without a time nobody can say since when it was live and who approved it."
+    live = _live(plain["Live"], plain["Release"], record)
+    return f"{opening} {trained}, {live}, and was {_approved(plain['Approved by'])}{_evidence(plain['Evidence'])}."
+
+
+def _as_if(fact: Fact) -> Certainty:
+    """As sure as the fact would be if the version were known."""
+    is_told = fact.certainty is Certainty.UNKNOWN and not fact.value.startswith(UNKNOWN)
+    return Certainty.KNOWN if is_told else fact.certainty
+
+
 def _subject(version: Fact, record: PredictionRecord) -> str:
     if version.certainty is Certainty.UNKNOWN:
         if version.value == UNKNOWN:
+            if record.model is None and record.version is not None:
+                return f"Version {record.version} of an unknown model"
             return f"An unknown version of {record.model}" if record.model else "An unknown version of an unknown model"
         return f"{version.value} (which of them is unknown)"
     if version.certainty is Certainty.CONTRADICTED:

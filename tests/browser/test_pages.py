@@ -87,7 +87,7 @@ def test_approval__by_two_reviewers__is_signed_with_reasons_and_starts_the_rollo
     toast(ben.page, "Signed")
     expect(ben.page.get_by_text("1 of 2 signatures")).to_be_visible()
     expect(ben.page.get_by_role("button", name="Approve")).to_be_disabled()
-    expect(ben.page.get_by_text("one person counts once")).to_be_visible()
+    expect(ben.page.get_by_text("each person counts once")).to_be_visible()
 
     chi = join(server, CHI)
     chi.page.get_by_role("link", name="census-income v6 to production").click()
@@ -133,7 +133,7 @@ def test_requester__sees_closed_actions_with_their_reason_and_can_withdraw(serve
     tab = join(server, ANA)
     tab.open("/request?id=req-6")
     expect(tab.page.get_by_role("button", name="Approve")).to_be_disabled()
-    expect(tab.page.get_by_text("Only reviewers decide")).to_be_visible()
+    expect(tab.page.get_by_text("Only reviewers can decide")).to_be_visible()
     tab.page.get_by_role("button", name="Withdraw").click()
     tab.page.get_by_role("dialog").get_by_role("textbox").fill("A newer one comes.")
     tab.page.get_by_role("dialog").get_by_role("button", name="Withdraw the request").click()

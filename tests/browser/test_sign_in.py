@@ -147,7 +147,7 @@ def test_sign_in__of_a_scientist__does_not_open_the_reviewers_buttons(place: Off
     page = enter()
     sign_in(page, place, "ana", "/request?id=req-6")
     shows_sidebar(page, "Ana Ruiz")
-    expect(page.get_by_text("Only reviewers decide").first).to_be_visible()
+    expect(page.get_by_text("Only reviewers can decide").first).to_be_visible()
     expect(page.get_by_role("button", name="Approve")).to_be_disabled()
 
 
@@ -249,7 +249,7 @@ def test_role__removed_at_the_provider__closes_the_buttons_without_a_new_sign_in
         place.person("ben", "Ben Okafor", ["scientists"])
         place.until("access:role:revoked")
         page.get_by_role("button", name="Approve").click()
-        expect(page.get_by_text("Only reviewers decide").first).to_be_visible()
+        expect(page.get_by_text("Only reviewers can decide").first).to_be_visible()
         assert ("access:role:revoked", "system") in place.ledger()
 
 
@@ -316,7 +316,7 @@ def test_signature__policy_asks_for_a_fresh_sign_in__takes_one_and_comes_back_to
     asked(strict, ago=HOUR)
     sign_in(page, strict, "ben", "/request?id=req-6")
     expect(page.get_by_role("button", name="Approve")).to_be_disabled()
-    expect(page.get_by_text("The policy asks for a fresh sign-in").first).to_be_visible()
+    expect(page.get_by_text("The policy requires a fresh sign-in").first).to_be_visible()
     expect(page.get_by_role("button", name="Reject")).to_be_enabled()
     asked(strict, ago=0)
     prove_again(page, strict)
@@ -338,7 +338,7 @@ def test_signature__sign_in_too_old_by_the_time_of_the_reason__keeps_the_reason_
     page.get_by_role("textbox", name="Reason").fill("Read for a long time.")
     strict.let_time_pass()
     page.get_by_role("button", name="Sign and approve").click()
-    expect(page.get_by_role("dialog").get_by_text("The policy asks for a fresh sign-in")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("The policy requires a fresh sign-in")).to_be_visible()
     page.get_by_role("button", name="Back").click()
     asked(strict, ago=0, sub="cleo")
     prove_again(page, strict, sub="cleo")
@@ -354,13 +354,13 @@ def test_signature__provider_that_does_not_ask_again__is_refused_with_a_way_back
     asked(strict, ago=HOUR)
     sign_in(page, strict, "ben", "/request?id=req-7")
     prove_again(page, strict)
-    expect(page.get_by_text("did not ask you again who you are")).to_be_visible()
+    expect(page.get_by_text("did not confirm a fresh sign-in")).to_be_visible()
     again = page.get_by_role("link", name="Try again").get_attribute("href")
     assert again == "/sign-in?fresh=1&next=%2Frequest%3Fid%3Dreq-7"
     page.get_by_role("link", name="Go back").click()
     expect(page).to_have_url(strict.portal + "/request?id=req-7")
     expect(page.get_by_role("button", name="Approve")).to_be_disabled()
-    expect(page.get_by_text("The policy asks for a fresh sign-in").first).to_be_visible()
+    expect(page.get_by_text("The policy requires a fresh sign-in").first).to_be_visible()
 
 
 def test_dialog__left_open_while_the_role_is_taken_away__signs_nothing(
@@ -374,7 +374,7 @@ def test_dialog__left_open_while_the_role_is_taken_away__signs_nothing(
         place.person("ben", "Ben Okafor", ["scientists"])
         place.until("access:role:revoked")
         page.get_by_role("button", name="Sign and approve").click()
-        expect(page.get_by_role("dialog").get_by_text("Only reviewers decide")).to_be_visible()
+        expect(page.get_by_role("dialog").get_by_text("Only reviewers can decide")).to_be_visible()
         page.reload()
         expect(page.get_by_text("0 of 2 signatures")).to_be_visible()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.adapters.mlflow import DatasetMetric, MlflowConfig, MlflowRegistry, build_registry
+from services.adapters.mlflow import MlflowConfig, MlflowRegistry, build_registry
 from services.adapters.mlflow import registered as registered_module
 from services.adapters.mlflow import runs as runs_module
 from services.domain.model_digest import digest_of_files
@@ -334,7 +334,6 @@ def test_digest__copy_of_a_version__is_that_of_the_original(seed: Seed, registry
     key = VersionKey("copy", seed.version("copy", f"models:/m-original/{number}", run_id=run.run_id))
     assert registry.artifact_digest(key) == digest_of(FILES)
     assert registry.read_model_file(key, "MLmodel", limit=100) == FILES["MLmodel"]
-    assert registry.logged_model(key) is None
 
 
 def test_digest__files_that_cannot_be_found__is_not_found(seed: Seed, registry: MlflowRegistry) -> None:
@@ -369,13 +368,15 @@ def test_logged_model__logged_with_mlflows_own_client__files_digest_and_metrics_
     assert version.run_id == run_id
     bound = {"model_id": model_id, "dataset_name": "held out", "dataset_digest": "d1gest"}
     seed.metrics(run_id, {"accuracy": 0.875, "broken": "NaN", "zero": 0.0}, **bound)
-    logged = registry.logged_model(key)
-    assert logged is not None
-    assert (logged.model_id, logged.source_run_id) == (model_id, run_id)
-    assert sorted(logged.metrics, key=lambda m: m.name) == [
-        DatasetMetric("accuracy", 0.875, "held out", "d1gest", run_id),
-        DatasetMetric("broken", None, "held out", "d1gest", run_id),
-        DatasetMetric("zero", 0.0, "held out", "d1gest", run_id),
+    models = registry.runs([run_id])[run_id].models
+    assert models is not None
+    assert [(model.model_id, model.versions) for model in models] == [(model_id, (f"{name}/1",))]
+    assert [
+        (m.name, m.value, m.dataset_name, m.dataset_digest) for m in sorted(models[0].metrics, key=lambda m: m.name)
+    ] == [
+        ("accuracy", 0.875, "held out", "d1gest"),
+        ("broken", None, "held out", "d1gest"),
+        ("zero", 0.0, "held out", "d1gest"),
     ]
     assert b"sklearn" in registry.read_model_file(key, "MLmodel", limit=100_000)
     assert b"scikit-learn" in registry.read_model_file(key, "requirements.txt", limit=100_000)

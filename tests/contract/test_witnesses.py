@@ -18,8 +18,8 @@ from services.errors import (
     IntegrityError,
     PortalError,
     SettingsError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from services.ledger.signing.keys import KeyRing
@@ -316,7 +316,7 @@ def test_blob__service_away_or_broken__says_so(blobs: BlobService) -> None:
     assert caught.value.__cause__ is None
     with pytest.raises(UpstreamUnavailableError, match="ServerBusy"):
         AzureBlobWitness(blobs.new_container(answer=503)).latest(ORIGIN)
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         AzureBlobWitness(blobs.new_container(answer=200)).latest(ORIGIN)
 
 
@@ -330,7 +330,7 @@ def test_timestamp__token__belongs_to_its_note_and_its_authority(authority: Auth
     with pytest.raises(IntegrityError, match="does not belong"):
         witness.verify(file)
     stranger = make_authority(tmp_path)
-    with pytest.raises(UpstreamRubbishError, match="does not cover"):
+    with pytest.raises(UpstreamInvalidError, match="does not cover"):
         TimeStampWitness(tmp_path / "other", TimeStampAuthority(authority.url, stranger.ca_file)).publish(note(1))
 
 

@@ -156,9 +156,9 @@ def test_actions__over_the_api__are_those_of_the_page_and_closed_ones_say_why(wo
         assert (action["is_open"], action["why_not"]) == (state.is_open, state.reason or ""), action
         assert action["is_open"] or action["why_not"].endswith(".")
     why_not = {action["action"]: action["why_not"] for action in told}
-    assert why_not["approve"] == "A service token can open requests and read; only people decide."
+    assert why_not["approve"] == "A service token can only read and open requests; people decide."
     assert why_not["withdraw"] == "Only the requester can do this."
-    assert why_not["comment"] == "Your role reads and does not comment."
+    assert why_not["comment"] == "Your role is read-only; it cannot comment."
 
 
 def test_request__while_mlflow_is_away__is_a_503_with_a_hint(world: World, client: AsgiClient) -> None:

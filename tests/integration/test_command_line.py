@@ -102,7 +102,7 @@ def test_migrate__impossible_database__names_the_setting_and_no_password(place: 
 
 def test_sync__over_mlflow__says_how_many_versions_there_are(place: Place) -> None:
     done = place.run("sync")
-    assert (done.returncode, done.stdout.strip()) == (0, "1 versions are in the catalogue."), done.stderr
+    assert (done.returncode, done.stdout.strip()) == (0, "1 versions in the catalogue."), done.stderr
     assert place.run("sync", "--quiet").stdout == ""
 
 

@@ -10,7 +10,7 @@ from services.settings import Settings
 
 
 def test_doctor__with_a_mistyped_name__fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _settings(Settings()) == "every name with COUNTERSIGN_ is one of ours."
+    assert _settings(Settings()) == "every COUNTERSIGN_ variable is a known setting."
     monkeypatch.setenv("COUNTERSIGN_PROT", "1")
     with pytest.raises(SettingsError, match="COUNTERSIGN_PORT"):
         _settings(Settings())

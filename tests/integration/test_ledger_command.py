@@ -117,9 +117,7 @@ def test_verify_export_and_proof__on_a_real_database__hold_offline(host: Host) -
     code, said = host.run("proof", "--request", "req-1")
     Path("pack.json").write_text(said)
     assert (code, host.script(host.folder / "pack.json").returncode) == (0, 0)
-    assert host.run("verify", "--offline")[1].startswith(
-        "7 entries, 1 signed checkpoint compared\nThe ledger holds tog"
-    )
+    assert host.run("verify", "--offline")[1].startswith("7 entries, 1 signed checkpoint compared\nThe ledger is consi")
 
 
 def test_personal__erased_on_request_and_held__leaves_the_proof_whole(host: Host) -> None:
@@ -156,7 +154,7 @@ def test_retention__by_the_policy_file__drops_what_is_old_and_nothing_else(
     monkeypatch.setattr(SystemClock, "now", lambda _: FAR)
     host.write(email="ada@navy.test")
     code, said = host.run("retain")
-    assert (code, "1 entry says what" in said) == (0, True), said
+    assert (code, "1 entry records it" in said) == (0, True), said
     units = host.units()
     with units.read() as unit:
         assert [kept.value for kept in unit.archive.personal([4, 5])] == ["ada@navy.test"]

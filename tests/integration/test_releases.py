@@ -9,8 +9,8 @@ from services.domain.registry import VersionKey
 from services.errors import (
     NotAllowedError,
     NotFoundError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from services.health.desk import HealthDesk
@@ -57,7 +57,7 @@ def test_view__of_a_running_release__asks_and_keeps_the_picture(running: World) 
     "error",
     [
         UpstreamUnavailableError("No answer.", hint="Look at it."),
-        UpstreamRubbishError("HTML.", hint="Sign in."),
+        UpstreamInvalidError("HTML.", hint="Sign in."),
         UpstreamRefusedError("401", hint="Renew the token."),
         NotFoundError("The run was deleted.", hint="Nothing."),
     ],
@@ -130,7 +130,7 @@ def test_decide__by_the_requester_or_without_the_right__is_refused_and_leaves_no
     before = running.actions()
     requester = Actor(ANA.person, frozenset({Role.OPERATOR}))
     reader = Actor(Person("ren", "Ren"), frozenset({Role.REVIEWER}))
-    for actor, why in ((reader, "Your role cannot operate"), (requester, "another person decides")):
+    for actor, why in ((reader, "Your role cannot operate"), (requester, "another person must decide")):
         with pytest.raises(NotAllowedError) as caught:
             desk(running).decide_approval(actor, "ml", 100, "ap-1", is_approved=True, reason="x")
         assert why in str(caught.value)

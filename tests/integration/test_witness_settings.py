@@ -94,7 +94,7 @@ def test_key__missing_while_the_ledger_has_entries__is_never_made_anew(tables: E
     chosen = settings(tmp_path)
     write_entry(tables, open_keys(chosen, tables))
     (chosen.data_dir / "ledger.pem").unlink()
-    with pytest.raises(SettingsError, match="is missing, and it has signed"):
+    with pytest.raises(SettingsError, match="is missing, but it has signed"):
         open_keys(chosen, tables)
 
 
@@ -102,7 +102,7 @@ def test_key__other_than_the_one_that_signed__is_refused(tables: Engine, tmp_pat
     chosen = settings(tmp_path)
     write_entry(tables, open_keys(chosen, tables))
     other = KeyRing(SigningKey.generate(chosen.ledger_origin)).to_text()
-    with pytest.raises(SettingsError, match="not the one that signed"):
+    with pytest.raises(SettingsError, match="did not sign"):
         open_keys(settings(tmp_path, ledger_key=other), tables)
 
 
@@ -150,7 +150,7 @@ def test_doctor__each_witness__has_its_own_line(tmp_path: Path) -> None:
     chosen = settings(tmp_path, witness_git_url=str(remote), witness_file=tmp_path / "broken", mlflow_timeout=0.1)
     told = {found.what: found for found in examine(chosen)}
     assert told["Witness git"].is_well, told["Witness git"].sentence
-    assert told["Witness git"].sentence == "answers, and holds no checkpoint yet."
+    assert told["Witness git"].sentence == "answers and holds no checkpoint yet."
     assert not told["Witness file"].is_well
     assert "cannot be used" in told["Witness file"].sentence
     assert told["Ledger key"].sentence.startswith("countersign.local/ledger+")
@@ -165,7 +165,7 @@ def test_doctor__witness_that_contradicts_or_forgot__is_told(tables: Engine, tmp
     def told() -> str:
         return next(d.sentence for d in examine(chosen) if d.what == "Witness file")
 
-    assert told() == "answers, and holds the checkpoint of 1 entry."
+    assert told() == "answers and holds the checkpoint of 1 entry."
     kept = (tmp_path / "w.txt").read_text()
     (tmp_path / "w.txt").unlink()
     assert told().startswith("Witness file confirmed 1 entry, and holds none of them now.")

@@ -16,10 +16,12 @@ import pandas as pd
 from services.domain.registry import (
     Artifact,
     Dataset,
+    MetricEntry,
     ModelVersion,
     RegisteredModel,
     RegistrySnapshot,
     Run,
+    RunModel,
     VersionKey,
 )
 from services.errors import InvalidInputError, NotFoundError, UnknownOutcomeError, UpstreamUnavailableError
@@ -62,7 +64,8 @@ class RegistrySimulator:
             run_id=run_id, experiment_id="1", name=f"train-{run_id}", status="FINISHED", user=user, started=at, ended=at,
             params={"max_depth": "3"}, metrics={"auc": auc},
             tags={"mlflow.source.git.commit": "a" * 40, "algorithm": "LogisticRegression"},
-            datasets=(Dataset("adult-train", "abc12345", "training"),),
+            datasets=(Dataset("adult-train", "abc12345", "training"),), metrics_at={"auc": (0, 1)},
+            models=(RunModel(f"m-{run_id.rpartition('-')[2]}", created=0, metrics=(MetricEntry("auc", auc, run_id, 0, 1),)),),
         )  # fmt: skip
         self.files[(run_id, "tests/model.xml")] = JUNIT
         self.files[(run_id, "model_card.md")] = b"# Card\n\nIntended use: tests."
@@ -103,6 +106,20 @@ class RegistrySimulator:
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, Run]:
         self._answer()
         return {r: self.logged[r] for r in run_ids if r in self.logged}
+
+    def metric_history(self, run_id: str, name: str) -> Sequence[MetricEntry]:
+        self._answer()
+        run = self.logged[run_id]
+        return [MetricEntry(name, run.metrics[name], run_id, *run.metrics_at.get(name, (0, 1)))]
+
+    def log_metric(self, run_id: str, name: str, value: float) -> None:
+        """Log a metric later, as a client would with the model's id."""
+        run = self.logged[run_id]
+        at = (0, 1 + run.metrics_at.get(name, (0, 0))[1])
+        entry = MetricEntry(name, value, run_id, *at)
+        models = tuple(replace(model, metrics=(*model.metrics, entry)) for model in run.models or ())
+        metrics, moments = {**run.metrics, name: value}, {**run.metrics_at, name: at}
+        self.logged[run_id] = replace(run, metrics=metrics, metrics_at=moments, models=models)
 
     def tagged_runs(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
         self._answer()

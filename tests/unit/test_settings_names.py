@@ -24,12 +24,12 @@ def told(*names: str) -> list[str]:
     ],
 )
 def test_name__mistyped__is_told_with_the_one_that_was_meant(wrong: str, meant: str) -> None:
-    assert told(wrong) == [f"{wrong} is no setting and is not read; did you mean {meant}?"]
+    assert told(wrong) == [f"Unknown setting {wrong}; did you mean {meant}?"]
 
 
 def test_name__like_none_of_ours__points_to_the_list() -> None:
     assert told("COUNTERSIGN_XYZZY_QUUX") == [
-        "COUNTERSIGN_XYZZY_QUUX is no setting and is not read; docs/settings.md lists all settings."
+        "Unknown setting COUNTERSIGN_XYZZY_QUUX; docs/settings.md lists all settings."
     ]
 
 
@@ -42,7 +42,7 @@ def test_file__with_a_mistyped_name__is_told_too(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("COUNTERSIGN_PORT=1\nCOUNTERSIGN_PROT=hunter2\n")
     assert unread_names(Settings.model_fields, {}, file=file) == [
-        "COUNTERSIGN_PROT is no setting and is not read; did you mean COUNTERSIGN_PORT?"
+        "Unknown setting COUNTERSIGN_PROT; did you mean COUNTERSIGN_PORT?"
     ]
 
 

@@ -1,12 +1,13 @@
-"""Small pieces of HTML for `st.html`. Every value is escaped here; nothing from outside is ever put in raw."""
+"""Small pieces of HTML. A value that is a plain `str` is escaped here; only `Markup` goes in as it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, shorten
+from dashboard.text import as_html, html, join, shorten
 from dashboard.widgets.base import formats
 from services.domain.checks import Verdict
 from services.domain.lineage import Certainty
@@ -15,6 +16,7 @@ from services.domain.promotions.requests import RequestState
 TONES = ("good", "bad", "warn", "info", "mute", "violet")
 """Colour of a badge; the words always say it too."""
 Pair = tuple[str, str]
+"""Name and value; either may be `Markup`."""
 
 _STATE_TONE = {
     RequestState.OPEN: "info",
@@ -37,114 +39,125 @@ _CERTAINTY = {Certainty.KNOWN: "good", Certainty.UNKNOWN: "mute", Certainty.CONT
 _STAGE_TONE = {"production": "good", "staging": "info", "archived": "mute"}
 
 
-def show(*pieces: str) -> None:
-    """Put pieces on the page."""
-    body = "".join(pieces)
+def show(*pieces: Markup) -> None:
+    """Put pieces on the page. Raises TypeError for text that is not escaped."""
+    for piece in pieces:
+        if not isinstance(piece, Markup):
+            raise TypeError(f"not Markup: {shorten(piece)!r}; make it with html, as_html or a piece of this module")
+    body = join(pieces)
     if body:  # Streamlit refuses an empty body
         st.html(body)
 
 
-def badge(text: object, tone: str = "mute", *, limit: int = 40) -> str:
+def badge(text: object, tone: str = "mute", *, limit: int = 40) -> Markup:
     """A small label; the full text is its title."""
-    return f'<span class="cs-badge cs-{tone}" title="{as_html(text)}">{as_html(shorten(text, limit))}</span>'
+    return html('<span class="cs-badge cs-{}" title="{}">{}</span>', tone, text, shorten(text, limit))
 
 
-def row(pieces: Iterable[str]) -> str:
+def row(pieces: Iterable[str]) -> Markup:
     """Pieces side by side, wrapping."""
-    return f'<div class="cs-row">{"".join(pieces)}</div>'
+    return html('<div class="cs-row">{}</div>', join(pieces))
 
 
-def state_badge(state: RequestState) -> str:
+def state_badge(state: RequestState) -> Markup:
     """State of a request."""
     return badge(state.value.replace("_", " "), _STATE_TONE.get(state, "mute"))
 
 
-def verdict_badge(verdict: Verdict) -> str:
+def verdict_badge(verdict: Verdict) -> Markup:
     """Outcome of a check, told by sign, word and colour."""
     tone, text = _VERDICT[verdict]
     return badge(text, tone)
 
 
-def certainty_badge(certainty: Certainty) -> str:
+def certainty_badge(certainty: Certainty) -> Markup:
     """Known, unknown or contradicted."""
     return badge(certainty.value, _CERTAINTY[certainty])
 
 
-def stage_badge(stage: str) -> str:
+def stage_badge(stage: str) -> Markup:
     """MLflow's stage; versions without one get none."""
     if not stage or stage == "None":
-        return ""
+        return html("")
     return badge(stage, _STAGE_TONE.get(stage.lower(), "mute"))
 
 
-def alias_badges(aliases: Iterable[str]) -> str:
+def alias_badges(aliases: Iterable[str]) -> Markup:
     """MLflow's aliases."""
-    return "".join(badge(f"@{alias}", "violet") for alias in aliases)
+    return join(badge(f"@{alias}", "violet") for alias in aliases)
 
 
-def live_badges(environments: Iterable[str]) -> str:
+def live_badges(environments: Iterable[str]) -> Markup:
     """Where a version is live."""
-    return "".join(badge(f"live in {name}", "good") for name in environments)
+    return join(badge(f"live in {name}", "good") for name in environments)
 
 
-def time(value: object) -> str:
+def time(value: object) -> Markup:
     """A time with its age."""
     from datetime import datetime
 
     if not isinstance(value, datetime):
-        return f'<span class="cs-soft">{formats.UNKNOWN}</span>'
-    return f'<time datetime="{value.isoformat()}" title="{formats.moment(value)}">{formats.when(value)}</time>'
+        return soft(formats.UNKNOWN)
+    said = formats.moment(value), formats.when(value)
+    return html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), *said)
 
 
-def soft(text: object) -> str:
+def soft(text: object) -> Markup:
     """Secondary text."""
-    return f'<span class="cs-soft">{as_html(text)}</span>'
+    return html('<span class="cs-soft">{}</span>', text)
 
 
-def code(text: object, *, limit: int = 60) -> str:
+def code(text: object, *, limit: int = 60) -> Markup:
     """An id or digest; the whole one is its title."""
-    return f'<code title="{as_html(text)}">{as_html(shorten(text, limit))}</code>'
+    return html('<code title="{}">{}</code>', text, shorten(text, limit))
 
 
-def paragraphs(text: str) -> str:
+def short(text: object, limit: int) -> Markup:
+    """Shortened text; the whole one is its title."""
+    return html('<span title="{}">{}</span>', text, shorten(text, limit))
+
+
+def paragraphs(text: str) -> Markup:
     """Text that somebody wrote, with its line breaks, as text."""
-    return f'<div class="cs-prose">{as_html(text)}</div>'
+    return html('<div class="cs-prose">{}</div>', text)
 
 
-def external(label: str, link: str) -> str:
+def external(label: str, link: str) -> Markup:
     """A link to another system; without a usable address only its label."""
     from dashboard.widgets.base.links import outside
 
     target = outside(link)
-    return f'<a href="{as_html(target)}" target="_blank">{as_html(label)} ↗</a>' if target else as_html(label)
+    return html('<a href="{}" target="_blank">{} ↗</a>', target, label) if target else as_html(label)
 
 
-def facts(pairs: Sequence[Pair]) -> str:
-    """Names and values (the values are HTML already)."""
-    items = "".join(f"<div><dt>{as_html(name)}</dt><dd>{value}</dd></div>" for name, value in pairs)
-    return f'<dl class="cs-facts">{items}</dl>'
+def facts(pairs: Sequence[Pair]) -> Markup:
+    """Names and values."""
+    items = join(html("<div><dt>{}</dt><dd>{}</dd></div>", name, value) for name, value in pairs)
+    return html('<dl class="cs-facts">{}</dl>', items)
 
 
-def bullets(lines: Iterable[str], *, ordered: bool = False) -> str:
+def bullets(lines: Iterable[str], *, ordered: bool = False) -> Markup:
     """A list of plain sentences."""
-    tag = "ol" if ordered else "ul"
-    return f'<{tag} class="cs-list">{"".join(f"<li>{as_html(line)}</li>" for line in lines)}</{tag}>'
+    items = join(html("<li>{}</li>", line) for line in lines)
+    return html('<{0} class="cs-list">{1}</{0}>', "ol" if ordered else "ul", items)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, classes: str = "") -> str:
-    """A real table that scrolls by itself on small screens. Cells are HTML already; heads are text."""
-    ths = "".join(f'<th scope="col">{as_html(name)}</th>' for name in head)
-    body = "".join(
-        "<tr>" + "".join(f'<td data-label="{as_html(n)}">{c}</td>' for n, c in zip(head, cells, strict=True)) + "</tr>"
-        for cells in rows
-    )
-    return (
-        f'<div class="cs-scroll" tabindex="0" role="region" aria-label="{as_html(caption)}">'
-        f'<table class="cs-table {classes}"><caption>{as_html(caption)}</caption>'
-        f"<thead><tr>{ths}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, classes: str = "") -> Markup:
+    """A real table that scrolls by itself on small screens."""
+    ths = join(html('<th scope="col">{}</th>', name) for name in head)
+    return html(
+        '<div class="cs-scroll" tabindex="0" role="region" aria-label="{caption}">'
+        '<table class="cs-table {classes}"><caption>{caption}</caption>'
+        "<thead><tr>{ths}</tr></thead><tbody>{body}</tbody></table></div>",
+        caption=caption, classes=classes, ths=ths, body=join(_table_row(head, cells) for cells in rows),
+    )  # fmt: skip
+
+
+def _table_row(head: Sequence[str], cells: Sequence[str]) -> Markup:
+    pairs = zip(head, cells, strict=True)
+    return html("<tr>{}</tr>", join(html('<td data-label="{}">{}</td>', name, cell) for name, cell in pairs))
 
 
 def empty(title: str, what_to_do: str = "") -> None:
     """Nothing here: what that means and what to do."""
-    st.html(f'<div class="cs-empty"><strong>{as_html(title)}</strong><span>{as_html(what_to_do)}</span></div>')
+    show(html('<div class="cs-empty"><strong>{}</strong><span>{}</span></div>', title, what_to_do))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from markupsafe import Markup
+
+from dashboard.text import html
+from dashboard.widgets.base.markup import show
 
 _COLOURS = {
     "line": ("#DDD7C9", "#323D4B"),
@@ -54,4 +58,5 @@ def stylesheet(*, dark: bool) -> str:
 
 def inject() -> None:
     """Put the stylesheet on the page."""
-    st.html(f"<style>{stylesheet(dark=is_dark())}</style>")
+    rules = Markup(stylesheet(dark=is_dark()))  # noqa: S704 - our own file and colours
+    show(html("<style>{}</style>", rules))

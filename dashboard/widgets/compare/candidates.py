@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard import wiring
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, join, shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, show, soft, table
 from dashboard.widgets.evidence.verdict import interval
@@ -83,19 +84,19 @@ def _cells(line: CandidateLine) -> tuple[str, ...]:
     gap = Gap(line.difference, line.low, line.high)
     verdict = line.verdict.replace("_", " ") or "not compared"
     return (
-        as_html(line.name),
-        badge(verdict, _TONES[line.verdict]) + _advice(line),
-        as_html(interval(gap)) if line.difference is not None else soft(formats.UNKNOWN),
-        as_html(_chance(line.p_adjusted)),
-        as_html(shorten(line.reason, 160)),
+        line.name,
+        join([badge(verdict, _TONES[line.verdict]), *_advice(line)], " "),
+        interval(gap) if line.difference is not None else soft(formats.UNKNOWN),
+        _chance(line.p_adjusted),
+        shorten(line.reason, 160),
     )
 
 
-def _advice(line: CandidateLine) -> str:
+def _advice(line: CandidateLine) -> list[Markup]:
     """Who may win, and who is rejected although all rows together do not say so: for harm to some."""
     if line.may_win:
-        return " " + badge("may win", "good")
-    return " " + badge("reject", "bad") if line.recommendation == "reject" and line.verdict != "worse" else ""
+        return [badge("may win", "good")]
+    return [badge("reject", "bad")] if line.recommendation == "reject" and line.verdict != "worse" else []
 
 
 def _chance(p_value: float | None) -> str:

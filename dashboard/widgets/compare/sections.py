@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.text import as_html, as_text
+from dashboard.text import as_text, html, join
 from dashboard.widgets.base.markup import bullets, empty, show
 from dashboard.widgets.compare import verdicts as compare_verdicts
 from dashboard.widgets.compare.versions import show_differences
@@ -23,8 +23,8 @@ from services.evidence.record import Comparison
 def show_all(compared: VersionComparison) -> None:
     """Every section under a heading of its own, and the way to each from the top."""
     _show_problems(compared)
-    links = " ".join(f'<a href="#{anchor}">{as_html(title)}</a>' for anchor, title, _ in SECTIONS)
-    show(f'<nav class="cs-toc" aria-label="On this page">{links}</nav>')
+    links = join((html('<a href="#{}">{}</a>', anchor, title) for anchor, title, _ in SECTIONS), " ")
+    show(html('<nav class="cs-toc" aria-label="On this page">{}</nav>', links))
     for anchor, title, section in SECTIONS:
         st.subheader(title, anchor=anchor)
         section(compared)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.text import as_html
 from dashboard.widgets.base.markup import badge, empty, show, soft, table
 from dashboard.widgets.compare import versions as compare_versions
 from dashboard.widgets.evidence import verdict as evidence
@@ -68,10 +67,8 @@ def _glance(row: VersionRow, found: Comparison, against: str) -> tuple[str, ...]
         compare_versions.version_link(row, f"v{row.key.version}"),
         badge(title, tone, limit=70),
         badge(found.recommendation.value, evidence.ADVICE[found.recommendation]),
-        as_html(f"{evidence.slice_name(worst)}: {evidence.interval(worst.difference)}")
-        if worst
-        else soft("no slice loses"),
-        as_html(evidence.interval(found.difference)),
+        f"{evidence.slice_name(worst)}: {evidence.interval(worst.difference)}" if worst else soft("no slice loses"),
+        evidence.interval(found.difference),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, shorten
+from dashboard.text import html, join, shorten
 from dashboard.widgets.base import formats, links, lists
-from dashboard.widgets.base.markup import alias_badges, live_badges, show, soft, stage_badge, table
+from dashboard.widgets.base.markup import alias_badges, bullets, live_badges, short, show, soft, stage_badge, table
 from dashboard.widgets.version import grid as tables
 from services.comparisons.answers import CellRow, VersionComparison
 from services.domain.catalogue import VersionRow
@@ -23,7 +24,7 @@ def show_differences(compared: VersionComparison) -> None:
     show(table(head, rows, caption="The versions", classes="cs-stack"))
     only = st.toggle("Only what differs", value=True, key="compare_only")
     groups = (
-        ("Metrics as each run logged them", "Metric", compared.metrics),
+        ("Metrics as logged for each version", "Metric", compared.metrics),
         ("Parameters", "Parameter", compared.parameters),
         ("Data sets", "Data set", compared.datasets),
         ("Tags", "Tag", compared.tags),
@@ -31,27 +32,29 @@ def show_differences(compared: VersionComparison) -> None:
     for title, name, cells in groups:
         st.markdown(f"**{title}**")
         _group(name, [row for row in cells if row.differs or not only], compared, only=only)
+        if name == "Metric" and compared.metrics_unknown:
+            with st.expander(f"Metrics that are unknown ({len(compared.metrics_unknown)})"):
+                show(bullets(compared.metrics_unknown))
 
 
-def version_link(row: VersionRow, label: str = "") -> str:
+def version_link(row: VersionRow, label: str = "") -> Markup:
     """The version's name, leading to its page."""
     target = links.address(links.VERSION, links.version_params(row.key))
     label = label or lists.version_label(row.key, limit=30)
-    return f'<a href="{as_html(target)}" title="{as_html(row.key)}">{as_html(label)}</a>'
+    return html('<a href="{}" title="{}">{}</a>', target, row.key, label)
 
 
 def _version_cells(row: VersionRow, *, is_baseline: bool) -> tuple[str, ...]:
-    standing = " ".join(
-        part for part in (stage_badge(row.stage), alias_badges(row.aliases), live_badges(row.live_in)) if part
-    )
+    marks = stage_badge(row.stage), alias_badges(row.aliases), live_badges(row.live_in)
+    standing = join(filter(None, marks), " ")
     return (
-        f"{version_link(row)} {soft('baseline') if is_baseline else ''}",
+        html("{} {}", version_link(row), soft("baseline") if is_baseline else ""),
         standing or soft("none"),
-        as_html(tables.metric(row)),
-        as_html(tables.tests(row)),
-        as_html(row.owner or formats.UNKNOWN),
-        as_html(shorten(row.dataset or formats.UNKNOWN, 40)),
-        as_html(formats.moment(row.created)),
+        tables.metric(row),
+        tables.tests(row),
+        row.owner or formats.UNKNOWN,
+        shorten(row.dataset or formats.UNKNOWN, 40),
+        formats.moment(row.created),
     )
 
 
@@ -61,23 +64,20 @@ def _group(name: str, cells: list[CellRow], compared: VersionComparison, *, only
         return
     head = (name, *(f"v{row.key.version}" for row in compared.details))
     absent = _ABSENT.get(name, formats.UNKNOWN)
-    rows = [
-        (as_html(shorten(row.name, 60)), *(_cell(row, i, absent=absent) for i in range(len(row.values))))
-        for row in cells
-    ]
+    rows = [(shorten(row.name, 60), *(_cell(row, i, absent=absent) for i in range(len(row.values)))) for row in cells]
     show(table(head, rows, caption=f"{name}s"))
     plain_rows = [(row.name, *(absent if v is None else v for v in row.values)) for row in cells]
     tables.download(f"Download {name.lower()}s", head, plain_rows, key=f"{name}s")
 
 
-def _cell(row: CellRow, place: int, *, absent: str) -> str:
+def _cell(row: CellRow, place: int, *, absent: str) -> Markup:
     value, base = row.values[place], row.values[0]
     if value is None:
         return soft(absent)
     if isinstance(value, str):
-        text = f'<span title="{as_html(value)}">{as_html(shorten(value, 60))}</span>'
-        return f"<strong>{text}</strong>" if place and value != base else text
+        text = short(value, 60)
+        return html("<strong>{}</strong>", text) if place and value != base else text
     delta = ""
     if place and isinstance(base, int | float) and value != base:
-        delta = " " + soft(f"({formats.signed(value - base)})")
-    return as_html(formats.number(value)) + delta
+        delta = html(" {}", soft(f"({formats.signed(value - base)})"))
+    return html("{}{}", formats.number(value), delta)

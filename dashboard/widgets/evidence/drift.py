@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, html, shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, show, soft, table
 from dashboard.widgets.version import grid as tables
@@ -65,21 +66,21 @@ def show_live(found: LiveDrift, *, of: str, key: str) -> None:
         show_lines(found.lines, key=f"live-{key}")
 
 
-def _note(line: DriftLine) -> str:
+def _note(line: DriftLine) -> Markup:
     """Why a column was not measured, and infinite values, which the other columns of the table do not show."""
     told = line.note or (f"{formats.percent(line.infinite_now)} infinite" if line.infinite_now else "")
-    return f" {soft(told)}" if told else ""
+    return html(" {}", soft(told)) if told else html("")
 
 
 def _cells(line: DriftLine) -> tuple[str, ...]:
-    chance = " " + soft(f"({formats.number(line.noise)} by chance)") if line.noise > CHANCE else ""
+    chance = html(" {}", soft(f"({formats.number(line.noise)} by chance)")) if line.noise > CHANCE else ""
     no_distance = soft(_NO_DISTANCE.get(line.kind, ""))
     return (
-        as_html(shorten(line.column, 40)) + _note(line),
+        html("{}{}", shorten(line.column, 40), _note(line)),
         badge(line.verdict, _TONES.get(line.verdict, "mute")),
-        as_html(formats.number(line.psi)) + chance,
-        no_distance if line.wasserstein is None else as_html(formats.number(line.wasserstein)),
-        as_html(formats.percent(line.ks)),
-        as_html(formats.percent(line.missing_reference)),
-        as_html(formats.percent(line.missing_now)),
+        html("{}{}", formats.number(line.psi), chance),
+        no_distance if line.wasserstein is None else formats.number(line.wasserstein),
+        formats.percent(line.ks),
+        formats.percent(line.missing_reference),
+        formats.percent(line.missing_now),
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, sentence, shorten, words
+from dashboard.text import as_html, html, sentence, shorten, words
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import show, soft, table
 from dashboard.widgets.version import grid as tables
@@ -40,10 +41,10 @@ def show_fairness(found: Comparison, *, key: str) -> None:
 
 def _gap_cells(found: Comparison, entry: FairnessTable, gap: FairnessGap) -> tuple[str, ...]:
     return (
-        as_html(shorten(entry.column, 40)),
-        as_html(sentence(words(gap.rate))),
-        as_html(_points(gap.current_difference)),
-        as_html(_points(gap.candidate_difference)),
+        shorten(entry.column, 40),
+        sentence(words(gap.rate)),
+        _points(gap.current_difference),
+        _points(gap.candidate_difference),
         _wider(_widening(gap), is_found=_is_found(found, entry, gap)),
     )
 
@@ -65,15 +66,15 @@ def _is_found(found: Comparison, entry: FairnessTable, gap: FairnessGap) -> bool
     return any(finding.subject == entry.column and gap.rate in finding.sentence for finding in noticed)
 
 
-def _wider(widening: float | None, *, is_found: bool) -> str:
+def _wider(widening: float | None, *, is_found: bool) -> Markup:
     if widening is None:
         return soft(formats.UNKNOWN)
     if abs(widening) < 0.0005:
         return soft("the same")
     text = f"{formats.change(widening * 100, 1)} points, {'wider' if widening > 0 else 'narrower'}"
     if is_found:
-        return f"<strong>{as_html(text)}</strong>"
-    return as_html(text) + (" " + soft("(could be chance)") if widening > 0.02 else "")
+        return html("<strong>{}</strong>", text)
+    return html("{} {}", text, soft("(could be chance)")) if widening > 0.02 else as_html(text)
 
 
 def _show_groups(found: Comparison, *, key: str) -> None:
@@ -94,13 +95,11 @@ def _show_groups(found: Comparison, *, key: str) -> None:
 
 def _group_cells(entry: FairnessTable, group: GroupRates) -> tuple[str, ...]:
     return (
-        as_html(shorten(f"{entry.column}={group.group}", 60)),
-        as_html(formats.number(group.rows)),
+        shorten(f"{entry.column}={group.group}", 60),
+        formats.number(group.rows),
         *(
-            as_html(
-                f"{formats.percent(getattr(group, f'current_{rate}'))} → "
-                f"{formats.percent(getattr(group, f'candidate_{rate}'))}"
-            )
+            f"{formats.percent(getattr(group, f'current_{rate}'))} → "
+            f"{formats.percent(getattr(group, f'candidate_{rate}'))}"
             for rate in _RATES
         ),
     )

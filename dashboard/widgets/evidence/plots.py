@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.text import as_html, plain, shorten
+from dashboard.text import as_label, plain, shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.version import grid as tables
 from services.comparisons.answers import Curve, VersionCurves
@@ -86,7 +86,7 @@ def show_metric(points: Sequence[MetricPoint], metric: str, chosen: Sequence[int
         x=[p.version for p in marked], y=[p.value for p in marked], mode="markers+text", name="compared",
         textposition="top center", text=[f"v{p.version}" for p in marked], marker={"size": 13, "symbol": "diamond"},
     )  # fmt: skip
-    label = as_html(shorten(metric, 40))
+    label = as_label(shorten(metric, 40))
     st.plotly_chart(
         _laid_out(figure, "Version", label), key="plot_metric", config=CONFIG, alt=f"{plain(metric)} over the versions"
     )
@@ -122,7 +122,7 @@ def numbers(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
 
     with st.expander(f"Numbers behind this plot ({len(rows)} rows)"):
         step = max(1, len(rows) // _ROWS_SHOWN)
-        shown = [[as_html(_cell(cell)) for cell in cells] for cells in rows[::step]]
+        shown = [[_cell(cell) for cell in cells] for cells in rows[::step]]
         if step > 1:
             st.caption(f"Every {step}th row is shown; the download has all.")
         show(table(head, shown, caption=title))

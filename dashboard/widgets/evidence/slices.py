@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.text import as_html, plain, shorten
+from dashboard.text import as_label, plain, shorten
 from dashboard.widgets.evidence import plots
 from dashboard.widgets.evidence import verdict as evidence
 from services.evidence.record import Comparison, Gap, SliceLine
@@ -34,7 +34,7 @@ def show_differences(found: Comparison, *, against: str, key: str) -> None:
         return
     worse = "left" if found.higher_is_better else "right"
     title = f"Difference in {shorten(found.metric, 20)} to {shorten(against, 20)} ({worse} of 0: worse)"
-    drawn = _figure(points, found, as_html(title))
+    drawn = _figure(points, found, as_label(title))
     metric = plain(found.metric)
     said = f"Differences in {metric} of all rows and of the slices, with intervals; the table below has them"
     st.plotly_chart(drawn, key=f"plot_slices_{key}", config=plots.CONFIG, alt=said)
@@ -72,21 +72,22 @@ def _figure(points: Sequence[Point], found: Comparison, title: str) -> go.Figure
     if found.slice_margin:
         border = -found.slice_margin if found.higher_is_better else found.slice_margin
         drawn.add_scatter(
-            x=[border] * len(points), y=[as_html(point[0]) for point in points], mode="lines", name="Margin of a slice",
+            x=[border] * len(points), y=[as_label(point[0]) for point in points],
+            mode="lines", name="Margin of a slice",
             line={"color": "rgba(128,128,128,.9)", "width": 1.5, "dash": "dash"}, hoverinfo="skip",
         )  # fmt: skip
     drawn.update_layout(
         height=130 + 27 * len(points), margin={"l": 10, "r": 10, "t": 10, "b": 10}, xaxis_title=title,
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0}, hovermode="closest",
     )  # fmt: skip
-    names = [as_html(point[0]) for point in points]
+    names = [as_label(point[0]) for point in points]
     drawn.update_yaxes(categoryorder="array", categoryarray=names[::-1], automargin=True, title=None)
     return plots.readable(drawn)
 
 
 def _add(drawn: go.Figure, mark: Mark, points: Sequence[Point], *, colour: str) -> None:
     name, symbol, *_ = mark
-    names = [as_html(point[0]) for point in points]
+    names = [as_label(point[0]) for point in points]
     drawn.add_scatter(
         x=[p[2] for p in points], y=names, mode="markers", name=name,
         marker={"symbol": symbol, "size": 10, "color": colour},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, shorten, words
+from dashboard.text import html, shorten, words
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, show, soft, table
 from dashboard.widgets.evidence import curves as curve_tabs
@@ -45,16 +46,16 @@ def show_slices(found: Comparison, *, against: str, key: str) -> None:
 def _slice(line: SliceLine, found: Comparison) -> tuple[str, ...]:
     name = evidence.slice_name(line)
     return (
-        f'<span class="cs-keep" title="{as_html(name)}">{as_html(shorten(name, 28))}</span>',
-        as_html(formats.number(line.rows)),
-        as_html(formats.number(line.current)),
-        as_html(formats.number(line.candidate)),
-        as_html(interval(line.difference)),
+        html('<span class="cs-keep" title="{}">{}</span>', name, shorten(name, 28)),
+        formats.number(line.rows),
+        formats.number(line.current),
+        formats.number(line.candidate),
+        interval(line.difference),
         _finding(line, higher_is_better=found.higher_is_better),
     )
 
 
-def _finding(line: SliceLine, *, higher_is_better: bool) -> str:
+def _finding(line: SliceLine, *, higher_is_better: bool) -> Markup:
     if line.harmed:
         shares = evidence.shares_the_loss(line)
         return badge("loses as all rows do", "warn") if shares else badge("harmed", "bad")
@@ -78,10 +79,10 @@ def show_metrics(found: Comparison, *, key: str) -> None:
         return
     rows = [
         (
-            as_html(words(line.name) + ("" if line.higher_is_better else " (less is better)")),
-            as_html(formats.number(line.current)),
-            as_html(formats.number(line.candidate)),
-            as_html(interval(line.difference)),
+            words(line.name) + ("" if line.higher_is_better else " (less is better)"),
+            formats.number(line.current),
+            formats.number(line.candidate),
+            interval(line.difference),
         )
         for line in lines
     ]

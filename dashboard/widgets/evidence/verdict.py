@@ -9,7 +9,7 @@ import math
 
 import streamlit as st
 
-from dashboard.text import as_html, sentence, shorten, words
+from dashboard.text import html, sentence, shorten, words
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import Pair, badge, facts, show, table
 from dashboard.widgets.version import grid as tables
@@ -32,8 +32,8 @@ _RANK = {Severity.BLOCKING: 0, Severity.WARNING: 1, Severity.INFO: 2}
 def show_verdict(found: Comparison, *, against: str) -> None:
     """The verdict in words, then the numbers behind it, the worst slice before the average."""
     tone, title = headline(found, against=against)
-    said = f"<strong>{as_html(title)}</strong>{as_html(found.reason)}"
-    show(f'<div class="cs-verdict cs-{tone} cs-dot-{tone}">{said}</div>')
+    said = html("<strong>{}</strong>{}", title, found.reason)
+    show(html('<div class="cs-verdict cs-{0} cs-dot-{0}">{1}</div>', tone, said))
     show(facts(_numbers(found)))
 
 
@@ -69,20 +69,21 @@ def harmed_slices(found: Comparison) -> int:
 
 
 def _numbers(found: Comparison) -> list[Pair]:
-    pairs = [("Recommendation of the engine", badge(found.recommendation.value, ADVICE[found.recommendation]))]
+    advice = badge(found.recommendation.value, ADVICE[found.recommendation])
+    pairs: list[Pair] = [("Recommendation of the engine", advice)]
     worst = worst_slice(found)
     if worst:
         title = "Worst slice" if worst.harmed else "Worst slice, no harm shown"
-        pairs.append((title, as_html(f"{slice_name(worst)}: {interval(worst.difference)}")))
-    pairs.append((f"All rows together, {found.metric}", as_html(interval(found.difference))))
-    pairs.append(("Margin", as_html(margins(found.margin, found.slice_margin))))
-    pairs.append(("Wins on resamples", as_html(_wins(found))))
+        pairs.append((title, f"{slice_name(worst)}: {interval(worst.difference)}"))
+    pairs.append((f"All rows together, {found.metric}", interval(found.difference)))
+    pairs.append(("Margin", margins(found.margin, found.slice_margin)))
+    pairs.append(("Wins on resamples", _wins(found)))
     is_tiny = found.p_value is not None and found.p_value < 1e-4
-    pairs.append(("p-value", as_html("below 0.0001" if is_tiny else formats.number(found.p_value, 3))))
-    pairs.append(("Rows compared", as_html(formats.number(found.rows))))
+    pairs.append(("p-value", "below 0.0001" if is_tiny else formats.number(found.p_value, 3)))
+    pairs.append(("Rows compared", formats.number(found.rows)))
     needed = found.power.detectable_difference
     if needed is not None:
-        pairs.append(("Smallest difference that these rows can show", as_html(formats.number(needed, 3))))
+        pairs.append(("Smallest difference that these rows can show", formats.number(needed, 3)))
     return pairs
 
 
@@ -163,9 +164,9 @@ def show_findings(comparison: Comparison, *, key: str) -> None:
     rows = [
         (
             badge(f.severity.value, _SEVERITY[f.severity]),
-            as_html(sentence(words(f.kind))),
-            f'<span class="cs-keep">{as_html(shorten(f.subject, 36))}</span>',
-            as_html(f.sentence),
+            sentence(words(f.kind)),
+            html('<span class="cs-keep">{}</span>', shorten(f.subject, 36)),
+            f.sentence,
         )
         for f in found
     ]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard import identity, wiring
-from dashboard.text import as_html, as_text, sentence
+from dashboard.text import as_text, html, join, sentence
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, bullets, empty, row, show, soft, time
 from services.audit.answers import LedgerCheck, LedgerQuery, LedgerVerdict, WitnessState
@@ -62,13 +63,13 @@ def _result(check: LedgerCheck) -> None:
         return
     verdict = check.verdict
     mark = badge("intact", "good") if verdict.is_intact else badge("not intact", "bad")
-    show(row([mark, f"<span>{soft('checked')} {time(check.finished)}</span>"]))
+    show(row([mark, html("<span>{} {}</span>", soft("checked"), time(check.finished))]))
     st.markdown(as_text(sentence(verdict.sentence)))
     _details(verdict)
 
 
 def _details(verdict: LedgerVerdict) -> None:
-    root = f"<dl class='cs-root'><dt>Root hash</dt><dd><code>{as_html(verdict.root)}</code></dd></dl>"
+    root = html("<dl class='cs-root'><dt>Root hash</dt><dd><code>{}</code></dd></dl>", verdict.root)
     if verdict.details and not verdict.is_intact:
         show(bullets(sentence(line) for line in verdict.details))
     with st.expander("Root hash and details", expanded=False):
@@ -82,24 +83,22 @@ def _witnesses(states: Sequence[WitnessState]) -> None:
             "No witness is set.",
             "Nobody outside would notice a cut or rewritten tail. Set one with COUNTERSIGN_WITNESS_GIT_URL.",
         )
-    show("".join(_witness(state) for state in states))
+    show(join(_witness(state) for state in states))
 
 
-def _witness(state: WitnessState) -> str:
-    seen = f"<span>{soft('last confirmed')} {time(state.last_seen)}</span>" if state.last_seen else ""
+def _witness(state: WitnessState) -> Markup:
+    seen = html("<span>{} {}</span>", soft("last confirmed"), time(state.last_seen)) if state.last_seen else ""
     if not state.size:
         far = "has seen nothing yet"
     elif not state.behind:
         far = f"has seen all {formats.count(state.size, 'entry', 'entries')}"
     else:
         far = f"has seen entries 1 to {formats.number(state.size)}; {formats.number(state.behind)} not yet"
-    problem = f"<br>{as_html(f'{state.problem} {state.hint}'.strip())}" if state.problem else ""
+    problem = html("<br>{}", f"{state.problem} {state.hint}".strip()) if state.problem else ""
     is_away = bool(state.problem) and state.freshness != "silent"
     mark = badge("away", "warn") if is_away else badge(state.freshness, _TONES.get(state.freshness, "mute"))
-    return (
-        f'<div class="cs-witness">{row([f"<strong>{as_html(state.name)}</strong>", mark, seen])}'
-        f"<div>{as_html(far)}{problem}</div></div>"
-    )
+    head = row([html("<strong>{}</strong>", state.name), mark, seen])
+    return html('<div class="cs-witness">{}<div>{}{}</div></div>', head, far, problem)
 
 
 def _take_away() -> None:

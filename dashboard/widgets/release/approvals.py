@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.text import as_html, as_text, shorten, words
+from dashboard.text import as_text, html, shorten, words
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.commands import Command, launch
 from dashboard.widgets.base.markup import badge, empty, paragraphs, show, table, time
@@ -28,10 +29,10 @@ def show_approvals(view: ReleaseView) -> None:
         return
     rows = [
         (
-            as_html(a.subject or formats.UNKNOWN),
+            a.subject or formats.UNKNOWN,
             badge(words(a.status), {"approved": "good", "rejected": "bad", "pending": "violet"}.get(a.status, "mute")),
-            as_html(", ".join(a.assigned_to) or formats.UNKNOWN),
-            as_html(", ".join(a.decided_by) or "nobody yet"),
+            ", ".join(a.assigned_to) or formats.UNKNOWN,
+            ", ".join(a.decided_by) or "nobody yet",
             paragraphs(a.comment),
             time(a.created),
         )
@@ -47,7 +48,7 @@ def _show_checks(checks: tuple[CheckAnswer, ...]) -> None:
         return
     rows = [
         (
-            as_html(check.environment),
+            check.environment,
             _verdict(check),
             paragraphs(check.told or check.problem or "not answered yet"),
             time(check.asked),
@@ -58,7 +59,7 @@ def _show_checks(checks: tuple[CheckAnswer, ...]) -> None:
     show(table(heads, rows, caption="Checks that Countersign answered", classes="cs-stack"))
 
 
-def _verdict(check: CheckAnswer) -> str:
+def _verdict(check: CheckAnswer) -> Markup:
     if check.allowed is None:
         return badge("waits", "violet")
     late = {CheckState.ANSWERED: ", not delivered yet", CheckState.FAILED: ", could not be delivered"}
@@ -130,9 +131,9 @@ def _deployment(record: DeploymentRecord, this_run: int) -> tuple[str, ...]:
     )
     took = formats.duration(record.finished - record.started) if record.finished and record.started else formats.UNKNOWN
     return (
-        f"{as_html(shorten(number, 60))} {mine}",
-        as_html(" · ".join(part for part in (record.stage, record.job) if part)),
+        html("{} {}", shorten(number, 60), mine),
+        " · ".join(part for part in (record.stage, record.job) if part),
         result,
         time(record.started),
-        as_html(took),
+        took,
     )

@@ -6,10 +6,10 @@ import streamlit as st
 
 from dashboard import wiring
 from dashboard.errors import boundary
-from dashboard.text import as_html, as_text, plain, shorten, words
+from dashboard.text import as_text, plain, shorten, words
 from dashboard.widgets.base import formats, links
 from dashboard.widgets.base.commands import Command
-from dashboard.widgets.base.markup import badge, empty, external, show, soft, table
+from dashboard.widgets.base.markup import badge, empty, external, short, show, soft, table
 from dashboard.widgets.release import stages
 from services.domain.releases import RunResult, TimelineItem
 from services.releases.answers import ReleaseView
@@ -99,9 +99,9 @@ def show_tests(view: ReleaseView) -> None:
             rows = [
                 (
                     badge(words(c.outcome), _OUTCOME.get(c.outcome.lower(), "mute")),
-                    as_html(shorten(c.name, 80)),
-                    as_html(formats.duration(c.duration_ms / 1000 if c.duration_ms is not None else None)),
-                    as_html(shorten(c.message, 300)),
+                    shorten(c.name, 80),
+                    formats.duration(c.duration_ms / 1000 if c.duration_ms is not None else None),
+                    shorten(c.message, 300),
                 )
                 for c in cases
             ]
@@ -120,18 +120,13 @@ def show_artifacts(view: ReleaseView) -> None:
     if not view.detail.artifacts:
         empty("No artifacts were published.")
         return
-    rows = [(external(a.name, a.download_url), as_html(formats.size(a.size))) for a in view.detail.artifacts]
+    rows = [(external(a.name, a.download_url), formats.size(a.size)) for a in view.detail.artifacts]
     show(table(("Artifact", "Size"), rows, caption="Artifacts"))
 
 
 def show_parameters(view: ReleaseView) -> None:
     """What the run was started with."""
     run = view.detail.run
-    rows = [
-        (as_html(k), f'<span title="{as_html(v)}">{as_html(shorten(v, 120))}</span>')
-        for k, v in sorted(run.parameters.items())
-    ]
-    rows.append(
-        ("commit of the pipeline", as_html(run.source_version) if run.source_version else soft(formats.UNKNOWN))
-    )
+    rows: list[tuple[str, str]] = [(k, short(v, 120)) for k, v in sorted(run.parameters.items())]
+    rows.append(("commit of the pipeline", run.source_version or soft(formats.UNKNOWN)))
     show(table(("Parameter", "Value"), rows, caption="Parameters", classes="cs-stack"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dashboard.text import as_html, shorten, words
+from markupsafe import Markup
+
+from dashboard.text import html, join, shorten, words
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, show
 from services.domain.releases import TimelineItem
@@ -25,7 +27,7 @@ _STEPS = {"Task", "Checkpoint.Approval", "Checkpoint.TaskCheck", "Checkpoint.Aut
 
 def show_stages(timeline: Sequence[TimelineItem], now: datetime) -> None:
     """One card a stage, with its steps."""
-    show(f'<ol class="cs-stages">{"".join(_stage(item, timeline, now) for item in stages(timeline))}</ol>')
+    show(html('<ol class="cs-stages">{}</ol>', join(_stage(item, timeline, now) for item in stages(timeline))))
 
 
 def stages(timeline: Sequence[TimelineItem]) -> list[TimelineItem]:
@@ -54,28 +56,28 @@ def with_logs(timeline: Sequence[TimelineItem]) -> list[TimelineItem]:
     )
 
 
-def _stage(stage: TimelineItem, timeline: Sequence[TimelineItem], now: datetime) -> str:
+def _stage(stage: TimelineItem, timeline: Sequence[TimelineItem], now: datetime) -> Markup:
     tone, text = _look(stage)
-    lines = "".join(_step(step, now) for step in steps(stage, timeline))
-    return (
-        f'<li class="cs-dot-{tone}"><strong title="{as_html(stage.name)}">{as_html(shorten(stage.name, 60))}</strong> '
-        f'{badge(text, tone)}<br><small class="cs-soft">{as_html(_length(stage, now))}</small><ul>{lines}</ul></li>'
-    )
+    lines = join(_step(step, now) for step in steps(stage, timeline))
+    return html(
+        '<li class="cs-dot-{}"><strong title="{}">{}</strong> {}<br><small class="cs-soft">{}</small><ul>{}</ul></li>',
+        tone, stage.name, shorten(stage.name, 60), badge(text, tone), _length(stage, now), lines,
+    )  # fmt: skip
 
 
-def _step(step: TimelineItem, now: datetime) -> str:
+def _step(step: TimelineItem, now: datetime) -> Markup:
     tone, text = _look(step)
     done = f" {step.percent} %" if step.percent is not None and step.state == "inProgress" else ""
-    issues = "".join(_issue(issue) for issue in step.issues)
-    return (
-        f'<li><span title="{as_html(step.name)}">{badge(text, tone)} {as_html(shorten(step.name, 60))}{done}</span>'
-        f'<span class="cs-soft">{as_html(_length(step, now))}</span></li>{issues}'
-    )
+    issues = join(_issue(issue) for issue in step.issues)
+    return html(
+        '<li><span title="{}">{} {}{}</span><span class="cs-soft">{}</span></li>{}',
+        step.name, badge(text, tone), shorten(step.name, 60), done, _length(step, now), issues,
+    )  # fmt: skip
 
 
-def _issue(issue: str) -> str:
+def _issue(issue: str) -> Markup:
     kind = "cs-issue cs-soft" if issue.startswith("warning") else "cs-issue"
-    return f'<li class="{kind}">{as_html(shorten(issue, 300))}</li>'
+    return html('<li class="{}">{}</li>', kind, shorten(issue, 300))
 
 
 def _look(item: TimelineItem) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import wiring
 from dashboard.server.sign_in import again
-from dashboard.text import as_html, as_text
+from dashboard.text import as_text, html
 from dashboard.widgets.base import formats, lists
 from dashboard.widgets.base.commands import Command, launch
 from dashboard.widgets.base.markup import bullets, show
@@ -41,7 +41,7 @@ def show_actions(detail: RequestDetail) -> None:
     _say_why(list(states.values()))
     if any(state.reason == NOT_FRESH for state in states.values()):
         where = again(f"/request?id={quote(detail.request.id, safe='')}")
-        show(f'<a class="cs-again" href="{as_html(where)}" target="_self">Sign in again, then come back here</a>')
+        show(html('<a class="cs-again" href="{}" target="_self">Sign in again, then come back here</a>', where))
     pressed = pressed or rare
     if pressed is not None:
         launch(command_for(pressed, detail))
@@ -79,11 +79,8 @@ def _say_why(states: list[ActionState]) -> None:
         if state.reason and state.action in _LABELS:
             reasons.setdefault(state.reason, []).append(_LABELS[state.action][0])
     if reasons:
-        show(
-            '<span class="cs-soft">',
-            bullets(f"{', '.join(names)}: {reason}" for reason, names in reasons.items()),
-            "</span>",
-        )
+        lines = bullets(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+        show(html('<span class="cs-soft">{}</span>', lines))
 
 
 def command_for(action: UserAction, detail: RequestDetail) -> Command:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.text import as_html, shorten
+from dashboard.text import shorten
 from dashboard.widgets.base import formats
-from dashboard.widgets.base.markup import show, soft, table
+from dashboard.widgets.base.markup import bullets, show, soft, table
 from dashboard.widgets.evidence import plots
 from dashboard.widgets.version import grid as tables
-from services.domain.registry import Run, VersionKey
+from services.domain.catalogue import VersionDetail
+from services.domain.model_metrics import known_metrics, unknown_metrics
+from services.domain.registry import VersionKey
 from services.errors import PortalError
 from services.promotions.answers import RequestDetail
 
@@ -25,23 +27,33 @@ def show_beside(detail: RequestDetail) -> None:
     if current is None:
         return
     candidate = detail.request.key
-    runs = [_run(VersionKey(candidate.model, number)) for number in (current, candidate.version)]
+    both = [_detail(VersionKey(candidate.model, number)) for number in (current, candidate.version)]
     head = ("", f"v{current}, live", f"v{candidate.version}")
     st.markdown("**What the runs logged**")
-    st.caption("As the catalogue has it now; each run measured its metrics by itself, not on the same rows.")
-    if runs[0] is None or runs[1] is None:
+    st.caption("As the catalogue has it now; each version's metrics were measured by themselves, not on the same rows.")
+    now, new = both
+    if now is None or new is None or now.run is None or new.run is None:
         st.caption("The catalogue does not know the run of one of them, so parameters and metrics are not compared.")
     else:
-        _differences("Parameters", runs[0].params, runs[1].params, head=head)
-        _differences("Metrics", runs[0].metrics, runs[1].metrics, head=head)
+        _differences("Parameters", now.run.params, new.run.params, head=head)
+        _differences("Metrics", known_metrics(now.metrics), known_metrics(new.metrics), head=head)
+        _unknown([now, new])
     _over_versions(candidate, current)
 
 
-def _run(key: VersionKey) -> Run | None:
+def _detail(key: VersionKey) -> VersionDetail | None:
     try:
-        return wiring.portal().catalogue.detail(key).run
+        return wiring.portal().catalogue.detail(key)
     except PortalError:
         return None
+
+
+def _unknown(details: Sequence[VersionDetail]) -> None:
+    """Metrics that nobody can tell to be the version's own."""
+    lines = [f"{d.version.key}: {why}." for d in details for why in unknown_metrics(d.metrics).values()]
+    if lines:
+        with st.expander(f"Metrics that are unknown ({len(lines)})"):
+            show(bullets(lines))
 
 
 def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, str]) -> None:
@@ -50,7 +62,7 @@ def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, 
         st.caption(f"{title}: no differences.")
         return
     with st.expander(f"{title} that differ ({len(names)})"):
-        rows = [(as_html(shorten(name, 60)), _cell(now.get(name)), _cell(new.get(name))) for name in names]
+        rows = [(shorten(name, 60), _cell(now.get(name)), _cell(new.get(name))) for name in names]
         show(table((title, *head[1:]), rows, caption=title))
         plain = [(name, now.get(name), new.get(name)) for name in names]
         tables.download(f"Download {title.lower()}", (title, *head[1:]), plain, key=f"beside-{title}")
@@ -59,11 +71,12 @@ def _differences(title: str, now: Logged, new: Logged, *, head: tuple[str, str, 
 def _cell(value: str | float | None) -> str:
     if value is None:
         return soft(formats.UNKNOWN)
-    return as_html(formats.number(value) if isinstance(value, float) else shorten(value, 80))
+    return formats.number(value) if isinstance(value, float) else shorten(value, 80)
 
 
 def _over_versions(candidate: VersionKey, current: int) -> None:
-    metric = wiring.portal().catalogue.detail(candidate).row.metric_name if _run(candidate) else None
+    detail = _detail(candidate)
+    metric = detail.row.metric_name if detail is not None and detail.run is not None else None
     points = wiring.portal().catalogue.metric_over_versions(candidate.model, metric) if metric else ()
     if metric and points:
         with st.expander(f"{shorten(metric, 40)} over the versions"):

@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Mapping, Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
 from dashboard import wiring
 from dashboard.errors import show_expected
-from dashboard.text import as_html, as_text
+from dashboard.text import as_text, html, join
 from dashboard.widgets.base import commands, formats
 from dashboard.widgets.base.markup import badge, code, empty, paragraphs, show, soft, time
 from services.domain.identity.people import Actor, Person
@@ -40,14 +41,15 @@ def show_decisions(detail: RequestDetail) -> None:
     for decision in sorted(detail.decisions, key=lambda d: d.at, reverse=True):
         tone, said = _KIND[decision.kind]
         is_void = bool(decision.void_reason)
-        void = f"<br>{badge('void', 'warn')} {as_html(decision.void_reason)}" if is_void else ""
-        said += f" for {as_html(decision.slot)}" if decision.slot else ""
+        void = html("<br>{} {}", badge("void", "warn"), decision.void_reason) if is_void else ""
+        said += f" for {decision.slot}" if decision.slot else ""
         plan = soft("signed the plan ") + code(formats.digest(decision.plan_digest))
-        items.append(
-            f'<li class="cs-dot-{"mute" if is_void else tone}"><strong>{as_html(decision.person.name)}</strong> '
-            f"{said} {time(decision.at)}{paragraphs(decision.reason)}{plan}{void}</li>"
-        )
-    show(f'<ul class="cs-time">{"".join(items)}</ul>')
+        items.append(html(
+            '<li class="cs-dot-{}"><strong>{}</strong> {} {}{}{}{}</li>',
+            "mute" if is_void else tone, decision.person.name,
+            said, time(decision.at), paragraphs(decision.reason), plan, void,
+        ))  # fmt: skip
+    show(html('<ul class="cs-time">{}</ul>', join(items)))
 
 
 def show_discussion(detail: RequestDetail, actor: Actor) -> None:
@@ -64,15 +66,17 @@ def show_discussion(detail: RequestDetail, actor: Actor) -> None:
     _comment_box(detail, actor, [person for person in people if person.id != actor.person.id])
 
 
-def _thread(comments: tuple[Comment, ...], reply_to: str | None, names: Mapping[str, str]) -> str:
+def _thread(comments: tuple[Comment, ...], reply_to: str | None, names: Mapping[str, str]) -> Markup:
     """Comments with their answers below them."""
     items = [
-        f'<li class="cs-dot-info"><strong>{as_html(c.person.name)}</strong> {time(c.at)}'
-        f"{paragraphs(c.text)}{_told(c, names)}{_thread(comments, c.id, names)}</li>"
+        html(
+            '<li class="cs-dot-info"><strong>{}</strong> {}{}{}{}</li>',
+            c.person.name, time(c.at), paragraphs(c.text), _told(c, names), _thread(comments, c.id, names),
+        )
         for c in comments
         if c.reply_to == reply_to
-    ]
-    return f'<ul class="cs-time">{"".join(items)}</ul>' if items else ""
+    ]  # fmt: skip
+    return html('<ul class="cs-time">{}</ul>', join(items)) if items else html("")
 
 
 def _told(comment: Comment, names: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.text import as_text
+from dashboard.text import as_html, as_text
 from dashboard.widgets.base import lists
 from dashboard.widgets.base.markup import bullets, empty, show
 from dashboard.widgets.request import asking
@@ -35,7 +35,8 @@ def _body(key: VersionKey) -> None:
     names = [place.name for place in places]
     name = st.selectbox("Environment", names, key=f"env:{key}", help="Where the version should go live.")
     place = places[names.index(name)] if name in names else places[0]
-    show("Once enough reviewers have signed, Countersign", bullets(what_happens(place, key.version), ordered=True))
+    steps = bullets(what_happens(place, key.version), ordered=True)
+    show(as_html("Once enough reviewers have signed, Countersign"), steps)
     asking.ask(
         _name(key),
         lambda actor, reason: wiring.portal().promotions.open(actor, key, place.name, reason=reason),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.text import as_html, as_text
+from dashboard.text import as_text, html, join
 from dashboard.widgets.base import lists
 from dashboard.widgets.base.commands import Command, launch
 from dashboard.widgets.base.markup import badge, row, show, soft, time
@@ -37,7 +37,7 @@ def show_findings(findings: Sequence[Finding], actor: Actor, *, where: str) -> N
                     [
                         *marks,
                         soft(f"{subject} · {finding.owner.name} mends it"),
-                        f"<span>due {time(finding.due)}</span>",
+                        html("<span>due {}</span>", time(finding.due)),
                     ]
                 )
             )
@@ -65,7 +65,7 @@ def show_reviews(due: Sequence[ReviewDue], actor: Actor) -> None:
             lists.version_link(item.deployment.key, limit=40)
             state = badge("overdue", "bad") if item.is_overdue(now) else badge("planned", "mute")
             last = soft(f"last by {item.last.person.name}") if item.last else soft("not reviewed since it went live")
-            show(row([state, soft(item.deployment.environment), f"<span>due {time(item.due)}</span>", last]))
+            show(row([state, soft(item.deployment.environment), html("<span>due {}</span>", time(item.due)), last]))
             if actor.may(Permission.DECIDE) and st.button("Review it", key=f"review:{item.deployment.id}"):
                 launch(_review(item))
 
@@ -89,8 +89,8 @@ def show_assignments(assignments: Sequence[Assignment]) -> None:
     for a in assignments:
         whom = "" if a.kind is AssignmentKind.DEFER else f" {a.to.name}"
         slot = f" for {a.slot}" if a.slot else ""
-        until = f" until {time(a.until)}" if a.until else ""
-        told = f"<strong>{as_html(a.by.name)}</strong> {as_html(_SAID[a.kind] + whom + slot)}{until} {time(a.at)}"
-        items.append(f'<li class="cs-dot-mute">{told}<br>{soft(a.reason)}</li>')
+        until = html(" until {}", time(a.until)) if a.until else ""
+        told = html("<strong>{}</strong> {}{} {}", a.by.name, _SAID[a.kind] + whom + slot, until, time(a.at))
+        items.append(html('<li class="cs-dot-mute">{}<br>{}</li>', told, soft(a.reason)))
     if items:
-        show(f'<ul class="cs-time">{"".join(items)}</ul>')
+        show(html('<ul class="cs-time">{}</ul>', join(items)))

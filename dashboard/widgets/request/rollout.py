@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, as_text, sentence, words
+from dashboard.text import as_text, html, join, sentence, words
 from dashboard.widgets.base import formats, links
 from dashboard.widgets.base.markup import badge, show, soft, time
 from services.domain.promotions.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState, steps_for
@@ -31,15 +32,15 @@ def show_rollout(detail: RequestDetail) -> None:
         return
     st.subheader("Rollout")
     state = badge(words(rollout.state.value), _TONES.get(rollout.state, "violet"))
-    show(state, " ", soft(f"last step {formats.age(rollout.updated)}"))
+    show(join([state, soft(f"last step {formats.age(rollout.updated)}")], " "))
     if rollout.error:
         st.error(as_text(rollout.error), icon=":material/error:")
     if rollout.state is RolloutState.NEEDS_HUMAN:
         text = "Countersign could neither finish nor undo this. An operator must look."
         st.warning(text, icon=":material/support_agent:")
     latest = {record.name: record for record in rollout.steps}
-    items = "".join(_item(name, latest.get(name)) for name in steps_in_order(rollout, detail))
-    show(f'<ol class="cs-time">{items}</ol>')
+    items = join(_item(name, latest.get(name)) for name in steps_in_order(rollout, detail))
+    show(html('<ol class="cs-time">{}</ol>', items))
     if detail.release:
         st.page_link(links.RELEASE, label="Follow the release", query_params=links.release_params(*detail.release))
 
@@ -51,9 +52,9 @@ def steps_in_order(rollout: Rollout, detail: RequestDetail) -> list[RolloutStep]
     return list(steps_for(detail.environment.registry, has_pipeline=has_pipeline, witness=waited))
 
 
-def _item(name: RolloutStep, record: StepRecord | None) -> str:
+def _item(name: RolloutStep, record: StepRecord | None) -> Markup:
     tone, text = _MARKS[record.state] if record else ("mute", "not begun")
-    meta = f" {time(record.at)}" if record else ""
-    note = f"<br>{as_html(record.detail)}" if record and record.detail else ""
-    title = as_html(sentence(words(name.value)))
-    return f'<li class="cs-dot-{tone}">{title} {badge(text, tone)}{meta}{note}</li>'
+    meta = html(" {}", time(record.at)) if record else ""
+    note = html("<br>{}", record.detail) if record and record.detail else ""
+    title = sentence(words(name.value))
+    return html('<li class="cs-dot-{}">{} {}{}{}</li>', tone, title, badge(text, tone), meta, note)

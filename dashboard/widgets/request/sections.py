@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, html, join, shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, bullets, code, empty, external, facts, show, soft, table, verdict_badge
 from dashboard.widgets.evidence import drift, fairness
@@ -16,6 +17,7 @@ from dashboard.widgets.request import beside as request_beside
 from dashboard.widgets.version import card
 from services.domain.catalogue import TestCase
 from services.domain.checks import Check, Enforcement, Verdict
+from services.domain.model_metrics import unknown_metrics
 from services.domain.registry import VersionKey
 from services.domain.test_results import doubts, line_of
 from services.evidence.record import Comparison
@@ -34,33 +36,34 @@ def show_checks(checks: tuple[Check, ...]) -> None:
         return
     bad = [check for check in checks if check.verdict is not Verdict.PASS]
     good = [check for check in checks if check.verdict is Verdict.PASS]
-    show("".join(_check(check) for check in bad))
+    show(join(_check(check) for check in bad))
     if good:
         label = f"{len(good)} {'check' if len(good) == 1 else 'checks'} passed"
         with st.expander(label, expanded=not bad, icon=":material/check_circle:"):
-            show("".join(_check(check) for check in good))
+            show(join(_check(check) for check in good))
 
 
-def _check(check: Check) -> str:
-    marks = verdict_badge(check.verdict)
+def _check(check: Check) -> Markup:
+    marks = [verdict_badge(check.verdict)]
     if check.is_blocking:
-        marks += " " + badge("blocks the approval", "bad")
+        marks.append(badge("blocks the approval", "bad"))
     elif check.enforcement is Enforcement.WARN:
-        marks += " " + badge("does not block", "mute")
+        marks.append(badge("does not block", "mute"))
     parts = [f"value {check.value}", f"asked for {check.threshold}" if check.threshold else ""]
-    source = _source(check) if check.source else ""
-    meta = " · ".join(as_html(part) for part in parts if part)
-    return (
-        f'<div class="cs-check cs-dot-{_TONE[check.verdict]}"><strong>{as_html(check.name)}</strong> {marks}'
-        f"<br>{as_html(check.sentence)}<br>"
-        f'<span class="cs-soft">{meta}{" · source: " + source if source else ""}</span></div>'
-    )
+    source = html(" · source: {}", _source(check)) if check.source else ""
+    return html(
+        '<div class="cs-check cs-dot-{tone}"><strong>{name}</strong> {marks}'
+        "<br>{sentence}<br>"
+        '<span class="cs-soft">{meta}{source}</span></div>',
+        tone=_TONE[check.verdict], name=check.name, marks=join(marks, " "), sentence=check.sentence,
+        meta=" · ".join(part for part in parts if part), source=source,
+    )  # fmt: skip
 
 
-def _source(check: Check) -> str:
+def _source(check: Check) -> Markup:
     """A page of ours in this tab, another system's in a new one."""
     if check.link.startswith("/compare?"):
-        return f'<a href="{as_html(check.link)}" target="_self">{as_html(check.source)}</a>'
+        return html('<a href="{}" target="_self">{}</a>', check.link, check.source)
     return external(check.source, check.link)
 
 
@@ -124,7 +127,7 @@ def show_since(detail: RequestDetail) -> None:
     if not detail.since.changes:
         empty(f"Nothing but the version, against {detail.since.request_id}.")
         return
-    rows = [(as_html(c.what), as_html(_short(c.before)), as_html(_short(c.after))) for c in detail.since.changes]
+    rows = [(c.what, _short(c.before), _short(c.after)) for c in detail.since.changes]
     caption = f"Changed since {detail.since.request_id}"
     head = ("What", f"v{detail.since.version}", f"v{detail.plan.version}")
     show(table(head, rows[:CHANGES_SHOWN], caption=caption))
@@ -144,7 +147,7 @@ def show_failed_tests(sealed: SealedEvidence) -> None:
     for tests in sealed.tests:
         report = tests.report
         tone = "bad" if report.failed else "warn" if doubts(report) else "good"
-        show(badge(report.title, tone), " ", as_html(line_of(report)), " ", soft(f"source: {report.source}"))
+        show(join([badge(report.title, tone), line_of(report), soft(f"source: {report.source}")], " "))
         if tests.listed:
             show(bullets(shorten(_sealed_case(case), 300) for case in tests.listed))
         if tests.not_listed:
@@ -184,11 +187,14 @@ def show_plan(detail: RequestDetail) -> None:
         ("Policy digest", code(detail.request.policy_digest)),
         ("Artifact digest", code(plan.artifact_digest) if plan.artifact_digest else soft(formats.UNKNOWN)),
         ("Run", code(plan.run_id) if plan.run_id else soft(formats.UNKNOWN)),
-        ("Live there when sealed", as_html(f"v{plan.current_version}" if plan.current_version else "nothing")),
+        ("Live there when sealed", f"v{plan.current_version}" if plan.current_version else "nothing"),
     ]
     show(facts(pairs))
-    rows = [("metric", as_html(k), as_html(formats.number(v))) for k, v in sorted(plan.metrics.items())]
-    rows += [("data set", as_html(k), code(v)) for k, v in sorted(plan.dataset_digests.items())]
-    rows += [("tests", as_html(k), as_html(v)) for k, v in sorted(plan.test_results.items())]
+    rows = [("metric", k, formats.number(v)) for k, v in sorted(plan.metrics.items())]
+    values = (detail.evidence.run.metric_values if detail.evidence.run else None) or {}
+    unknown = unknown_metrics(values)
+    rows += [("metric", k, f"unknown: {why}") for k, why in sorted(unknown.items())]
+    rows += [("data set", k, code(v)) for k, v in sorted(plan.dataset_digests.items())]
+    rows += [("tests", k, v) for k, v in sorted(plan.test_results.items())]
     if rows:
         show(table(("Part", "Name", "As signed"), rows, caption="Parts of the plan", classes="cs-stack"))

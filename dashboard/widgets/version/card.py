@@ -11,7 +11,7 @@ import re
 import streamlit as st
 from markdown_it import MarkdownIt
 
-from dashboard.text import JOINER, as_html, as_text, shorten
+from dashboard.text import JOINER, as_text, shorten
 from dashboard.widgets.base.markup import show, table
 from services.catalogue.model_card import Card, read_card
 
@@ -37,7 +37,7 @@ def show_card(source: str) -> None:
 
 def _show_metadata(card: Card) -> None:
     if card.metadata:
-        rows = [(as_html(shorten(name, 80)), as_html(shorten(value, 300))) for name, value in card.metadata]
+        rows = [(shorten(name, 80), shorten(value, 300)) for name, value in card.metadata]
         show(table(("Metadata", "Value"), rows, caption="Metadata of the card", classes="cs-stack"))
     if card.more:
         st.caption(f"{card.more:,} more lines of metadata are not shown.")

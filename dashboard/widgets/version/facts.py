@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, as_text, plain, shorten
+from dashboard.text import as_text, html, join, plain, shorten
 from dashboard.widgets.base import formats
-from dashboard.widgets.base.markup import badge, certainty_badge, empty, external, show, soft, table, time
+from dashboard.widgets.base.markup import (
+    badge,
+    bullets,
+    certainty_badge,
+    empty,
+    external,
+    short,
+    show,
+    soft,
+    table,
+    time,
+)
 from services.domain.catalogue import HistoryLine, TestReport
 from services.domain.lineage import Certainty, Fact
 from services.domain.test_results import counts_of, doubts, rank
@@ -19,22 +31,21 @@ FLAKY_SHOWN = 20
 
 def show_facts(facts: Sequence[Fact], *, caption: str) -> None:
     """Each fact with how sure it is and who says so."""
-    rows = [(as_html(fact.name), _value(fact), certainty_badge(fact.certainty), _sources(fact)) for fact in facts]
+    rows = [(fact.name, _value(fact), certainty_badge(fact.certainty), _sources(fact)) for fact in facts]
     show(table(("Fact", "Value", "Certainty", "Source"), rows, caption=caption, classes="cs-stack"))
 
 
-def _value(fact: Fact) -> str:
+def _value(fact: Fact) -> Markup:
     if fact.certainty is Certainty.CONTRADICTED or (fact.certainty is Certainty.UNKNOWN and fact.claims):
-        lines = "".join(f"<li>{as_html(c.value)} {soft('(' + c.source + ')')}</li>" for c in fact.claims)
-        return f'<ul class="cs-list">{lines}</ul>'
-    text = external(shorten(fact.value, 90), fact.link) if fact.link else as_html(shorten(fact.value, 90))
-    return f'<span title="{as_html(fact.value)}">{text}</span>'
+        return bullets(html("{} {}", c.value, soft(f"({c.source})")) for c in fact.claims)
+    text = external(shorten(fact.value, 90), fact.link) if fact.link else shorten(fact.value, 90)
+    return html('<span title="{}">{}</span>', fact.value, text)
 
 
 def _sources(fact: Fact) -> str:
     if fact.certainty is Certainty.UNKNOWN:
         return soft(fact.hint if fact.sources else f"Nobody says. {fact.hint}".strip())
-    return as_html("; ".join(fact.sources))
+    return "; ".join(fact.sources)
 
 
 def show_tests(reports: Sequence[TestReport]) -> None:
@@ -71,15 +82,15 @@ def _notes(report: TestReport) -> None:
         st.caption(as_text(sentence))
 
 
-def _cases(report: TestReport) -> str:
+def _cases(report: TestReport) -> Markup:
     cases = sorted(report.cases, key=lambda case: rank(case.outcome))[:CASES_SHOWN]
     tones = {"passed": "good", "failed": "bad", "error": "bad", "not run": "warn", "warning": "warn"}
     rows = [
         (
             badge(case.outcome, tones.get(case.outcome, "mute")),
-            f'<span title="{as_html(case.name)}">{as_html(shorten(case.name, 80))}</span>',
-            as_html(formats.duration(case.seconds)),
-            as_html(shorten(case.message, 300)),
+            short(case.name, 80),
+            formats.duration(case.seconds),
+            shorten(case.message, 300),
         )
         for case in cases
     ]
@@ -94,9 +105,9 @@ def show_history(lines: Iterable[HistoryLine]) -> None:
     if not entries:
         empty("Nothing is known of its history.")
         return
-    items = "".join(
-        f'<li class="cs-dot-info">{as_html(line.what)}<br>{time(line.at)} '
-        f"{soft(' · '.join(part for part in (line.who, line.source) if part))}</li>"
-        for line in entries
-    )
-    show(f'<ul class="cs-time">{items}</ul>')
+    show(html('<ul class="cs-time">{}</ul>', join(_entry(line) for line in entries)))
+
+
+def _entry(line: HistoryLine) -> Markup:
+    said = soft(" · ".join(part for part in (line.who, line.source) if part))
+    return html('<li class="cs-dot-info">{}<br>{} {}</li>', line.what, time(line.at), said)

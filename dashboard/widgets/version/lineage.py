@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
+from markupsafe import Markup
 
-from dashboard.text import as_html, shorten, words
+from dashboard.text import as_html, html, join, shorten, words
 from dashboard.widgets.base.links import outside
 from dashboard.widgets.base.markup import bullets, show
 from services.domain.lineage import Graph, Node, NodeKind
@@ -33,8 +34,8 @@ def show_graph(graph: Graph) -> None:
     for i, nodes in enumerate(columns):
         if i:
             parts.append(_arrow(graph, columns[i - 1], nodes))
-        parts.append(f'<div class="cs-lin-col">{"".join(_node(node) for node in nodes)}</div>')
-    show(f'<div class="cs-lin" role="group" aria-label="Lineage">{"".join(parts)}</div>')
+        parts.append(html('<div class="cs-lin-col">{}</div>', join(_node(node) for node in nodes)))
+    show(html('<div class="cs-lin" role="group" aria-label="Lineage">{}</div>', join(parts)))
     with st.expander("The lineage in words"):
         show(bullets(sentences(graph)))
 
@@ -56,23 +57,23 @@ def _title(node: Node) -> str:
     return f"{_NAMES[node.kind]} {shorten(node.label, 60)}{known}"
 
 
-def _arrow(graph: Graph, before: Sequence[Node], after: Sequence[Node]) -> str:
+def _arrow(graph: Graph, before: Sequence[Node], after: Sequence[Node]) -> Markup:
     ends = ({n.id for n in before}, {n.id for n in after})
     said = [e.relation for e in graph.edges if (e.source in ends[0] and e.target in ends[1])]
     said += [e.relation for e in graph.edges if (e.source in ends[1] and e.target in ends[0])]
     label = ", ".join(dict.fromkeys(words(relation) for relation in said))
-    return f'<div class="cs-lin-arrow"><span>{as_html(label)}</span></div>'
+    return html('<div class="cs-lin-arrow"><span>{}</span></div>', label)
 
 
-def _node(node: Node) -> str:
+def _node(node: Node) -> Markup:
     label = as_html(shorten(node.label, 44))
     target = node.link if node.link.startswith("/") and not node.link.startswith("//") else outside(node.link)
     if target:
-        label = f'<a href="{as_html(target)}">{label}</a>'
-    detail = f"<small>{as_html(shorten(node.detail, 30))}</small>" if node.detail else ""
+        label = html('<a href="{}">{}</a>', target, label)
+    detail = html("<small>{}</small>", shorten(node.detail, 30)) if node.detail else ""
     kind = "" if node.is_known else " cs-lin-unknown"
-    title = as_html(f"{node.label} {node.detail}".strip())
-    return (
-        f'<div class="cs-lin-node cs-lin-{node.kind.value}{kind}" title="{title}">'
-        f"<em>{_NAMES[node.kind]}</em><b>{label}</b>{detail}</div>"
-    )
+    title = f"{node.label} {node.detail}".strip()
+    return html(
+        '<div class="cs-lin-node cs-lin-{}{}" title="{}"><em>{}</em><b>{}</b>{}</div>',
+        node.kind.value, kind, title, _NAMES[node.kind], label, detail,
+    )  # fmt: skip

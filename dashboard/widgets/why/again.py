@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import identity, wiring
 from dashboard.errors import boundary
-from dashboard.text import as_html, as_text, plain, shorten
+from dashboard.text import as_label, as_text, html, plain, shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import badge, bullets, empty, show, soft, table
 from dashboard.widgets.evidence.plots import CONFIG, numbers
@@ -80,11 +80,11 @@ def _once(what: str, prediction: str, is_asked: bool, ask: Callable[[], T]) -> T
 
 
 def _replay(replay: Replay) -> None:
-    show(badge(replay.verdict.value, TONES[replay.verdict]), f"<p>{as_html(replay.sentence)}</p>")
+    show(badge(replay.verdict.value, TONES[replay.verdict]), html("<p>{}</p>", replay.sentence))
     rows = [
-        ("Logged", as_html(shorten(replay.logged, 200))),
-        ("Scored again", as_html(shorten(replay.again, 200))),
-        ("Model's bytes", as_html(replay.model_digest or "not sealed; as the registry holds them now")),
+        ("Logged", shorten(replay.logged, 200)),
+        ("Scored again", shorten(replay.again, 200)),
+        ("Model's bytes", replay.model_digest or "not sealed; as the registry holds them now"),
     ]
     show(table(("What", "Value"), rows, caption="Logged and scored again", classes="cs-stack"))
     if replay.mismatches:
@@ -94,7 +94,7 @@ def _replay(replay: Replay) -> None:
 
 
 def _reasons(reasons: Reasons) -> None:
-    show(f"<p>{as_html(reasons.in_words())}</p>")
+    show(html("<p>{}</p>", reasons.in_words()))
     st.plotly_chart(
         _figure(reasons.inputs[:BARS]), key="why_reasons_plot", config=CONFIG,
         alt="What each input moved the answer by; the table below says the same",
@@ -118,7 +118,7 @@ def _figure(inputs: Sequence[InputMoved]) -> go.Figure:
     shown = list(reversed(inputs))
     figure = go.Figure()
     figure.add_bar(
-        x=[i.moved for i in shown], y=[as_html(f"{i.name} = {shorten(i.value, 24)}") for i in shown], orientation="h",
+        x=[i.moved for i in shown], y=[as_label(f"{i.name} = {shorten(i.value, 24)}") for i in shown], orientation="h",
         marker={"color": ["#c2571a" if i.moved > 0 else "#2563a8" for i in shown]},
         error_x={"type": "data", "array": [2 * i.error for i in shown], "thickness": 1},
         text=[f"{i.moved:+.3f}" for i in shown], textposition="auto", cliponaxis=False,
@@ -139,8 +139,8 @@ def _near(title: str, found: Sequence[Neighbour]) -> None:
     names = list(found[0].inputs)
     rows = [
         (
-            as_html(n.outcome),
-            as_html(formats.number(n.distance)),
+            n.outcome,
+            formats.number(n.distance),
             *(_cell(n.inputs.get(name), differs=name in n.differs_in) for name in names),
         )
         for n in found
@@ -149,5 +149,5 @@ def _near(title: str, found: Sequence[Neighbour]) -> None:
 
 
 def _cell(value: object, *, differs: bool) -> str:
-    text = as_html(shorten(value, 40))
-    return f"<strong>{text}</strong>" if differs else text
+    text = shorten(value, 40)
+    return html("<strong>{}</strong>", text) if differs else text

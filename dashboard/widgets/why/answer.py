@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard.text import as_html, as_text, shorten
+from dashboard.text import as_text, html, shorten
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import bullets, empty, show, soft, table, time
 from dashboard.widgets.base.markup import facts as pairs
@@ -32,7 +32,7 @@ def show_link(record: PredictionRecord) -> None:
 
 def show_answer(answer: WhyAnswer) -> None:
     """Sentence, doubts, parts with sources, the ways on, and the row."""
-    show(f'<p class="cs-answer">{as_html(answer.sentence)}</p>')
+    show(html('<p class="cs-answer">{}</p>', answer.sentence))
     if answer.caveats:
         st.info("To know about this answer", icon=":material/info:")
         show(bullets(answer.caveats))
@@ -66,17 +66,21 @@ def _links(answer: WhyAnswer) -> None:
 def _record(record: PredictionRecord, inputs_note: str) -> None:
     st.subheader("The prediction as logged")
     score = formats.number(record.score) if record.score is not None else soft(formats.UNKNOWN)
-    output = as_html(shorten(record.output, 200)) if record.output is not None else soft(formats.UNKNOWN)
+    output = shorten(record.output, 200) if record.output is not None else soft(formats.UNKNOWN)
     version = f"v{record.version}" if record.version else record.version_text or formats.UNKNOWN
+    failed = [("Failed", record.failure)] if record.failure else []
+    row = [("Row", f"{record.row} of {record.rows} in the request {record.of_request}")] if record.row else []
     show(
         pairs(
             [
+                *failed,
+                *row,
                 ("Time", time(record.time)),
                 ("Output", output),
                 ("Score", score),
-                ("Environment", as_html(record.environment or formats.UNKNOWN)),
-                ("Version in the log", as_html(version)),
-                ("Found in", as_html(record.source or formats.UNKNOWN)),
+                ("Environment", record.environment or formats.UNKNOWN),
+                ("Version in the log", version),
+                ("Found in", record.source or formats.UNKNOWN),
             ]
         )
     )
@@ -89,10 +93,10 @@ def _record(record: PredictionRecord, inputs_note: str) -> None:
 
 
 def _inputs(record: PredictionRecord) -> list[tuple[str, str]]:
-    return [(as_html(name), _value(value)) for name, value in record.inputs.items()]
+    return [(name, _value(value)) for name, value in record.inputs.items()]
 
 
 def _value(value: object) -> str:
     if value == MASK:
         return soft("masked")
-    return as_html(shorten(value, 200)) if value is not None else soft("missing")
+    return shorten(value, 200) if value is not None else soft("missing")

@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from dashboard import identity, wiring
+from dashboard.text import as_text
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import empty
 from dashboard.widgets.why import answer as why_parts
-from services.domain.why.predictions import PredictionQuery
+from services.domain.why.predictions import PredictionQuery, left_out_of
 from services.errors import InvalidInputError
 
 LIMIT = 20
@@ -40,6 +41,8 @@ def show_search() -> None:
 def _found(query: PredictionQuery) -> None:
     with st.spinner("Looking in the prediction log …"):
         records = wiring.portal().why.search(identity.actor(), query)
+    for item in left_out_of(records):
+        st.caption(as_text(item.sentence()))
     if not records:
         empty("No prediction of this model fits.", "Widen the window, or give fewer inputs.")
     elif len(records) > query.limit:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import wiring
-from dashboard.text import as_html, plain, shorten
+from dashboard.text import as_label, plain, shorten
 from dashboard.widgets.base import formats, lists
 from dashboard.widgets.base.markup import badge, empty, show, soft, table, time
 from dashboard.widgets.evidence.plots import CONFIG, numbers
@@ -72,11 +72,11 @@ def _state(spells: Sequence[Spell], moment: datetime) -> None:
         return
     rows = [
         (
-            as_html(spell.environment),
-            as_html(lists.version_label(spell.key)),
+            spell.environment,
+            lists.version_label(spell.key),
             badge("live", "good") if spell.is_sure_at(moment) else badge("perhaps", "warn"),
             time(_start(spell)),
-            as_html(_end(spell)),
+            _end(spell),
             soft(f"ledger entry {spell.seq}" + (f", release {shorten(spell.release, 30)}" if spell.release else "")),
         )
         for spell in spells
@@ -143,7 +143,7 @@ def _add(figure: go.Figure, version: int, index: int, bars: Sequence[Bar], *, is
     state = "live" if is_sure else "perhaps live"
     said = [f"v{version}, {state}<br>{formats.moment(start)} to {formats.moment(end)}" for _, start, end, _ in bars]
     figure.add_bar(
-        y=[as_html(place) for place, *_ in bars], x=lengths, base=[start for _, start, _, _ in bars], orientation="h",
+        y=[as_label(place) for place, *_ in bars], x=lengths, base=[start for _, start, _, _ in bars], orientation="h",
         name=f"v{version}" if is_sure else f"v{version}, perhaps", hovertext=said, hoverinfo="text",
         text=[f"v{version}" if is_sure else "" for _ in bars], textposition="inside", insidetextanchor="middle",
         marker={

@@ -25,12 +25,12 @@ def build_pipelines(config: AzureDevOpsConfig) -> ReleasePipelines:
 
 
 def build_from_settings(settings: Settings) -> ReleasePipelines:
-    """The adapter as the settings say. Raises SettingsError."""
+    """The adapter for the settings. Raises SettingsError."""
     return build_pipelines(_config(settings))
 
 
 def build_callbacks(settings: Settings) -> CheckCallbacks:
-    """What answers checks, as the settings say. Raises SettingsError."""
+    """The client that answers checks. Raises SettingsError."""
     from services.adapters.azure_devops.callbacks import AzureCheckCallbacks
 
     return AzureCheckCallbacks(_config(settings))
@@ -70,7 +70,7 @@ _HINTS = {
 
 
 def _credential(settings: Settings) -> Credential:
-    """Raises ValueError, in azure-identity's words, where something is missing."""
+    """Raises ValueError with azure-identity's message if something is missing."""
     from azure import identity
 
     client = settings.azure_devops_client_id or None

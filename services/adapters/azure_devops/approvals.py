@@ -41,7 +41,7 @@ class YamlApprovals:
         self._calls.send("PATCH", ref.project, "pipelines/approvals", [wanted], **{"api-version": APPROVALS_VERSION})
 
     def checks(self, project: str, environment: str) -> Sequence[EnvironmentCheck]:
-        """Checks that stand before an environment."""
+        """Checks on an environment."""
         number = self._environments.id_of(project, environment)
         answer = self._calls.get(
             project, "pipelines/checks/configurations",
@@ -59,7 +59,7 @@ class YamlApprovals:
 
 
 def _subjects(timeline: Sequence[TimelineItem]) -> dict[str, str]:
-    """Approval id to the name of its stage: an approval hangs below a checkpoint, which hangs below a stage."""
+    """Stage names by approval id: an approval belongs to a checkpoint, which belongs to a stage."""
     by_id = {item.id: item for item in timeline}
     found: dict[str, str] = {}
     for item in timeline:

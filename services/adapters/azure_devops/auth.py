@@ -1,8 +1,8 @@
 """How the portal signs in: a personal access token, or Entra ID through azure-identity.
 
 Both are `AuthBase` objects set as ``session.auth``: a header would be overwritten by a ``~/.netrc`` entry. Entra tokens
-are asked for at every request; azure-identity keeps and refreshes them. Nothing here shows a secret in its repr, and
-no error carries what Entra ID answered.
+are requested for every call; azure-identity caches and refreshes them. Nothing here shows a secret in its repr, and
+no error contains Entra ID's answer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Credential(Protocol):
 
 
 class PersonalAccessToken(AuthBase):
-    """HTTP Basic with an empty user name, as Azure DevOps asks for tokens."""
+    """HTTP Basic with an empty user name, as Azure DevOps requires for tokens."""
 
     def __init__(self, token: SecretStr) -> None:
         value = token.get_secret_value()
@@ -40,8 +40,8 @@ class PersonalAccessToken(AuthBase):
             )
         if not value.isascii() or not value.isprintable() or " " in value:
             raise SettingsError(
-                "COUNTERSIGN_AZURE_DEVOPS_TOKEN holds characters that no token has.",
-                hint="Copy the token again, without blanks and line ends.",
+                "COUNTERSIGN_AZURE_DEVOPS_TOKEN contains characters that are invalid in a token.",
+                hint="Copy the token again, without spaces and line breaks.",
             )
         self._token = token
 
@@ -62,7 +62,7 @@ class EntraToken(AuthBase):
         self._credential = credential
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add a header with a token that is valid now. Raises UpstreamError when there is none."""
+        """Add a header with a token that is valid now. Raises UpstreamError if there is none."""
         request.headers["Authorization"] = f"Bearer {self._token()}"
         return request
 
@@ -73,7 +73,7 @@ class EntraToken(AuthBase):
             return str(self._credential.get_token(SCOPE).token)
         except (AzureError, ValueError) as error:
             problem = _no_token(error)
-        raise problem  # outside of the block: the cause may quote what was sent
+        raise problem  # outside the block: the cause may contain the request
 
     def __repr__(self) -> str:
         return "EntraToken(…)"
@@ -95,7 +95,7 @@ def _no_token(error: Exception) -> PortalError:
 
 
 class SdkAuthentication:
-    """What the SDK (msrest) takes for credentials; azure-identity's objects lack `signed_session`."""
+    """Credentials for the SDK (msrest); azure-identity's objects lack `signed_session`."""
 
     def __init__(self, auth: AuthBase) -> None:
         self._auth = auth

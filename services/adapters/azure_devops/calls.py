@@ -1,6 +1,6 @@
-"""Makes calls to Azure DevOps bounded and typed: those of the SDK, and plain ones where the SDK has no client.
+"""Bounded and typed calls to Azure DevOps: through the SDK, or plain ones if the SDK has no client.
 
-A read may be sent again within the call's time, a write is sent once. Only UpstreamErrors and NotFoundError come out.
+A read may be retried within the call's time; a write is sent once. Raises only UpstreamErrors and NotFoundError.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from services.adapters.azure_devops.failures import (
     SYSTEM,
     TransportError,
     demand_good,
+    invalid_answer,
     lost,
     not_offered,
-    rubbish,
 )
 from services.adapters.azure_devops.guard import GuardedAdapter, Operation, SecondWriteError, operating
 from services.adapters.azure_devops.pace import Pace
@@ -30,8 +30,8 @@ from services.errors import (
     PortalError,
     UnknownOutcomeError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -63,11 +63,11 @@ class Calls:
         self._adapter.close()
 
     def read(self, area: str, call: Callable[[Any], T]) -> T:
-        """One reading call of an SDK client; sent again where that may help. Raises UpstreamError, NotFoundError."""
+        """One reading call of an SDK client; retried if that may help. Raises UpstreamError, NotFoundError."""
         return self._tried(lambda: call(self._clients.client(area)))[0]
 
     def write(self, area: str, call: Callable[[Any], T]) -> T:
-        """One writing call of an SDK client, sent once. Raises UnknownOutcomeError when no clear answer came back."""
+        """One writing call of an SDK client, sent once. Raises UnknownOutcomeError without a clear answer."""
         return self._once(lambda: call(self._clients.client(area)), self._operation())
 
     def pages(self, area: str, call: Callable[[Any, str | None], list[T] | None]) -> Iterator[list[T]]:
@@ -92,10 +92,10 @@ class Calls:
             if following == token:
                 break
             token = following
-        # an incomplete list would let a start look as if it had never been made
-        raise UpstreamRubbishError(
-            "A listing of Azure DevOps does not come to its end.", system=SYSTEM, code="listing_endless",
-            hint="Delete old runs of this pipeline, or look for a proxy in between.",
+        # an incomplete list could hide an earlier start
+        raise UpstreamInvalidError(
+            "A listing of Azure DevOps does not end.", system=SYSTEM, code="listing_endless",
+            hint="Delete old runs of this pipeline, or check for a proxy in between.",
         )  # fmt: skip
 
     def _tried(self, call: Callable[[], T]) -> tuple[T, str | None]:
@@ -114,7 +114,7 @@ class Calls:
         raise AssertionError("unreachable")  # pragma: no cover - read_attempts is at least 1
 
     def _is_worth_it(self, error: UpstreamUnavailableError, operation: Operation, pause: float) -> bool:
-        """A server that asks to wait is obeyed by the pace; one that was not reached is not asked again."""
+        """The pace handles a server that asks to wait; an unreachable server is not retried."""
         if error.code == "throttled":
             return error.retry_after is None or error.retry_after <= self.config.patience_seconds
         was_reached = operation.has_connected or not isinstance(error.__cause__, TransportError)
@@ -134,10 +134,10 @@ class Calls:
                 raise _sdk_error(error, operation) from error
 
     def _final(self, error: PortalError, operation: Operation) -> PortalError:
-        """After a write only a clear no stays as it is."""
+        """After a write, every error except a clear refusal becomes UnknownOutcomeError."""
         is_clear = isinstance(error, UpstreamRefusedError | NotFoundError | UnknownOutcomeError)
         if operation.is_written and not is_clear and error.code != "throttled":
-            return UnknownOutcomeError(f"Azure DevOps was asked to act. {error.message}", system=SYSTEM)
+            return UnknownOutcomeError(f"The outcome in Azure DevOps is unknown. {error.message}", system=SYSTEM)
         return error
 
     def _unreadable(self, error: Exception, operation: Operation) -> UpstreamError:
@@ -145,7 +145,7 @@ class Calls:
         if _is_no_location(error) and not operation.is_written:
             self._clients.forget_locations()
             return not_offered()
-        return rubbish(type(error).__name__, is_written=operation.is_written)
+        return invalid_answer(type(error).__name__, is_written=operation.is_written)
 
     def _json(
         self, method: str, project: str, path: str, parameters: Mapping[str, str], body: Any = None
@@ -170,7 +170,7 @@ class Calls:
 
 
 def _sdk_error(error: Exception, operation: Operation) -> BaseException:
-    """The errors of msrest wrap what happened on the way; anything else is a fault of ours."""
+    """Msrest wraps transport errors; any other error is a defect of the portal."""
     if isinstance(error, load("msrest.exceptions").ClientException):
         return lost(error.__cause__ or error, is_written=operation.is_written)
     return error

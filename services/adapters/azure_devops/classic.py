@@ -1,7 +1,7 @@
 """Classic releases: create once, find an earlier one, follow its environments, approve, reject, stop, repeat.
 
 The release's description names the request, so an earlier creation is found by it; the parameters go as variables that
-the definition must let be set at release time. Environments that nothing starts by itself wait for a person.
+the definition must allow at release time. Environments without automatic triggers wait for a person.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ClassicReleases:
         )
 
     def find_by_request(self, start: RunStart) -> ReleaseRun | None:
-        """An earlier release with the request in its description; the oldest where there are several."""
+        """An earlier release with the request in its description; the oldest if there are several."""
         pages = self._calls.pages(
             "release",
             lambda client, token: client.get_releases(
@@ -67,7 +67,7 @@ class ClassicReleases:
         return self._read(ref.project, ref.run_id)
 
     def get_many(self, refs: Sequence[RunRef]) -> Sequence[ReleaseRun]:
-        """One call each: the list of releases does not tell of their environments."""
+        """One call each: the list of releases omits their environments."""
         found = []
         for ref in refs:
             try:
@@ -84,7 +84,7 @@ class ClassicReleases:
         """The tail of a task's log."""
         place = tasks_with_logs(self._release(ref)).get(log_id)
         if place is None:
-            raise NotFoundError("The release has no such log.", hint="Load the page again.")
+            raise NotFoundError("The release has no such log.", hint="Reload the page.")
         environment, phase, task = place
 
         def read(client: Any) -> str:
@@ -94,7 +94,7 @@ class ClassicReleases:
         return "\n".join(self._calls.read("release", read).splitlines()[-last_lines:])
 
     def approvals(self, ref: RunRef) -> Sequence[RunApproval]:
-        """Approvals before and after each environment, those of people only."""
+        """Approvals before and after each environment, only those of people."""
         return approvals_of(self._release(ref))
 
     def decide(self, ref: RunRef, approval_id: str, *, is_approved: bool, comment: str = "") -> None:
@@ -105,7 +105,7 @@ class ClassicReleases:
         self._calls.write("release", lambda client: client.update_release_approval(wanted, ref.project, number))
 
     def cancel(self, ref: RunRef) -> None:
-        """Cancel what is under way, then abandon the release, so that nothing follows."""
+        """Cancel what is running, then abandon the release, so that nothing follows."""
         release = self._release(ref)
         models = load(MODELS)
         for environment in release.environments or []:
@@ -148,5 +148,5 @@ def _description(start: RunStart) -> str:
 
 def _number(text: str, what: str) -> int:
     if not text.isdecimal():
-        raise InvalidInputError(f"{text[:40]!r} is no {what} of a release.", hint="Load the page again.")
+        raise InvalidInputError(f"{text[:40]!r} is not a valid {what} of a release.", hint="Reload the page.")
     return int(text)

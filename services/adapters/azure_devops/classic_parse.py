@@ -1,4 +1,4 @@
-"""Reads classic releases (`azure.devops` models) into the domain's words.
+"""Parses classic releases (`azure.devops` models) into the domain's types.
 
 A release has environments; each has deployments (attempts) of phases, jobs and tasks. A failed one is `rejected`.
 """
@@ -38,7 +38,7 @@ _WORST_FIRST = (
     ("succeeded", RunResult.SUCCEEDED),
 )
 TASKS_A_PHASE = 100_000
-"""A log's number is made of the phase and the task, which together are unique in a release."""
+"""A log's number combines phase and task, which together are unique in a release."""
 
 
 def release_of(release: Any, project: str) -> ReleaseRun:
@@ -87,7 +87,7 @@ def tasks_with_logs(release: Any) -> dict[int, tuple[int, int, int]]:
 
 
 def approvals_of(release: Any) -> list[RunApproval]:
-    """Approvals of people; automated ones are left out."""
+    """Approvals of people; automated ones are omitted."""
     return [
         RunApproval(
             id=str(approval.id),

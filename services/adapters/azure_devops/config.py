@@ -1,4 +1,4 @@
-"""Where Azure DevOps is, how the portal signs in, and how long and how much a call may take."""
+"""Addresses, sign-in and limits of calls to Azure DevOps."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ class AzureDevOpsConfig:
     release_url: str = ""
     """Host of classic releases; default: ``https://vsrm.dev.azure.com/ORG``, and the collection itself on a Server."""
     ca_file: str = ""
-    """Certificates to trust instead of the bundled ones, for a Server with an authority of its own."""
+    """CA certificates to trust instead of the bundled ones, for a Server with its own authority."""
     connect_seconds: float = 3.05
     read_seconds: float = 10
-    """Longest silence of the other side within a call."""
+    """Maximum idle time of the server within a call."""
     call_seconds: float = 30
-    """Wall-clock limit of one call, its retries and pauses included."""
+    """Wall-clock limit of one call, including retries and pauses."""
     patience_seconds: float = 5
     """Longest pause within a call for a server that asks to slow down; a longer one is reported as `throttled`."""
     read_attempts: int = 3
     """How often a read may be sent; a write is sent once."""
     max_answer_bytes: int = 64 * MIB
     max_pages: int = 100
-    """Pages that one listing may have; a longer one is an error, never a silent cut."""
+    """Maximum pages of a listing; a longer one is an error, never silently truncated."""
 
     def __post_init__(self) -> None:
-        """Check everything that can be checked without a network."""
+        """Check everything that needs no network."""
         _checked("COUNTERSIGN_AZURE_DEVOPS_URL", self.organization_url)
         if self.release_url:
             _checked("COUNTERSIGN_AZURE_DEVOPS_RELEASE_URL", self.release_url)
@@ -50,22 +50,22 @@ class AzureDevOpsConfig:
 
     @property
     def base(self) -> str:
-        """The address of the organization or collection, without a slash at the end."""
+        """The address of the organization or collection, without a trailing slash."""
         return self.organization_url.strip().rstrip("/")
 
     @property
     def release_base(self) -> str:
-        """The address of classic releases, without a slash at the end."""
+        """The address of classic releases, without a trailing slash."""
         return self.release_url.strip().rstrip("/") or _release_host(self.base)
 
     @property
     def origins(self) -> frozenset[Origin]:
-        """The only places that credentials are sent to."""
+        """The only addresses to which credentials are sent."""
         return frozenset({origin(self.base), origin(self.release_base)})
 
 
 def origin(url: str) -> Origin:
-    """Scheme, host and port; ValueError for an address without a host or with a port that is none."""
+    """Scheme, host and port; ValueError for an address without a host or with an invalid port."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
     if scheme not in _PORTS or not parts.hostname:
@@ -81,13 +81,13 @@ def _checked(setting: str, url: str) -> None:
         parts = SplitResult("", "", "", "", "")
     if not parts.path.strip("/") and not _is_old_host(parts.hostname or ""):
         raise SettingsError(
-            f"{setting} is no organization URL.",
+            f"{setting} is not an organization URL.",
             hint="Use https://dev.azure.com/ORGANIZATION, or https://server/tfs/COLLECTION.",
         )
     if parts.username or parts.password:
-        raise SettingsError(f"{setting} holds credentials.", hint="Put the token into COUNTERSIGN_AZURE_DEVOPS_TOKEN.")
+        raise SettingsError(f"{setting} contains credentials.", hint="Set the token in COUNTERSIGN_AZURE_DEVOPS_TOKEN.")
     if parts.query or parts.fragment:
-        raise SettingsError(f"{setting} has a query.", hint="Leave out everything from the question mark on.")
+        raise SettingsError(f"{setting} has a query.", hint="Remove everything from the question mark on.")
 
 
 def _is_old_host(host: str) -> bool:
@@ -95,7 +95,7 @@ def _is_old_host(host: str) -> bool:
 
 
 def _release_host(base: str) -> str:
-    """Services keeps classic releases on a host of their own; a Server has one host for everything."""
+    """Azure DevOps Services has a separate host for classic releases; a Server has one host for everything."""
     parts = urlsplit(base)
     host = (parts.hostname or "").lower()
     if host == "dev.azure.com":

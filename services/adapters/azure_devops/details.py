@@ -17,7 +17,7 @@ class RunDetails:
         self._calls = calls
 
     def timeline(self, ref: RunRef) -> Sequence[TimelineItem]:
-        """Stages, jobs and steps in their order; empty while there is none."""
+        """Stages, jobs and steps in order; empty if there are none yet."""
 
         def read(client: Any) -> list[TimelineItem]:
             timeline = client.get_build_timeline(ref.project, ref.run_id)
@@ -26,7 +26,7 @@ class RunDetails:
         return sorted(self._calls.read("build", read), key=lambda item: item.order)
 
     def log(self, ref: RunRef, log_id: int, *, last_lines: int = 200) -> str:
-        """The tail of a log: its length is asked for first, so a long one is not fetched whole."""
+        """The tail of a log: its length is read first, so a long log is not fetched in full."""
         known = self._calls.read("build", lambda client: client.get_build_logs(ref.project, ref.run_id) or [])
         count = next((int(log.line_count or 0) for log in known if log.id == log_id), 0)
         first = max(count - last_lines, 0)

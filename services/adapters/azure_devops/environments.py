@@ -1,4 +1,4 @@
-"""Environments of YAML pipelines, and what was deployed into them."""
+"""Environments of YAML pipelines and their deployments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class YamlEnvironments:
         self._calls = calls
 
     def id_of(self, project: str, name: str) -> int:
-        """The environment's number; the server's filter takes beginnings too, so the name is compared."""
+        """The environment's number; the server's filter also matches prefixes, so the name is compared."""
         pages = self._calls.pages(
             "task_agent",
             lambda client, token: client.get_environments(project, name=name, continuation_token=token),
@@ -32,7 +32,7 @@ class YamlEnvironments:
         )
 
     def deployments(self, project: str, environment: str, *, limit: int = 50) -> Sequence[DeploymentRecord]:
-        """Deployments into an environment, newest first."""
+        """Deployments to an environment, newest first."""
         number = self.id_of(project, environment)
         pages = self._calls.pages(
             "task_agent",

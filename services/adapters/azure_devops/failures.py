@@ -1,9 +1,9 @@
-"""Turns what Azure DevOps answers into typed errors that say what to do.
+"""Turns answers of Azure DevOps into typed errors with hints.
 
 Source: the measured answers of the service (`docs/azure-devops.md`). A bad token shows as 203 with a sign-in page, as
 401 with JSON, as an empty 401, or as a redirect; throttling as 429; a stopped organization as 503 with a byte order
 mark. Codes beside those of the tree: `bad_token`, `no_permission`, `variable_not_settable`, `template_error`,
-`throttled`, `conflict`, `not_offered`, `answer_too_large`. Every error that came with an answer carries the activity
+`throttled`, `conflict`, `not_offered`, `answer_too_large`. Every error from an answer has the activity
 id, which Microsoft's support asks for, as a note and in its hint.
 """
 
@@ -23,8 +23,8 @@ from services.errors import (
     PortalError,
     UnknownOutcomeError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -33,23 +33,23 @@ RENEW = (
     "Renew COUNTERSIGN_AZURE_DEVOPS_TOKEN, or check the Entra ID sign-in; the account must be a member of the "
     "organization."
 )
-SCOPES = "Give the portal's account the permission named; a token needs build execute, release, test read."
+SCOPES = "Grant the portal's account this permission; a token needs build execute, release, test read."
 WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 MAX_RETRY_AFTER = 300.0
 MAX_MESSAGE = 600
 TransportError = (requests.RequestException, HTTPError, OSError)
-"""What `requests` and below raise when no whole answer came."""
+"""Errors of `requests` and lower layers without a complete answer."""
 
 
 def demand_good(response: requests.Response) -> None:
-    """Raise the error that fits; return for an answer that can be used."""
+    """Raise the matching error; return if the answer is usable."""
     error = failure_of(response)
     if error is not None:
         raise error
 
 
 def failure_of(response: requests.Response) -> PortalError | None:
-    """The error that an answer stands for; None when it is a good one."""
+    """The error of an answer; None if the answer is good."""
     status = response.status_code
     is_page = status < 300 and "text/html" in response.headers.get("content-type", "").lower()
     if is_page or status == 203 or 300 <= status < 400:
@@ -76,28 +76,30 @@ def _bad_token(message: str) -> PortalError:
 
 
 def throttled(wait: float | None, message: str = "") -> UpstreamUnavailableError:
-    """The server asks to wait; nothing was done."""
-    told = f"{wait:.0f} s" if wait else "a minute"
+    """The server asks to wait; it did nothing."""
+    delay = f"{wait:.0f} s" if wait else "a minute"
     return UpstreamUnavailableError(
         f"Azure DevOps asks to slow down. {message}".strip(), system=SYSTEM, code="throttled", retry_after=wait,
-        hint=f"Nothing was done. Try again in {told}; others who use the same account count too.",
+        hint=f"Nothing was done. Try again in {delay}; other users of the same account also count.",
     )  # fmt: skip
 
 
 def _server_error(response: requests.Response, message: str) -> PortalError:
     if response.request is not None and response.request.method in WRITES:
-        return UnknownOutcomeError(f"Azure DevOps failed after it was asked to act: {message}", system=SYSTEM)
+        return UnknownOutcomeError(
+            f"Azure DevOps failed during a write, so the outcome is unknown: {message}", system=SYSTEM
+        )
     return UpstreamUnavailableError(
         f"Azure DevOps is unavailable: {message}", system=SYSTEM, retry_after=retry_after(response),
-        hint="Look at https://status.dev.azure.com; nothing is lost meanwhile.",
+        hint="Check https://status.dev.azure.com; nothing is lost meanwhile.",
     )  # fmt: skip
 
 
 def _refused(status: int, key: str, message: str, body: Mapping[str, Any]) -> PortalError:
     if status in {404, 410}:
         return NotFoundError(
-            f"Azure DevOps does not find it: {message}",
-            hint="It was deleted, the name is wrong, or the portal's account may not see it.",
+            f"Not found in Azure DevOps: {message}",
+            hint="It was deleted, the name is wrong, or the portal's account has no access to it.",
         )
     if status == 403:
         return _refusal(f"Azure DevOps does not permit it: {message}", "no_permission", SCOPES)
@@ -108,7 +110,7 @@ def _refused(status: int, key: str, message: str, body: Mapping[str, Any]) -> Po
         hint = "Compare the pipeline's parameters with those of pipelines/release-model.yml."
         return _refusal(f"The pipeline does not accept the start: {_validation(message, body)}", "template_error", hint)
     if status == 409:
-        return _refusal(f"Azure DevOps: {message}", "conflict", "It changed meanwhile. Load it again and look.")
+        return _refusal(f"Azure DevOps: {message}", "conflict", "It changed meanwhile. Reload and check it.")
     return _refusal(f"Azure DevOps refused: {message}", "upstream_refused", "Correct what the message names.")
 
 
@@ -165,32 +167,32 @@ def retry_after(response: requests.Response) -> float | None:
 
 
 def lost(error: BaseException, *, is_written: bool) -> UpstreamError:
-    """No answer: a write whose bytes may have left may have had its effect."""
+    """No answer: a write whose bytes may have been sent may have taken effect."""
     if is_written:
-        return UnknownOutcomeError("Azure DevOps was asked to act, and no answer came back.", system=SYSTEM)
+        return UnknownOutcomeError("Azure DevOps did not answer a write, so the outcome is unknown.", system=SYSTEM)
     if isinstance(error, requests.exceptions.SSLError):
         return UpstreamUnavailableError(
-            "Azure DevOps shows a certificate that is not trusted.", system=SYSTEM, code="certificate",
-            hint="A Server with its own authority needs its certificates (ca_file); else look for a proxy in between.",
+            "The certificate of Azure DevOps is not trusted.", system=SYSTEM, code="certificate",
+            hint="For a Server with a private CA, set its certificates (ca_file); otherwise check for a proxy.",
         )  # fmt: skip
     return UpstreamUnavailableError(
         "Azure DevOps cannot be reached.", system=SYSTEM, hint="Check COUNTERSIGN_AZURE_DEVOPS_URL and the network."
     )
 
 
-def rubbish(what: str, *, is_written: bool) -> UpstreamError:
-    """An answer that makes no sense; after a write, the effect is unknown."""
+def invalid_answer(what: str, *, is_written: bool) -> UpstreamError:
+    """An invalid answer; after a write, the outcome is unknown."""
     if is_written:
         return UnknownOutcomeError(
-            f"Azure DevOps was asked to act and answered with something unreadable ({what}).", system=SYSTEM
+            f"Azure DevOps sent an unreadable answer to a write, so the outcome is unknown ({what}).", system=SYSTEM
         )
-    return UpstreamRubbishError(
-        f"Azure DevOps answered with something unreadable ({what}).", system=SYSTEM, hint="Is a proxy in between?"
+    return UpstreamInvalidError(
+        f"Azure DevOps sent an unreadable answer ({what}).", system=SYSTEM, hint="Check for a proxy."
     )
 
 
 def not_offered() -> UpstreamError:
-    """The SDK found no such route at this address, or only one for other versions."""
+    """The SDK found no such route at this address, or only for other versions."""
     return UpstreamRefusedError(
         "Azure DevOps does not offer this call at the configured address.", system=SYSTEM, code="not_offered",
         hint="Check that COUNTERSIGN_AZURE_DEVOPS_URL is the organization or collection itself (for classic releases "
@@ -201,15 +203,15 @@ def not_offered() -> UpstreamError:
 def too_large(limit: int, *, is_written: bool) -> UpstreamError:
     """More bytes than configured."""
     if is_written:
-        return rubbish("too large", is_written=True)
-    return UpstreamRubbishError(
+        return invalid_answer("too large", is_written=True)
+    return UpstreamInvalidError(
         f"Azure DevOps answered with more than {limit // (1024 * 1024)} MiB.", system=SYSTEM, code="answer_too_large",
         hint="Open it in Azure DevOps.",
     )  # fmt: skip
 
 
 def foreign_host(host: str) -> UpstreamError:
-    """Credentials go to the configured hosts only."""
+    """Credentials are sent only to the configured hosts."""
     return UpstreamRefusedError(
         f"Azure DevOps points to another host ({host[:100]}), which the portal does not follow.", system=SYSTEM,
         code="foreign_host", hint="Open it in Azure DevOps, or check COUNTERSIGN_AZURE_DEVOPS_RELEASE_URL.",

@@ -1,9 +1,9 @@
-"""What every HTTP request to Azure DevOps passes through, the SDK's and our own.
+"""The guard of every HTTP request to Azure DevOps, from the SDK and the portal.
 
-The SDK waits up to 400 s, retries on its own, follows redirects and asks other hosts. Here each request keeps the
-call's wall-clock limit and the server's pace, goes to the configured hosts only, and a write leaves at most once in a
-call, over a connection of its own: an idle connection may die at the moment of sending, and then nobody knows whether
-the request got through.
+The SDK waits up to 400 s, retries by itself, follows redirects and contacts other hosts. Here each request keeps the
+call's wall-clock limit and the server's pace, goes only to the configured hosts, and a write is sent at most once per
+call, over a new connection: an idle connection may die while sending, and then it is unknown whether
+the request arrived.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Operation:
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = deadline
         self.is_written = False
-        """True once bytes of a write may have left."""
+        """True once bytes of a write may have been sent."""
         self.has_connected = False
-        """True once a connection to the other side stood."""
+        """True once a connection was established."""
         self.continuation: str | None = None
-        """Where the last answer's listing goes on; the SDK drops it."""
+        """The last answer's continuation token, which the SDK drops."""
 
 
 class SecondWriteError(RuntimeError):
-    """A library tried to send a write again."""
+    """A library tried to repeat a write."""
 
 
 _OPERATION: ContextVar[Operation] = ContextVar("azure_devops_operation")
@@ -68,7 +68,7 @@ class GuardedAdapter(BaseAdapter):
 
     @property
     def max_retries(self) -> int:
-        """None; msrest puts its own policy here, which is not taken."""
+        """None; msrest sets its own policy here, which is ignored."""
         return 0
 
     @max_retries.setter
@@ -84,7 +84,7 @@ class GuardedAdapter(BaseAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Send one request and read its whole answer. Raises UpstreamErrors and what `requests` raises."""
+        """Send one request and read its whole answer. Raises UpstreamErrors and the errors of `requests`."""
         del stream, timeout, verify, cert, proxies
         operation = _OPERATION.get()
         self._demand_own_host(request)

@@ -1,6 +1,6 @@
 """Keeps to the pace that Azure DevOps asks for.
 
-A 429 means blocked, a 200 with Retry-After means delayed already; in both cases the next request waits. All calls of
+A 429 means blocked, a 200 with Retry-After means delayed; in both cases the next request waits. All calls of
 one organization share the pace, since the service counts by account.
 """
 
@@ -16,7 +16,7 @@ from services.adapters.azure_devops.failures import retry_after, throttled
 from services.adapters.http.deadline import Deadline
 
 UNNAMED_PAUSE = 10.0
-"""Seconds to wait after a 429 that names no time."""
+"""Seconds to wait after a 429 without Retry-After."""
 
 
 class Pace:
@@ -36,7 +36,7 @@ class Pace:
         self._resume = float("-inf")
 
     def keep(self, deadline: Deadline) -> None:
-        """Wait until a request may be sent. Raises UpstreamUnavailableError `throttled` where that takes too long."""
+        """Wait until a request may be sent. Raises UpstreamUnavailableError `throttled` if that takes too long."""
         left = self.left()
         if left <= 0:
             return
@@ -45,12 +45,12 @@ class Pace:
         self._sleep(left)
 
     def left(self) -> float:
-        """Seconds until requests are welcome again."""
+        """Seconds until requests are allowed again."""
         with self._lock:
             return max(0.0, self._resume - self._monotonic())
 
     def note(self, response: requests.Response) -> None:
-        """Remember what an answer asks for."""
+        """Remember an answer's Retry-After."""
         wait = retry_after(response)
         if wait is None and response.status_code == 429:
             wait = UNNAMED_PAUSE

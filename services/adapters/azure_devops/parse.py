@@ -1,4 +1,4 @@
-"""Reads what Azure DevOps answers into the domain's words. What is missing stays None."""
+"""Parses answers of Azure DevOps into the domain's types. Missing values stay None."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def run_of(run: Any, project: str, pipeline_id: int) -> ReleaseRun:
 
 
 def run_of_build(build: Any, project: str) -> ReleaseRun:
-    """The same run as the Build API tells it: it knows `partiallySucceeded`, and may leave parameters out."""
+    """The same run from the Build API, which has `partiallySucceeded` and may omit parameters."""
     if build is None or not getattr(build, "id", None) or build.definition is None:
         raise ValueError("an empty build")
     return ReleaseRun(
@@ -70,7 +70,7 @@ def run_of_build(build: Any, project: str) -> ReleaseRun:
 
 
 def item_of(record: Any) -> TimelineItem:
-    """A line of the timeline."""
+    """A record of the timeline."""
     return TimelineItem(
         id=str(record.id),
         parent_id=str(record.parent_id) if record.parent_id else None,
@@ -95,7 +95,7 @@ _FAILED_TESTS = {"failed", "error", "aborted", "timeout"}
 def tests_of(run: Any, cases: Sequence[Any]) -> RunTests:
     """A test run with its results.
 
-    `unanalyzedTests` leaves out failures that somebody has looked at, so the counts by outcome are asked as well.
+    `unanalyzedTests` omits failures that somebody has analyzed, so the counts by outcome are also read.
     """
     total = int(run.total_tests or len(cases))
     passed = int(run.passed_tests or 0)
@@ -151,7 +151,7 @@ def approval_of(value: Mapping[str, Any], subject: str = "") -> RunApproval:
 
 
 def check_of(value: Mapping[str, Any]) -> EnvironmentCheck:
-    """A check of an environment; the SDK's model leaves the settings out."""
+    """A check of an environment; the SDK's model omits the settings."""
     kind = str((value.get("type") or {}).get("name") or "Check")
     settings = value.get("settings") or {}
     timeout = value.get("timeout")
@@ -164,7 +164,7 @@ def check_of(value: Mapping[str, Any]) -> EnvironmentCheck:
 
 
 def record_of(record: Any) -> DeploymentRecord:
-    """A deployment into an environment (`EnvironmentDeploymentExecutionRecord`)."""
+    """A deployment to an environment (`EnvironmentDeploymentExecutionRecord`)."""
     return DeploymentRecord(
         id=int(record.id),
         environment_id=int(record.environment_id),
@@ -180,7 +180,7 @@ def record_of(record: Any) -> DeploymentRecord:
 
 
 def person_of(identity: Any) -> str:
-    """The name of somebody (`IdentityRef` model)."""
+    """The name of a person (`IdentityRef` model)."""
     return str(getattr(identity, "display_name", None) or getattr(identity, "id", None) or "unknown")
 
 
@@ -191,7 +191,7 @@ def _name(identity: Any) -> str:
 
 
 def aware(value: datetime | None) -> datetime | None:
-    """The SDK gives naive times where the server leaves out the zone; all are UTC."""
+    """The SDK returns naive times if the server omits the zone; all are UTC."""
     if value is None:
         return None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The port of the portal, over YAML pipelines and classic releases."""
+"""Implements the portal's port for YAML pipelines and classic releases."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class AzureDevOpsPipelines:
         return self._classic.get(ref) if _is_classic(ref) else self._runs.get(ref)
 
     def get_many(self, refs: Sequence[RunRef]) -> Sequence[ReleaseRun]:
-        """Runs as they are now, in few calls; one that is gone is left out."""
+        """Current state of runs, in few calls; deleted runs are omitted."""
         yaml = self._runs.get_many([ref for ref in refs if not _is_classic(ref)])
         return [*yaml, *self._classic.get_many([ref for ref in refs if _is_classic(ref)])]
 
@@ -73,7 +73,7 @@ class AzureDevOpsPipelines:
         return self._tests.of_release(ref, created) if created else []
 
     def artifacts(self, ref: RunRef) -> Sequence[RunArtifact]:
-        """Published artifacts; a classic release publishes none of its own."""
+        """Published artifacts; a classic release has none."""
         return [] if _is_classic(ref) else self._details.artifacts(ref)
 
     def approvals(self, ref: RunRef, timeline: Sequence[TimelineItem]) -> Sequence[RunApproval]:
@@ -98,15 +98,15 @@ class AzureDevOpsPipelines:
         (self._classic if _is_classic(ref) else self._runs).add_tags(ref, tags)
 
     def checks(self, project: str, environment: str) -> Sequence[EnvironmentCheck]:
-        """Checks that stand before an environment."""
+        """Checks on an environment."""
         return self._approvals.checks(project, environment)
 
     def deployments(self, project: str, environment: str, *, limit: int = 50) -> Sequence[DeploymentRecord]:
-        """Deployments into an environment, newest first."""
+        """Deployments to an environment, newest first."""
         return self._environments.deployments(project, environment, limit=limit)
 
     def ping(self) -> None:
-        """Raise when the organization cannot be reached or refuses the credentials."""
+        """Raise if the organization is unreachable or refuses the credentials."""
         self._calls.get("", "projects", **{"$top": "1", "api-version": "7.1"})
 
     def close(self) -> None:

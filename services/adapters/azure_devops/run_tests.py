@@ -12,9 +12,9 @@ from services.domain.releases import RunRef, RunTests
 
 RUNS_PAGE = 100
 CASES_PAGE = 1000
-"""The most that one answer may hold."""
+"""Maximum results per answer."""
 MAX_CASES = 5000
-"""Read of one test run; its totals count all."""
+"""Results read per test run; its totals count all."""
 KEPT_CASES = 500
 WINDOW = timedelta(days=7)
 """The longest time that a query of test runs may span (Test Runs - Query of the REST API)."""
@@ -63,7 +63,7 @@ class ReadTestRuns:
         return [run for page in pages for run in page]
 
     def _windows(self, created: datetime) -> list[datetime]:
-        """Where the windows begin."""
+        """The starts of the windows."""
         begins = [created + number * WINDOW for number in range(WINDOWS)]
         return [first for first in begins if first <= self._now()]
 
@@ -77,7 +77,7 @@ class ReadTestRuns:
         return sorted(cases, key=lambda case: case.outcome == "Passed")[:KEPT_CASES]
 
     def _numbered(self, call: Any, size: int) -> list[Any]:
-        """Pages of the Test API, which takes how many to leave out instead of a token."""
+        """Pages of the Test API, which uses an offset instead of a token."""
         found: list[Any] = []
         while len(found) < MAX_CASES:
             skip = len(found)

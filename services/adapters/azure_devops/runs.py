@@ -1,7 +1,7 @@
-"""YAML pipelines: start once, find an earlier start, look, cancel, repeat a stage.
+"""YAML pipelines: start once, find an earlier start, read, cancel, retry a stage.
 
-There is no idempotency key in the protocol. The request id travels as a template parameter and stands first in the
-run's name, so an earlier start is found by name and confirmed by its parameters; a start is never sent twice by us.
+The protocol has no idempotency key. The request id is sent as a template parameter and comes first in the
+run's name, so an earlier start is found by name and confirmed by its parameters; the portal never sends a start twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.errors import PortalError
 
 CLOCK_SKEW = timedelta(minutes=5)
 PAGE = 200
-"""Builds in one answer; their ids stand in the address, so more would make it too long."""
+"""Builds per call; their ids are in the URL, so more would make it too long."""
 REQUEST = "requestId"
 
 
@@ -45,7 +45,7 @@ class YamlRuns:
         return run
 
     def find_by_request(self, start: RunStart) -> ReleaseRun | None:
-        """An earlier start: by the run's name first, then among all recent runs; the oldest where there are several."""
+        """An earlier start: by the run's name first, then among all recent runs; the oldest if there are several."""
         asked: set[int] = set()
         for build_number in (f"{start.request_id}-*", None):
             found = self._confirmed(start, self._candidates(start, build_number), asked)
@@ -70,12 +70,12 @@ class YamlRuns:
         return found
 
     def cancel(self, ref: RunRef) -> None:
-        """Ask the run to stop; it ends a little later."""
+        """Cancel the run; it ends a little later."""
         wanted = load("azure.devops.v7_1.build.models").Build(status="cancelling")
         self._calls.write("build", lambda client: client.update_build(wanted, ref.project, ref.run_id))
 
     def retry_stage(self, ref: RunRef, stage: str) -> None:
-        """Run a failed stage again, with its failed jobs; `stage` is the identifier in the timeline."""
+        """Retry a failed stage, with its failed jobs; `stage` is the identifier in the timeline."""
         models = load("azure.devops.v7_1.build.models")
         wanted = models.UpdateStageParameters(state="retry", force_retry_all_jobs=False)
         self._calls.write("build", lambda client: client.update_stage(wanted, ref.run_id, stage, ref.project))
@@ -89,7 +89,7 @@ class YamlRuns:
         return [run_of_build(build, project) for build in builds]
 
     def _candidates(self, start: RunStart, build_number: str | None) -> Iterator[Any]:
-        """Builds of the pipeline since the start was asked for, all pages, oldest first within a page."""
+        """Builds of the pipeline since the start was requested, all pages, oldest first within a page."""
         pages = self._calls.pages(
             "build",
             lambda client, token: client.get_builds(
@@ -101,7 +101,7 @@ class YamlRuns:
         return (build for page in pages for build in page)
 
     def _confirmed(self, start: RunStart, builds: Iterator[Any], asked: set[int]) -> ReleaseRun | None:
-        """The first whose parameters carry the request id; asked singly where the list leaves them out."""
+        """The first whose parameters contain the request id; read individually if the list omits them."""
         for build in builds:
             given = build.template_parameters
             if build.id in asked or (given and given.get(REQUEST) != start.request_id):

@@ -1,6 +1,6 @@
-"""The azure-devops SDK, tamed: private caches, quiet logs, and clients whose requests pass our guard.
+"""The azure-devops SDK with private caches, quiet logs, and clients whose requests pass the guard.
 
-`Connection` is not used: it asks further hosts and cannot be bounded. Each client is made directly, so the only extra
+`Connection` is not used: it contacts further hosts and cannot be bounded. Clients are created directly; the only extra
 request is one OPTIONS per address and process.
 """
 
@@ -40,8 +40,8 @@ def load(module: str) -> Any:
     """Import a module of the SDK.
 
     At its first import the SDK opens a cache of the server's routes, kept twelve hours and by default shared in the
-    home directory, where a second process can tear it and a read-only home stops the import. It gets a folder of its
-    own, removed when the process ends. At debug level the SDK logs whole bodies, secret variables included: it may not.
+    home directory, where a second process can corrupt it and a read-only home breaks the import. It gets a separate
+    folder, removed when the process ends. At debug level the SDK logs whole bodies with secrets, so that is off.
     """
     import importlib
 
@@ -69,7 +69,7 @@ def _private_cache() -> Iterator[None]:
 
 
 class SdkClients:
-    """Makes each client once; the clients may be used by many threads."""
+    """Creates each client once; many threads may share the clients."""
 
     def __init__(self, config: AzureDevOpsConfig, adapter: GuardedAdapter) -> None:
         self._config = config
@@ -87,7 +87,7 @@ class SdkClients:
             return self._made[area]
 
     def forget_locations(self) -> None:
-        """Let all routes be asked for again: the SDK keeps even an empty answer for ever."""
+        """Clear the cached routes: the SDK caches even an empty answer permanently."""
         client = load("azure.devops.client")
         for base in {self._config.base, self._config.release_base}:
             client.Client._locations_cache.pop(base.lower(), None)  # noqa: SLF001 - there is no public way
@@ -109,13 +109,13 @@ class SdkClients:
         return client
 
     def _configure(self, session: requests.Session, *_: Any, **request: Any) -> dict[str, Any]:
-        """There is one session a thread; all share the guard and its connections."""
+        """One session per thread; all share the guard and its connections."""
         prepare(session, self._adapter)
         return request
 
 
 def prepare(session: requests.Session, adapter: GuardedAdapter) -> requests.Session:
-    """Make a session take nothing from the environment, keep no cookies, and send through the guard."""
+    """Make a session ignore the environment, keep no cookies, and send through the guard."""
     if session.adapters.get("https://") is not adapter:
         session.trust_env = False
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))

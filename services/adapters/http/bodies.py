@@ -1,4 +1,4 @@
-"""Answers that may be long or slow, and how long a server asks to wait. Shared by all HTTP clients."""
+"""Bounded reading of long or slow answers, and Retry-After. Shared by all HTTP clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK = 64 * 1024
 
 
 class TooLongError(Exception):
-    """The body has more bytes than allowed; the rest was not read."""
+    """The body exceeds the limit; the rest was not read."""
 
 
 class TooSlowError(Exception):

@@ -1,7 +1,7 @@
 """A wall-clock limit for a whole HTTP call.
 
-The read time-out of `requests` starts anew with every byte, so a server that drips one byte a second holds a caller
-for ever. Here each wait on the socket (connect, status line, headers, body) is given only what is left of the
+The read time-out of `requests` restarts with every byte, so a server that sends one byte a second blocks a caller
+forever. Here each wait on the socket (connect, status line, headers, body) is given only what is left of the
 call's time. Two things stay outside: the name resolver, which Python cannot interrupt, and the computing between waits.
 """
 

@@ -12,7 +12,13 @@ from services.settings import Settings
 
 def build_inference_log(settings: Settings) -> InferenceLog | None:
     """The log, or None when none is set. Raises SettingsError for a mapping or address that cannot be right."""
-    columns = LogColumns.parse(settings.predictions_columns, settings.predictions_input_columns)
+    columns = LogColumns.parse(
+        settings.predictions_columns,
+        settings.predictions_input_columns,
+        fixed=settings.predictions_fixed,
+        served_entities=settings.predictions_served,
+        log_format=settings.predictions_format,
+    )
     limits = Limits(settings.predictions_timeout, settings.predictions_scan_mb * 1_000_000)
     if settings.predictions_engine == "duckdb":
         if settings.predictions_path is None:

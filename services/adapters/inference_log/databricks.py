@@ -11,8 +11,8 @@ from services.errors import (
     PortalError,
     SettingsError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -104,5 +104,5 @@ def _translated(error: Exception) -> UpstreamError:
             "Databricks SQL refuses.", system=SYSTEM, hint=f"Check the token and its grants. It says: {text}"
         )
     if type(error).__name__ in {"ServerOperationError", "DatabaseError", "ProgrammingError"}:
-        return UpstreamRubbishError("Databricks SQL cannot run the look-up.", system=SYSTEM, hint=f"It says: {text}")
+        return UpstreamInvalidError("Databricks SQL cannot run the look-up.", system=SYSTEM, hint=f"It says: {text}")
     return UpstreamUnavailableError("Databricks SQL cannot be reached.", system=SYSTEM, hint=f"It says: {text}")

@@ -1,78 +1,73 @@
-"""The files of a log on disk, and which of them a look-up has to open: Parquet in day folders, or a Delta table."""
+"""The files of a log on disk, and which of them a look-up has to open: plain folders, or a Delta table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
 
-from services.errors import SettingsError, UpstreamRubbishError
+from services.adapters.inference_log.folders import Listing, LogFile, day_in, walk
+from services.errors import SettingsError, UpstreamInvalidError
 from services.ports.predictions import DateRange
 
 SYSTEM = "inference_log"
-
-
-@dataclass(frozen=True)
-class LogFile:
-    """One Parquet file; `day` is None where the log is not partitioned by day."""
-
-    path: str
-    size: int
-    day: date | None = None
-    lowest: str | None = None
-    """Smallest and largest request id, where the table says so."""
-    highest: str | None = None
-
-    def may_hold(self, request_id: str) -> bool:
-        """False when the statistics rule the id out."""
-        if self.lowest is None or self.highest is None:
-            return True
-        return self.lowest <= request_id and request_id[: len(self.highest)] <= self.highest
+PARTITION = "partition."
+READER_VERSION = 3
+HARMLESS = frozenset({"timestampNtz", "v2Checkpoint", "vacuumProtocolCheck"})
+"""Reader features that change nothing in how the bare files are read."""
 
 
 class LogFiles(Protocol):
     """The files of one log as they are now."""
 
+    def listing(self, days: DateRange | None) -> Listing:
+        """Files of these days, newest day first, and those that are not read; all of them for None."""
+
     def within(self, days: DateRange | None) -> Sequence[LogFile]:
-        """Files of these days, newest day first; all of them for None."""
+        """The readable files alone."""
 
     def days(self) -> Sequence[date]:
         """Days that there are files of, newest first; empty where the log is not partitioned."""
 
 
-class ParquetFolder:
-    """``FOLDER/day=YYYY-MM-DD/*.parquet``, or Parquet files straight in the folder."""
+class PlainFolder:
+    """Files in folders of any depth; `day` is the name of the partition by day."""
 
     def __init__(self, folder: Path, day: str) -> None:
         self._folder = folder
-        self._prefix = f"{day}="
+        self._day = day
 
     def days(self) -> Sequence[date]:
         """Days by the names of the folders."""
-        found = (_day(path.name.removeprefix(self._prefix)) for path in self._folder.glob(f"{self._prefix}*"))
-        return sorted((day for day in found if day is not None), reverse=True)
+        return sorted({f.day for f in self.within(None) if f.day is not None}, reverse=True)
+
+    def listing(self, days: DateRange | None) -> Listing:
+        """Files of these days; files outside of any day folder are always among them."""
+        return walk(self._folder, self._day, days)
 
     def within(self, days: DateRange | None) -> Sequence[LogFile]:
-        """Files of these days; files outside of any day folder are always among them."""
-        wanted = [d for d in self.days() if days is None or days.first <= d <= days.last]
-        found = [_file(p, d) for d in wanted for p in sorted((self._folder / f"{self._prefix}{d}").glob("*.parquet"))]
-        return [f for f in [*found, *(_file(p, None) for p in sorted(self._folder.glob("*.parquet")))] if f]
+        """The readable files alone."""
+        return self.listing(days).files
 
 
 class DeltaFolder:
-    """A Delta table, its files told by its own log (the package `deltalake`; no Java, no download)."""
+    """A Delta table, with the files listed in its log (the package `deltalake`; no Java, no download)."""
 
-    def __init__(self, folder: Path, day: str, request_id: str) -> None:
+    def __init__(self, folder: Path, day: str, request_id: str, other_id: str = "") -> None:
         self._folder = folder
         self._day = day
         self._id = request_id
+        self._other = other_id
 
     def days(self) -> Sequence[date]:
         """Days by the table's partitions."""
         return sorted({f.day for f in self.within(None) if f.day is not None}, reverse=True)
+
+    def listing(self, days: DateRange | None) -> Listing:
+        """The files that the table itself counts."""
+        return Listing(tuple(self.within(days)))
 
     def within(self, days: DateRange | None) -> Sequence[LogFile]:
         """Files of the newest version of the table."""
@@ -91,7 +86,7 @@ class DeltaFolder:
             names = actions.column_names
             columns: dict[str, Any] = {name: actions.column(name).to_pylist() for name in names}
         except DeltaError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 "The Delta table cannot be read.", system=SYSTEM, hint=str(error).splitlines()[0][:200]
             ) from error
         files = [self._one(columns, i) for i in range(len(columns["path"]))]
@@ -101,36 +96,47 @@ class DeltaFolder:
         def value(name: str) -> Any:
             return columns[name][index] if name in columns else None
 
-        low, high = value(f"min.{self._id}"), value(f"max.{self._id}")
+        has_other = f"null_count.{self._other}" in columns  # an id of another column says nothing about this one's
+        low, high = (None, None) if has_other else (value(f"min.{self._id}"), value(f"max.{self._id}"))
+        names = [name.removeprefix(PARTITION) for name in columns if name.startswith(PARTITION)]
+        parts = {name: None if value(PARTITION + name) is None else str(value(PARTITION + name)) for name in names}
         return LogFile(
-            path=str(self._folder / unquote(str(columns["path"][index]))),
+            path=self._place(str(columns["path"][index])),
             size=int(columns["size_bytes"][index]),
-            day=_day(str(value(f"partition.{self._day}"))),
+            day=day_in(parts.get(self._day) or ""),
             lowest=low if isinstance(low, str) else None,
             highest=high if isinstance(high, str) else None,
+            parts=parts,
         )
+
+    def _place(self, path: str) -> str:
+        """The file on this disk. Raises SettingsError where it lies elsewhere, as in a shallow clone."""
+        plain = unquote(path)
+        if "://" in plain or plain.startswith("/") or ".." in Path(plain).parts:
+            raise SettingsError(
+                "The Delta table has files outside of its own folder (a shallow clone?), which the embedded engine "
+                "does not read.",
+                hint="Use the engine spark or databricks for this table.",
+            )
+        return str(self._folder / plain)
 
 
 def _demand_plain(table: Any) -> None:
-    """Files are read as they are: a table whose files do not say everything by themselves is refused."""
-    features = {str(f) for f in table.protocol().reader_features or ()}
-    strange = features & {"deletionVectors", "columnMapping"}
+    """Files are read as they are: a table whose files do not say everything by themselves is refused, by any protocol.
+
+    https://github.com/delta-io/delta/blob/master/PROTOCOL.md: column mapping needs reader version 2, or 3 with the
+    feature; with it a column of a file may hold what the table calls by another name.
+    """
+    protocol = table.protocol()
+    features = {str(f) for f in protocol.reader_features or ()}
+    strange = features - HARMLESS
+    configuration = table.metadata().configuration or {}
+    if str(configuration.get("delta.columnMapping.mode") or "none").lower() != "none":
+        strange.add("columnMapping")
+    if int(protocol.min_reader_version) > READER_VERSION:
+        strange.add(f"reader version {protocol.min_reader_version}")
     if strange:
         raise SettingsError(
             f"The Delta table uses {', '.join(sorted(strange))}, which the embedded engine does not read.",
             hint="Use the engine spark or databricks for this table.",
         )
-
-
-def _file(path: Path, day: date | None) -> LogFile | None:
-    try:
-        return LogFile(str(path), path.stat().st_size, day)
-    except OSError:  # taken away between listing and asking: the writer puts small files together
-        return None
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None

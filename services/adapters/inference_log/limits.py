@@ -8,6 +8,8 @@ from services.errors import InvalidInputError
 
 FOUND_LIMIT = 10
 """Rows fetched for one id; two are enough to say that it is ambiguous."""
+LOOKED_THROUGH = 20_000
+"""Requests read at most to compare inputs after reading."""
 TOO_LARGE = "scan_too_large"
 
 

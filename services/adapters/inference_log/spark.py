@@ -12,8 +12,8 @@ from services.errors import (
     PortalError,
     SettingsError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -79,7 +79,7 @@ class SparkConnectSession:
         if type(error).__name__ == "AnalysisException" or (
             "Exception" in type(error).__name__ and not _is_broken(error)
         ):
-            return UpstreamRubbishError("Spark cannot run the look-up.", system=SYSTEM, hint=f"It says: {text}")
+            return UpstreamInvalidError("Spark cannot run the look-up.", system=SYSTEM, hint=f"It says: {text}")
         with self._lock:
             self._spark = None
         return UpstreamUnavailableError("Spark cannot be reached.", system=SYSTEM, hint=f"It says: {text}")

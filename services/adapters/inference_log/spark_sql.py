@@ -14,9 +14,17 @@ from typing import Any, Protocol
 
 from services.adapters.inference_log.columns import FIELDS, LogColumns
 from services.adapters.inference_log.ids import days_of
-from services.adapters.inference_log.limits import FOUND_LIMIT, TOO_LARGE, Limits
-from services.adapters.inference_log.rows import record_of, spellings
-from services.domain.why.predictions import PredictionQuery, PredictionRecord
+from services.adapters.inference_log.limits import FOUND_LIMIT, LOOKED_THROUGH, TOO_LARGE, Limits
+from services.adapters.inference_log.payloads import WRAPPERS
+from services.adapters.inference_log.rows import (
+    fits,
+    ids_to_look_for,
+    in_order,
+    records_of,
+    spellings,
+    unnamed_models,
+)
+from services.domain.why.predictions import Found, PredictionQuery, PredictionRecord, row_wanted
 from services.errors import InvalidInputError, SettingsError
 from services.ports.predictions import DateRange
 
@@ -48,42 +56,51 @@ class SparkSqlInferenceLog:
         self._limits = limits
         self._known: tuple[LogColumns, Mapping[str, str]] | None = None
 
-    def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
-        """Records with this id, at most ten."""
-        wanted = days or days_of(request_id)
+    def find(self, request_id: str, *, days: DateRange | None = None) -> Found:
+        """Records with this id, or of the request with this id; rows of at most ten requests."""
+        wanted = days or days_of(request_id) or days_of(row_wanted(request_id)[0])
         found = self._with_id(request_id, wanted)
         if not found and wanted is not None and days is None:
             found = self._with_id(request_id, None)
         return found
 
-    def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+    def search(self, wanted: PredictionQuery) -> Found:
         """Records of a model in a window of time, newest first."""
         columns, types = self._layout()
         if not columns.has_time:
             raise SettingsError("The prediction log has no time, so it cannot be searched by time.")
         terms, values = self._window(wanted, columns, types)
         for name in ("model", "environment"):
-            if getattr(wanted, name) and columns.of(name):
-                terms.append(f"{quote(columns.of(name))} = :{name}")
+            if getattr(wanted, name) and columns.of(name) and not columns.served:
+                terms.append(f"{value_of(columns, types, name)} = :{name}")
                 values[name] = getattr(wanted, name)
         for number, (name, value) in enumerate(wanted.inputs.items()):
             term, bound = _input_term(number, name, value, columns=columns, types=types)
             terms.append(term)
             values |= bound
-        return self._select(terms, values, limit=wanted.limit + 1, is_bounded=bool(columns.day))
+        wide = max(LOOKED_THROUGH, wanted.limit) if wanted.inputs else wanted.limit
+        rows, count = self._select(terms, values, limit=wide + 1, is_bounded=bool(columns.day))
+        records = [record for record in rows if fits(record, wanted)]
+        if count > wide and len(records) <= wanted.limit and wanted.inputs:
+            raise InvalidInputError(
+                f"More than {wide:,} requests would have to be looked through.",
+                hint="Choose a shorter window of time.",
+                code=TOO_LARGE,
+            )
+        return Found(tuple(records[: wanted.limit + 1]), unnamed_models(rows, wanted))
 
-    def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
+    def recent(self, limit: int = 20) -> Found:
         """The newest records of the last days that have any."""
         columns, types = self._layout()
         if not columns.day:
-            return self._select([], {}, limit=limit, is_bounded=False)
+            return Found(tuple(self._select([], {}, limit=limit, is_bounded=False)[0][:limit]))
         newest = self._session.rows(f"SELECT max({quote(columns.day)}) AS day FROM {self._table}", {})  # noqa: S608 - quoted names
         last = newest[0]["day"] if newest else None
         if last is None:
-            return ()
+            return Found()
         last = last if isinstance(last, date) else date.fromisoformat(str(last)[:10])
         terms, values = _days(DateRange(last - timedelta(days=RECENT_DAYS), last), columns, types)
-        return self._select(terms, values, limit=limit, is_bounded=True)
+        return Found(tuple(self._select(terms, values, limit=limit, is_bounded=True)[0][:limit]))
 
     def check(self) -> str:
         """What is there. Raises SettingsError, UpstreamError."""
@@ -93,17 +110,25 @@ class SparkSqlInferenceLog:
         days = "" if columns.day else "; no day column, so every look-up reads the whole table"
         return f"{self._session.label}, {self._table}: {len(types)} columns{note}{days}."
 
-    def _with_id(self, request_id: str, days: DateRange | None) -> Sequence[PredictionRecord]:
+    def _with_id(self, request_id: str, days: DateRange | None) -> Found:
         columns, types = self._layout()
         terms, values = _days(days, columns, types) if days and columns.day else ([], {})
-        terms.append(f"{quote(columns.request_id)} = :request_id")
-        values["request_id"] = request_id
+        texts = {
+            f"request_id_{i}" if i else "request_id": text
+            for i, text in enumerate(ids_to_look_for(request_id, columns))
+        }
+        names = [name for name in ("request_id", "other_id") if columns.of(name)]
+        asked = [f"{value_of(columns, types, name)} = :{mark}" for name in names for mark in texts]
+        terms.append(asked[0] if len(asked) == 1 else f"({' OR '.join(asked)})")
+        values |= texts
         is_bounded = bool(columns.day) and days is not None
-        return self._select(terms, values, limit=FOUND_LIMIT, is_bounded=is_bounded)
+        rows, _ = self._select(terms, values, limit=FOUND_LIMIT, is_bounded=is_bounded)
+        return Found(tuple(in_order(rows, request_id)))
 
     def _select(
         self, terms: Sequence[str], values: Values, *, limit: int, is_bounded: bool
-    ) -> Sequence[PredictionRecord]:
+    ) -> tuple[list[PredictionRecord], int]:
+        """The records, and how many rows of the table they come from."""
         columns, types = self._layout()
         where = " AND ".join(terms) or "true"
         selected = _selection(columns, types)
@@ -112,7 +137,7 @@ class SparkSqlInferenceLog:
             self._demand_size(sql, values)
         rows = self._session.rows(sql, values)
         source = f"prediction log, {self._table} on {self._session.label}"
-        return [record_of(row, source, columns.input_columns) for row in rows]
+        return [record for row in rows for record in records_of(row, source, columns)], len(rows)
 
     def _demand_size(self, sql: str, values: Values) -> None:
         told = "\n".join(
@@ -165,11 +190,30 @@ def _selection(columns: LogColumns, types: Mapping[str, str]) -> str:
         column = columns.of(name)
         if name == "time":
             parts.append(f"{_time(columns)} AS `time`")
-        elif name in {"inputs", "output"} and column and _is_nested(types[column]):
+        elif name in {"inputs", "output"} and column and name not in columns.keys and _is_nested(types[column]):
             parts.append(f"to_json({quote(column)}) AS `{name}`")
         else:
-            parts.append(f"{quote(column) if column else 'NULL'} AS `{name}`")
+            parts.append(f"{value_of(columns, types, name)} AS `{name}`")
     return ", ".join([*parts, *(quote(name) for name in columns.input_columns)])
+
+
+def value_of(columns: LogColumns, types: Mapping[str, str], name: str) -> str:
+    """SQL for one field: a column, or one key of a map, a struct or JSON text."""
+    column, key = columns.of(name), columns.keys.get(name, "")
+    if not column:
+        return "NULL"
+    if not key:
+        return quote(column)
+    if types[column].startswith("map"):
+        return f"try_element_at({quote(column)}, {_literal(key)})"
+    if types[column].startswith("struct"):
+        return f"{quote(column)}.{quote(key)}"
+    return f"try_element_at(from_json({quote(column)}, 'map<string,string>'), {_literal(key)})"
+
+
+def _literal(text: str) -> str:
+    """A text from the settings as Spark quotes it."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _time(columns: LogColumns) -> str:
@@ -198,7 +242,9 @@ def _input_term(
     column = quote(columns.inputs)
     text = f"to_json({column})" if _is_nested(types[columns.inputs]) else column
     inside = f"try_element_at(from_json({text}, 'map<string,string>'), :name_{number})"
-    return f"{inside} IN ({marks})", {f"name_{number}": name, **texts}
+    wrapped = " OR ".join(f"contains({text}, '\"{key}\"')" for key in (*WRAPPERS, "data"))
+    # a payload is unpacked and compared after reading
+    return f"({inside} IN ({marks}) OR {wrapped} OR startswith({text}, '['))", {f"name_{number}": name, **texts}
 
 
 def _is_nested(kind: str) -> bool:
@@ -215,6 +261,6 @@ def quoted_table(table: str) -> str:
     parts = table.split(".")
     if not 1 <= len(parts) <= 3 or not all(part.strip() for part in parts):
         raise SettingsError(
-            f"{table!r} is no table.", hint="Set COUNTERSIGN_PREDICTIONS_TABLE to catalog.schema.table."
+            f"{table!r} is not a table.", hint="Set COUNTERSIGN_PREDICTIONS_TABLE to catalog.schema.table."
         )
     return ".".join(quote(part.strip().strip("`")) for part in parts)

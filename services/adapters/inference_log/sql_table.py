@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,8 +23,10 @@ from sqlalchemy import (
     case,
     cast,
     create_engine,
+    false,
     func,
     inspect,
+    or_,
     select,
     text,
 )
@@ -34,13 +36,21 @@ from sqlalchemy.exc import NoSuchTableError, OperationalError, SQLAlchemyError
 from services.adapters.inference_log.columns import FIELDS, LogColumns
 from services.adapters.inference_log.deadline import SYSTEM, within
 from services.adapters.inference_log.limits import FOUND_LIMIT, TOO_LARGE, Limits
-from services.adapters.inference_log.rows import holds, record_of, spellings
-from services.domain.why.predictions import PredictionQuery, PredictionRecord
+from services.adapters.inference_log.payloads import WRAPPERS
+from services.adapters.inference_log.rows import (
+    fits,
+    ids_to_look_for,
+    in_order,
+    records_of,
+    spellings,
+    unnamed_models,
+)
+from services.domain.why.predictions import Found, PredictionQuery, PredictionRecord
 from services.errors import (
     InvalidInputError,
     PortalError,
     SettingsError,
-    UpstreamRubbishError,
+    UpstreamInvalidError,
     UpstreamUnavailableError,
 )
 from services.ports.predictions import DateRange
@@ -59,37 +69,56 @@ class SqlInferenceLog:
         self._limits = limits
         self._known: tuple[Table, LogColumns] | None = None
 
-    def find(self, request_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
-        """Records with this id, at most ten; the index on the id makes days unnecessary."""
+    def find(self, request_id: str, *, days: DateRange | None = None) -> Found:
+        """Records with this id, or of the request with this id; the index on the id makes days unnecessary."""
         del days
         table, columns = self._layout()
-        column = table.c[columns.request_id]
-        is_long = isinstance(column.type, BigInteger) or self._engine.dialect.name == "sqlite"
-        wanted = _id_of(column.type, request_id, bits=63 if is_long else 31)
-        return () if wanted is None else self._fetch(self._select(table, columns).where(column == wanted), FOUND_LIMIT)
+        names = [name for name in ("request_id", "other_id") if columns.of(name)]
+        asked = [
+            self._has(table, columns, name, text) for name in names for text in ids_to_look_for(request_id, columns)
+        ]
+        terms = [term for term in asked if term is not None]
+        if not terms:
+            return Found()
+        rows, _ = self._fetch(self._select(table, columns).where(or_(*terms)), FOUND_LIMIT)
+        return Found(tuple(in_order(rows, request_id)))
 
-    def search(self, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
+    def _has(self, table: Table, columns: LogColumns, name: str, text_: str) -> ColumnElement[bool] | None:
+        """A condition on one id; None where the column cannot hold it."""
+        column = table.c[columns.of(name)]
+        if name in columns.keys:
+            inside = key_of(column, columns.keys[name], self._engine.dialect.name)
+            return None if inside is None else inside == text_
+        is_long = isinstance(column.type, BigInteger) or self._engine.dialect.name == "sqlite"
+        wanted = _id_of(column.type, text_, bits=63 if is_long else 31)
+        return None if wanted is None else column == wanted
+
+    def search(self, wanted: PredictionQuery) -> Found:
         """Records of a model in a window of time, newest first."""
         table, columns = self._layout()
         query = self._select(table, columns).where(*_window(table, columns, wanted))
         for name in ("model", "environment"):
-            if getattr(wanted, name) and columns.of(name):
+            if getattr(wanted, name) and columns.of(name) and name not in columns.keys and not columns.served:
                 query = query.where(table.c[columns.of(name)] == getattr(wanted, name))
-        unasked: dict[str, str] = {}
         for name, value in wanted.inputs.items():
             inside = _inside(table, columns, name, self._engine.dialect.name)
-            if inside is None:
-                unasked[name] = value
-            else:
-                query = query.where(inside.in_(spellings(value)))
-        if not unasked:
-            return self._fetch(query, wanted.limit + 1)
-        return self._looked_through(query, unasked)[: wanted.limit + 1]
+            if inside is not None:  # a payload is unpacked and compared after reading
+                query = query.where(or_(inside.in_(spellings(value)), _is_payload(table, columns, name)))
+        wide = max(LOOKED_THROUGH, wanted.limit) if wanted.inputs else wanted.limit
+        rows, count = self._fetch(query, wide + 1)
+        records = [record for record in rows if fits(record, wanted)]
+        if count > wide and len(records) <= wanted.limit and wanted.inputs:
+            raise InvalidInputError(
+                f"More than {wide} predictions would have to be looked through.",
+                hint="Choose a shorter window of time.",
+                code=TOO_LARGE,
+            )
+        return Found(tuple(records[: wanted.limit + 1]), unnamed_models(rows, wanted))
 
-    def recent(self, limit: int = 20) -> Sequence[PredictionRecord]:
+    def recent(self, limit: int = 20) -> Found:
         """The newest records."""
         table, columns = self._layout()
-        return self._fetch(self._select(table, columns), limit)
+        return Found(tuple(self._fetch(self._select(table, columns), limit)[0][:limit]))
 
     def check(self) -> str:
         """What is there. Raises SettingsError, UpstreamError."""
@@ -113,29 +142,31 @@ class SqlInferenceLog:
         unique = inspector.get_unique_constraints(table.name, schema=table.schema)
         return found | {*key[:1]} | {u["column_names"][0] for u in unique}
 
-    def _looked_through(self, query: Select[Any], unasked: Mapping[str, str]) -> Sequence[PredictionRecord]:
-        records = self._fetch(query, LOOKED_THROUGH + 1)
-        if len(records) > LOOKED_THROUGH:
-            raise InvalidInputError(
-                f"More than {LOOKED_THROUGH} predictions would have to be looked through.",
-                hint="Choose a shorter window of time.",
-                code=TOO_LARGE,
-            )
-        return [record for record in records if holds(record, unasked)]
-
     def _select(self, table: Table, columns: LogColumns) -> Select[Any]:
-        selected = [table.c[columns.of(f)].label(f) for f in FIELDS if columns.of(f)]
+        dialect = self._engine.dialect.name
+        selected = [self._field(table, columns, f, dialect).label(f) for f in FIELDS if columns.of(f)]
         if columns.time_ms:
             selected.append((table.c[columns.time_ms] * 1000).label("time"))
         query = select(*selected, *(table.c[name] for name in columns.input_columns))
         newest = columns.time_ms or columns.time
         return query.order_by(table.c[newest].desc().nulls_last()) if newest else query
 
-    def _fetch(self, query: Select[Any], limit: int) -> list[PredictionRecord]:
+    @staticmethod
+    def _field(table: Table, columns: LogColumns, name: str, dialect: str) -> ColumnElement[Any]:
+        column, key = table.c[columns.of(name)], columns.keys.get(name, "")
+        inside = key_of(column, key, dialect) if key else column
+        if inside is None:
+            raise SettingsError(
+                f"{dialect} cannot look inside {columns.of(name)}.", hint="Map the field to a separate column."
+            )
+        return inside
+
+    def _fetch(self, query: Select[Any], limit: int) -> tuple[list[PredictionRecord], int]:
+        """The records, and how many rows of the table they come from."""
         _, columns = self._layout()
         rows = self._run(lambda connection: connection.execute(query.limit(limit)).mappings().all())
         source = f"prediction log, table {self._name}"
-        return [record_of(dict(row), source, columns.input_columns) for row in rows]
+        return [record for row in rows for record in records_of(dict(row), source, columns)], len(rows)
 
     def _run(self, work: Callable[[Connection], Sequence[Any]]) -> Sequence[Any]:
         opened: list[Any] = []
@@ -161,7 +192,7 @@ class SqlInferenceLog:
                 "The database of the prediction log cannot be asked.", system=SYSTEM, hint=_first(error)
             ) from error
         except SQLAlchemyError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 "The prediction log cannot be read.", system=SYSTEM, hint=f"The database says: {_first(error)}"
             ) from error
 
@@ -223,7 +254,7 @@ def _bound(kind: Any, moment: datetime) -> Any:
     """A moment as the column keeps it: with its zone, or naive in UTC."""
     if not isinstance(kind, DateTime):
         raise SettingsError(
-            "The log's time is no timestamp, so it cannot be searched by time.",
+            "The log's time is not a timestamp, so it cannot be searched by time.",
             hint="Map time to a timestamp column, or time_ms to milliseconds since 1970.",
         )
     return moment if kind.timezone else moment.astimezone(UTC).replace(tzinfo=None)
@@ -235,14 +266,27 @@ def _inside(table: Table, columns: LogColumns, name: str, dialect: str) -> Colum
         return cast(table.c[name], String)
     if not columns.inputs:
         raise SettingsError("The prediction log has no inputs, so it cannot be searched by them.")
-    column = table.c[columns.inputs]
+    return key_of(table.c[columns.inputs], name, dialect)
+
+
+def key_of(column: Any, key: str, dialect: str) -> ColumnElement[Any] | None:
+    """One key of JSON as text, or None where this database cannot look inside."""
     if dialect == "postgresql":
-        found: ColumnElement[Any] = cast(column, JSONB)[name].astext
+        found: ColumnElement[Any] = cast(column, JSONB)[key].astext
         return found
-    if dialect == "sqlite" and '"' not in name and "\\" not in name:
-        told = cast(column, String) if isinstance(column.type, JSON) else column
-        return case((func.json_valid(told) == 1, cast(func.json_extract(told, f'$."{name}"'), String)))
+    if dialect == "sqlite" and '"' not in key and "\\" not in key:
+        text_ = cast(column, String) if isinstance(column.type, JSON) else column
+        return case((func.json_valid(text_) == 1, cast(func.json_extract(text_, f'$."{key}"'), String)))
     return None
+
+
+def _is_payload(table: Table, columns: LogColumns, name: str) -> ColumnElement[bool]:
+    """True for inputs that may be a request of a scoring server, whose rows lie deeper."""
+    if name in columns.input_columns:
+        return false()
+    text_ = cast(table.c[columns.inputs], String)
+    marks = [text_.contains(f'"{key}"', autoescape=True) for key in (*WRAPPERS, "data")]
+    return or_(*marks, func.substr(text_, 1, 1) == "[")
 
 
 def _first(error: Exception) -> str:

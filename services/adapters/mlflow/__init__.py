@@ -5,13 +5,10 @@
 
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.links import Links
-from services.adapters.mlflow.logged_models import DatasetMetric, LoggedModel
 from services.adapters.mlflow.registry import MlflowRegistry, ServerInfo, build_registry
 
 __all__ = [
-    "DatasetMetric",
     "Links",
-    "LoggedModel",
     "MlflowConfig",
     "MlflowRegistry",
     "ServerInfo",

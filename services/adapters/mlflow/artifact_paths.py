@@ -19,7 +19,7 @@ def checked(path: str) -> str:
     trimmed = path.rstrip("/")
     if not trimmed or not is_safe(trimmed):
         raise InvalidInputError(
-            f"“{path[:200]}” is no path of an artifact.",
+            f"“{path[:200]}” is not an artifact path.",
             hint="Use a path below the run's artifacts, without .., %, # or \\.",
         )
     return trimmed

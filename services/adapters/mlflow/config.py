@@ -114,9 +114,9 @@ def _check_uri(what: str, uri: str) -> None:
 def _split(what: str, uri: str) -> SplitResult:
     try:
         parts = urlsplit(uri.strip())
-        _ = parts.port  # raises on a port that is no number
+        _ = parts.port  # raises if the port is not a number
     except ValueError:
-        raise SettingsError(f"{what} is no address.", hint="Use the form http://host:port.") from None
+        raise SettingsError(f"{what} is not an address.", hint="Use the form http://host:port.") from None
     return parts
 
 

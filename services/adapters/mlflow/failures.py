@@ -16,8 +16,8 @@ from services.adapters.mlflow.config import MlflowConfig
 from services.errors import (
     NotFoundError,
     PortalError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 
@@ -25,7 +25,8 @@ SYSTEM = "mlflow"
 SIGN_IN_HINT = "Check COUNTERSIGN_MLFLOW_USERNAME and COUNTERSIGN_MLFLOW_PASSWORD, or COUNTERSIGN_MLFLOW_TOKEN."
 PERMISSION_HINT = (
     "Give the portal's service account the permission it lacks in MLflow: READ on all models and experiments, "
-    "and EDIT on the models that it promotes."
+    "and EDIT on the models that it promotes. EDIT moves an alias and sets a tag; deleting either takes MANAGE, "
+    "which undoing a first promotion and clearing candidates' tags need."
 )
 HOST_HINT = (
     "MLflow refuses this host name. Start it with --allowed-hosts (or MLFLOW_SERVER_ALLOWED_HOSTS) and the name "
@@ -46,10 +47,14 @@ TransportError = (rq.RequestException, u3.HTTPError, OSError)
 """What `requests` and below raise when no whole answer came."""
 
 
-class AnswerTooLargeError(UpstreamRubbishError):
+class AnswerTooLargeError(UpstreamInvalidError):
     """More bytes than configured; asking for fewer things at once may help."""
 
     code = "upstream_too_large"
+
+
+class MissingEndpointError(UpstreamInvalidError):
+    """There is nothing at this address, or no MLflow that knows it."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,9 @@ class Failures:
             hint="Nothing of it was used. Look for oversized tags, or raise the adapter's max_answer_bytes.",
         )
 
-    def rubbish(self, what: str) -> UpstreamRubbishError:
-        """The answer came, and makes no sense; `what` completes "MLflow …"."""
-        return UpstreamRubbishError(f"{self._name} {what}.", system=SYSTEM, hint=ADDRESS_HINT)
+    def invalid_answer(self, what: str) -> UpstreamInvalidError:
+        """The answer is invalid; `what` completes "MLflow …"."""
+        return UpstreamInvalidError(f"{self._name} {what}.", system=SYSTEM, hint=ADDRESS_HINT)
 
     def refused_status(self, reply: Reply) -> PortalError:
         """What a status other than 2xx means."""
@@ -123,7 +128,8 @@ class Failures:
     def _said_no(self, reply: Reply) -> PortalError:
         code, detail = self._detail(reply)
         if not code and reply.status in {404, 405, 410}:
-            return self.rubbish(f"has no registry at this address (HTTP {reply.status})")
+            what = f"{self._name} has no registry at this address (HTTP {reply.status})."
+            return MissingEndpointError(what, system=SYSTEM, hint=ADDRESS_HINT)
         if code == "RESOURCE_DOES_NOT_EXIST":
             return NotFoundError(f"MLflow has no such thing: {detail}")
         reason = f": {detail}" if detail else ""

@@ -175,7 +175,7 @@ class ModelFiles:
 
     def _of_store(self, key: VersionKey, root: str) -> Files:
         if not artifact_paths.is_safe(root):
-            raise NotFoundError(f"The source of {key} is no place that MLflow serves.")
+            raise NotFoundError(f"The source of {key} is not served by MLflow.")
         return Files(
             listed=lambda path: self._artifacts.of_store(root, path),
             read=lambda path, deadline: self._artifacts.stream_of_version(key, path, deadline),
@@ -192,7 +192,7 @@ class ModelFiles:
         return Files(listed, lambda path, deadline: self._artifacts.stream(run_id, f"{root}/{path}", deadline))
 
     def _in_run_folder(self, version: ModelVersion, address: str) -> Files:
-        """A source in a store of its own (s3://, …): it can be listed only as part of its run."""
+        """A source in a separate store (s3://, …): it can be listed only as part of its run."""
         root = self._artifacts.root_of_run(version.run_id).rstrip("/") if version.run_id else ""
         if not root or not address.startswith(f"{root}/"):
             raise NotFoundError(

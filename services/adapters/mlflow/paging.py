@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from services.adapters.mlflow import parse
-from services.adapters.mlflow.parse import Json, Rubbish
+from services.adapters.mlflow.parse import InvalidAnswer, Json
 
 MAX_PAGES = 10_000
 
 
 def pages(fetch: Callable[[str], Json]) -> Iterator[Json]:
-    """All answers; `fetch` takes the token ("" first). Raises Rubbish when the pages never end."""
+    """All answers; `fetch` takes the token ("" first). Raises InvalidAnswer when the pages never end."""
     token = ""
     for _ in range(MAX_PAGES):
         answer = fetch(token)
@@ -24,6 +24,6 @@ def pages(fetch: Callable[[str], Json]) -> Iterator[Json]:
         if not following:
             return
         if following == token:
-            raise Rubbish("keeps answering with the same page")
+            raise InvalidAnswer("keeps answering with the same page")
         token = following
-    raise Rubbish("has pages without an end")
+    raise InvalidAnswer("has pages without an end")

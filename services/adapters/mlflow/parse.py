@@ -1,12 +1,13 @@
 """Small parsers for MLflow's JSON.
 
-Required things that are missing or of a wrong type raise `Rubbish`; optional ones become empty: "unknown" on the
+Required things that are missing or of a wrong type raise `InvalidAnswer`; optional ones become empty: "unknown" on the
 page, never a made-up value.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +18,8 @@ MAX_VERSION = 2**31 - 1
 Json = Mapping[str, Any]
 
 
-class Rubbish(Exception):  # noqa: N818 - caught by the adapter and turned into UpstreamRubbishError
-    """What came makes no sense; the text completes "MLflow …"."""
+class InvalidAnswer(Exception):  # noqa: N818 - caught by the adapter and turned into UpstreamInvalidError
+    """The answer is invalid; the text completes "MLflow …"."""
 
 
 def objects(answer: Json, key: str) -> Sequence[Json]:
@@ -27,7 +28,7 @@ def objects(answer: Json, key: str) -> Sequence[Json]:
     MLflow leaves empty lists out, so an absent one is empty, unless the answer is about something else altogether.
     """
     if key not in answer and set(answer) - {"next_page_token"}:
-        raise Rubbish(f"answered without '{key}'")
+        raise InvalidAnswer(f"answered without '{key}'")
     return optional_objects(answer, key)
 
 
@@ -37,7 +38,7 @@ def optional_objects(holder: Json, key: str) -> Sequence[Json]:
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-        raise Rubbish(f"answered with a '{key}' that is no list of objects")
+        raise InvalidAnswer(f"answered with a '{key}' that is not a list of objects")
     return found
 
 
@@ -45,7 +46,7 @@ def child(holder: Json, key: str) -> Json:
     """A required object."""
     found = holder.get(key)
     if not isinstance(found, dict):
-        raise Rubbish(f"answered without '{key}'")
+        raise InvalidAnswer(f"answered without '{key}'")
     return found
 
 
@@ -72,7 +73,7 @@ def name(holder: Json, key: str) -> str:
     """A required, non-empty text, unchanged: it identifies something."""
     found = holder.get(key)
     if not isinstance(found, str) or not found:
-        raise Rubbish(f"answered without '{key}'")
+        raise InvalidAnswer(f"answered without '{key}'")
     return found
 
 
@@ -81,7 +82,7 @@ def version(holder: Json, key: str = "version") -> int:
     found = holder.get(key)
     number = int(found) if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 12 else found
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MAX_VERSION:
-        raise Rubbish("answered with a version that is no number")
+        raise InvalidAnswer("answered with a version that is not a number")
     return number
 
 
@@ -98,7 +99,7 @@ def required_moment(holder: Json, key: str) -> datetime:
     """As `moment`, but it must be there."""
     found = moment(holder, key)
     if found is None:
-        raise Rubbish(f"answered without a usable '{key}'")
+        raise InvalidAnswer(f"answered without a usable '{key}'")
     return found
 
 
@@ -108,6 +109,14 @@ def whole(holder: Json, key: str) -> int | None:
     if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) < 20:
         return int(found)
     return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
+
+
+def signed(holder: Json, key: str) -> int:
+    """A whole number (a number, or its digits), which may be negative; 0 when absent or of a wrong type."""
+    found = holder.get(key)
+    if isinstance(found, str) and re.fullmatch(r"-?[0-9]{1,18}", found):
+        return int(found)
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0
 
 
 def number(found: object) -> float | None:
@@ -138,6 +147,6 @@ def texts(holder: Json, key: str) -> dict[str, str]:
 
 
 def metrics(holder: Json, key: str) -> dict[str, float]:
-    """Latest values; NaN and infinity are kept, what is no number is left out."""
+    """Latest values; NaN and infinity are kept, non-numbers are omitted."""
     found = {k: number(v) for k, v in pairs(holder, key)}
     return {k: v for k, v in found.items() if v is not None}

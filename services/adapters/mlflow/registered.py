@@ -60,12 +60,13 @@ class RegisteredReads:
             if filters.fits(name):
                 asked: Params = {"filter": filters.one_of("name", [name]), "max_results": 2}
                 items = parse.objects(self._transport.get(SEARCH_MODELS, asked), "registered_models")
-                found = next((item for item in items if item.get("name") == name), None)
-                if found is not None:
-                    return entities.registered_model(found)
+                listed = next((i for i in items if i.get("name") == name and not entities.is_prompt(i)), None)
+                if listed is not None:
+                    return entities.registered_model(listed)
             answer = self._transport.get("registered-models/get", {"name": name})
-            model = entities.registered_model(parse.child(answer, "registered_model"))
-        if model.name != name:
+            found = parse.child(answer, "registered_model")
+            model = entities.registered_model(found)
+        if model.name != name or entities.is_prompt(found):
             raise NotFoundError(f"MLflow has no registered model “{name}”.")
         return model
 
@@ -75,8 +76,9 @@ class RegisteredReads:
             raise NotFoundError(f"MLflow has no version {key}.")
         with self._transport.understanding():
             answer = self._transport.get("model-versions/get", _named(key))
-            found = entities.model_version(parse.child(answer, "model_version"))
-        if found.key != key:
+            item = parse.child(answer, "model_version")
+            found = entities.model_version(item)
+        if found.key != key or entities.is_prompt(item):
             raise NotFoundError(f"MLflow has no version {key}.")
         return found
 
@@ -115,7 +117,7 @@ class RegisteredReads:
         return list(found.values())
 
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
-        """Who holds a stage and an alias. Raises NotFoundError when the model is gone.
+        """Holders of a stage and an alias. Raises NotFoundError if the model was deleted.
 
         MLflow cannot filter by stage, and `get-latest-versions` hides all but the newest holder, so all versions of
         the model are read.
@@ -171,9 +173,11 @@ def _same(stage: str, wanted: str) -> bool:
 
 
 def _usable(answer: Json, key: str) -> Iterator[Json]:
-    """Without the items whose name no database can hold; one such name must not stop the whole catalogue."""
+    """Without prompts, and without names that no database can hold: one of those must not stop the whole catalogue."""
     for item in parse.objects(answer, key):
         name = parse.name(item, "name")
+        if entities.is_prompt(item):
+            continue
         if parse.is_storable(name):
             yield item
         else:

@@ -12,14 +12,23 @@ from pathlib import Path
 from services.adapters.mlflow import parse
 from services.adapters.mlflow.artifacts import ArtifactReads
 from services.adapters.mlflow.config import MlflowConfig
+from services.adapters.mlflow.failures import MissingEndpointError
 from services.adapters.mlflow.links import Links
-from services.adapters.mlflow.logged_models import LoggedModel, LoggedModelReads
+from services.adapters.mlflow.logged_models import LoggedModelReads
 from services.adapters.mlflow.model_files import ModelFiles
 from services.adapters.mlflow.registered import SEARCH_MODELS, RegisteredReads
 from services.adapters.mlflow.runs import RunReads
 from services.adapters.mlflow.transport import Transport
 from services.adapters.mlflow.writes import RegistryWrites
-from services.domain.registry import Artifact, ModelVersion, RegisteredModel, RegistrySnapshot, Run, VersionKey
+from services.domain.registry import (
+    Artifact,
+    MetricEntry,
+    ModelVersion,
+    RegisteredModel,
+    RegistrySnapshot,
+    Run,
+    VersionKey,
+)
 from services.errors import NotFoundError, UpstreamError
 
 
@@ -43,10 +52,10 @@ class MlflowRegistry:
         config = transport.config
         self._transport = transport
         self._registered = RegisteredReads(transport)
-        self._runs = RunReads(transport)
+        self._logged_models = LoggedModelReads(transport)
+        self._runs = RunReads(transport, self._logged_models)
         self._artifacts = ArtifactReads(transport)
         self._files = ModelFiles(transport, self._artifacts, self._registered.version)
-        self._logged_models = LoggedModelReads(transport, self._runs.runs)
         self._writes = RegistryWrites(transport)
         self.links = Links(config.ui_base, workspace=config.workspace)
 
@@ -59,6 +68,18 @@ class MlflowRegistry:
         with self._transport.understanding():
             parse.objects(self._transport.get(SEARCH_MODELS, {"max_results": 1}), "registered_models")
         return ServerInfo(self._transport.config.base, self._version_of_server())
+
+    def permission_on(self, model: str) -> str | None:
+        """What the signed-in user may do with a model (``EDIT``); None where MLflow's `basic-auth` does not answer."""
+        user = self._transport.config.username
+        if not user:
+            return None
+        asked = {"username": user, "resource_type": "registered_model", "resource_id": model}
+        try:
+            answer = self._transport.json_outside_api("/api/3.0/mlflow/users/permissions/get", asked)
+        except (MissingEndpointError, NotFoundError):
+            return None
+        return parse.text(answer, "permission") or None
 
     def models(self) -> Iterator[Sequence[RegisteredModel]]:
         """See `RegistryReader`."""
@@ -92,13 +113,9 @@ class MlflowRegistry:
         """See `RegistryReader`."""
         return self._runs.tagged(experiment_ids, tag)
 
-    def logged_model(self, key: VersionKey) -> LoggedModel | None:
-        """The logged model behind a version, with metrics by dataset; None when there is none (any more)."""
-        model_id = self.version(key).logged_model_id
-        try:
-            return self._logged_models.by_id(model_id) if model_id else None
-        except NotFoundError:
-            return None
+    def metric_history(self, run_id: str, name: str) -> Sequence[MetricEntry]:
+        """See `RegistryReader`."""
+        return self._logged_models.history(run_id, name)
 
     def artifacts(self, run_id: str, path: str = "") -> Sequence[Artifact]:
         """See `RegistryReader`."""

@@ -7,6 +7,7 @@ from threading import Lock
 
 from services.adapters.mlflow import entities, filters, parse
 from services.adapters.mlflow.failures import AnswerTooLargeError
+from services.adapters.mlflow.logged_models import LoggedModelReads, ReadRun
 from services.adapters.mlflow.paging import pages
 from services.adapters.mlflow.parse import Json
 from services.adapters.mlflow.transport import Transport
@@ -26,15 +27,16 @@ EXPERIMENTS_FRESH_FOR = 60.0
 class RunReads:
     """Keeps the list of experiments for a minute; thread-safe."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, models: LoggedModelReads) -> None:
         self._transport = transport
+        self._models = models
         self._lock = Lock()
         self._experiments: tuple[float, Sequence[str]] | None = None
 
     def runs(self, run_ids: Sequence[str]) -> Mapping[str, Run]:
         """Runs by id; ids that do not exist are absent. A search costs a seventh of a `runs/get` per run."""
         wanted = [run_id for run_id in dict.fromkeys(run_ids) if run_id]
-        found: dict[str, Run] = {}
+        found: dict[str, ReadRun] = {}
         with self._transport.understanding():
             if len(wanted) > FEW:
                 for group in _groups([w for w in wanted if filters.is_run_id(w)], RUNS_A_SEARCH):
@@ -42,7 +44,10 @@ class RunReads:
             for run_id in wanted:
                 if run_id not in found and (run := self._get(run_id)):
                     found[run_id] = run
-        return found
+            done: dict[str, Run] = {}
+            for group in _groups(list(found), RUNS_A_SEARCH):
+                done |= self._models.attach([found[run_id] for run_id in group])
+        return done
 
     def tagged(self, experiment_ids: Sequence[str], tag: str) -> Sequence[Run]:
         """Runs of these experiments that have the tag, whatever its value; `tag` is a plain word."""
@@ -60,30 +65,30 @@ class RunReads:
                 ]
         return found
 
-    def _get(self, run_id: str) -> Run | None:
+    def _get(self, run_id: str) -> ReadRun | None:
         try:
             answer = self._transport.get("runs/get", {"run_id": run_id})
         except NotFoundError:
             return None
-        run = entities.run(parse.child(answer, "run"))
-        return run if run.run_id == run_id else None
+        read = _read(parse.child(answer, "run"))
+        return read if read.run.run_id == run_id else None
 
-    def _search_or_nothing(self, run_ids: Sequence[str]) -> dict[str, Run]:
+    def _search_or_nothing(self, run_ids: Sequence[str]) -> dict[str, ReadRun]:
         """Nothing when the answer was too large: each run is then asked for by itself."""
         try:
             return self._search(run_ids)
         except AnswerTooLargeError:
             return {}
 
-    def _search(self, run_ids: Sequence[str]) -> dict[str, Run]:
-        found: dict[str, Run] = {}
+    def _search(self, run_ids: Sequence[str]) -> dict[str, ReadRun]:
+        found: dict[str, ReadRun] = {}
         for experiments in _groups(self._experiment_ids(), EXPERIMENTS_A_SEARCH):
             missing = [run_id for run_id in run_ids if run_id not in found]
             if not missing:
                 break
             for answer in self._pages(experiments, missing):
-                runs = (entities.run(item) for item in parse.objects(answer, "runs"))
-                found |= {run.run_id: run for run in runs if run.run_id in missing}
+                runs = (_read(item) for item in parse.objects(answer, "runs"))
+                found |= {read.run.run_id: read for read in runs if read.run.run_id in missing}
         return found
 
     def _pages(self, experiments: Sequence[str], run_ids: Sequence[str]) -> Iterator[Json]:
@@ -121,6 +126,10 @@ class RunReads:
 
         items = (item for answer in pages(fetch) for item in parse.objects(answer, "experiments"))
         return [parse.name(item, "experiment_id") for item in items]
+
+
+def _read(item: Json) -> ReadRun:
+    return ReadRun(entities.run(item), entities.steps_of_models(item))
 
 
 def _groups(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -14,7 +14,7 @@ CONNECTIONS = 8
 
 
 class _Bearer(AuthBase):
-    """An `auth` of its own, so a netrc file can never put other credentials over the token."""
+    """An explicit `auth`, so a netrc file can never override the token."""
 
     def __init__(self, config: MlflowConfig) -> None:
         self._config = config

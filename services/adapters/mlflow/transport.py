@@ -15,7 +15,7 @@ from services.adapters.http.deadline import Call, Deadline, under
 from services.adapters.mlflow.breaker import Breaker
 from services.adapters.mlflow.config import MlflowConfig
 from services.adapters.mlflow.failures import OVERLOADED, Failures, Reply, TransportError
-from services.adapters.mlflow.parse import Rubbish
+from services.adapters.mlflow.parse import InvalidAnswer
 from services.adapters.mlflow.session import new_session
 from services.errors import NotFoundError, UnknownOutcomeError, UpstreamUnavailableError
 
@@ -76,11 +76,11 @@ class Transport:
 
     @contextmanager
     def understanding(self) -> Iterator[None]:
-        """Answers parsed inside that make no sense raise UpstreamRubbishError."""
+        """Answers parsed inside that make no sense raise UpstreamInvalidError."""
         try:
             yield
-        except Rubbish as problem:
-            raise self.failures.rubbish(str(problem)) from problem
+        except InvalidAnswer as problem:
+            raise self.failures.invalid_answer(str(problem)) from problem
 
     def deadline(self, seconds: float) -> Deadline:
         """A deadline on this transport's clock."""
@@ -124,11 +124,11 @@ class Transport:
         with response:
             self._raise_for(response, call)
             if not response.headers.get("Content-Disposition", "").startswith("attachment"):
-                raise self.failures.rubbish("sent something else than the file that was asked for")
+                raise self.failures.invalid_answer("sent something else than the file that was asked for")
             yield self._chunks(response, call)
 
     def write(self, ask: Ask) -> dict[str, Any]:
-        """Send a request that changes something, once, on a connection of its own.
+        """Send a request that changes something, once, on a separate connection.
 
         A connection that was idle may die at the moment of sending, and then nobody knows whether the request got
         through; a new one leaves no such doubt. Raises UnknownOutcomeError when bytes may have left and no clear
@@ -153,7 +153,7 @@ class Transport:
         except (ValueError, RecursionError) as error:
             raise _unknown("MLflow answered a change with something that is not JSON.") from error
         if not isinstance(answer, dict):
-            raise _unknown("MLflow answered a change with something that is no object.")
+            raise _unknown("MLflow answered a write with something that is not an object.")
         return answer
 
     def _send(self, session: requests.Session, ask: Ask, call: Call) -> Reply:
@@ -179,7 +179,7 @@ class Transport:
                     stream=True,
                 )
         except UnicodeError as error:
-            raise NotFoundError("MLflow cannot hold such a name: it is no valid text.") from error
+            raise NotFoundError("MLflow cannot store this name: it is not valid text.") from error
         except TransportError as error:
             raise self._away(error, call) from error
         if response.status_code in {502, 503, 504}:
@@ -220,9 +220,9 @@ class Transport:
         try:
             answer = reply.json()
         except (ValueError, RecursionError) as error:
-            raise self.failures.rubbish("answered with something that is not JSON") from error
+            raise self.failures.invalid_answer("answered with something that is not JSON") from error
         if not isinstance(answer, dict):
-            raise self.failures.rubbish("answered with JSON that is no object")
+            raise self.failures.invalid_answer("answered with JSON that is not an object")
         return answer
 
 

@@ -1,1 +1,1 @@
-"""Where notices go: Apprise's services, and signed webhooks."""
+"""Notification channels: Apprise's services and signed webhooks."""

@@ -1,4 +1,4 @@
-"""E-mail, Teams, Slack and the other services that Apprise knows (BSD licence), by Apprise's URLs.
+"""E-mail, Teams, Slack and the other services of Apprise (BSD licence), by Apprise's URLs.
 
 The URL holds secrets: it is never logged, shown or repeated in an error.
 """
@@ -30,7 +30,7 @@ class AppriseChannel:
         self._address = address
 
     def check(self) -> None:
-        """Raises SettingsError when Apprise cannot read the URL."""
+        """Raises SettingsError if Apprise cannot parse the URL."""
         self._open("somebody@example.com" if self._url.get_secret_value().startswith("mailto") else "")
 
     def send(self, events: Sequence[Event], *, person: str = "") -> None:
@@ -45,7 +45,7 @@ class AppriseChannel:
             timeout=SECONDS,
         )
         if not result:
-            raise UpstreamUnavailableError(f"Channel {self._name} did not take the message.", system=SYSTEM)
+            raise UpstreamUnavailableError(f"Channel {self._name} did not accept the message.", system=SYSTEM)
 
     def _open(self, person: str) -> Any:
         import apprise
@@ -53,13 +53,13 @@ class AppriseChannel:
         url = self._url.get_secret_value()
         if person:
             if any(ord(letter) <= 32 or letter in "<>,;" for letter in person):
-                raise UpstreamRefusedError("This is no e-mail address.", system=SYSTEM)
+                raise UpstreamRefusedError("This is not an e-mail address.", system=SYSTEM)
             url += f"{'&' if '?' in url else '?'}to={quote(person, safe='')}"
         asset = apprise.AppriseAsset(app_id="Countersign", app_desc="Countersign", secure_logging=True)
         target = apprise.Apprise(asset=asset)
         if not target.add(url):
             raise SettingsError(
                 f"COUNTERSIGN_NOTIFY: the URL of {self._name!r} cannot be used.",
-                hint="docs/notifications.md shows one for each service.",
+                hint="See the examples in docs/notifications.md.",
             )
         return target

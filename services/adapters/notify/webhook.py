@@ -21,7 +21,7 @@ SECONDS = 10.0
 
 
 class WebhookChannel:
-    """One POST an event or digest. The id is the same at every attempt, so the receiver can tell a repetition."""
+    """One POST an event or digest. The id is the same on every attempt, so the receiver can detect duplicates."""
 
     may_repeat = True
 
@@ -62,7 +62,9 @@ class WebhookChannel:
         if answer.status_code >= 500 or answer.status_code in {408, 425, 429}:
             raise UpstreamUnavailableError(f"Channel {self._name} answers {answer.status_code}.", system=SYSTEM)
         if not 200 <= answer.status_code < 300:
-            raise UpstreamRefusedError(f"Channel {self._name} refuses: {answer.status_code}.", system=SYSTEM)
+            raise UpstreamRefusedError(
+                f"Channel {self._name} refused the message: {answer.status_code}.", system=SYSTEM
+            )
 
 
 def signature(secret: SecretStr, timestamp: str, event_id: str, body: bytes) -> str:

@@ -18,7 +18,7 @@ def title(events: Sequence[Event]) -> str:
 
 
 def body(events: Sequence[Event], address: str) -> str:
-    """Plain text; long digests end with a number and the way to the rest."""
+    """Plain text; long digests end with the number of further events and a link to them."""
     parts = [_part(event, address) for event in events[:LINES]]
     if len(events) > LINES:
         parts.append(f"and {len(events) - LINES} more: {address}/ledger")

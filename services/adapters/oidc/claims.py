@@ -1,8 +1,8 @@
 """From claims to a person with roles.
 
-Entra ID leaves the groups out when somebody has more than 200 of them (6 in the implicit flow) and says so:
+Entra ID omits the groups if a person has more than 200 of them (6 in the implicit flow) and reports it:
 `_claim_names` names a claim source, or `hasgroups` is true. The address in `_claim_sources` is of the retired Azure AD
-Graph and is not used; Microsoft Graph is asked instead.
+Graph and is not used; Microsoft Graph is queried instead.
 Source: learn.microsoft.com/entra/identity-platform/id-token-claims-reference (groups overage claim).
 """
 
@@ -14,21 +14,21 @@ from typing import Any
 from services.adapters.oidc.config import SYSTEM, OidcConfig
 from services.domain.identity.people import Person, Role
 from services.domain.identity.sessions import Identity
-from services.errors import UpstreamRubbishError
+from services.errors import UpstreamInvalidError
 
 _NAMES = ("preferred_username", "email", "upn", "unique_name", "oid")
-"""Claims that hold names of the same person in other systems, such as the MLflow user of a run."""
+"""Claims with the person's names in other systems, such as the MLflow user of a run."""
 
 
 def groups_of(claims: Mapping[str, Any], claim: str) -> frozenset[str] | None:
-    """Group names and app roles; None when the provider left the groups out because there are too many."""
+    """Group names and app roles; None if the provider omitted the groups because there are too many."""
     if is_overage(claims, claim):
         return None
     return _texts(claims.get(claim)) | _texts(claims.get("roles"))
 
 
 def is_overage(claims: Mapping[str, Any], claim: str) -> bool:
-    """True when the provider says that the groups must be asked for."""
+    """True if the provider reports that the groups must be queried."""
     if claim in claims:
         return False
     names = claims.get("_claim_names")
@@ -43,10 +43,10 @@ def roles_for(groups: Iterable[str], mapping: Mapping[Role, tuple[str, ...]]) ->
 
 
 def identity_of(claims: Mapping[str, Any], groups: Iterable[str], config: OidcConfig) -> Identity:
-    """The person: id from issuer and subject, names only for show and for the four-eyes rule."""
+    """The person: id from issuer and subject, names only for display and for the four-eyes rule."""
     subject = claims.get(config.person_claim)
     if not isinstance(subject, str) or not subject:
-        raise UpstreamRubbishError(
+        raise UpstreamInvalidError(
             f"The identity provider sent no {config.person_claim!r}.",
             system=SYSTEM,
             hint="Set COUNTERSIGN_OIDC_PERSON_CLAIM to a claim that never changes.",

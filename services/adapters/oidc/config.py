@@ -1,4 +1,4 @@
-"""What the adapter is told, and its encryption."""
+"""The adapter's configuration and encryption."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class OidcConfig:
     after_sign_out: str
     session_secret: SecretStr
     groups: Mapping[Role, tuple[str, ...]]
-    """Role to the groups (or app roles) that give it."""
+    """Groups (or app roles) that give each role."""
     named_groups: frozenset[str] = frozenset()
     """Groups that the policy names for disciplines and rights: kept with the person, others are not."""
     scopes: str = "openid profile email offline_access"
@@ -42,7 +42,7 @@ class OidcConfig:
 
 
 class Sealer:
-    """Authenticated encryption (Fernet) under a key of its own for each purpose."""
+    """Authenticated encryption (Fernet) with a separate key for each purpose."""
 
     def __init__(self, secret: SecretStr, purpose: str) -> None:
         key = HKDF(SHA256(), 32, salt=None, info=f"countersign {purpose}".encode())
@@ -53,7 +53,7 @@ class Sealer:
         return self._fernet.encrypt(json.dumps(dict(value)).encode()).decode()
 
     def open(self, text: str, *, max_age: int | None = None) -> dict[str, Any] | None:
-        """What was sealed; None for anything else, or when it is older than `max_age` seconds."""
+        """The sealed value; None if it is invalid or older than `max_age` seconds."""
         try:
             value: dict[str, Any] = json.loads(self._fernet.decrypt(text.encode(), ttl=max_age))
         except (InvalidToken, ValueError):

@@ -11,13 +11,13 @@ import requests
 
 from services.adapters.http.bodies import TooLongError, TooSlowError, read_body
 from services.adapters.oidc.config import SYSTEM
-from services.errors import UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import UpstreamInvalidError, UpstreamRefusedError, UpstreamUnavailableError
 
 BODY_LIMIT = 4 * 1024 * 1024
 
 
 class Http:
-    """JSON over HTTP. One connection a call: sign-ins are rare, and idle connections die behind proxies."""
+    """JSON over HTTP. One connection per call: sign-ins are rare, and idle connections die behind proxies."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -50,7 +50,7 @@ def _read(answer: requests.Response, end: float) -> dict[str, Any]:
     try:
         body = read_body(answer, BODY_LIMIT, until=end)
     except TooLongError:
-        raise UpstreamRubbishError("The identity provider's answer is too large.", system=SYSTEM) from None
+        raise UpstreamInvalidError("The identity provider's answer is too large.", system=SYSTEM) from None
     except TooSlowError:
         raise _away("it timed out") from None
     if answer.status_code >= 500 or answer.status_code == 429:
@@ -58,10 +58,10 @@ def _read(answer: requests.Response, end: float) -> dict[str, Any]:
     value = _parse(body)
     if answer.status_code >= 400:
         raise UpstreamRefusedError(
-            f"The identity provider refuses ({answer.status_code}{_reason(value)}).", system=SYSTEM
+            f"The identity provider refused the call ({answer.status_code}{_reason(value)}).", system=SYSTEM
         )
     if answer.status_code != 200 or value is None:
-        raise UpstreamRubbishError("The identity provider's answer cannot be read.", system=SYSTEM)
+        raise UpstreamInvalidError("The identity provider's answer cannot be read.", system=SYSTEM)
     return value
 
 
@@ -74,7 +74,7 @@ def _parse(body: bytes) -> dict[str, Any] | None:
 
 
 def _reason(value: dict[str, Any] | None) -> str:
-    """The error's code only: descriptions may repeat what was sent."""
+    """Only the error's code: descriptions may repeat the input."""
     error = (value or {}).get("error")
     code = error.get("code") if isinstance(error, dict) else error
     return f", {code[:80]}" if isinstance(code, str) and code.replace("_", "").isalnum() else ""

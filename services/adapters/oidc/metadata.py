@@ -12,16 +12,16 @@ import jwt
 
 from services.adapters.oidc.config import SYSTEM
 from services.adapters.oidc.http import Http
-from services.errors import UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import UpstreamInvalidError, UpstreamUnavailableError
 
 KEEP_SECONDS = 3600.0
 LOOK_AGAIN_SECONDS = 30.0
-"""An unknown key id makes us look for new keys, but no more often than this: anybody can invent key ids."""
+"""Minimum time between key refreshes for unknown key ids, which anybody can invent."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What we use of the provider's metadata."""
+    """The metadata of the provider that the portal uses."""
 
     issuer: str
     authorization_endpoint: str
@@ -32,7 +32,7 @@ class Description:
 
 
 class Metadata:
-    """Thread-safe; what is kept is served while a fresh copy cannot be had."""
+    """Thread-safe; serves the cached copy if a fresh one is unavailable."""
 
     def __init__(self, issuer: str, http: Http, clock: Callable[[], float] = time.monotonic) -> None:
         self._issuer = issuer
@@ -52,7 +52,7 @@ class Metadata:
             return self._description
 
     def key(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key of this id, or the only key there is when the token names none; None when there is no such key."""
+        """The key of this id, or the only key if the token names none; None if there is no such key."""
         jwks_uri = self.description().jwks_uri
         with self._lock:
             age = self._clock() - self._keys_at
@@ -64,7 +64,7 @@ class Metadata:
             return self._keys.get(key_id)
 
     def _refresh(self, jwks_uri: str, *, must: bool) -> None:
-        """New keys; known ones serve on while the provider is away, until it answers again."""
+        """New keys; known ones stay in use while the provider is unavailable."""
         try:
             self._fetch(jwks_uri)
         except UpstreamUnavailableError:
@@ -89,13 +89,13 @@ def _key(item: dict[str, Any]) -> jwt.PyJWK | None:
 
 def _description(found: dict[str, Any], issuer: str) -> Description:
     if str(found.get("issuer", "")).rstrip("/") != issuer.rstrip("/"):
-        raise UpstreamRubbishError(
-            f"The provider at {issuer} says that it is {found.get('issuer')!r}.",
+        raise UpstreamInvalidError(
+            f"The provider at {issuer} reports the issuer {found.get('issuer')!r}.",
             system=SYSTEM,
-            hint="Set COUNTERSIGN_OIDC_ISSUER to the issuer as the provider writes it.",
+            hint="Set COUNTERSIGN_OIDC_ISSUER to the issuer exactly as the provider reports it.",
         )
     fields = {name: str(found.get(name) or "") for name in Description.__dataclass_fields__}
     missing = [name for name in ("authorization_endpoint", "token_endpoint", "jwks_uri") if not fields[name]]
     if missing:
-        raise UpstreamRubbishError(f"The provider's description lacks {', '.join(missing)}.", system=SYSTEM)
+        raise UpstreamInvalidError(f"The provider's description lacks {', '.join(missing)}.", system=SYSTEM)
     return Description(**fields)

@@ -1,4 +1,4 @@
-"""The code flow with PKCE, state and nonce; roles read again with the refresh token; bearer tokens of the API.
+"""The code flow with PKCE, state and nonce; role refresh with the refresh token; bearer tokens of the API.
 
 The provider's tokens never reach the browser: it keeps one opaque cookie. Implements
 `services.ports.identity.IdentityProvider`. Sources: OpenID Connect Core 1.0, RFC 6749, RFC 7636, RFC 9700.
@@ -23,7 +23,7 @@ from services.adapters.oidc.metadata import Metadata
 from services.adapters.oidc.tokens import LEEWAY_SECONDS, BadTokenError, check_id_token, check_logout_token, verified
 from services.domain.identity.people import Actor, Person, Role
 from services.domain.identity.sessions import Identity
-from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError
+from services.errors import NotAllowedError, UpstreamInvalidError, UpstreamRefusedError
 from services.ports.identity import Arrival, Attempt, Ended, Wish
 
 ATTEMPT_SECONDS = 600
@@ -42,7 +42,7 @@ class OidcProvider:
         self._tokens = Sealer(config.session_secret, "provider tokens")
 
     def begin(self, target: str, *, fresh: bool = False) -> Attempt:
-        """Start the code flow; `fresh` asks for the password (or what stands for it) again: Core 3.1.2.1."""
+        """Start the code flow; `fresh` requires the person to authenticate again: Core 3.1.2.1."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
         parameters = {
             "response_type": "code", "client_id": self._config.client_id, "redirect_uri": self._config.redirect_uri,
@@ -59,11 +59,11 @@ class OidcProvider:
     def finish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Arrival:
         """Take the provider's answer."""
         kept = self._begun(answer, secrets)
-        if "error" in answer:  # some providers leave the state out of a refusal: it opens nothing, so it may be told
+        if "error" in answer:  # some providers omit the state in a refusal, which grants nothing and may be shown
             raise NotAllowedError(_refusal(answer), hint="Sign in again, or ask your administrator.")
         if kept is None:
             raise NotAllowedError(
-                "This sign-in was not begun in this browser, or too long ago.", hint="Sign in again.", code="no_attempt"
+                "This sign-in was started in another browser or too long ago.", hint="Sign in again.", code="no_attempt"
             )
         if not answer.get("code"):
             raise NotAllowedError(_refusal(answer), hint="Sign in again, or ask your administrator.")
@@ -81,7 +81,7 @@ class OidcProvider:
         return Arrival(self._identity(claims, got), sealed, kept["target"], authenticated, known)
 
     def wish(self, answer: Mapping[str, str], secrets: Mapping[str, str]) -> Wish:
-        """What the sign-in was begun for."""
+        """The purpose of the sign-in."""
         kept = self._begun(answer, secrets)
         return Wish() if kept is None else Wish(kept["target"], "fresh_from" in kept)
 
@@ -91,16 +91,16 @@ class OidcProvider:
         return kept if kept is not None and _same(kept["state"], state) else None
 
     def read_again(self, sealed: str) -> tuple[Identity, str]:
-        """Refresh, and read who it is now."""
+        """Refresh the tokens and read the current identity."""
         held = self._tokens.open(sealed)
         if held is None:
             raise UpstreamRefusedError("The tokens cannot be opened: the session secret was changed.", system=SYSTEM)
         if not held.get("refresh_token"):
-            raise UpstreamRubbishError("The provider gave no refresh token.", system=SYSTEM)
+            raise UpstreamInvalidError("The provider gave no refresh token.", system=SYSTEM)
         got = self._token(grant_type="refresh_token", refresh_token=held["refresh_token"])
         claims = self._id_claims(got, nonce=None) if "id_token" in got else self._user_info(got)
         if claims.get("sub") != held["sub"]:
-            raise UpstreamRefusedError("The provider answered for somebody else.", system=SYSTEM)
+            raise UpstreamRefusedError("The provider answered for a different person.", system=SYSTEM)
         return self._identity(claims, got), self._sealed(got, held)
 
     def sign_out_url(self, sealed: str) -> str | None:
@@ -122,7 +122,7 @@ class OidcProvider:
             )  # fmt: skip
             check_logout_token(claims)
         except BadTokenError as error:
-            raise NotAllowedError(f"The logout token is refused: {error}.", code="bad_logout_token") from None
+            raise NotAllowedError(f"The logout token is invalid: {error}.", code="bad_logout_token") from None
         subject = str(claims.get("sub") or "") if self._config.person_claim == "sub" else ""
         person = f"{self._config.issuer}|{subject}"[:300] if subject else ""
         return Ended(person, str(claims.get("sid") or "")[:300], datetime.fromtimestamp(int(claims["iat"]), UTC))
@@ -134,12 +134,12 @@ class OidcProvider:
                 bearer, self._metadata, issuer=self._metadata.description().issuer, audience=self._config.api_audience
             )
         except BadTokenError as error:
-            raise NotAllowedError(f"The bearer token is refused: {error}.", code="unauthenticated") from None
+            raise NotAllowedError(f"The bearer token is invalid: {error}.", code="unauthenticated") from None
         groups = groups_of(claims, self._config.groups_claim)
         if groups is None:
             raise NotAllowedError(
-                "The bearer token leaves the groups out because there are too many.",
-                hint="Let the provider send app roles, or only the groups assigned to the application.",
+                "The bearer token omits the groups because there are too many.",
+                hint="Configure the provider to send app roles, or only groups assigned to the application.",
             )
         if _is_application(claims):
             return _application(claims, roles_for(groups, self._config.groups))
@@ -165,16 +165,16 @@ class OidcProvider:
             )  # fmt: skip
             check_id_token(claims, client_id=self._config.client_id, nonce=nonce)
         except BadTokenError as error:
-            raise UpstreamRubbishError(
-                f"The identity provider's ID token is refused: {error}.", system=SYSTEM, hint="Sign in again."
+            raise UpstreamInvalidError(
+                f"The identity provider's ID token is invalid: {error}.", system=SYSTEM, hint="Sign in again."
             ) from None
         return claims
 
     def _user_info(self, got: Mapping[str, Any]) -> dict[str, Any]:
-        """Providers may leave the ID token out of a refresh (Core 12.2): then the UserInfo endpoint tells."""
+        """Providers may omit the ID token in a refresh (Core 12.2); then use the UserInfo endpoint."""
         endpoint = self._metadata.description().userinfo_endpoint
         if not endpoint:
-            raise UpstreamRubbishError("The provider offers no way to read the roles again.", system=SYSTEM)
+            raise UpstreamInvalidError("The provider has no way to refresh the roles.", system=SYSTEM)
         return self._http.get(endpoint, bearer=str(got.get("access_token", "")))
 
     def _identity(self, claims: Mapping[str, Any], got: Mapping[str, Any]) -> Identity:
@@ -188,11 +188,11 @@ class OidcProvider:
         url = f"{self._config.graph_url.rstrip('/')}/me/getMemberObjects"
         found = self._http.post_json(url, {"securityEnabledOnly": False}, bearer=access_token).get("value")
         if not isinstance(found, list):
-            raise UpstreamRubbishError("Microsoft Graph sent no list of groups.", system=SYSTEM)
+            raise UpstreamInvalidError("Microsoft Graph sent no list of groups.", system=SYSTEM)
         return frozenset(str(item) for item in found)
 
     def _sealed(self, got: Mapping[str, Any], before: Mapping[str, Any]) -> str:
-        """What is kept: a rotated refresh token replaces the old one; a long ID token fits into no address."""
+        """The tokens to keep: a rotated refresh token replaces the old one; a long ID token does not fit into a URL."""
         token = str(got.get("id_token") or "")
         kept = {
             "refresh_token": got.get("refresh_token") or before.get("refresh_token"),
@@ -203,14 +203,14 @@ class OidcProvider:
 
 
 def _authenticated(claims: Mapping[str, Any], fresh_from: str | None) -> datetime | None:
-    """When the provider asked, never in the future. Raises NotAllowedError when it should have asked and did not."""
+    """When the person authenticated, never in the future. Raises NotAllowedError without a required fresh sign-in."""
     claim = claims.get("auth_time")
     is_time = isinstance(claim, int | float) and not isinstance(claim, bool) and math.isfinite(claim)
     told = float(claim) if is_time else None  # type: ignore[arg-type]  # a number by the line above
     if fresh_from is not None and (told is None or told < int(fresh_from) - LEEWAY_SECONDS):
         raise NotAllowedError(
-            "The identity provider did not ask you again who you are, or does not say so.",
-            hint="Try again and prove it when you are asked. If nothing asks you, tell your administrator: "
+            "The identity provider did not confirm a fresh sign-in.",
+            hint="Try again and sign in when prompted. If there is no prompt, ask your administrator: "
             "the provider must send the claim auth_time.",
             code="not_fresh",
         )
@@ -237,7 +237,7 @@ def _is_application(claims: Mapping[str, Any]) -> bool:
 
 
 def _application(claims: Mapping[str, Any], roles: frozenset[Role]) -> Actor:
-    """An application is a service whatever groups it is in: it never decides."""
+    """An application is a service, whatever its groups: it never decides."""
     if Role.SERVICE not in roles:
         raise NotAllowedError("This application has no role here.", hint="Map one of its app roles to 'service'.")
     name = str(claims.get("app_displayname") or claims.get("azp") or claims["sub"])

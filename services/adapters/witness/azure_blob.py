@@ -2,7 +2,7 @@
 
 Each month is one append blob, ``<name of the log>/<year>-<month>.txt``, and a further one (``…_002.txt``) whenever the
 50 000 blocks that an append blob holds are used up. *Append Block* names the length that the
-portal saw (``x-ms-blob-condition-appendpos``), so check and store are one step: whoever comes second gets 412 and looks
+portal saw (``x-ms-blob-condition-appendpos``), so check and store are one step: a concurrent writer gets 412 and reads
 again. The policy must allow protected append writes; then nobody, administrators included, can change or delete what
 was appended until the retention ends. REST as in learn.microsoft.com/rest/api/storageservices (Put Blob, Append Block,
 Get Blob, List Blobs, Get Container Properties).
@@ -24,8 +24,8 @@ from services.adapters.witness.note_file import framed
 from services.errors import (
     ConflictError,
     SettingsError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from services.ledger.witnessing import Receipt, checkpoint_of, is_kept, notes_of
@@ -85,7 +85,7 @@ class AzureBlobWitness:
             )
 
     def publish(self, note: str) -> Receipt:
-        """Look, check and append at the length looked at."""
+        """Read, check and append at the length that was read."""
         checkpoint = checkpoint_of(note)
         folder = _folder(checkpoint.origin)
         for _ in range(_ATTEMPTS):
@@ -102,7 +102,7 @@ class AzureBlobWitness:
                 self._create(_after(blob))
             elif answer is not None:
                 return Receipt(self._name, checkpoint.size, _service_time(answer), f"{blob} {answer.headers['ETag']}")
-        raise ConflictError(f"Witness {self._name} is being written to all the time; the append was never first.")
+        raise ConflictError(f"Witness {self._name} is busy: every append lost to a concurrent one.")
 
     def latest(self, origin: str) -> str | None:
         """The last note of an origin."""
@@ -153,7 +153,7 @@ class AzureBlobWitness:
         try:
             return ET.fromstring(answer.content)  # noqa: S314 - see the import
         except ET.ParseError as error:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 f"Witness {self._name} answered something that is not a blob list.", system="witness"
             ) from error
 
@@ -183,7 +183,7 @@ class AzureBlobWitness:
             with answer:
                 keep_body(answer, BODY_LIMIT)
         except TooLongError:
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 f"Witness {self._name} answered with more than 64 MiB.", system="witness"
             ) from None
         except requests.RequestException as error:

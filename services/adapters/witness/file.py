@@ -1,7 +1,7 @@
 """A witness that is a file: for development, a mounted WORM share, or a second machine's directory.
 
-The file is only ever appended to, under a lock, and synced before the receipt. A note that a crash cut in the middle
-was never receipted; the next publisher cuts it off before it appends.
+The file is only ever appended to, under a lock, and synced before the receipt. A note that a crash truncated
+was never receipted; the next publisher removes it before appending.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class GitWitness:
                 self._fetch()
                 if is_kept(self._latest(checkpoint.origin), note) or self._push(note, checkpoint.size):
                     return Receipt(self._name, checkpoint.size, self._clock(), self._commit())
-        raise ConflictError(f"Witness {self._name} is being written to all the time; the push was never first.")
+        raise ConflictError(f"Witness {self._name} is busy: every push lost to a concurrent one.")
 
     def latest(self, origin: str) -> str | None:
         """The last note of an origin at the remote, now."""
@@ -184,7 +184,7 @@ class GitWitness:
             ) from error
         except OSError as error:
             raise UpstreamUnavailableError(
-                f"Witness {self._name}: git cannot be run.", system="witness", hint="Install git."
+                f"Witness {self._name}: git cannot be started.", system="witness", hint="Install git."
             ) from error
         if done.returncode not in ok:
             raise self._refused(done.stderr)
@@ -213,7 +213,7 @@ class GitWitness:
         last = (stderr.strip().splitlines() or ["no message"])[-1].replace(self._remote.url, "<remote>")
         if any(word in stderr for word in _UNKNOWN_HERE):
             return UpstreamRefusedError(
-                f"Witness {self._name} refused: it does not take the token.",
+                f"Witness {self._name} rejected the token.",
                 system="witness",
                 hint="Set COUNTERSIGN_WITNESS_GIT_TOKEN to one that may read and contribute code, and has not expired.",
             )
@@ -227,6 +227,6 @@ class GitWitness:
 
     def _rewritten(self) -> IntegrityError:
         return IntegrityError(
-            f"The history of witness {self._name} was rewritten: commits that were there are gone.",
+            f"The history of witness {self._name} was rewritten: known commits are missing.",
             hint="Deny force push and deletion on the branch, and compare with another clone.",
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from services.errors import IntegrityError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import IntegrityError, UpstreamInvalidError, UpstreamRefusedError, UpstreamUnavailableError
 from services.ledger.witnessing import Receipt, checkpoint_of, is_kept
 
 Ask = Callable[[bytes], bytes]
@@ -30,7 +30,7 @@ _TIME = re.compile(r"^Time stamp: (.+) GMT$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class TimeStampAuthority:
-    """Where to ask and whom to believe: the authority's URL and a PEM file with its root certificate."""
+    """The authority's URL and a PEM file with its root certificate."""
 
     url: str
     ca_file: Path
@@ -88,7 +88,7 @@ class TimeStampWitness:
         return [file.read_text(encoding="utf-8") for file in self._files(origin)]
 
     def check(self) -> None:
-        """Ask for one token that is not kept, and look whether it is from the authority to be believed."""
+        """Request a token without storing it, and check that it comes from the trusted authority."""
         with tempfile.TemporaryDirectory() as folder:
             self._stamp(Path(folder) / "check.note", "countersign doctor\n")
 
@@ -102,7 +102,7 @@ class TimeStampWitness:
         shown = self._openssl("-reply", "-in", str(token), "-text").stdout
         match = _TIME.search(shown)
         if match is None:
-            raise UpstreamRubbishError("The time stamp names no time.", system="timestamp")
+            raise UpstreamInvalidError("The time stamp contains no time.", system="timestamp")
         return _parse_time(match[1])
 
     def _stamp(self, file: Path, note: str) -> None:
@@ -115,7 +115,7 @@ class TimeStampWitness:
             raise IntegrityError("openssl could not make a time stamp query.")
         token.write_bytes(self._authority.ask(query.read_bytes()))
         if not self._covers(draft, token):
-            raise UpstreamRubbishError(
+            raise UpstreamInvalidError(
                 "The time stamp authority's answer does not cover the checkpoint.", system="timestamp"
             )
         query.unlink()

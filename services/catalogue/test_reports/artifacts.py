@@ -1,4 +1,4 @@
-"""The test reports that a run keeps below its folder `tests`."""
+"""The test reports in a run's folder `tests`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAMED = 5
 
 @dataclass
 class _Found:
-    """What there is below the folder."""
+    """The content of the folder."""
 
     reports: list[str] = field(default_factory=list)
     exit_codes: list[str] = field(default_factory=list)
@@ -121,7 +121,7 @@ def _read(registry: RegistryReader, run_id: str, path: str) -> tuple[TestReport,
 
 
 def _exit_codes(registry: RegistryReader, run_id: str, paths: Iterable[str]) -> tuple[dict[str, int], list[str]]:
-    """What steps recorded beside their reports, by report or folder; and sentences on what makes no sense."""
+    """Exit codes that steps recorded beside their reports, by report or folder; and sentences on invalid ones."""
     codes: dict[str, int] = {}
     unclear = []
     for path in sorted(paths):

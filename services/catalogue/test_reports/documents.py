@@ -22,7 +22,7 @@ MESSAGE = 2_000
 
 
 class UnreadableError(Exception):
-    """The file is not a test report that can be read; the message says why."""
+    """The file is not a readable test report; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def more_than_listed(where: str, counted: int | None, listed: int, what: str) -> list[str]:
-    """A sentence where a file counts more of something than it lists; fewer is no reason to doubt what is listed."""
+    """A sentence if a file counts more of something than it lists; a lower count is not a contradiction."""
     if counted is None or counted <= listed:
         return []
     return [f"{where} counts {counted:,} {what} and lists {listed:,}."]

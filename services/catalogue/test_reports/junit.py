@@ -45,7 +45,7 @@ class _Suite:
     """`testcase` elements, before repeats were folded."""
     contradictions: tuple[str, ...] = ()
     uncounted: int = 0
-    """Tests that pytest counts without an element of their own: its subtests."""
+    """Tests that pytest counts without a separate element: its subtests."""
 
 
 def read(root: Element, data: bytes) -> Reading:

@@ -46,7 +46,7 @@ class Seen:
 
 
 def read_case(element: Element, *, is_node: bool, disabled_in_suite: bool) -> Seen:
-    """One test. `is_node`: the file is node's, where a failure of a test that is to do is no failure."""
+    """One test. `is_node`: the file is node's, where a failure of a todo test does not count."""
     failures = children(element, "failure", "error")
     outcome, message = _outcome(element, failures, is_node=is_node, disabled_in_suite=disabled_in_suite)
     flaky = outcome == results.PASSED and bool(children(element, "flakyFailure", "flakyError"))

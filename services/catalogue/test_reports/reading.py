@@ -49,13 +49,13 @@ _HINTS = {
 
 
 class _OtherFileError(Exception):
-    """The file holds something else than results of tests; the message says what."""
+    """The file contains something other than test results; the message says what."""
 
 
 def read_report(
     path: str, data: bytes, *, exit_code: int | None = None, source: str = "", link: str = ""
 ) -> TestReport:
-    """The report in a file; one that makes no sense becomes a report with a problem, never an exception.
+    """The report in a file; an unreadable one becomes a report with a problem, never an exception.
 
     `exit_code` is how the step ended that ran the tests, where somebody recorded it. A file that holds something else
     than results gives a report without tests, whose coverage says so. What the report is worth, alone or with

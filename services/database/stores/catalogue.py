@@ -69,7 +69,7 @@ class CatalogueStore:
         self._upsert(catalogue_model, ["name"], rows)
 
     def put_versions(self, versions: Iterable[ModelVersion]) -> None:
-        """Insert or replace versions with all that is derived from model and run."""
+        """Insert or replace versions with the values derived from model and run."""
         listed = list(versions)
         models = {m.name: m for m in self.models([v.model for v in listed])}
         runs = self._run_rows([v.run_id for v in listed])
@@ -89,7 +89,7 @@ class CatalogueStore:
         return len(missing)
 
     def mark_models_gone(self, present: Iterable[str], now: datetime) -> Sequence[str]:
-        """After a complete read of all models: those that MLflow no longer has; returns their names."""
+        """After a complete read of all models: mark those that MLflow no longer has; returns their names."""
         there = set(present)
         known = self._connection.execute(select(_M.name).where(_M.gone.is_(None))).scalars().all()
         missing = [name for name in known if name not in there]
@@ -99,11 +99,11 @@ class CatalogueStore:
         return missing
 
     def put_run(self, run: Run, now: datetime) -> None:
-        """Insert or replace a run; reports and card that were read stay."""
+        """Insert or replace a run; its reports and card are kept."""
         self._upsert(catalogue_run, ["run_id"], [{"run_id": run.run_id, "body": _dump(_RUN, run), "fetched": now}])
 
     def put_papers(self, run_id: str, reports: tuple[TestReport, ...], card: str | None) -> None:
-        """Keep test reports and model card of a run."""
+        """Store the test reports and model card of a run."""
         self._connection.execute(
             update(catalogue_run)
             .where(catalogue_run.c.run_id == run_id)
@@ -117,7 +117,7 @@ class CatalogueStore:
         return list(dict.fromkeys(self._connection.execute(query.limit(limit)).scalars()))
 
     def runs_without_papers(self, limit: int) -> Sequence[str]:
-        """Run ids whose artifacts were not looked at yet, newest versions first."""
+        """Run ids whose artifacts were not read yet, newest versions first."""
         query = (
             select(_V.run_id)
             .join(catalogue_run, catalogue_run.c.run_id == _V.run_id)
@@ -137,14 +137,14 @@ class CatalogueStore:
         return list(dict.fromkeys(self._connection.execute(query.limit(limit)).scalars()))
 
     def aged_runs(self, limit: int, *, before: datetime) -> Sequence[str]:
-        """Run ids that were read before then, the one longest ago first."""
+        """Run ids that were read before then, oldest read first."""
         wanted = exists().where(_V.run_id == catalogue_run.c.run_id, _V.gone.is_(None))
         fetched = catalogue_run.c.fetched
         query = select(catalogue_run.c.run_id).where(fetched < before, wanted).order_by(fetched).limit(limit)
         return list(self._connection.execute(query).scalars())
 
     def put_fetched(self, run_ids: Sequence[str], now: datetime) -> None:
-        """These runs were asked for now, whether MLflow still had them or not."""
+        """Record that these runs were read now, whether MLflow still has them or not."""
         same = catalogue_run.c.run_id.in_(list(run_ids))
         self._connection.execute(update(catalogue_run).where(same).values(fetched=now))
 
@@ -154,18 +154,18 @@ class CatalogueStore:
         return [_version(row) for row in rows]
 
     def models(self, names: Sequence[str] | None = None) -> Sequence[RegisteredModel]:
-        """Models by name, or all; those that are gone too."""
+        """Models by name, or all, including deleted ones."""
         query = select(catalogue_model)
         if names is not None:
             query = query.where(_M.name.in_(list(set(names))))
         return [_model(row) for row in self._connection.execute(query.order_by(_M.name)).mappings()]
 
     def gone_models(self) -> Sequence[str]:
-        """Names of the models that MLflow had and has no more."""
+        """Names of models that were deleted in MLflow."""
         return list(self._connection.execute(select(_M.name).where(_M.gone.is_not(None))).scalars())
 
     def watched_models(self) -> Sequence[str]:
-        """Models with a live request or a holder of stage or alias: their tags are read on every beat."""
+        """Models with a live request or a holder of a stage or alias: every sync reads their tags."""
         asked = select(promotion_request.c.model).where(
             promotion_request.c.state.not_in([state.value for state in FINAL])
         )
@@ -174,7 +174,7 @@ class CatalogueStore:
         return sorted({*self._connection.execute(asked).scalars(), *self._connection.execute(held).scalars()} & there)
 
     def search(self, query: VersionQuery) -> tuple[tuple[VersionRow, ...], int]:
-        """A page of versions and how many match."""
+        """A page of versions and the number of matches."""
         matching = self._matching(query)
         total = self._connection.execute(select(func.count()).select_from(matching.subquery())).scalar_one()
         column = _SORTS[query.sort]
@@ -187,7 +187,7 @@ class CatalogueStore:
         return self._rows(list(rows)), total
 
     def version(self, key: VersionKey) -> tuple[ModelVersion, RegisteredModel, VersionRow, datetime | None] | None:
-        """One version with its model, its line, and when it was deleted in MLflow if it was."""
+        """One version with its model, its row, and when it was deleted in MLflow, if it was."""
         same = and_(_V.model == key.model, _V.version == key.version)
         row = self._connection.execute(select(catalogue_version).where(same)).mappings().first()
         models = self.models([key.model])
@@ -214,8 +214,23 @@ class CatalogueStore:
         )
         return {version: _RUN.validate_json(body) for version, body in self._connection.execute(query)}
 
+    def registered(self, model: str) -> Sequence[ModelVersion]:
+        """All versions of a model as the registry had them."""
+        rows = self._connection.execute(select(catalogue_version).where(_V.model == model)).mappings()
+        return [_version(row) for row in rows]
+
+    def outdated_runs(self, limit: int) -> Sequence[str]:
+        """Run ids that an earlier release kept, without the run's logged models; newest versions first."""
+        query = (
+            select(_V.run_id)
+            .join(catalogue_run, catalogue_run.c.run_id == _V.run_id)
+            .where(_V.gone.is_(None), ~catalogue_run.c.body.contains('"models_problem": '))
+            .order_by(_V.created.desc())
+        )
+        return list(dict.fromkeys(self._connection.execute(query.limit(limit)).scalars()))
+
     def filter_values(self) -> FilterValues:
-        """What the filters offer."""
+        """The filters' options."""
         present = _V.gone.is_(None)
         owners = self._distinct(select(_V.owner).where(present, _V.owner.is_not(None)))
         aliases = {a for m in self.models() for a in m.aliases}
@@ -228,7 +243,7 @@ class CatalogueStore:
         )
 
     def put_health(self, health: SourceHealth, *, now: datetime, swept: bool = False) -> None:
-        """What the worker last saw of an outside system."""
+        """The worker's last view of an outside system."""
         row: dict[str, Any] = {
             "system": health.system, "last_attempt": now, "problem": health.problem, "hint": health.hint,
         }  # fmt: skip
@@ -297,7 +312,7 @@ class CatalogueStore:
 
 
 def _is_live(environment: str) -> ColumnElement[bool]:
-    """From the few that are live to their versions; the other way round would look at every version there is."""
+    """Joins from the few live versions; the other direction would scan every version."""
     live = select(_D.model, _D.version).where(_D.environment == environment, _D.live_until.is_(None))
     return tuple_(_V.model, _V.version).in_(live)
 
@@ -319,8 +334,7 @@ def _version_row(version: ModelVersion, model: RegisteredModel, run_row: RowMapp
         "source": version.source, "run_id": version.run_id, "tags": dict(version.tags),
         "aliases": "\n" + "\n".join(aliases) + "\n" if aliases else "",
         "owner": derived.owner,
-        "dataset": derived.dataset.name if derived.dataset else None,
-        "dataset_digest": derived.dataset.digest if derived.dataset else None,
+        "dataset": derived.dataset, "dataset_digest": derived.dataset_digest,
         "metric_name": derived.metric_name, "metric_value": derived.metric_value,
         "tests_passed": derived.tests_passed, "tests_failed": derived.tests_failed,
         "last_activity": version.updated, "words": search_words(version, derived, aliases), "gone": None,

@@ -15,13 +15,13 @@ from services.domain.releases import RunState
 
 
 class DeploymentStore:
-    """All statements about what is and was live."""
+    """All statements about deployments, releases and incidents."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def begin(self, started: Deployment) -> None:
-        """A version goes live: the one before it ends at the same moment."""
+        """A version goes live; the previous one ends at the same moment."""
         self.end_current(started.key.model, started.environment, started.live_from)
         self._connection.execute(
             deployment.insert().values(
@@ -32,7 +32,7 @@ class DeploymentStore:
         )  # fmt: skip
 
     def end_current(self, model: str, environment: str, at: datetime) -> None:
-        """Nothing is live there any more."""
+        """End the deployment without a successor."""
         self._connection.execute(
             update(deployment)
             .where(
@@ -44,7 +44,7 @@ class DeploymentStore:
         )
 
     def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Deployment]:
-        """What was live at a moment; several only if the data contradict each other."""
+        """What was live at a moment; several only if the data are contradictory."""
         rows = self._connection.execute(
             select(deployment).where(
                 deployment.c.model == model,
@@ -67,7 +67,7 @@ class DeploymentStore:
         return [_deployment(row) for row in self._connection.execute(query).mappings()]
 
     def put_release(self, seen: ReleaseSnapshot) -> None:
-        """Keep the latest picture of a release; what ties it to a request is kept once known."""
+        """Store the latest snapshot of a release; its link to a request is kept once known."""
         same = (release_snapshot.c.project == seen.project) & (release_snapshot.c.run_id == seen.run_id)
         values = {k: v for k, v in vars(seen).items() if v is not None}
         if self._connection.execute(update(release_snapshot).where(same).values(values)).rowcount == 0:
@@ -87,7 +87,7 @@ class DeploymentStore:
         return None if row is None else ReleaseSnapshot(**row)
 
     def releases(self, *, page: int, page_size: int, text: str = "") -> tuple[Sequence[ReleaseSnapshot], int]:
-        """A page of releases, newest first, and how many there are."""
+        """A page of releases, newest first, and their number."""
         query = select(release_snapshot)
         if text:
             query = query.where(release_snapshot.c.model.icontains(text, autoescape=True))
@@ -117,7 +117,7 @@ class DeploymentStore:
         return [ReleaseSnapshot(**row) for row in self._connection.execute(query).mappings()]
 
     def open_incident(self, found: Incident) -> bool:
-        """Open an incident unless the same one is open; True when it is new."""
+        """Open an incident unless the same one is open; True if it is new."""
         known = self._connection.execute(
             select(incident.c.id).where(
                 incident.c.kind == found.kind,
@@ -150,7 +150,7 @@ def _deployment(row: RowMapping) -> Deployment:
 
 @dataclass(frozen=True)
 class ReleaseSnapshot:
-    """A release as it was last seen; the page shows it with its age when Azure DevOps is away."""
+    """A release as last seen; the page shows it with its age if Azure DevOps is unavailable."""
 
     project: str
     run_id: int

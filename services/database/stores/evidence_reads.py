@@ -1,4 +1,4 @@
-"""Who read which evidence on which day: keeps the ledger at one entry for each."""
+"""Who read which evidence on which day, to write one ledger entry for each."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class ReadStore:
         self._connection = connection
 
     def is_noted(self, person_id: str, digest: str, day: date) -> bool:
-        """True when this person has read this evidence on this day."""
+        """True if this person has read this evidence on this day."""
         wanted = (evidence_read.c.person_id == person_id, evidence_read.c.digest == digest, evidence_read.c.day == day)
         return self._connection.execute(select(evidence_read.c.day).where(*wanted)).first() is not None
 
     def note(self, person_id: str, digest: str, day: date) -> bool:
-        """Note it; False when somebody was faster (the same person in two tabs)."""
+        """Record it; False if it is already recorded (by the same person in another tab)."""
         kind = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
         values = {"person_id": person_id, "digest": digest, "day": day}
         added = kind(evidence_read).values(values).on_conflict_do_nothing().returning(evidence_read.c.day)

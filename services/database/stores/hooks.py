@@ -24,7 +24,7 @@ class HookStore:
         self._connection = connection
 
     def add_event(self, event: HookEvent) -> bool:
-        """Keep an event; False when it is known."""
+        """Store an event; False if it is already stored."""
         try:
             with self._connection.begin_nested():
                 self._connection.execute(insert(azure_event).values(vars(event)))
@@ -33,17 +33,17 @@ class HookStore:
         return True
 
     def unhandled(self, limit: int) -> Sequence[HookEvent]:
-        """Events that nobody has acted on, oldest first."""
+        """Unprocessed events, oldest first."""
         query = select(azure_event).where(azure_event.c.handled.is_(None)).order_by(azure_event.c.received)
         return [HookEvent(**row) for row in self._connection.execute(query.limit(limit)).mappings()]
 
     def mark_handled(self, ids: Sequence[str], now: datetime) -> None:
-        """They were acted on; those of a month ago go: Azure DevOps sends nothing again after so long."""
+        """Mark them as processed and delete those older than a month, which Azure DevOps no longer resends."""
         self._connection.execute(update(azure_event).where(azure_event.c.id.in_(ids)).values(handled=now))
         self._connection.execute(delete(azure_event).where(azure_event.c.handled < now - KEPT))
 
     def add_check(self, call: CheckCall) -> bool:
-        """Keep a check's call; False when it is known."""
+        """Store a check's call; False if it is already stored."""
         try:
             with self._connection.begin_nested():
                 self._connection.execute(insert(azure_check).values(id=call.ids.key, **_values(call)))
@@ -52,7 +52,7 @@ class HookStore:
         return True
 
     def take_check(self, now: datetime, until: datetime) -> CheckCall | None:
-        """The check that has waited longest, held until then for the caller; None when none is due."""
+        """Claim the check that has waited longest, until then; None if none is due."""
         due = azure_check.c.state.in_(_OPEN) & (azure_check.c.not_before <= now)
         query = select(azure_check).where(due).order_by(azure_check.c.not_before).limit(1)
         row = self._connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
@@ -71,7 +71,7 @@ class HookStore:
         return None if row is None else _call(row)
 
     def save_check(self, call: CheckCall) -> None:
-        """Write a check as it is now."""
+        """Update a check."""
         self._connection.execute(update(azure_check).where(azure_check.c.id == call.ids.key).values(_values(call)))
 
     def checks_of(self, build_id: int) -> Sequence[CheckCall]:

@@ -42,13 +42,13 @@ class SqlLedgerStore:
         self._connection = connection
 
     def advance(self, origin: str) -> Head:
-        """Lock and count up the head; an absent head row is opened under `origin`."""
+        """Lock and increment the head; a missing head row is created under `origin`."""
         row = self._count_up()
         if row is None:
             self._open(origin)
             row = self._count_up()
         if row is None:  # pragma: no cover - the row was inserted or met just above
-            raise RuntimeError("the ledger's head row vanished")
+            raise RuntimeError("the ledger's head row is missing")
         return Head(row.origin, Frontier.from_bytes(row.size - 1, row.frontier))
 
     def write(self, entry: LedgerEntry, body: str, *, nodes: bytes) -> None:
@@ -182,7 +182,7 @@ class SqlLedgerStore:
         self._connection.execute(self._insert_once(ledger_head).values(values))
 
     def _insert_once(self, table: object) -> postgresql.Insert | sqlite.Insert:
-        """INSERT … ON CONFLICT DO NOTHING, which both databases write alike."""
+        """INSERT … ON CONFLICT DO NOTHING, with the same syntax on both databases."""
         if self._connection.dialect.name == "sqlite":
             return sqlite.insert(table).on_conflict_do_nothing()  # type: ignore[arg-type]  # any table
         return postgresql.insert(table).on_conflict_do_nothing()  # type: ignore[arg-type]  # any table
@@ -197,7 +197,7 @@ class SqlLedgerStore:
 
 
 def ledger_transactions(engine: Engine) -> Transactions:
-    """Short transactions of their own, for what runs beside the use cases: publishing, verification, export."""
+    """Separate short transactions for publishing, verification and export."""
 
     @contextmanager
     def transaction() -> Iterator[Ledger]:
@@ -257,7 +257,7 @@ def _parts_of_names(wanted: EntryFilter) -> list[ColumnElement[bool]]:
     if wanted.subject:
         found.append(table.subject_id.icontains(wanted.subject, autoescape=True))
     if wanted.model:
-        # ids of versions are name/number: the part must stand before the last slash, which no name holds
+        # ids of versions are name/number: the part must be before the last slash, which names cannot contain
         part = wanted.model.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         is_of_model = table.subject_id.ilike(f"%{part}%/%", escape="\\")
         found += [table.subject_type == "model_version", is_of_model]

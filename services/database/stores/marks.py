@@ -1,4 +1,4 @@
-"""Small facts that the portal must remember once for all its processes: what was told, which policy is in force."""
+"""Small facts shared by all processes of the portal: sent reminders, the active policy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class MarkStore:
         self._connection = connection
 
     def get(self, key: str) -> str | None:
-        """The value kept under the key."""
+        """The value of the key."""
         found: str | None = self._connection.execute(select(mark.c.value).where(mark.c.key == key)).scalar()
         return found
 
     def exchange(self, key: str, value: str, at: datetime, *, before: str | None) -> bool:
-        """Write over the value that was read (None: there was none); False when somebody was faster."""
+        """Replace the value that was read (None: none existed); False if another process changed it first."""
         if before is not None:
             statement = update(mark).where(mark.c.key == key, mark.c.value == before).values(value=value, at=at)
             return self._connection.execute(statement).rowcount == 1

@@ -25,7 +25,7 @@ class NoticeStore:
         self._connection = connection
 
     def cursor(self) -> int | None:
-        """The last entry looked at; a second worker waits here."""
+        """The last processed entry; a second worker waits here."""
         query = select(notice_cursor.c.seq).where(notice_cursor.c.id == CURSOR).with_for_update()
         return self._connection.execute(query).scalar_one_or_none()
 
@@ -60,13 +60,13 @@ class NoticeStore:
         return [_delivery(row) for row in rows]
 
     def settle(self, ids: Sequence[int], state: str, at: datetime, *, error: str = "") -> None:
-        """Write how it ended."""
+        """Record the outcome."""
         self._connection.execute(
             update(notice).where(_N.id.in_(list(ids))).values(state=state, settled=at, error=error)
         )  # fmt: skip
 
     def postpone(self, ids: Sequence[int], until: datetime, *, error: str) -> None:
-        """Try again later."""
+        """Retry later."""
         self._connection.execute(
             update(notice).where(_N.id.in_(list(ids))).values(state="waiting", not_before=until, error=error)
         )
@@ -77,23 +77,23 @@ class NoticeStore:
         return [_delivery(row) for row in self._connection.execute(query).mappings()]
 
     def unsettled(self, state: str, *, limit: int) -> Sequence[Delivery]:
-        """Deliveries that ended badly, newest first."""
+        """Failed and unknown deliveries, newest first."""
         query = select(notice).where(_N.state == state).order_by(_N.settled.desc(), _N.id.desc()).limit(limit)
         return [_delivery(row) for row in self._connection.execute(query).mappings()]
 
     def send_again(self, delivery_id: int | None, at: datetime) -> int:
-        """Back into the outbox, with its attempts counted anew."""
+        """Put it back into the outbox and reset its attempts."""
         which = _N.id == delivery_id if delivery_id is not None else true()
         again = update(notice).where(_N.state == "failed", which)
         return self._connection.execute(again.values(state="waiting", attempts=0, not_before=at, settled=None)).rowcount
 
     def preferences(self, person_ids: Collection[str]) -> dict[str, Preferences]:
-        """What these people want."""
+        """Preferences of these people."""
         query = select(notice_preference).where(notice_preference.c.person_id.in_(list(person_ids)))
         return {row["person_id"]: _preferences(row) for row in self._connection.execute(query).mappings()}
 
     def put_preferences(self, person_id: str, wanted: Preferences, at: datetime) -> None:
-        """Keep what somebody wants."""
+        """Store a person's preferences."""
         kind = postgresql.insert if self._is_postgres else sqlite.insert
         row = {"schedule": _schedule_form(wanted.schedule), "muted": sorted(wanted.muted), "changed": at}
         added = kind(notice_preference).values(person_id=person_id, **row)
@@ -140,4 +140,4 @@ class Delivery:
     event: Event
     attempts: int
     error: str = ""
-    """What was wrong the last time."""
+    """The last error."""

@@ -23,7 +23,7 @@ class OversightStore:
         self._connection = connection
 
     def add_finding(self, found: Finding, *, idempotency_key: str) -> bool:
-        """Open a finding; False when this key has been written before."""
+        """Open a finding; False if this key was already used."""
         values = {
             "id": found.id, "kind": found.kind.value, "model": found.model, "version": found.version,
             "environment": found.environment, "request_id": found.request_id, "severity": found.severity.value,
@@ -37,11 +37,11 @@ class OversightStore:
         """One finding. Raises NotFoundError."""
         row = self._connection.execute(select(finding).where(finding.c.id == finding_id)).mappings().first()
         if row is None:
-            raise NotFoundError(f"There is no finding {finding_id}.", hint="Look at the list of findings.")
+            raise NotFoundError(f"There is no finding {finding_id}.", hint="See the list of findings.")
         return _finding(row)
 
     def findings(self, *, model: str | None = None, open_only: bool = True) -> Sequence[Finding]:
-        """Findings, the earliest date first."""
+        """Findings, earliest due date first."""
         query = select(finding).order_by(finding.c.due, finding.c.id)
         if model is not None:
             query = query.where(finding.c.model == model)
@@ -50,17 +50,17 @@ class OversightStore:
         return [_finding(row) for row in self._connection.execute(query).mappings()]
 
     def close_finding(self, finding_id: str, *, by: Person, at: datetime, resolution: str) -> None:
-        """Close an open finding. Raises ConflictError when somebody was faster."""
+        """Close an open finding. Raises ConflictError if somebody else closed it first."""
         done = self._connection.execute(
             update(finding)
             .where(finding.c.id == finding_id, finding.c.closed.is_(None))
             .values(closed=at, closer_id=by.id, closer_name=by.name, resolution=resolution)
         )
         if done.rowcount != 1:
-            raise ConflictError(f"Finding {finding_id} was closed by somebody else in the meantime.")
+            raise ConflictError(f"Finding {finding_id} was already closed by somebody else.")
 
     def add_assignment(self, request_id: str, made: Assignment, *, idempotency_key: str) -> bool:
-        """Keep a step; False when this key has been written before."""
+        """Store an assignment; False if this key was already used."""
         values = {
             "id": made.id, "request_id": request_id, "kind": made.kind.value, "by_id": made.by.id,
             "by_name": made.by.name, "to_id": made.to.id, "to_name": made.to.name, "slot": made.slot,
@@ -69,18 +69,18 @@ class OversightStore:
         return self._insert_once(assignment, values)
 
     def assignments(self, request_id: str) -> tuple[Assignment, ...]:
-        """All steps of a request in their order."""
+        """All assignments of a request in order."""
         rows = self._connection.execute(
             select(assignment).where(assignment.c.request_id == request_id).order_by(assignment.c.at, assignment.c.id)
         ).mappings()
         return tuple(_assignment(row) for row in rows)
 
     def assignments_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Assignment, ...]]:
-        """The same for many requests; those without any are left out."""
+        """The same for many requests; those without any are omitted."""
         return by_request(self._connection, assignment, request_ids, _assignment)
 
     def add_review(self, made: ReReview, *, idempotency_key: str) -> bool:
-        """Keep a re-review; False when this key has been written before."""
+        """Store a re-review; False if this key was already used."""
         values = {
             "id": made.id, "deployment_id": made.deployment_id, "person_id": made.person.id,
             "person_name": made.person.name, "reason": made.reason, "at": made.at, "idempotency_key": idempotency_key,

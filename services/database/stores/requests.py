@@ -29,7 +29,7 @@ class RequestStore:
         self._connection = connection
 
     def insert(self, request: PromotionRequest) -> None:
-        """Add a request. Raises ConflictError when one is live for the same version and environment."""
+        """Add a request. Raises ConflictError if one is live for the same version and environment."""
         try:
             with self._connection.begin_nested():
                 self._connection.execute(promotion_request.insert().values(_row(request)))
@@ -47,11 +47,11 @@ class RequestStore:
             .first()
         )
         if row is None:
-            raise NotFoundError(f"There is no request {request_id}.", hint="Look at the list of requests.")
+            raise NotFoundError(f"There is no request {request_id}.", hint="See the list of requests.")
         return _request(row)
 
     def many(self, request_ids: Iterable[str]) -> Mapping[str, PromotionRequest]:
-        """Many of them by id. Raises NotFoundError when one is missing."""
+        """Several requests by id. Raises NotFoundError if one is missing."""
         wanted, found = set(request_ids), {}
         for batch in batches(wanted):
             rows = self._connection.execute(select(promotion_request).where(promotion_request.c.id.in_(batch)))
@@ -60,7 +60,7 @@ class RequestStore:
         return found
 
     def save(self, request: PromotionRequest) -> PromotionRequest:
-        """Write a request over the revision that it was read at. Raises ConflictError when somebody was faster."""
+        """Update a request if its revision is unchanged. Raises ConflictError otherwise."""
         values = _row(request) | {"revision": request.revision + 1}
         done = self._connection.execute(
             update(promotion_request)
@@ -72,7 +72,7 @@ class RequestStore:
         return self.get(request.id)
 
     def find(self, wanted: RequestFilter) -> tuple[Sequence[PromotionRequest], int]:
-        """A page of requests, newest change first, and how many there are."""
+        """A page of requests, most recently changed first, and their number."""
         query = _filtered(select(promotion_request), wanted)
         total = self._connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
         rows = self._connection.execute(
@@ -83,7 +83,7 @@ class RequestStore:
     def in_states(
         self, states: Sequence[RequestState], *, model: str | None = None, environment: str | None = None
     ) -> Sequence[PromotionRequest]:
-        """All requests in these states, newest change first."""
+        """All requests in these states, most recently changed first."""
         wanted = RequestFilter(states=tuple(states), model=model, environment=environment)
         query = _filtered(select(promotion_request), wanted).order_by(*_NEWEST_FIRST)
         return [_request(row) for row in self._connection.execute(query).mappings()]
@@ -93,7 +93,7 @@ class RequestStore:
         return count_by(self._connection, promotion_request.c.state)
 
     def expired(self, now: datetime, states: Sequence[RequestState]) -> Sequence[PromotionRequest]:
-        """Waiting requests whose time is over."""
+        """Open requests past their expiry."""
         rows = self._connection.execute(
             select(promotion_request).where(
                 promotion_request.c.state.in_([s.value for s in states]), promotion_request.c.expires < now
@@ -102,18 +102,18 @@ class RequestStore:
         return [_request(row) for row in rows]
 
     def decisions(self, request_id: str) -> tuple[Decision, ...]:
-        """All decisions in their order, void ones included."""
+        """All decisions in order, including void ones."""
         rows = self._connection.execute(
             select(decision).where(decision.c.request_id == request_id).order_by(decision.c.at, decision.c.id)
         ).mappings()
         return tuple(_decision(row) for row in rows)
 
     def decisions_of(self, request_ids: Iterable[str]) -> Mapping[str, tuple[Decision, ...]]:
-        """The same for many requests; those without any are left out."""
+        """The same for many requests; those without any are omitted."""
         return by_request(self._connection, decision, request_ids, _decision)
 
     def add_decision(self, request_id: str, made: Decision, *, idempotency_key: str) -> bool:
-        """Add a decision; False when this key has been written before (the same click twice)."""
+        """Add a decision; False if this key was already used (a double click)."""
         return self._insert_once(
             decision,
             {
@@ -132,7 +132,7 @@ class RequestStore:
         )
 
     def void_decisions(self, request_id: str, reason: str) -> int:
-        """Void all standing signatures; returns how many."""
+        """Void all valid signatures; returns how many."""
         done = self._connection.execute(
             update(decision)
             .where(decision.c.request_id == request_id, decision.c.void_reason == "")
@@ -141,14 +141,14 @@ class RequestStore:
         return done.rowcount
 
     def comments(self, request_id: str) -> tuple[Comment, ...]:
-        """The discussion in its order."""
+        """The discussion in order."""
         rows = self._connection.execute(
             select(comment).where(comment.c.request_id == request_id).order_by(comment.c.at, comment.c.id)
         ).mappings()
         return tuple(_comment(row) for row in rows)
 
     def add_comment(self, request_id: str, said: Comment, *, idempotency_key: str) -> bool:
-        """Add to the discussion; False when this key has been written before."""
+        """Add a comment; False if this key was already used."""
         return self._insert_once(
             comment,
             {
@@ -165,7 +165,7 @@ class RequestStore:
         )
 
     def unanswered(self, person_id: str, states: Sequence[RequestState]) -> Sequence[tuple[PromotionRequest, Comment]]:
-        """Comments of others that name this person; the text of the list is only a first sieve."""
+        """Comments by others that mention this person; the match on the list's text is only a prefilter."""
         later = comment.alias("later")
         is_answered = exists().where(
             later.c.request_id == comment.c.request_id, later.c.person_id == person_id, later.c.at > comment.c.at
@@ -184,7 +184,7 @@ class RequestStore:
         return [(requests[row["request_id"]], _comment(row)) for row in named]
 
     def put_document(self, digest: str, kind: str, body: str, created: datetime) -> None:
-        """Keep a document by its digest; the same document again changes nothing."""
+        """Store a document by its digest; storing it again changes nothing."""
         known = self._connection.execute(select(document.c.digest).where(document.c.digest == digest)).first()
         if known is None:
             self._insert_once(document, {"digest": digest, "kind": kind, "body": body, "created": created})
@@ -193,11 +193,11 @@ class RequestStore:
         """A document's bytes as text. Raises NotFoundError."""
         body = self._connection.execute(select(document.c.body).where(document.c.digest == digest)).scalar()
         if body is None:
-            raise NotFoundError(f"The document {digest} is not kept here.")
+            raise NotFoundError(f"The document {digest} does not exist.")
         return str(body)
 
     def documents(self, digests: Iterable[str]) -> Mapping[str, str]:
-        """Many of them by digest. Raises NotFoundError when one is missing."""
+        """Several documents by digest. Raises NotFoundError if one is missing."""
         wanted, found = set(digests), dict[str, str]()
         for batch in batches(wanted):
             query = select(document.c.digest, document.c.body).where(document.c.digest.in_(batch))
@@ -232,7 +232,7 @@ def _filtered(query: Select[Any], wanted: RequestFilter) -> Select[Any]:
 
 
 def _says(word: str) -> ColumnElement[bool]:
-    """Model, place, requester, reason or number of the request; ``v7`` finds the version."""
+    """Matches model, environment, requester, reason or number of the request; ``v7`` matches the version."""
     columns = promotion_request.c
     texts = (columns.model, columns.environment, columns.requester_name, columns.reason, columns.id)
     found = [column.icontains(word, autoescape=True) for column in texts]
@@ -245,7 +245,7 @@ def _says(word: str) -> ColumnElement[bool]:
 def _all_there(what: str, wanted: set[str], found: Mapping[str, object]) -> None:
     missing = sorted(wanted - set(found))
     if missing:
-        raise NotFoundError(f"The {what} {missing[0]} is not kept here.")
+        raise NotFoundError(f"The {what} {missing[0]} does not exist.")
 
 
 def _row(request: PromotionRequest) -> dict[str, Any]:
@@ -326,6 +326,6 @@ class RequestFilter:
     environment: str | None = None
     requester_id: str | None = None
     text: str = ""
-    """Words that must all be found, in model, environment, requester, reason or number; ``v7`` finds a version."""
+    """Words that must all match model, environment, requester, reason or number; ``v7`` matches a version."""
     page: int = 1
     page_size: int = 25

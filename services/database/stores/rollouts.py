@@ -1,6 +1,6 @@
 """The rollout's lease and journal, deployments, release snapshots and incidents in SQL.
 
-Every write of a worker is conditional on its fence: a worker that wakes up after its lease was taken over can
+Every write of a worker is conditional on its fence: a worker that resumes after its lease was taken over can
 no longer write. On PostgreSQL claims skip rows that another worker holds; SQLite has one writer anyway.
 """
 
@@ -36,7 +36,7 @@ class RolloutStore:
         self._connection = connection
 
     def start(self, rollout_id: str, request_id: str, now: datetime) -> None:
-        """Begin a rollout in the transaction that reaches the quorum."""
+        """Create a rollout in the transaction that reaches the quorum."""
         self._connection.execute(
             rollout.insert().values(
                 id=rollout_id, request_id=request_id, definition_version=DEFINITION_VERSION,
@@ -46,7 +46,7 @@ class RolloutStore:
         )  # fmt: skip
 
     def claim(self, now: datetime, lease_until: datetime) -> Claim | None:
-        """Take the rollout that has waited longest and that nobody holds; None when there is none."""
+        """Claim the unclaimed rollout that has waited longest; None if there is none."""
         free = or_(rollout.c.lease_until.is_(None), rollout.c.lease_until < now)
         due = (
             select(rollout)
@@ -66,18 +66,18 @@ class RolloutStore:
         return _claim(row) if taken.rowcount == 1 else None
 
     def renew(self, claim: Claim, lease_until: datetime) -> None:
-        """Hold on for another step. Raises ConflictError when the lease was lost."""
+        """Extend the lease for another step. Raises ConflictError if the lease was lost."""
         self._fenced(claim, {"lease_until": lease_until})
 
     def release(self, claim: Claim, *, not_before: datetime, attempts: int, error: str, now: datetime) -> None:
-        """Let go until later."""
+        """Release the claim until later."""
         self._fenced(
             claim,
             {"lease_until": None, "not_before": not_before, "attempts": attempts, "error": error, "updated": now},
         )
 
     def finish(self, claim: Claim, state: RolloutState, *, error: str, now: datetime) -> None:
-        """Write the state that the rollout goes on or ends in."""
+        """Store the rollout's next or final state."""
         self._fenced(
             claim,
             {
@@ -91,11 +91,11 @@ class RolloutStore:
         )
 
     def note_run(self, claim: Claim, *, project: str, pipeline_id: int, run_id: int) -> None:
-        """Keep which pipeline run belongs to the rollout."""
+        """Store the rollout's pipeline run."""
         self._fenced(claim, {"run_project": project, "run_pipeline": pipeline_id, "run_id": run_id})
 
     def journal(self, rollout_id: str) -> dict[RolloutStep, JournalLine]:
-        """The steps that have been begun."""
+        """The started steps."""
         rows = self._connection.execute(select(rollout_step).where(rollout_step.c.rollout_id == rollout_id)).mappings()
         return {RolloutStep(r["name"]): JournalLine(StepState(r["state"]), r["data"], r["started"]) for r in rows}
 
@@ -103,7 +103,7 @@ class RolloutStore:
         self, claim: Claim, step: RolloutStep, state: StepState, *, now: datetime, detail: str = "",
         data: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Write a line of the journal; data is kept when None."""
+        """Write a line of the journal; None leaves its data unchanged."""
         self._fenced(claim, {"updated": now})
         values: dict[str, Any] = {"state": state.value, "detail": detail, "at": now}
         if data is not None:
@@ -117,7 +117,7 @@ class RolloutStore:
             )
 
     def lock_target(self, claim: Claim, model: str, environment: str, now: datetime) -> str | None:
-        """Reserve the target; None when it is ours, otherwise the rollout that holds it."""
+        """Reserve the target; None on success, otherwise the rollout that holds it."""
         values = {"model": model, "environment": environment, "rollout_id": claim.rollout_id, "at": now}
         try:
             with self._connection.begin_nested():
@@ -136,7 +136,7 @@ class RolloutStore:
         ).scalar()
 
     def unlock_target(self, rollout_id: str) -> None:
-        """Give the target free."""
+        """Release the target."""
         self._connection.execute(delete(target_lock).where(target_lock.c.rollout_id == rollout_id))
 
     def of_request(self, request_id: str) -> Rollout | None:
@@ -152,7 +152,7 @@ class RolloutStore:
         return self._rollout(row)
 
     def wake_run(self, run_number: int, now: datetime) -> bool:
-        """Let rollouts that follow a run look at once; False when none does."""
+        """Make rollouts that follow a run due now; False if none does."""
         mine = (rollout.c.run_id == run_number) & rollout.c.state.in_(_AT_WORK)
         self._connection.execute(update(rollout).where(mine, rollout.c.not_before > now).values(not_before=now))
         return self._connection.execute(select(rollout.c.id).where(mine)).first() is not None
@@ -205,7 +205,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class JournalLine:
-    """What the journal says of one step, with the data that later steps need."""
+    """The journal of one step, with the data that later steps need."""
 
     state: StepState
     data: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Sign-ins, people seen and service tokens in SQL, on the caller's connection."""
+"""Sessions, known people and service tokens in SQL, on the caller's connection."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _T = service_token.c
 
 
 class SessionStore:
-    """All statements about sign-ins and people seen."""
+    """All statements about sessions and known people."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, session: Session, *, reread_from: datetime) -> None:
-        """Keep a new sign-in."""
+        """Store a new session."""
         values = _identity_row(session.identity) | {
             "id": session.id, "started": session.started,
             "authenticated": session.authenticated, "seen": session.seen, "roles_read": session.roles_read,
@@ -36,35 +36,35 @@ class SessionStore:
         self._connection.execute(insert(sign_in_session).values(values))
 
     def get(self, session_id: str) -> Session | None:
-        """One sign-in."""
+        """One session."""
         row = self._connection.execute(select(sign_in_session).where(_S.id == session_id)).mappings().first()
         return None if row is None else _session(row)
 
     def touch(self, session_id: str, seen: datetime) -> None:
-        """The browser was here; a late writer never turns the time back."""
+        """Update the time of last use; a late writer never moves it back."""
         self._connection.execute(
             update(sign_in_session).where(_S.id == session_id, _S.seen < seen, _S.ended.is_(None)).values(seen=seen)
         )
 
     def end(self, session_id: str, at: datetime, reason: str) -> bool:
-        """End one."""
+        """End one session."""
         statement = update(sign_in_session).where(_S.id == session_id, _S.ended.is_(None))
         values = {"ended": at, "end_reason": reason, "sealed": ""}
         return self._connection.execute(statement.values(values)).rowcount == 1
 
     def end_all_of(self, person_id: str, at: datetime, reason: str) -> int:
-        """End every sign-in of a person."""
+        """End every session of a person."""
         statement = update(sign_in_session).where(_S.person_id == person_id, _S.ended.is_(None))
         return self._connection.execute(statement.values(ended=at, end_reason=reason, sealed="")).rowcount
 
     def open_of(self, person_id: str, provider_session: str, begun_before: datetime) -> Sequence[Session]:
-        """Open sign-ins of the provider's session, or of the person."""
+        """Open sessions of the provider's session, or of the person."""
         whose = _S.provider_session == provider_session if provider_session else _S.person_id == person_id
         query = select(sign_in_session).where(_S.ended.is_(None), _S.started < begun_before, whose)
         return [_session(row) for row in self._connection.execute(query).mappings()]
 
     def claim_reread(self, now: datetime, *, until: datetime) -> Session | None:
-        """One open sign-in whose roles are due."""
+        """One open session whose roles are due for a refresh."""
         due = (_S.ended.is_(None), _S.reread_from <= now, _S.sealed != "")
         row = self._connection.execute(
             select(sign_in_session).where(*due).order_by(_S.reread_from).limit(1)
@@ -75,7 +75,7 @@ class SessionStore:
         return _session(row) if self._connection.execute(taken).rowcount == 1 else None
 
     def renew(self, session: Session, *, reread_from: datetime) -> None:
-        """Write what a re-read found."""
+        """Store refreshed roles."""
         values = _identity_row(session.identity) | {
             "roles_read": session.roles_read, "sealed": session.sealed, "reread_from": reread_from,
         }  # fmt: skip
@@ -83,7 +83,7 @@ class SessionStore:
         self._connection.execute(statement.values(values))
 
     def put_person(self, identity: Identity, now: datetime) -> None:
-        """Keep how somebody was last seen."""
+        """Store a person as last seen."""
         row = _identity_row(identity)
         row["id"], row["name"] = row.pop("person_id"), row.pop("person_name")
         row["last_seen"] = now
@@ -99,7 +99,7 @@ class SessionStore:
         return [_identity({**row, "person_id": row["id"], "person_name": row["name"]}) for row in rows]
 
     def drop_ended(self, before: datetime) -> int:
-        """Delete old sign-ins."""
+        """Delete old sessions."""
         return self._connection.execute(
             delete(sign_in_session).where(or_(_S.ended < before, _S.seen < before))
         ).rowcount  # fmt: skip
@@ -112,7 +112,7 @@ class TokenStore:
         self._connection = connection
 
     def add(self, token: ServiceToken, digest: str) -> None:
-        """Keep a new token."""
+        """Store a new token."""
         values = {
             "id": token.id, "name": token.name, "digest": digest, "scopes": sorted(token.scopes),
             "created": token.created, "creator_id": token.created_by.id, "creator_name": token.created_by.name,
@@ -126,7 +126,7 @@ class TokenStore:
         return None if row is None else _token(row)
 
     def used(self, token_id: str, at: datetime) -> None:
-        """Note a use."""
+        """Record a use."""
         self._connection.execute(update(service_token).where(_T.id == token_id).values(last_used=at))
 
     def find(self) -> Sequence[ServiceToken]:
@@ -135,7 +135,7 @@ class TokenStore:
         return [_token(row) for row in rows]
 
     def revoke(self, token_id: str, at: datetime) -> ServiceToken:
-        """Revoke; the first time stands."""
+        """Revoke; the first revocation time is kept."""
         statement = update(service_token).where(_T.id == token_id, _T.revoked.is_(None))
         self._connection.execute(statement.values(revoked=at))
         row = self._connection.execute(select(service_token).where(_T.id == token_id)).mappings().first()

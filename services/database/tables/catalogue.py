@@ -1,4 +1,4 @@
-"""Tables of the catalogue: the portal's searchable copy of the registry. All of it can be filled again from MLflow."""
+"""Tables of the catalogue: the portal's searchable copy of the registry. It can be rebuilt from MLflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ catalogue_model = Table(
     Column("description", Text, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("aliases", JSON, nullable=False),
-    Column("gone", UtcDateTime, doc="when it was first missed in MLflow; null while it is there"),
+    Column("gone", UtcDateTime, doc="when it was first found deleted in MLflow; null while it exists"),
 )
 
 catalogue_version = Table(
@@ -41,7 +41,7 @@ catalogue_version = Table(
     Column("tests_passed", Integer),
     Column("tests_failed", Integer),
     Column("last_activity", UtcDateTime, nullable=False),
-    Column("words", Text, nullable=False, doc="lower case text that the search looks through"),
+    Column("words", Text, nullable=False, doc="lower case text that the search matches"),
     Column("gone", UtcDateTime),
     Index("ix_catalogue_version_activity", "last_activity"),
     Index("ix_catalogue_version_stage", "stage"),
@@ -53,8 +53,8 @@ catalogue_run = Table(
     metadata,
     Column("run_id", String(64), primary_key=True),
     Column("body", Text, nullable=False, doc="the run as JSON"),
-    Column("reports", Text, doc="test reports as JSON; null while not read yet"),
-    Column("card", Text, doc="model card; null when there is none or it was not read yet"),
+    Column("reports", Text, doc="test reports as JSON; null until read"),
+    Column("card", Text, doc="model card; null if there is none or it was not read yet"),
     Column("fetched", UtcDateTime, nullable=False),
 )
 

@@ -1,7 +1,7 @@
 """Tables of requests, decisions, rollouts, deployments and incidents.
 
-Rules: people are kept as id and name, never as a key into a users table; nothing cascades; documents (plan,
-policy, evidence) are kept by digest and never change.
+Rules: people are stored as id and name, never as a key into a users table; nothing cascades; documents (plan,
+policy, evidence) are stored by digest and never change.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ promotion_request = Table(
     Column("plan_digest", String(80), nullable=False),
     Column("evidence_digest", String(80), nullable=False),
     Column("policy_digest", String(80), nullable=False),
-    Column("stale", JSON, nullable=False, doc="what no longer is as it was sealed, as sentences"),
+    Column("stale", JSON, nullable=False, doc="what changed since it was sealed, as sentences"),
     Column("created", UtcDateTime, nullable=False),
     Column("updated", UtcDateTime, nullable=False),
     Column("expires", UtcDateTime, nullable=False),
@@ -59,7 +59,7 @@ decision = Table(
     Column("reason", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("void_reason", Text, nullable=False, default=""),
-    Column("slot", String(100), nullable=False, server_default="", doc="the discipline that it was given for"),
+    Column("slot", String(100), nullable=False, server_default="", doc="the discipline of the signature"),
     Column("idempotency_key", String(200), nullable=False, unique=True),
 )
 
@@ -145,7 +145,7 @@ release_snapshot = Table(
     Column("model", String(300)),
     Column("version", Integer),
     Column("environment", String(100)),
-    Column("body", Text, nullable=False, doc="the release as it was last seen, as JSON"),
+    Column("body", Text, nullable=False, doc="the release as last seen, as JSON"),
     Column("state", String(20), nullable=False),
     Column("result", String(30)),
     Column("created", UtcDateTime),

@@ -1,4 +1,4 @@
-"""Tables of what Azure DevOps told and asked by itself."""
+"""Tables of calls from Azure DevOps: events and checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.database.tables.types import UtcDateTime
 azure_event = Table(
     "azure_event",
     metadata,
-    Column("id", String(80), primary_key=True, doc="the event's id: a notification sent twice is kept once"),
+    Column("id", String(80), primary_key=True, doc="the event's id: a notification sent twice is stored once"),
     Column("type", String(120), nullable=False),
     Column("run_number", Integer),
     Column("received", UtcDateTime, nullable=False),
@@ -21,7 +21,7 @@ azure_event = Table(
 azure_check = Table(
     "azure_check",
     metadata,
-    Column("id", String(120), primary_key=True, doc="plan, job and task: a call sent twice is kept once"),
+    Column("id", String(120), primary_key=True, doc="plan, job and task: a call sent twice is stored once"),
     Column("project_id", String(40), nullable=False),
     Column("hub", String(40), nullable=False),
     Column("plan_id", String(40), nullable=False),
@@ -30,7 +30,7 @@ azure_check = Table(
     Column("task_id", String(40), nullable=False),
     Column("build_id", Integer, nullable=False),
     Column("environment", String(100), nullable=False),
-    Column("sealed_token", Text, nullable=False, doc="encrypted; empty once the answer is known to Azure DevOps"),
+    Column("sealed_token", Text, nullable=False, doc="encrypted; empty once Azure DevOps has the answer"),
     Column("state", String(20), nullable=False),
     Column("allowed", Boolean),
     Column("answer", Text, nullable=False),

@@ -1,6 +1,6 @@
 """Tables of the ledger, and the triggers that keep its rows as they were written.
 
-The triggers prevent accidents and careless hands; they prove nothing. What proves is the tree, the signature and the
+The triggers prevent accidents; they prove nothing. The proof is the tree, the signature and the
 witness. `guard_statements` gives their DDL for migrations; `create_all` runs it too.
 """
 
@@ -46,7 +46,7 @@ ledger_actor = Table(
     Column("id", String(500), primary_key=True),
     Column("name", String(500), primary_key=True),
 )
-"""Every name that an actor ever had, for finding entries by a part of it. It repeats the bodies and proves nothing."""
+"""Every name that an actor ever had, to search entries by part of a name. A copy from the bodies; proves nothing."""
 
 ledger_checkpoint = Table(
     "ledger_checkpoint",

@@ -1,4 +1,4 @@
-"""Tables of notifications: how far the ledger was looked at, and the outbox."""
+"""Tables of notifications: the ledger position and the outbox."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ notice_cursor = Table(
     "notice_cursor",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("seq", BigInteger, nullable=False, doc="number of the last ledger entry that was looked at"),
+    Column("seq", BigInteger, nullable=False, doc="number of the last processed ledger entry"),
 )
 
 notice = Table(
@@ -23,7 +23,7 @@ notice = Table(
     Column("event", JSON, nullable=False),
     Column("state", String(20), nullable=False, doc="waiting, sending, sent, failed, unknown"),
     Column("attempts", Integer, nullable=False),
-    Column("not_before", UtcDateTime, nullable=False, doc="when it is due; while it is sent, when the lease ends"),
+    Column("not_before", UtcDateTime, nullable=False, doc="when it is due; while sending, when the lease ends"),
     Column("settled", UtcDateTime),
     Column("error", Text, nullable=False),
     UniqueConstraint("seq", "channel"),
@@ -34,7 +34,7 @@ notice_preference = Table(
     "notice_preference",
     metadata,
     Column("person_id", String(300), primary_key=True),
-    Column("schedule", JSON, doc="rhythm, quiet hours and zone; null: as the channel says"),
+    Column("schedule", JSON, doc="rhythm, quiet hours and zone; null: the channel's setting"),
     Column("muted", JSON, nullable=False),
     Column("changed", UtcDateTime, nullable=False),
 )

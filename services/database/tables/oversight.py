@@ -1,4 +1,4 @@
-"""Tables of findings, assignments and re-reviews. People are kept as id and name; nothing cascades."""
+"""Tables of findings, assignments and re-reviews. People are stored as id and name; nothing cascades."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ finding = Table(
     Column("id", String(60), primary_key=True),
     Column("kind", String(30), nullable=False),
     Column("model", String(300), nullable=False),
-    Column("version", Integer, doc="null: it stands against every version"),
-    Column("environment", String(100), doc="null: it stands against every environment"),
+    Column("version", Integer, doc="null: it applies to every version"),
+    Column("environment", String(100), doc="null: it applies to every environment"),
     Column("request_id", String(60)),
     Column("severity", String(20), nullable=False),
     Column("title", Text, nullable=False),

@@ -1,4 +1,4 @@
-"""Tables of sign-ins, people seen and service tokens. Secrets stand here as hashes or encrypted, never plain."""
+"""Tables of sessions, known people and service tokens. Secrets are hashed or encrypted, never plain."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ sign_in_session = Table(
     Column("known_as", JSON, nullable=False),
     Column("groups", JSON, nullable=False, server_default="[]", doc="only those that the policy names"),
     Column("started", UtcDateTime, nullable=False),
-    Column("authenticated", UtcDateTime, doc="when the provider last asked who it is; NULL: not known"),
+    Column("authenticated", UtcDateTime, doc="when the person last authenticated; NULL: unknown"),
     Column("seen", UtcDateTime, nullable=False),
     Column("roles_read", UtcDateTime, nullable=False),
-    Column("reread_from", UtcDateTime, nullable=False, doc="a worker leaves the provider alone until then"),
+    Column("reread_from", UtcDateTime, nullable=False, doc="workers do not refresh before then"),
     Column("sealed", Text, nullable=False, doc="the provider's tokens, encrypted"),
-    Column("provider_session", String(300), nullable=False, server_default="", doc="the provider's id of its session"),
+    Column("provider_session", String(300), nullable=False, server_default="", doc="the provider's session id"),
     Column("ended", UtcDateTime),
     Column("end_reason", String(60), nullable=False),
     Index("ix_sign_in_session_open", "ended", "reread_from"),

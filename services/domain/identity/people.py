@@ -2,8 +2,8 @@
 
 Rules kept here:
 - a person is an immutable id (issuer and subject in production) plus a display name; names change, ids do not;
-- a role gives permissions, never identity: four eyes look at the person, not at the role;
-- a service (a token of a pipeline) may read and open requests, and never decides.
+- a role gives permissions, never identity: the four-eyes rule applies to the person, not to the role;
+- a service (a token of a pipeline) may read and open requests, but never decides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What the identity provider's groups are mapped to."""
+    """Roles, to which the identity provider's groups map."""
 
     READER = "reader"
     DATA_SCIENTIST = "data_scientist"
@@ -24,11 +24,11 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     SERVICE = "service"
     ADMINISTRATOR = "administrator"
-    """Whoever runs the portal, on its command line: tokens and sign-ins, nothing of the work itself."""
+    """The portal's operator on the command line: manages tokens and sessions, takes no part in reviews."""
 
 
 class Permission(StrEnum):
-    """One thing that somebody may do."""
+    """One permitted action."""
 
     BROWSE = "browse"
     COMMENT = "comment"
@@ -58,13 +58,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 
 def permissions_of(roles: Iterable[Role]) -> frozenset[Permission]:
-    """All that these roles give."""
+    """All permissions of these roles."""
     return frozenset[Permission]().union(*(PERMISSIONS[role] for role in roles))
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody, as the ledger names them for ever."""
+    """A person or service, as the ledger names them permanently."""
 
     id: str
     name: str
@@ -72,35 +72,35 @@ class Person:
 
 @dataclass(frozen=True)
 class Actor:
-    """A person (or service) at work, with the roles that hold at this moment."""
+    """A person (or service) with their current roles."""
 
     person: Person
     roles: frozenset[Role]
     known_as: frozenset[str] = frozenset()
     """Names under which other systems know the same person: e-mail, user name, directory id. Lower case."""
     limit: frozenset[Permission] | None = None
-    """Scopes of a service token: nothing beyond these, whatever the roles give."""
+    """Scopes of a service token; they limit what the roles give."""
     groups: frozenset[str] = field(default=frozenset(), kw_only=True)
-    """Groups of the identity provider, where it says them; roles and disciplines are mapped from these."""
+    """Groups reported by the identity provider; they map to roles and disciplines."""
     signed_in: datetime | None = field(default=None, kw_only=True)
-    """When the person last signed in; None when that is unknown, which is never fresh."""
+    """When the person last signed in; None if unknown, which never counts as fresh."""
 
     def may(self, permission: Permission) -> bool:
-        """True when one of the roles gives the permission, and no scope takes it away."""
+        """True if a role gives the permission and no scope removes it."""
         if self.limit is not None and permission not in self.limit:
             return False
-        roles = frozenset({Role.SERVICE}) if self.is_service else self.roles  # no group makes more of a service
+        roles = frozenset({Role.SERVICE}) if self.is_service else self.roles  # groups give a service no further roles
         return any(permission in PERMISSIONS[role] for role in roles)
 
     def is_known_as(self, name: str | None) -> bool:
-        """True when another system means this person by that name."""
+        """True if another system uses this name for the person."""
         return bool(name) and (name == self.person.id or str(name).strip().lower() in self.known_as)
 
     def is_called(self, name: str) -> bool:
-        """True when the name gives this person rights: the id, or a whole name. The part before an at sign does not.
+        """True if the name gives this person rights: the id or a full name, but not the part before an at sign.
 
-        Anybody's provider may hand out ``chloe.martin@elsewhere``; for four eyes the short form counts (`is_known_as`),
-        because there it only keeps people from deciding.
+        Any provider may issue ``chloe.martin@elsewhere``. For the four-eyes rule the short form counts (`is_known_as`),
+        because there it can only prevent a decision.
         """
         short = name.strip().lower()
         is_part = "@" not in short and any(known.startswith(f"{short}@") for known in self.known_as)
@@ -108,7 +108,7 @@ class Actor:
 
     @property
     def works_here(self) -> bool:
-        """False for those who only read: auditors and readers change nothing, whatever a policy names them for."""
+        """False for auditors and readers: they only read, whatever a policy names them for."""
         return not self.is_service and self.may(Permission.COMMENT)
 
     @property
@@ -118,19 +118,19 @@ class Actor:
 
 
 SYSTEM = Actor(Person("system", "Countersign"), frozenset())
-"""The portal itself: side effects are first-class entries under this name."""
+"""The portal itself: the ledger records side effects under this name."""
 
 
 @dataclass(frozen=True)
 class Circle:
-    """People named by role, by group of the identity provider, or one by one. An empty circle holds nobody."""
+    """People named by role, by group of the identity provider, or one by one. An empty circle includes nobody."""
 
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     people: tuple[str, ...] = ()
 
     def has(self, actor: Actor) -> bool:
-        """True when the actor is in the circle by any of the three."""
+        """True if the actor is in the circle by role, group or id."""
         by_role = any(role.value in self.roles for role in actor.roles)
         return by_role or bool(actor.groups & set(self.groups)) or any(actor.is_called(name) for name in self.people)
 

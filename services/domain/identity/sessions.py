@@ -1,8 +1,8 @@
-"""Sign-ins: who somebody is by the identity provider, and how long that is believed.
+"""Sessions: a person's identity according to the identity provider, and how long it stays valid.
 
 Rules kept here:
-- a session ends at a fixed age, after idle time, when it is revoked, and when its roles are no longer fresh;
-- what the provider said at sign-in is a snapshot: roles hold only while they are fresh.
+- a session ends at a fixed age, after idle time, when it is revoked, or when its roles are stale;
+- the provider's answer at sign-in is a snapshot: roles are valid only while fresh.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.domain.identity.people import Actor, Person, Role
 
 @dataclass(frozen=True)
 class Identity:
-    """Somebody as the identity provider (or the demo's picker) describes them now."""
+    """A person as the identity provider (or the demo's picker) currently describes them."""
 
     person: Person
     roles: frozenset[Role]
@@ -24,14 +24,14 @@ class Identity:
     known_as: frozenset[str] = frozenset()
     """Names under which other systems know the person, lower case."""
     groups: frozenset[str] = frozenset()
-    """Those of the provider's groups that the policy names for disciplines and rights; no others are kept."""
+    """The provider's groups that the policy uses for disciplines and rights; others are not kept."""
     signed_in: datetime | None = None
-    """When they last proved who they are, where that is known."""
+    """When they last authenticated, if known."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """One sign-in of one browser. `id` is the hash of the cookie: the cookie itself is kept nowhere."""
+    """One session of one browser. `id` is the hash of the cookie; the cookie itself is not stored."""
 
     id: str
     identity: Identity
@@ -42,29 +42,29 @@ class Session:
     """The provider's tokens, encrypted; empty in the demo."""
     ended: datetime | None = None
     authenticated: datetime | None = None
-    """When the person was last asked who they are; None where the provider does not say, which is never fresh."""
+    """When the person last authenticated; None if the provider does not report it, which never counts as fresh."""
     provider_session: str = ""
-    """The provider's id of its own session, where it tells one."""
+    """The provider's session id, if it reports one."""
 
     @property
     def actor(self) -> Actor:
-        """The person at work with the roles as last read."""
+        """The person with the roles as last read."""
         return Actor(self.identity.person, self.identity.roles, self.identity.known_as)
 
 
 @dataclass(frozen=True)
 class SessionRules:
-    """How long a sign-in is believed."""
+    """How long a session stays valid."""
 
     max_age: timedelta = timedelta(hours=12)
     idle: timedelta = timedelta(hours=2)
     roles_max_age: timedelta | None = timedelta(hours=1)
-    """None where roles cannot change: the demo."""
+    """None if roles cannot change, as in the demo."""
     issuer: str = ""
-    """People of this identity provider only; empty in the demo, whose people have no issuer."""
+    """Only people of this identity provider; empty in the demo, whose people have no issuer."""
 
     def holds(self, session: Session, now: datetime) -> bool:
-        """True while the session may be used. A clock that went back ends nothing early and prolongs nothing."""
+        """True while the session is valid. Setting the clock back neither ends nor extends a session."""
         issuer, _, _ = session.identity.person.id.rpartition("|")
         if issuer != self.issuer:
             return False

@@ -1,8 +1,8 @@
-"""Service tokens: what a pipeline or training job shows to the API.
+"""Service tokens, with which a pipeline or training job authenticates to the API.
 
 Rules kept here:
-- a token has a name, scopes and an end; the secret is shown once and only its hash is kept;
-- a token reads and opens requests; no scope lets it decide.
+- a token has a name, scopes and an expiry; the secret is shown once and only its hash is stored;
+- a token can read and open requests; no scope allows decisions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PERMISSIONS_OF: dict[Scope, frozenset[Permission]] = {
 
 @dataclass(frozen=True)
 class ServiceToken:
-    """One token as it is listed: without its secret."""
+    """One token as listed, without its secret."""
 
     id: str
     name: str
@@ -41,11 +41,11 @@ class ServiceToken:
     revoked: datetime | None = None
 
     def holds(self, now: datetime) -> bool:
-        """True while the token may be used."""
+        """True while the token is valid."""
         return self.revoked is None and now < self.expires
 
     @property
     def actor(self) -> Actor:
-        """The service at work: never a person, and nothing beyond its scopes."""
+        """The service as an actor: never a person, and limited to its scopes."""
         limit = frozenset[Permission]().union(*(PERMISSIONS_OF[scope] for scope in self.scopes))
         return Actor(Person(f"service:{self.name}", f"{self.name} (service)"), frozenset({Role.SERVICE}), limit=limit)

@@ -1,8 +1,8 @@
-"""Who is meant by ``@name`` in a discussion: by id, by a name of another system, or by their own name.
+"""Resolves ``@name`` in a discussion: by id, by a name in another system, or by the person's name.
 
 Rules kept here:
-- a name that nobody has, or that several people have, names nobody, and is said;
-- a name inside a word or an address (``models:/x@champion``, ``ana@example.com``) names nobody.
+- an unknown or ambiguous name mentions nobody and is reported;
+- a name inside a word or an address (``models:/x@champion``, ``ana@example.com``) mentions nobody.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ NAME = re.compile(r"(?<![\w@])@([\w][\w.:|-]{0,198}\w)")
 
 @dataclass(frozen=True)
 class Mentioned:
-    """What the names in a text lead to."""
+    """The resolved names of a text."""
 
     people: tuple[Person, ...] = ()
     unknown: tuple[str, ...] = ()
-    """Names as typed that lead to nobody, or to several people."""
+    """Names as typed that match nobody or several people."""
 
 
 def mentioned(text: str, known: Sequence[Actor]) -> Mentioned:
-    """The people whom a text names, each once, in their order."""
+    """The people whom a text mentions, each once, in order."""
     people: dict[str, Person] = {}
     unknown: list[str] = []
     for name in dict.fromkeys(NAME.findall(text)):
@@ -40,7 +40,7 @@ def mentioned(text: str, known: Sequence[Actor]) -> Mentioned:
 
 
 def handles(actor: Actor) -> frozenset[str]:
-    """All names that mean this person after an @, folded: ``chloe.martin`` for Chloé Martin."""
+    """All names for this person after an @, case-folded:  ``chloe.martin`` for Chloé Martin."""
     names = {actor.person.id, *actor.known_as, actor.person.name.replace(" ", ".")}
     names |= {name.partition("@")[0] for name in names if "@" in name}
     return frozenset(_folded(name) for name in names if name)

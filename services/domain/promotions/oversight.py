@@ -1,9 +1,9 @@
-"""What people are asked, what they found, and what must be looked at again.
+"""Assignments, findings and re-reviews.
 
 Rules kept here:
-- a finding blocks while it is open; who must mend it does not close it;
-- a delegate signs in the place of one discipline, and four eyes hold for the delegate as for anybody;
-- putting a request off hides it from one person's list, and neither extends nor blocks it.
+- a finding blocks while it is open; its owner cannot close it;
+- a delegate signs for one discipline, and the four-eyes rule applies to them as well;
+- snoozing hides a request from one person's list, and neither extends nor blocks it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.domain.registry import VersionKey
 
 
 class Severity(StrEnum):
-    """How bad a finding is; low ones do not block."""
+    """Severity of a finding; low ones do not block."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -28,24 +28,24 @@ class Severity(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """Where a finding comes from."""
+    """Origin of a finding."""
 
     FINDING = "finding"
     BREAK_GLASS = "break_glass"
-    """The review that every use of break-glass owes."""
+    """The review that is due after every break-glass."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that must be mended, with who does it and until when."""
+    """A problem that must be fixed, with its owner and due date."""
 
     id: str
     kind: FindingKind
     model: str
     version: int | None
-    """None: it stands against every version of the model."""
+    """None: it applies to every version of the model."""
     environment: str | None
-    """None: it stands against every environment."""
+    """None: it applies to every environment."""
     severity: Severity
     title: str
     owner: Person
@@ -58,66 +58,66 @@ class Finding:
     resolution: str = ""
 
     def stands_against(self, key: VersionKey, environment: str) -> bool:
-        """True while it blocks this version there."""
+        """True while it blocks this version in this environment."""
         is_about = self.model == key.model and self.version in {None, key.version}
         is_there = self.environment in {None, environment}
         return self.closed is None and self.severity is not Severity.LOW and is_about and is_there
 
     def is_overdue(self, now: datetime) -> bool:
-        """True once its date has passed and it is still open."""
+        """True if it is open past its due date."""
         return self.closed is None and now > self.due
 
 
 def why_not_close(actor: Actor, finding: Finding) -> str | None:
-    """None when the person may close it; otherwise the reason."""
+    """None if the person may close it; otherwise the reason."""
     if finding.closed is not None:
-        return "It is closed already."
+        return "It is already closed."
     if actor.is_service or not actor.may(Permission.DECIDE):
-        return "Only reviewers close findings."
+        return "Only reviewers can close findings."
     if actor.is_known_as(finding.owner.id):
-        return "You are to mend it, so another person looks whether it is mended."
+        return "You own this finding, so another person must verify the fix."
     if finding.kind is FindingKind.BREAK_GLASS and actor.is_known_as(finding.opener.id):
-        return "You broke the glass, so another person reviews it."
+        return "You broke the glass, so another person must review it."
     return None
 
 
 class AssignmentKind(StrEnum):
-    """What was done with somebody's part in a request."""
+    """Kind of an assignment."""
 
     REASSIGN = "reassign"
-    """The ask goes to another person."""
+    """The review goes to another person."""
     DELEGATE = "delegate"
-    """Another person signs in the place of the discipline."""
+    """Another person signs for the discipline."""
     DEFER = "defer"
-    """One person looks at it later."""
+    """One person snoozes the request."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One such step. They are never changed: the latest of a person counts."""
+    """One assignment. Assignments never change: a person's latest one counts."""
 
     id: str
     kind: AssignmentKind
     by: Person
     to: Person
-    """For a deferral the same person."""
+    """The same person for a snooze."""
     reason: str
     at: datetime
     slot: str = ""
     """The discipline that a delegate signs for."""
     until: datetime | None = None
-    """When a deferral ends."""
+    """When a snooze ends."""
 
 
 def delegated_slots(person_id: str, assignments: Iterable[Assignment]) -> frozenset[str]:
-    """Disciplines that were handed to this person."""
+    """Disciplines delegated to this person."""
     return frozenset(
         a.slot for a in assignments if a.kind is AssignmentKind.DELEGATE and a.to.id == person_id and a.slot
     )
 
 
 def asked_people(assignments: Sequence[Assignment]) -> dict[str, Person]:
-    """Who is asked by name now."""
+    """People who are currently asked by name."""
     asked: dict[str, Person] = {}
     for a in assignments:
         if a.kind in {AssignmentKind.REASSIGN, AssignmentKind.DELEGATE}:
@@ -127,12 +127,12 @@ def asked_people(assignments: Sequence[Assignment]) -> dict[str, Person]:
 
 
 def is_asked_by_name(person_id: str, assignments: Sequence[Assignment]) -> bool:
-    """True while somebody has asked this very person, or lets them sign in the place of a discipline."""
+    """True while the request is assigned to this person, or a discipline is delegated to them."""
     return person_id in asked_people(assignments)
 
 
 def waits_for(person_id: str, assignments: Sequence[Assignment], now: datetime) -> bool:
-    """False while the person has put the request off, or has handed their part to somebody else."""
+    """False while the person has snoozed the request or passed their part to somebody else."""
     own = [a for a in assignments if person_id in {a.by.id, a.to.id}]
     last = own[-1] if own else None
     if last is None or (last.to.id == person_id and last.kind is not AssignmentKind.DEFER):
@@ -144,7 +144,7 @@ def waits_for(person_id: str, assignments: Sequence[Assignment], now: datetime) 
 
 @dataclass(frozen=True)
 class ReReview:
-    """Somebody has looked again at a version that is live."""
+    """A re-review of a live version."""
 
     id: str
     deployment_id: str
@@ -155,26 +155,26 @@ class ReReview:
 
 @dataclass(frozen=True)
 class NewFinding:
-    """What somebody has found."""
+    """A new finding."""
 
     title: str
     severity: Severity
     owner: str
-    """Id of the person who is to mend it."""
+    """Id of the owner."""
     due: datetime
     request_id: str | None = None
     environment: str | None = None
-    """None: it stands against every environment."""
+    """None: it applies to every environment."""
 
 
 @dataclass(frozen=True)
 class ReviewDue:
-    """Something live that must be looked at again."""
+    """A live version that is due for re-review."""
 
     deployment: Deployment
     due: datetime
     last: ReReview | None
 
     def is_overdue(self, now: datetime) -> bool:
-        """True once the date has passed."""
+        """True if the date has passed."""
         return now > self.due

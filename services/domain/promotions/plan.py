@@ -1,4 +1,4 @@
-"""The plan: exactly what a signature covers. Anything in it that changes voids the signatures."""
+"""The plan: exactly what a signature covers. Any change voids the signatures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Plan:
-    """What a promotion will do and on what ground.
+    """What a promotion will do, and on what basis.
 
     All values are JSON: the digest is SHA-256 over the RFC 8785 form of `as_dict()`.
     """
@@ -17,10 +17,10 @@ class Plan:
     model: str
     version: int
     version_created: str
-    """UTC ISO time: a version number is reused when a model is created again."""
+    """UTC ISO time: version numbers restart when a model is recreated."""
     run_id: str
     artifact_digest: str | None
-    """SHA-256 over the model's files; None when they could not be read (said in the evidence)."""
+    """SHA-256 over the model's files; None if they could not be read (the evidence says so)."""
     metrics: Mapping[str, float]
     dataset_digests: Mapping[str, str]
     test_results: Mapping[str, str]
@@ -28,7 +28,7 @@ class Plan:
     stage: str | None
     alias: str | None
     current_version: int | None
-    """Who holds the target now; None for the first version."""
+    """The version that holds the target now; None for the first version."""
     registry_order: str
     pipeline_project: str | None
     pipeline_id: int | None
@@ -48,7 +48,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that is not as it was when it was signed."""
+    """One difference from the signed plan."""
 
     what: str
     before: Any
@@ -64,7 +64,7 @@ def _show(value: Any) -> str:
 
 
 def differences(signed: Plan, now: Plan) -> tuple[Change, ...]:
-    """Each leaf that differs, in the order of the plan's fields."""
+    """Every differing leaf, in the order of the plan's fields."""
     changes: list[Change] = []
     before, after = signed.as_dict(), now.as_dict()
     for name in before:

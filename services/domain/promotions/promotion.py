@@ -1,4 +1,4 @@
-"""A promotion request as a record, and the deployments that it leads to."""
+"""Records of promotion requests and their deployments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.domain.registry import VersionKey
 
 @dataclass(frozen=True)
 class PromotionRequest:
-    """One request. Plan, evidence and policy are documents kept by digest."""
+    """One request. Plan, evidence and policy are documents stored by digest."""
 
     id: str
     key: VersionKey
@@ -27,22 +27,22 @@ class PromotionRequest:
     updated: datetime
     expires: datetime
     stale: tuple[str, ...] = ()
-    """What no longer is as it was sealed, as sentences; empty while the seal holds."""
+    """What changed since it was sealed, as sentences; empty while the seal holds."""
 
     @property
     def is_final(self) -> bool:
-        """True when nothing waits for anybody."""
+        """True in a final state."""
         return self.state in FINAL
 
     @property
     def live_slot(self) -> str | None:
-        """One live request a version and environment."""
+        """One live request per version and environment."""
         return None if self.is_final else f"{self.key.model}\n{self.key.version}\n{self.environment}"
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A version was live in an environment from then until then."""
+    """A period in which a version was live in an environment."""
 
     id: str
     key: VersionKey
@@ -58,7 +58,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that went round the portal, or that a person must look at."""
+    """A change outside Countersign, or anything that needs a person."""
 
     id: str
     kind: str

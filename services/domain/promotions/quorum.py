@@ -1,7 +1,7 @@
-"""Whether signatures fill a policy's slots and quorum, and whether the people there are ever could.
+"""Whether signatures fill a policy's slots and quorum, and whether the known people could.
 
-One person fills one place. Finding places for people is a matching in a bipartite graph; augmenting paths (Kuhn) find
-the largest one, and with at most a few dozen places that is instant.
+One person fills one slot. Assigning people to slots is a bipartite matching; augmenting paths (Kuhn) find
+a maximum one, which is instant for a few dozen slots.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from services.domain.policy import Meaning, PromotionPolicy, Slot
 
 @dataclass(frozen=True)
 class Signed:
-    """One standing signature: who, for which slot, and what it says."""
+    """One valid signature: its person, slot and meaning."""
 
     person_id: str
     slot: str
@@ -25,20 +25,20 @@ class Signed:
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a request is."""
+    """Progress of a request."""
 
     approvals: int
     quorum: int
     missing: tuple[tuple[str, int], ...] = ()
-    """Discipline and how many of its signatures are missing, in the policy's order."""
+    """Disciplines with their number of missing signatures, in the policy's order."""
 
     @property
     def is_reached(self) -> bool:
-        """True when quorum and slots hold; never for a quorum that is not configured."""
+        """True if quorum and slots are filled; never without a configured quorum."""
         return self.quorum >= 1 and self.approvals >= self.quorum and not self.missing
 
     def in_words(self) -> str:
-        """What is still missing; empty when nothing is."""
+        """What is still missing; empty if nothing is."""
         parts = [f"{count} from {name}" for name, count in self.missing]
         lacking = self.quorum - self.approvals
         if lacking > 0:
@@ -47,7 +47,7 @@ class Standing:
 
 
 def standing(policy_quorum: int | None, slots: Sequence[Slot], signed: Iterable[Signed]) -> Standing:
-    """Count: every person once, approvals towards the quorum, each signature towards its own slot."""
+    """Count each person once: approvals towards the quorum, each signature towards its slot."""
     by_person = {signature.person_id: signature for signature in signed}
     approvals = sum(signature.meaning is Meaning.APPROVED for signature in by_person.values())
     missing: dict[str, int] = {}
@@ -60,27 +60,27 @@ def standing(policy_quorum: int | None, slots: Sequence[Slot], signed: Iterable[
 
 
 def fills(meaning: Meaning, slot: Slot) -> bool:
-    """An approval fills any slot; a review fills a slot that asks for no more."""
+    """An approval fills any slot; a review fills a slot that requires only a review."""
     return meaning is Meaning.APPROVED or slot.meaning is Meaning.REVIEWED
 
 
 def next_slots(policy: PromotionPolicy, now: Standing) -> tuple[Slot, ...]:
-    """The slots that may be signed now: all that miss something, or the first of them where order counts."""
+    """The slots that can be signed now: all with missing signatures, or only the first if the order counts."""
     missing = {name for name, _ in now.missing}
     open_slots = tuple(slot for slot in policy.slots if slot.discipline in missing)
     return open_slots[:1] if policy.in_order else open_slots
 
 
 def can_be_reached(policy: PromotionPolicy, signers: Sequence[Actor]) -> str | None:
-    """None when these people could reach quorum and slots; otherwise what is impossible, in one sentence."""
+    """None if these people could fill quorum and slots; otherwise what is impossible, in one sentence."""
     places = [slot for slot in policy.slots for _ in range(slot.count)]
     candidates = [[n for n, actor in enumerate(signers) if slot.members.has(actor)] for slot in places]
     unfilled = _unfilled(candidates)
     if unfilled:
         names = sorted({places[n].discipline for n in unfilled})
-        return f"no different people are left to sign for {', '.join(names)}"
+        return f"not enough different people can sign for {', '.join(names)}"
     if len(signers) < policy.quorum:
-        return f"{policy.quorum} different people must approve and there are {len(signers)}"
+        return f"{policy.quorum} different people must approve, but only {len(signers)} can"
     return None
 
 

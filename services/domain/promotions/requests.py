@@ -1,10 +1,10 @@
-"""Promotion requests: the states, one table of transitions, and what a signature is. Who may do what: `rights`.
+"""Promotion requests: states, transitions and signatures. Permissions are in `rights`.
 
 Rules kept here, and nowhere else:
 - a state changes only along `TRANSITIONS`;
-- a signature counts only while it covers the plan digest in force; one person counts once;
-- a quorum that is not configured is never reached;
-- without a quorum only a break-glass that still holds lets anything out.
+- a signature counts only while it covers the current plan digest; each person counts once;
+- an unconfigured quorum is never reached;
+- without a quorum only a valid break-glass allows a promotion.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.domain.promotions.quorum import Signed, standing
 
 
 class RequestState(StrEnum):
-    """Where a request stands."""
+    """State of a request."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -37,7 +37,7 @@ class RequestState(StrEnum):
 
 
 class RequestEvent(StrEnum):
-    """What moves a request."""
+    """Event that changes a request's state."""
 
     SUBMIT = "submit"
     SIGN = "sign"
@@ -83,20 +83,20 @@ TRANSITIONS: dict[tuple[RequestState, RequestEvent], RequestState] = {
 }
 
 FINAL = frozenset({_S.PROMOTED, _S.FAILED, _S.ROLLED_BACK, _S.REJECTED, _S.WITHDRAWN, _S.EXPIRED, _S.VOID})
-"""Nothing waits for anybody in these states."""
+"""Final states."""
 
 
 def next_state(state: RequestState, event: RequestEvent) -> RequestState | None:
-    """Where the event leads; None when the table does not allow it."""
+    """The next state; None if the table does not allow the event."""
     return TRANSITIONS.get((state, event))
 
 
 class DecisionKind(StrEnum):
-    """What a reviewer said."""
+    """A reviewer's decision."""
 
     APPROVE = "approve"
     REVIEW = "review"
-    """Looked at, without approving: fills a slot that asks for no more, and never counts towards the quorum."""
+    """Reviewed without approval: fills a review slot, but never counts towards the quorum."""
     REJECT = "reject"
     REQUEST_CHANGES = "request_changes"
     BREAK_GLASS = "break_glass"
@@ -113,9 +113,9 @@ class Decision:
     reason: str
     at: datetime
     void_reason: str = ""
-    """Empty while the signature stands."""
+    """Empty while the signature is valid."""
     slot: str = ""
-    """The discipline that it was given for; empty for a plain signature."""
+    """The discipline of the signature; empty for a plain signature."""
 
 
 @dataclass(frozen=True)
@@ -129,27 +129,27 @@ class Comment:
     reply_to: str | None = None
     """The comment that it answers."""
     mentions: tuple[str, ...] = ()
-    """Ids of the people whom it names with @."""
+    """Ids of the people mentioned with @."""
 
 
 @dataclass(frozen=True)
 class Participants:
-    """The people who made what is to be judged: none of them may judge it."""
+    """The people who made the version or request; none of them may decide on it."""
 
     requester: Person
     author: str | None = None
-    """The run's user; None when unknown."""
+    """The run's user; None if unknown."""
     registrar: str | None = None
-    """Who registered the version, where it is recorded."""
+    """Who registered the version, if recorded."""
 
 
 def standing_signatures(decisions: Iterable[Decision], plan_digest: str) -> dict[str, Decision]:
-    """Approvals that count now, by person id: on this digest, not void, one a person, the latest."""
+    """Valid approvals by person id: on this digest, not void, each person's latest."""
     return {k: d for k, d in _last_words(decisions, plan_digest).items() if d.kind is DecisionKind.APPROVE}
 
 
 def signed(decisions: Iterable[Decision], plan_digest: str) -> tuple[Signed, ...]:
-    """Approvals and reviews that stand, one a person."""
+    """Valid approvals and reviews, one per person."""
     last = _last_words(decisions, plan_digest)
     return tuple(Signed(p, d.slot, _MEANING[d.kind]) for p, d in last.items() if d.kind in _MEANING)
 
@@ -168,26 +168,26 @@ def _last_words(decisions: Iterable[Decision], plan_digest: str) -> dict[str, De
 def quorum_reached(
     decisions: Iterable[Decision], plan_digest: str, quorum: int | None, slots: Sequence[Slot] = ()
 ) -> bool:
-    """True when enough different people signed this very plan for quorum and slots; False when no quorum is set."""
+    """True if enough different people signed this plan for quorum and slots; False without a quorum."""
     return standing(quorum, slots, signed(decisions, plan_digest)).is_reached
 
 
 def why_not_released(
     decisions: Sequence[Decision], plan_digest: str, policy: PromotionPolicy, now: datetime
 ) -> str | None:
-    """None while the request may take effect: by its quorum, or by a break-glass that still holds."""
+    """None while the request may take effect, by its quorum or a valid break-glass."""
     if quorum_reached(decisions, plan_digest, policy.quorum, policy.slots):
         return None
     broken = glass_broken(decisions, plan_digest)
     if broken is None:
-        return "The signatures do not stand any more."
+        return "The signatures are no longer valid."
     if policy.break_glass is None or now > broken.at + policy.break_glass.valid_for:
-        return "The time of the break-glass is over."
+        return "The break-glass has expired."
     return None
 
 
 def glass_broken(decisions: Iterable[Decision], plan_digest: str) -> Decision | None:
-    """The break-glass on this plan, if there is one."""
+    """The break-glass on this plan, if any."""
     found = [
         d for d in decisions
         if d.kind is DecisionKind.BREAK_GLASS and d.plan_digest == plan_digest and not d.void_reason

@@ -1,4 +1,4 @@
-"""Which actions on a request are open to a person now, and for the closed ones why. Page and API both ask here."""
+"""Which actions on a request a person may take now, and why not the others. Pages and API both use this."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from services.domain.promotions.requests import (
 )
 
 FRESH = timedelta(minutes=15)
-"""How old a sign-in may be where the policy asks for a fresh one."""
-NOT_FRESH = "The policy asks for a fresh sign-in: sign in again, then sign within 15 minutes."
+"""Maximum age of a sign-in if the policy requires a fresh one."""
+NOT_FRESH = "The policy requires a fresh sign-in: sign in again, then sign within 15 minutes."
 
 
 def why_not_decide(actor: Actor, participants: Participants) -> str | None:
-    """None when the person may judge; otherwise the reason in one sentence."""
+    """None if the person may decide; otherwise the reason in one sentence."""
     if actor.is_service:
-        return "A service token can open requests and read; only people decide."
+        return "A service token can only read and open requests; people decide."
     if not actor.may(Permission.DECIDE):
-        return "Only reviewers decide."
+        return "Only reviewers can decide."
     return why_party(actor, participants)
 
 
 def why_party(actor: Actor, participants: Participants) -> str | None:
-    """Four eyes: the sentence that says why this person is too close to the promotion to judge it; None for others."""
+    """Four eyes: why this person is too involved in the promotion to decide on it; None for others."""
     if actor.is_known_as(participants.requester.id):
-        return "You asked for this promotion, so another person decides."
+        return "You requested this promotion, so another person must decide."
     if actor.is_known_as(participants.author):
-        return "You are the author of the run, so another person decides."
+        return "You are the author of the run, so another person must decide."
     if actor.is_known_as(participants.registrar):
-        return "You registered this version, so another person decides."
+        return "You registered this version, so another person must decide."
     return None
 
 
 class UserAction(StrEnum):
-    """A button, or its absence with a reason."""
+    """An action on a request."""
 
     APPROVE = "approve"
     REVIEW = "review"
@@ -65,14 +65,14 @@ class UserAction(StrEnum):
 
 @dataclass(frozen=True)
 class ActionState:
-    """Whether an action is open to this person now, and if not, why."""
+    """Whether this person may take an action now, and if not, why not."""
 
     action: UserAction
     reason: str | None = None
 
     @property
     def is_open(self) -> bool:
-        """True when the person may do it now."""
+        """True if the person may do it now."""
         return self.reason is None
 
 
@@ -94,19 +94,19 @@ _TALKS = {UserAction.COMMENT, UserAction.RAISE_FINDING}
 
 @dataclass(frozen=True)
 class Outline:
-    """What lists need to know of a request: whose turn it is. Nothing here comes from the evidence."""
+    """What lists need to decide whose turn it is. Nothing here comes from the evidence."""
 
     state: RequestState
     participants: Participants
     decisions: tuple[Decision, ...]
     plan_digest: str
     policy: PromotionPolicy | None = None
-    """As frozen into the request. None, in small tests only: no slots, no break-glass."""
+    """As frozen into the request. None (only in small tests): no slots, no break-glass."""
     assignments: tuple[Assignment, ...] = ()
     now: datetime | None = field(default=None)
 
     def standing(self) -> Standing:
-        """How far quorum and slots are filled."""
+        """Progress of quorum and slots."""
         quorum = self.policy.quorum if self.policy else None
         slots = self.policy.slots if self.policy else ()
         return standing(quorum, slots, signed(self.decisions, self.plan_digest))
@@ -114,24 +114,24 @@ class Outline:
 
 @dataclass(frozen=True, kw_only=True)
 class RequestFacts(Outline):
-    """What the rules need to know of a request to open or close actions."""
+    """What the rules need to allow or refuse actions on a request."""
 
     checks: tuple[Check, ...]
     stale: tuple[str, ...] = ()
-    """What changed since it was sealed; while anything did, nobody signs."""
+    """What changed since it was sealed; nobody can sign after a change."""
     findings: tuple[Finding, ...] = ()
-    """Open ones that stand against it."""
+    """Open findings against it."""
 
 
 def actions(actor: Actor, facts: RequestFacts) -> tuple[ActionState, ...]:
-    """Every action with the reason why it is closed to this person now, if it is."""
+    """Every action, with the reason if this person may not take it now."""
     return tuple(ActionState(action, _why_closed(action, actor, facts)) for action in UserAction)
 
 
 def waits_for_person(actor: Actor, outline: Outline) -> bool:
-    """True while it is this person's turn.
+    """True if it is this person's turn.
 
-    They may judge it, have not signed, did not put it off or hand it on, and there is a place for their signature or
+    They may decide on it, have not signed, snoozed or reassigned it, and a slot for their signature is open or
     somebody asked them by name.
     """
     if next_state(outline.state, RequestEvent.SIGN) is None or why_not_decide(actor, outline.participants):
@@ -146,7 +146,7 @@ def waits_for_person(actor: Actor, outline: Outline) -> bool:
 
 
 def slots_open_to(actor: Actor, facts: Outline, meaning: Meaning = Meaning.APPROVED) -> tuple[str, ...]:
-    """Disciplines that this person could sign for now; empty where only plain signatures are missing."""
+    """Disciplines that this person could sign for now; empty if only plain signatures are missing."""
     if facts.policy is None:
         return ()
     delegated = delegated_slots(actor.person.id, facts.assignments)
@@ -160,7 +160,7 @@ def _is_theirs(actor: Actor, slot: Slot, delegated: frozenset[str]) -> bool:
 
 def _why_closed(action: UserAction, actor: Actor, facts: RequestFacts) -> str | None:
     if action in _TALKS:
-        return None if actor.may(Permission.COMMENT) else "Your role reads and does not comment."
+        return None if actor.may(Permission.COMMENT) else "Your role is read-only; it cannot comment."
     if next_state(facts.state, _EVENT_OF[action]) is None:
         return f"The request is {facts.state.value.replace('_', ' ')}."
     if action in {UserAction.WITHDRAW, UserAction.RESEAL}:
@@ -171,10 +171,10 @@ def _why_closed(action: UserAction, actor: Actor, facts: RequestFacts) -> str | 
 
 
 def _why_not_own(actor: Actor, facts: RequestFacts) -> str | None:
-    """Rights need the very id: a name that somebody else's provider gave makes nobody the requester."""
+    """Rights require the exact id: a name from another provider makes nobody the requester."""
     if actor.person.id != facts.participants.requester.id:
         return "Only the requester can do this."
-    return None if actor.may(Permission.OPEN_REQUEST) else "Your role cannot ask for promotions any more."
+    return None if actor.may(Permission.OPEN_REQUEST) else "Your role can no longer request promotions."
 
 
 def _why_not_judge(action: UserAction, actor: Actor, facts: RequestFacts) -> str | None:
@@ -182,7 +182,7 @@ def _why_not_judge(action: UserAction, actor: Actor, facts: RequestFacts) -> str
     if closed or action not in {*_SIGNS, UserAction.DELEGATE}:
         return closed
     if actor.person.id in _signers(facts):
-        return "You have signed already; one person counts once."
+        return "You have already signed; each person counts once."
     return _why_not_delegate(actor, facts) if action is UserAction.DELEGATE else _why_not_sign(action, actor, facts)
 
 
@@ -194,7 +194,7 @@ def _signers(facts: Outline) -> set[str]:
 
 def _why_not_sign(action: UserAction, actor: Actor, facts: RequestFacts) -> str | None:
     if facts.stale:
-        return "It changed since it was sealed; the requester must seal it again."
+        return "The request is out of date: something changed since it was sealed. The requester must reseal it."
     if facts.policy is not None and facts.policy.reauthenticate and not _is_fresh(actor, facts):
         return NOT_FRESH
     if action is UserAction.APPROVE:
@@ -210,7 +210,7 @@ def _is_fresh(actor: Actor, facts: RequestFacts) -> bool:
 
 
 def _why_no_place(meaning: Meaning, actor: Actor, facts: Outline) -> str | None:
-    """A place is a slot of the person's discipline, or a plain approval that the quorum still lacks."""
+    """An open slot of the person's discipline, or a plain approval that the quorum still lacks."""
     if facts.policy is None or slots_open_to(actor, facts, meaning):
         return None
     now = facts.standing()
@@ -219,25 +219,25 @@ def _why_no_place(meaning: Meaning, actor: Actor, facts: Outline) -> str | None:
         return None
     if facts.policy.in_order:
         waiting = next_slots(facts.policy, now)
-        return f"It is the turn of {waiting[0].discipline}." if waiting else "No signature is missing."
-    return f"Missing are signatures of {', '.join(name for name, _ in now.missing)}, and you sign for none of them."
+        return f"{waiting[0].discipline} must sign first." if waiting else "No signature is missing."
+    return f"Signatures are missing for {', '.join(name for name, _ in now.missing)}; you cannot sign for any of these."
 
 
 def _why_not_delegate(actor: Actor, facts: RequestFacts) -> str | None:
     own = slots_open_to(actor, facts, Meaning.APPROVED)
-    return None if own else "There is no signature of a discipline of yours to hand on."
+    return None if own else "You have no open signature to delegate."
 
 
 def _why_not_break_glass(actor: Actor, facts: RequestFacts) -> str | None:
     glass = facts.policy.break_glass if facts.policy else None
     if actor.is_service:
-        return "Only people break glass."
+        return "Only people can break glass."
     if glass is None:
-        return "The policy lets nobody break glass here."
+        return "The policy does not allow break-glass here."
     if not glass.who.has(actor):
-        return f"Only these may break glass: {glass.who.in_words()}."
+        return f"Break-glass is limited to: {glass.who.in_words()}."
     if not actor.works_here:
-        return "The policy names you, but your role reads and changes nothing."
+        return "The policy names you, but your role is read-only."
     if facts.stale:
-        return "It changed since it was sealed; the requester must seal it again."
+        return "The request is out of date: something changed since it was sealed. The requester must reseal it."
     return None

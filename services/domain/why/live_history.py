@@ -1,12 +1,12 @@
-"""What was live in each environment at any past moment, out of the ledger's events alone.
+"""What was live in each environment at any past moment, from the ledger's events alone.
 
 Rules kept here:
-- a version is live from the moment that the ledger says so, until a successor may have answered in its place;
-- while a rollout is having its effects (from the last step before the first effect until it is marked live or undone),
-  the old and the new version are both possible; which of them answered, only the row of a prediction can say;
-- both ends of that stretch belong to it: a prediction exactly on the switch may come from either version;
-- a version that was there before the portal is known from when a sealed request saw it there, and not earlier;
-- a rollout that stopped and asks for a person leaves both possible until something later settles it.
+- a version is live from the moment that the ledger records, until a successor may have answered instead;
+- during a rollout's effects (from the last step before the first effect until it is marked live or undone),
+  both the old and the new version are possible; only a prediction's row says which one answered;
+- both ends of that period are included: a prediction exactly at the switch may come from either version;
+- a version that was live before the portal is known from the first sealed request that saw it, not earlier;
+- a stopped rollout that needs a person leaves both possible until a later event settles it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from enum import StrEnum
 from services.domain.registry import VersionKey
 
 HARMLESS_STEPS = frozenset({"recheck_plan", "wait_for_witness", "reserve_target"})
-"""Steps of a rollout that change nothing outside; what follows the last of them may."""
+"""Steps of a rollout without outside effects; later steps may have them."""
 RESERVED = "reserve_target"
 
 
 class Happened(StrEnum):
-    """What an event of the ledger means for what is live."""
+    """Effect of a ledger event on what is live."""
 
     SEALED = "sealed"
     STARTED = "started"
@@ -38,7 +38,7 @@ class Happened(StrEnum):
 
 @dataclass(frozen=True)
 class LiveEvent:
-    """One ledger entry, as far as it tells what is live."""
+    """The parts of a ledger entry that determine what is live."""
 
     seq: int
     at: datetime
@@ -49,58 +49,58 @@ class LiveEvent:
     environment: str = ""
     step: str = ""
     before: int | None = None
-    """The version that held the target before, where the entry says so."""
+    """The version that held the target before, if the entry records it."""
     release: str = ""
     run_id: int | None = None
     sentence: str = ""
 
 
 class Ground(StrEnum):
-    """On what a spell stands."""
+    """Evidence for a spell."""
 
     LIVE = "live"
     """The ledger recorded it as live."""
     SEEN = "seen"
-    """A sealed request saw it holding the target; it was there before the portal or went round it."""
+    """A sealed request saw it hold the target; it predates the portal or bypassed it."""
     ATTEMPT = "attempt"
-    """A rollout that did not end live: it may have answered for a while."""
+    """A rollout that did not go live: it may have answered for a while."""
 
 
 @dataclass(frozen=True)
 class Spell:
-    """One version in one environment, from then until then. A missing end means until now."""
+    """A period of one version in one environment. A missing end means until now."""
 
     key: VersionKey
     environment: str
     ground: Ground
     may_from: datetime
-    """From when on it may have answered."""
+    """The earliest moment at which it may have answered."""
     sure_from: datetime | None
-    """From when on it surely was live; None for an attempt."""
+    """The moment from which it was certainly live; None for an attempt."""
     sure_until: datetime | None = None
-    """Until when it surely was live; from here on a successor may have answered."""
+    """The moment until which it was certainly live; from then on a successor may have answered."""
     may_until: datetime | None = None
-    """After this it answered no more."""
+    """After this it no longer answered."""
     seq: int = 0
-    """The ledger entry that says so."""
+    """The ledger entry that records it."""
     request_id: str = ""
     plan_digest: str = ""
     release: str = ""
     run_id: int | None = None
 
     def is_sure_at(self, at: datetime) -> bool:
-        """True when it was live then, and nothing else can have been."""
+        """True if it was live then and nothing else can have been."""
         began = self.sure_from is not None and self.sure_from < at
         return began and (self.sure_until is None or at < self.sure_until)
 
     def is_possible_at(self, at: datetime) -> bool:
-        """True when it may have answered then, surely or not."""
+        """True if it may have answered then, certainly or not."""
         return self.may_from <= at and (self.may_until is None or at <= self.may_until)
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that casts doubt on what is live: the portal found or suspected a move round it."""
+    """Doubt about what is live: the portal found or suspected a change that bypassed it."""
 
     key: VersionKey
     at: datetime
@@ -115,10 +115,10 @@ class Timeline:
     spells: tuple[Spell, ...] = ()
     notices: tuple[Notice, ...] = ()
     problems: tuple[str, ...] = ()
-    """Entries that could not be read, in words."""
+    """Descriptions of entries that could not be read."""
 
     def at(self, moment: datetime, *, model: str = "", environment: str = "") -> tuple[Spell, ...]:
-        """Spells that were possible then, surest first; several mean that only the prediction's row can tell."""
+        """Possible spells at that moment, most certain first; of several, only the prediction's row decides."""
         found = [
             s
             for s in self.spells
@@ -129,7 +129,7 @@ class Timeline:
         return tuple(sorted(found, key=lambda s: (not s.is_sure_at(moment), s.environment, s.key)))
 
     def notices_before(self, moment: datetime, spells: Iterable[Spell]) -> tuple[Notice, ...]:
-        """Notices about the models of these spells that came up since the spells began."""
+        """Notices about the models of these spells since the spells began."""
         since = {s.key.model: min(t.may_from for t in spells if t.key.model == s.key.model) for s in spells}
         return tuple(n for n in self.notices if n.key.model in since and since[n.key.model] <= n.at <= moment)
 
@@ -146,7 +146,7 @@ class _Rollout:
 
 @dataclass
 class _Builder:
-    """Goes through the events in their order."""
+    """Processes the events in order."""
 
     spells: list[Spell] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -155,7 +155,7 @@ class _Builder:
     sealed_at: dict[str, datetime] = field(default_factory=dict)
 
     def learn(self, event: LiveEvent) -> None:
-        """Take in one event."""
+        """Process one event."""
         if event.what is Happened.SEALED:
             self.environments[event.request_id] = event.environment or self.environments.get(event.request_id, "")
             self.sealed_at[event.plan_digest] = event.at
@@ -194,9 +194,9 @@ class _Builder:
         )  # fmt: skip
 
     def _seen_before(self, event: LiveEvent, environment: str, begins: datetime) -> None:
-        """Whoever held the target when the request was sealed, where the ledger had nothing of it yet.
+        """The version that held the target when the request was sealed, if the ledger did not record it yet.
 
-        Where it had another version live, that one was replaced round the portal, at a moment that nobody recorded.
+        If the ledger has another live version, that one was replaced outside the portal at an unrecorded moment.
         """
         sealed = self.sealed_at.get(event.plan_digest)
         if event.before is None or sealed is None or sealed > begins:
@@ -211,7 +211,7 @@ class _Builder:
         self.spells.append(Spell(key, environment, Ground.SEEN, may_from=since, sure_from=sealed, seq=event.seq))
 
     def _attempt(self, event: LiveEvent) -> None:
-        """A rollout that was undone, or stopped half-way: the new version may have answered for a while."""
+        """A rollout that was undone or stopped midway: the new version may have answered for a while."""
         rollout = self.rollouts.pop(event.request_id, None)
         if rollout is None or not rollout.has_effects:
             return
@@ -225,7 +225,7 @@ class _Builder:
         self.spells.append(attempt)
 
     def _interrupt(self, spell: Spell, begins: datetime, ends: datetime | None) -> None:
-        """While the attempt lasted the old version was possible, not sure; afterwards it is sure again."""
+        """During the attempt the old version was possible but not certain; afterwards it is certain again."""
         if spell.ground is Ground.ATTEMPT or spell.sure_from is None:
             return
         self._replace(spell, sure_until=begins, may_until=ends)
@@ -244,7 +244,7 @@ class _Builder:
         self.spells[self.spells.index(spell)] = replace(spell, sure_until=sure_until, may_until=may_until)
 
     def end(self) -> None:
-        """Rollouts under way: from their first effect on, old and new are both possible."""
+        """Rollouts in progress: from their first effect on, both old and new are possible."""
         for request_id, rollout in self.rollouts.items():
             if rollout.has_effects:
                 for spell in self._open(rollout.key.model, rollout.environment):
@@ -258,7 +258,7 @@ class _Builder:
 
 
 def timeline_of(events: Iterable[LiveEvent], *, problems: Sequence[str] = ()) -> Timeline:
-    """The timeline that the events tell; events come in the ledger's order."""
+    """The timeline of the events, which come in the ledger's order."""
     builder = _Builder()
     for event in events:
         builder.learn(event)

@@ -1,38 +1,40 @@
-"""Reasons: how much each input moved an answer, and which known examples are most like it."""
+"""Reasons: how much each input moved an answer, and the most similar known examples."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from services.domain.why.replay import Seen
+
 SAYS = (
-    "Each bar says how much this input moved the model's answer for this one row away from the mean answer over the "
+    "Each bar shows how much this input moved the model's answer for this row away from the mean answer over the "
     "background rows. The bars and the mean add up to the answer."
 )
 SAYS_NOT = (
     (
-        "It says what the model did, not what is true in the world: an input that moved the answer need not be a "
+        "It explains the model, not reality: an input that moved the answer need not be a "
         "cause, and changing it need not change the outcome."
     ),
     (
-        "Inputs are mixed with those of background rows as if they were independent; where they belong together, some "
-        "of these rows cannot exist, and credit may be shared between such inputs in more than one fair way."
+        "Inputs are combined with those of background rows as if independent; if inputs depend on each other, some "
+        "of these rows cannot exist, and credit can be split between such inputs in several fair ways."
     ),
-    "Another background, or another version of the model, gives other numbers.",
+    "A different background, or another model version, gives different numbers.",
 )
 METHODS = {
     "tree": (
         "shap TreeExplainer, interventional: exact for the sum of the trees; where the model turns that sum into a "
         "probability, each background row's shares are scaled to the difference in probability"
     ),
-    "exact": "exact: every combination of inputs was asked",
+    "exact": "exact: every combination of inputs was evaluated",
     "permutation": "sampled over random orders of the inputs; the thin lines show two standard errors",
 }
 
 
 @dataclass(frozen=True)
 class InputMoved:
-    """One input: its value (or the mask) and what it moved."""
+    """One input: its value (or the mask) and its contribution."""
 
     name: str
     value: Any
@@ -56,7 +58,7 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Reasons:
-    """Attribution and neighbours; `neighbours_problem` says why there are none."""
+    """Attribution and neighbours; `neighbours_problem` explains missing neighbours."""
 
     method: str
     target: str
@@ -65,27 +67,30 @@ class Reasons:
     prediction: float
     inputs: tuple[InputMoved, ...]
     background: str
-    """What the background is, in words."""
+    """Description of the background."""
     why_not_tree: str = ""
     nearest: tuple[Neighbour, ...] = ()
     nearest_other: tuple[Neighbour, ...] = ()
     neighbours_problem: str = ""
+    seen: tuple[Seen, ...] = ()
+    """Inputs that the model saw otherwise than they were logged; the reasons are about what it saw."""
 
     def sum_check(self) -> str:
-        """Mean and movers added up, beside the answer itself."""
+        """The sum of mean and contributions, beside the answer."""
         moved = sum(i.moved for i in self.inputs)
         return (
-            f"Sum check: {self.base:.4f} on average, {moved:+.4f} by all inputs, makes {self.base + moved:.4f}; "
+            f"Sum check: average {self.base:.4f} plus contributions {moved:+.4f} is {self.base + moved:.4f}; "
             f"the model answers {self.prediction:.4f}."
         )
 
     def in_words(self, limit: int = 4) -> str:
-        """The largest movers as one sentence."""
+        """The main contributions as one sentence."""
         moved = [i for i in self.inputs if i.moved][:limit]
+        changed = "".join(f" {item.sentence()}." for item in self.seen)
         if not moved:
-            return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}."
+            return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}.{changed}"
         parts = "; ".join(i.sentence() for i in moved)
         return (
             f"Over {self.background}, {self.target} is {self.base:.3f} on average; here it is {self.prediction:.3f}. "
-            f"The largest movers: {parts}."
+            f"The largest movers: {parts}.{changed}"
         )

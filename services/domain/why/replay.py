@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 TOLERANCE = 1e-6
-"""Relative, and absolute below 1: sums of floats may come in another order on another machine."""
+"""Relative, and absolute below 1: another machine may sum floats in another order."""
 
 
 class ReplayVerdict(StrEnum):
-    """How the two answers compare."""
+    """Comparison of two answers."""
 
     EQUAL = "equal"
     WITHIN = "equal within the tolerance"
@@ -23,7 +23,7 @@ class ReplayVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Mismatch:
-    """A part of the environment that is not as the model asks for it; `found` is None where it is missing."""
+    """A dependency that differs from the model's requirement; `found` is None if it is missing."""
 
     name: str
     wanted: str
@@ -31,32 +31,48 @@ class Mismatch:
 
     def sentence(self) -> str:
         """For people."""
-        return f"{self.name}: the model asks for {self.wanted}, here is {self.found or 'none'}"
+        return f"{self.name}: the model requires {self.wanted}; found {self.found or 'none'}"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An input that the model saw otherwise than it was logged: the server cast it first."""
+
+    name: str
+    logged: Any
+    asked: Any
+
+    def sentence(self) -> str:
+        """For people."""
+        return f"{self.name} was logged as {self.logged} and asked as {self.asked}: MLflow's server casts it first"
 
 
 @dataclass(frozen=True)
 class Replay:
-    """What scoring again gave."""
+    """Result of scoring again."""
 
     verdict: ReplayVerdict
     logged: Any
     again: Any
     difference: float | None
-    """Largest absolute difference; None where the answers are no numbers."""
+    """Largest absolute difference; None if the answers are not numbers."""
     mismatches: tuple[Mismatch, ...] = ()
     model_digest: str = ""
     is_sealed: bool = False
-    """True when the model's bytes are those that were sealed for the promotion."""
+    """True if the model's bytes match those sealed for the promotion."""
     isolation: str = ""
+    seen: tuple[Seen, ...] = ()
+    cause: str = ""
+    """Likely cause of an answer that differs; empty where none was found."""
     sentence: str = ""
 
 
 def compare(
     logged: Any, score: float | None, values: Any, probabilities: Any
 ) -> tuple[ReplayVerdict, Any, float | None]:
-    """Hold what was logged against the form of the new answer that has the same shape.
+    """Compare the logged answer with the form of the new answer that has the same shape.
 
-    `values` is what the model answers for the row, `probabilities` its class probabilities or None.
+    `values` is the model's answer for the row, `probabilities` its class probabilities or None.
     """
     candidates = [values, probabilities, *(probabilities[-1:] if isinstance(probabilities, list) else [])]
     if logged is None and score is None:
@@ -77,16 +93,23 @@ def _verdict(logged: Any, again: Any, difference: float) -> ReplayVerdict:
 
 
 def _difference(a: Any, b: Any) -> float | None:
-    """Largest difference of two answers of the same shape (infinite for texts that differ); None for other shapes."""
+    """Largest difference of two answers of equal shape (infinite for differing texts); None for other shapes."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return _largest([_difference(a[k], b[k]) for k in a]) if a.keys() == b.keys() else None
     if isinstance(a, Sequence) and not isinstance(a, str) and isinstance(b, Sequence) and not isinstance(b, str):
         return _largest([_difference(x, y) for x, y in zip(a, b, strict=True)]) if len(a) == len(b) else None
+    if _is_missing(a) and _is_missing(b):
+        return 0.0
     if _is_number(a) and _is_number(b):
-        return abs(float(a) - float(b))
+        return math.inf if _is_missing(a) or _is_missing(b) else abs(float(a) - float(b))
     if isinstance(a, str | bool) and isinstance(b, str | bool):
         return 0.0 if a == b else math.inf
     return None
+
+
+def _is_missing(value: Any) -> bool:
+    """None, or not a number: MLflow's server answers a bare NaN, which the runner's JSON has no word for."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def _largest(parts: list[float | None]) -> float | None:

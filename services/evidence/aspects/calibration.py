@@ -87,7 +87,7 @@ def reliability_term(curve: tuple[ReliabilityBin, ...]) -> float:
 
 
 def calibration_findings(rows: Aligned, calibration: Calibration | None, metrics: tuple[Paired, ...]) -> list[Finding]:
-    """`calibration_harm` when a proper score is worse and the calibration with it; scores outside 0..1 are said."""
+    """`calibration_harm` when a proper score is worse and the calibration with it; scores outside 0..1 are reported."""
     if rows.task is Task.REGRESSION or rows.candidate is None or rows.current is None:
         return []
     if calibration is None:

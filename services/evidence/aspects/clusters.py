@@ -1,4 +1,4 @@
-"""Finds rows that belong together (five rows of one customer) when nobody said so: they make chance look like proof."""
+"""Detects undeclared groups of rows (five rows of one customer), which make chance look like proof."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _by_column(name: str, values: Column, influence: FloatArray) -> Suspected | 
     texts = canonical_texts(values).tolist()
     codes, count = _codes(texts)
     known = rows - texts.count(None)
-    count -= rows - known  # a row without a value belongs to nobody: it stands alone and makes no group
+    count -= rows - known  # a row without a value belongs to no group
     size = known / max(1, count)
     if count < 10 or size < 1.1:
         return None

@@ -76,7 +76,7 @@ def column_drift(name: str, reference: Column, now: Column) -> DriftLine:
 
 
 def _are_numbers(parsed: FloatArray, known: list[str]) -> bool:
-    """At least half of the values; what is not one is a cell of its own."""
+    """At least half of the values; the others form a separate cell."""
     return bool(np.isfinite(parsed).sum() >= 0.5 * len(known)) and bool(known)
 
 
@@ -139,7 +139,7 @@ def _outside(values: FloatArray, known: int) -> FloatArray:
 
 
 def _with_missing(counts: FloatArray, missing: float) -> FloatArray:
-    """Shares of the cells, and of the missing values as a cell of their own."""
+    """Shares of the cells, with missing values as a separate cell."""
     shares: FloatArray = counts / max(counts.sum(), 1) * (1 - missing)
     return np.append(shares, missing)
 

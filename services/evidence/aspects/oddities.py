@@ -49,7 +49,7 @@ def decisive_findings(
 ) -> list[Finding]:
     """Rows with enormous errors that make a regression's verdict by themselves; blocks when it changes without them.
 
-    How many rows carry the difference is told by the participation ratio of their squared influences,
+    The number of rows that carry the difference is the participation ratio of their squared influences,
     (sum of d^2)^2 / sum of d^4: n for equal ones, 1 where one row is all of it.
     """
     top = _carriers(primary.influence) if rows.task is Task.REGRESSION else None

@@ -31,11 +31,11 @@ MIN_GROUPS = 20
 BRIER_HARM = 0.05
 """A segment's Brier score must rise by this share before shifted scores count as harm."""
 LEAST_LOSS = 0.01
-"""Without a margin of its own a segment must lose this much: points of a share (AUC, …), or this part of an error."""
+"""A segment without its own margin must lose this much: points of a share (AUC, …), or this part of an error."""
 _MANY = 12
 _SHOWN = 20
 _SHOWN_ASKED = 200
-"""Values of a column that was asked for by name that are segments of their own; rarer ones are one segment."""
+"""Number of values of a requested column that are separate segments; rarer ones form one segment."""
 _MISSING = "(missing)"
 _COLUMNS_AT_MOST = 30
 _NAMED_HARMS = 8

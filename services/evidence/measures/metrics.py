@@ -155,7 +155,9 @@ def _decided_class(decided: FloatArray | None, scores: FloatArray | None) -> Flo
     if decided is not None:
         return decided
     if scores is None:
-        raise InvalidInputError("There are neither scores nor predictions.", hint="Name a column with --prediction.")
+        raise InvalidInputError(
+            "The table has neither scores nor predictions.", hint="Name a column with --prediction."
+        )
     best: FloatArray = np.argmax(scores, axis=1).astype(np.float64)
     return best
 

@@ -118,7 +118,7 @@ def hit_column(labels: FloatArray, decided: FloatArray) -> FloatArray:
 
 
 def decision_columns(labels: FloatArray, decided: FloatArray) -> FloatArray:
-    """Hit, said yes, truly yes: shape [n, 3], for precision, recall and F1."""
+    """True positives, predicted positives, actual positives: shape [n, 3], for precision, recall and F1."""
     return np.stack((labels * decided, decided, labels), axis=1)
 
 
@@ -129,7 +129,7 @@ def cost_column(labels: FloatArray, decided: FloatArray, *, false_positive: floa
 
 
 def class_columns(labels: FloatArray, decided: FloatArray, classes: int) -> FloatArray:
-    """Per class: hit, said, true; shape [n, 3 * classes], for the macro F1."""
+    """Per class: correct, predicted, actual; shape [n, 3 * classes], for the macro F1."""
     said = decided[:, None] == np.arange(classes)
     true = labels[:, None] == np.arange(classes)
     return np.concatenate((said & true, said, true), axis=1).astype(np.float64)

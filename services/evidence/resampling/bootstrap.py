@@ -60,10 +60,10 @@ def paired_sums(
 
 def _refuse_nonsense(rows: int, draw: Draw) -> None:
     if rows == 0 or draw.resamples < 1:
-        raise InvalidInputError("A bootstrap needs at least one row and one resample.", hint="Give more.")
+        raise InvalidInputError("A bootstrap needs at least one row and one resample.", hint="Provide more.")
     if draw.groups is not None and draw.strata is not None:
         raise InvalidInputError(
-            "Groups and strata cannot be resampled together.", hint="Choose one: groups when rows belong together."
+            "Groups and strata cannot be resampled together.", hint="Choose one; use groups if rows belong together."
         )
 
 

@@ -214,7 +214,7 @@ def row_counts(rows: int, draw: Draw) -> npt.NDArray[np.uint8]:
 
 
 def try_out() -> None:
-    """Compile and run the heart of it on a few rows; raises whatever numba raises here."""
+    """Compile and run the kernel on a few rows; raises any error of numba on this machine."""
     labels = np.tile([0.0, 1.0], 40)
     found = auc(labels, (np.linspace(0, 1, 80), np.linspace(1, 0, 80)), Draw(resamples=1))
     if not 0 <= found.candidate[0] <= 1:

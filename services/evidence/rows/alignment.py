@@ -203,7 +203,7 @@ def _matched(left: Predictions, right: Predictions) -> tuple[Predictions, Predic
 
 
 def _refuse_shared_ids(*sides: Predictions) -> None:
-    """A key whose every value stands for several differing rows is no row id."""
+    """A key is not a row id if each of its values occurs in several different rows."""
     for side in sides:
         if side.rows == 0 and side.rows_total > 0:
             raise InvalidInputError(
@@ -365,7 +365,7 @@ def _groups(left: Predictions, right: Predictions) -> tuple[Column | None, list[
 
 
 def _group_codes(groups: Column) -> IntArray:
-    """Codes of groups; a row without a group stands alone."""
+    """Codes of groups; a row without a group is its own group."""
     texts: Iterable[str | None] = groups.tolist()
     named = [f"={text}" if text is not None else f"#{place}" for place, text in enumerate(texts)]
     return np.unique(np.asarray(named, dtype=str), return_inverse=True)[1].astype(np.int64)

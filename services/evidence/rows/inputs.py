@@ -77,7 +77,7 @@ class Predictions:
 
 
 def predictions_from_table(table: Table, columns: Columns, *, task: Task = Task.BINARY) -> Predictions:
-    """Pick the columns that mean something; raises InvalidInputError where one is missing or holds no numbers."""
+    """Select the columns with a role; raises InvalidInputError if one is missing or not numeric."""
     ids = canonical_texts(table.column(columns.key, role="key"))
     scores, classes, findings = _scores(table, columns, task)
     decided = _decided(table, columns, task, has_scores=scores is not None)
@@ -105,7 +105,7 @@ def predictions_from_table(table: Table, columns: Columns, *, task: Task = Task.
 
 
 def task_of_table(table: Table) -> Task:
-    """What a table of the convention is about, where nobody says it: binary unless labels and scores show otherwise.
+    """Default task of a conventional table: binary unless labels and scores show otherwise.
 
     Several columns `score_<class>`, or decisions alone over more than two labels: several classes. Labels that are
     numbers with fractions, or more different whole numbers than classes have: a regression.
@@ -159,7 +159,7 @@ def _numeric(table: Table, name: str, *, role: str = "score") -> tuple[FloatArra
     if bad == len(values):
         raise InvalidInputError(
             f"The column {name!r} of the {table.name} table holds no numbers, but such as {_example(table, name)}.",
-            hint=f"Name the right column with --{role}; numbers need a decimal point and no sign behind them.",
+            hint=f"Name the right column with --{role}; numbers need a decimal point and no trailing sign.",
             code="column_type",
         )
     sentence = f"{bad} of {len(values)} values in column {name!r} are not numbers and count as missing."
@@ -186,7 +186,7 @@ def _weights(table: Table, columns: Columns) -> tuple[FloatArray | None, tuple[F
     weights, findings = _numeric(table, columns.weight, role="weight")
     if bool((weights < 0).any()):
         raise InvalidInputError(
-            f"The {table.name} table has negative weights.", hint="Weights must be 0 or more.", code="weights"
+            f"The {table.name} table has negative weights.", hint="Weights must not be negative.", code="weights"
         )
     return weights, findings
 

@@ -18,7 +18,7 @@ _NO = frozenset({"0", "false", "no", "n", "f", "negative", "neg", "-1"})
 
 @dataclass(frozen=True)
 class Coding:
-    """Which label text stands for which number, and what there is to say about it."""
+    """Mapping of label texts to numbers, with findings about it."""
 
     codes: dict[str, int]
     classes: tuple[str, ...]

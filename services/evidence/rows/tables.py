@@ -80,11 +80,11 @@ def peek_table(path: Path, *, name: str) -> Table:
 def _demand_file(path: Path, name: str) -> None:
     if path.is_dir():
         raise InvalidInputError(
-            f"The {name} table {path.name!r} is a folder.", hint="Name the one file in it to read.", code="file_kind"
+            f"The {name} table {path.name!r} is a folder.", hint="Name a single file in it.", code="file_kind"
         )
     if not path.is_file():
         raise InvalidInputError(
-            f"The {name} table {path.name!r} is not there.", hint="Check the path.", code="file_missing"
+            f"The {name} table {path.name!r} does not exist.", hint="Check the path.", code="file_missing"
         )
     if path.stat().st_size == 0:
         raise InvalidInputError(
@@ -106,13 +106,13 @@ def _read(path: Path, collect: Callable[[], Table], *, name: str) -> Table:
     except Exception as error:
         raise InvalidInputError(
             f"The {name} table {path.name!r} cannot be read: {_first_line(error)}",
-            hint="Give a Parquet, CSV or JSON file with one row per prediction.",
+            hint="Use a Parquet, CSV or JSON file with one row per prediction.",
             code="file_unreadable",
         ) from error
     if table.rows == 0:
         raise InvalidInputError(
             f"The {name} table {path.name!r} has no rows.",
-            hint="Write it again, a row a prediction.",
+            hint="Write it again, with one row per prediction.",
             code="empty_table",
         )
     return table
@@ -123,7 +123,9 @@ def table_from_mapping(columns: Mapping[str, Any], *, name: str) -> Table:
     arrays = {str(key): _plain(np.asarray(values)) for key, values in columns.items()}
     lengths = {len(values) for values in arrays.values()}
     if len(lengths) > 1:
-        raise InvalidInputError(f"The {name} table has columns of different lengths.", hint="Give rectangular data.")
+        raise InvalidInputError(
+            f"The {name} table has columns of different lengths.", hint="Make all columns the same length."
+        )
     return Table(name, arrays, lengths.pop() if lengths else 0)
 
 
@@ -131,21 +133,34 @@ _LABELS = ("target", "targets", "ground_truth", "expected_response")
 _DECISIONS = ("outputs", "predictions", "output")
 
 
-def mlflow_table(table: Table) -> Table:
+def mlflow_table(table: Table, *, target: str = "") -> Table:
     """MLflow's evaluation table in this engine's words: the row's number is its id; other tables stay as they are.
 
-    Both versions must then have been evaluated on the same rows in the same order; labels that differ are found.
+    `target` is the column that holds the true labels, where the evaluation gave it a name of its own. Both versions
+    must have been evaluated on the same rows in the same order; labels that differ are found. Raises InvalidInputError
+    when nobody says which column is the target.
     """
     columns = dict(table.columns)
     if "row_id" in columns or not {"prediction", "score", *_DECISIONS} & columns.keys():
         return table
-    for wanted, names in (("label", _LABELS), ("prediction", _DECISIONS)):
+    for wanted, names in (("label", (target, *_LABELS)), ("prediction", _DECISIONS)):
         found = next((name for name in names if name in columns), None)
         if wanted not in columns and found is not None:
             columns[wanted] = columns.pop(found)
+    if "label" not in columns and not table.columns.keys().isdisjoint(_DECISIONS):
+        raise _no_target(table)
     if "label" not in columns or table.rate < 1:
         return table
     return replace(table, columns={"row_id": np.arange(table.rows), **columns})
+
+
+def _no_target(table: Table) -> InvalidInputError:
+    present = ", ".join(list(table.columns)[:20])
+    return InvalidInputError(
+        f"MLflow's evaluation table does not say which column is the target. Columns present: {present}.",
+        hint="Set the run's tag countersign.target_column to the column's name, or log evaluation/predictions.parquet.",
+        code="column_missing",
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -295,7 +310,7 @@ def _columns_of(frame: pd.DataFrame) -> dict[str, Column]:
         twice = sorted({str(name) for name in frame.columns[frame.columns.duplicated()]})
         raise InvalidInputError(
             f"The table has several columns of one name: {', '.join(twice[:5])}.",
-            hint="Name each column once, so that it is clear which one is meant.",
+            hint="Use each column name only once.",
             code="columns_twice",
         )
     return {str(name): _plain(frame.iloc[:, place].to_numpy()) for place, name in enumerate(frame.columns)}
@@ -304,7 +319,7 @@ def _columns_of(frame: pd.DataFrame) -> dict[str, Column]:
 def _plain(values: Column) -> Column:
     """Integers, floats and booleans stay; everything else becomes objects with None for missing."""
     if values.ndim != 1:
-        raise InvalidInputError("A column holds lists, not single values.", hint="Give one value a cell.")
+        raise InvalidInputError("A column contains lists instead of single values.", hint="Put one value in each cell.")
     if values.dtype.kind in "iufb":
         return values
     out = np.empty(len(values), dtype=object)

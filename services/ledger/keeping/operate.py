@@ -1,6 +1,6 @@
-"""What an operator does to the ledger itself: change its key, go on after a restore, place holds, erase.
+"""Operator commands on the ledger: rotate its key, continue after a restore, place holds, erase.
 
-Each is an entry under the operator's name. The commands run on the portal's host, with the portal's settings.
+Each is recorded under the operator's name. The commands run on the portal's host, with the portal's settings.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from services.ledger.tree.entry import Actor, Subject
 
 
 def add_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the operator's commands beside those of the auditor."""
-    _add(commands, "key", key, "print the public keys; note the first one outside of the portal")
+    """Add the operator's commands to the auditor's."""
+    _add(commands, "key", key, "print the public keys; keep a copy of the first one outside the portal")
     rotation = _add(commands, "rotate-key", rotate_key, "sign with a new key from now on")
-    rotation.add_argument("--overlap-days", type=float, default=30, help="days that both keys sign (default 30)")
-    restore = _add(commands, "restore", go_on_after_restore, "go on after a restored backup, under a new origin")
+    rotation.add_argument("--overlap-days", type=float, default=30, help="days in which both keys sign (default 30)")
+    restore = _add(commands, "restore", go_on_after_restore, "continue after a restored backup, under a new origin")
     restore.add_argument("--reason", required=True, help="which backup, and why; kept in the ledger")
     holds = _add(commands, "hold", hold, "legal holds: list, place, lift")
     holds.add_argument("what", choices=["list", "place", "lift"])
     holds.add_argument("kind", nargs="?", help="promotion_request, model_version, … or everything")
-    holds.add_argument("id", nargs="?", help="id of the request or thing")
+    holds.add_argument("id", nargs="?", help="id of the request or other subject")
     holds.add_argument("--reason", default="", help="why; kept in the ledger")
     erasure = _add(commands, "erase", erase_values, "erase personal values of an entry; the entry stays")
     erasure.add_argument("--entry", type=int, required=True, metavar="N")
-    erasure.add_argument("--field", action="append", required=True, help="may be given several times")
+    erasure.add_argument("--field", action="append", required=True, help="may be repeated")
     erasure.add_argument("--reason", required=True, help="on whose request; kept in the ledger")
-    retain = _add(commands, "retain", retain_values, "drop personal values older than the policy keeps them")
+    retain = _add(commands, "retain", retain_values, "delete personal values past the policy's retention")
     retain.add_argument("--keep-days", type=float, help="instead of keep_personal_days in the policy file")
 
 
@@ -51,7 +51,7 @@ def _add(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, run: object, text: str
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    parser.add_argument("--operator", default="", help="your name, as the ledger shall tell it")
+    parser.add_argument("--operator", default="", help="your name, as the ledger records it")
     parser.set_defaults(run_ledger=run)
     return parser
 
@@ -74,8 +74,8 @@ def rotate_key(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int
     """Make a new key the active one."""
     if tools.key_file is None:
         raise SettingsError(
-            "The ledger's key comes from a setting, so it cannot be changed here.",
-            hint="Keep it in a file (COUNTERSIGN_LEDGER_KEY_FILE), and rotate there.",
+            "The ledger's key comes from a setting, so it cannot be rotated here.",
+            hint="Store it in a file (COUNTERSIGN_LEDGER_KEY_FILE) and rotate it there.",
         )
     ring = rotate(
         tools.writing,
@@ -85,20 +85,20 @@ def rotate_key(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int
         clock=tools.clock,
         overlap=timedelta(days=args.overlap_days),
     )
-    print(f"The ledger is signed by a new key; the old one signs too until {ring.previous_until}.", file=out)
+    print(f"A new key signs the ledger; the old one also signs until {ring.previous_until}.", file=out)
     print(ring.active.verifier, file=out)
     return 0
 
 
 def go_on_after_restore(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
-    """Open the next origin over a restored backup."""
+    """Open the next origin after a restore."""
     with tools.reading() as ledger:
         head = ledger.head()
     if head is None:
-        raise InvalidInputError("This ledger is empty; there is nothing to go on from.")
+        raise InvalidInputError("This ledger is empty; there is nothing to continue.")
     if not tools.witnesses:
         raise SettingsError(
-            "No witness is set, so nobody knows what the backup lacks.", hint="Set the witness that the ledger had."
+            "No witness is set, so the lost entries are unknown.", hint="Set the witness that the ledger had."
         )
     tails = witnessed_tails(head.origin, tools.witnesses, tools.public_keys())
     with tools.writing() as ledger:
@@ -106,8 +106,8 @@ def go_on_after_restore(args: argparse.Namespace, tools: LedgerTools, out: TextI
             ledger, tails, actor=operator(args), reason=args.reason, clock=tools.clock, signer=tools.signer
         )
     origin = entry.note.partition("\n")[0]
-    print(f"The ledger goes on as {origin}; entry {entry.seq} says what was lost and why.", file=out)
-    print("Tell your auditors: their runs fail until they accept it with --origin.", file=out)
+    print(f"The ledger continues as {origin}; entry {entry.seq} records what was lost and why.", file=out)
+    print("Inform your auditors: verification fails until they pass it with --origin.", file=out)
     return 0
 
 
@@ -134,7 +134,7 @@ def _held_subject(args: argparse.Namespace) -> Subject:
         return EVERYTHING
     if not args.kind or not args.id:
         raise InvalidInputError(
-            "Name what the hold is on.", hint="For example: hold place promotion_request req-0123; or: everything."
+            "Name the subject of the hold.", hint="For example: hold place promotion_request req-0123; or: everything."
         )
     return Subject(args.kind, args.id)
 
@@ -144,7 +144,7 @@ def erase_values(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> i
     wanted = [(args.entry, field) for field in args.field]
     with tools.writing() as ledger:
         entry = erase(ledger, wanted, actor=operator(args), reason=args.reason, clock=tools.clock, signer=tools.signer)
-    print(f"Erased {', '.join(args.field)} of entry {args.entry}; entry {entry.seq} says so.", file=out)
+    print(f"Erased {', '.join(args.field)} of entry {args.entry}; entry {entry.seq} records it.", file=out)
     return 0
 
 
@@ -153,18 +153,18 @@ def retain_values(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> 
     keep = timedelta(days=args.keep_days) if args.keep_days is not None else tools.keep_personal
     if keep is None:
         raise SettingsError(
-            "The policy file does not say how long personal values are kept.",
-            hint="Set ledger: keep_personal_days there, or say --keep-days.",
+            "The policy file does not set how long personal values are kept.",
+            hint="Set ledger: keep_personal_days in it, or pass --keep-days.",
         )
     rounds = 0
     while retain_once(tools, RetentionRule(keep), operator(args)):
         rounds += 1
-    told = "1 entry says what." if rounds == 1 else f"{rounds} entries say what."
-    print(f"Dropped what was due; {told}" if rounds else "Nothing is due.", file=out)
+    records = "1 entry records it." if rounds == 1 else f"{rounds} entries record it."
+    print(f"Deleted the values that were due; {records}" if rounds else "Nothing is due.", file=out)
     return 0
 
 
 def retain_once(tools: LedgerTools, rule: RetentionRule, actor: Actor) -> bool:
-    """One batch in a transaction of its own; False when nothing was due."""
+    """One batch in a separate transaction; False if nothing was due."""
     with tools.writing() as ledger:
         return apply_retention(ledger, rule, actor=actor, clock=tools.clock, signer=tools.signer) is not None

@@ -1,8 +1,8 @@
-"""Going on after a restored backup.
+"""Continuing after a restored backup.
 
-A restored backup *is* a rollback: witnesses hold checkpoints that the database no longer knows. So the log goes on
+A restored backup *is* a rollback: witnesses hold checkpoints that the database no longer has. So the log continues
 under a new origin (``…/2``), in the same tree and with the same numbering, and the first entry under it names what
-witnesses had last seen of the lost tail, the operator and the reason. Verifiers accept that loss only when told to.
+witnesses had last seen of the lost tail, the operator and the reason. Verifiers accept that loss only on request.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ WitnessedTail = tuple[str, Checkpoint]
 
 
 def witnessed_tails(origin: str, witnesses: Sequence[Witness], keys: Sequence[VerifierKey]) -> list[WitnessedTail]:
-    """What witnesses last saw of `origin` and of any later one. Network: call it before the transaction.
+    """What witnesses last saw of `origin` and of any later one. Uses the network: call it before the transaction.
 
-    Only notes signed by `keys` count; `NoteError` for others, because a witness with foreign notes needs a look first.
+    Only notes signed by `keys` count; `NoteError` for others, for a witness with foreign notes must be inspected.
     """
     tails: list[WitnessedTail] = []
     for candidate in _origins_from(origin):
@@ -50,10 +50,10 @@ def open_origin(
 ) -> AppendedEntry:
     """Continue a restored ledger under the next origin; `tails` come from `witnessed_tails`.
 
-    Raises `ConflictError` when nothing was lost, `IntegrityError` when the backup is not of the witnessed log.
+    Raises `ConflictError` if nothing was lost, `IntegrityError` if the backup is not of the witnessed log.
     """
     if not reason.strip():
-        raise InvalidInputError("Opening a new origin needs a reason.", hint="Name the backup and why it was restored.")
+        raise InvalidInputError("A new origin requires a reason.", hint="Name the backup and why it was restored.")
     head = _restored_head(ledger)
     last = _largest(tails)
     _check_backup(ledger, head, last)
@@ -94,7 +94,9 @@ def _verified(note: str, keys: Sequence[VerifierKey]) -> Checkpoint:
 def _restored_head(ledger: LedgerArchive) -> Head:
     head = ledger.head()
     if head is None or head.size == 0:
-        raise ConflictError("This ledger is empty; there is no backup to go on from.", hint="Restore a backup first.")
+        raise ConflictError(
+            "This ledger is empty; there is no backup to continue from.", hint="Restore a backup first."
+        )
     return head
 
 
@@ -108,16 +110,18 @@ def _largest(tails: Sequence[WitnessedTail]) -> dict[str, WitnessedTail]:
 
 
 def _check_backup(ledger: LedgerArchive, head: Head, last: dict[str, WitnessedTail]) -> None:
-    """Some origin must have been seen further than the backup reaches, or with other content."""
+    """Witnesses must have seen an origin beyond the backup, or with different content."""
     for _, checkpoint in last.values():
         if checkpoint.size > head.size or checkpoint.origin != head.origin:
             return
         if root_at(ledger, checkpoint.size) != checkpoint.root:
             raise IntegrityError(
-                "This backup is not of the log that witnesses saw.",
-                hint="Verify the ledger; look for the right backup.",
+                "This backup does not belong to the log that the witnesses saw.",
+                hint="Verify the ledger and find the right backup.",
             )
-    raise ConflictError("Nothing was lost: this ledger continues all that witnesses saw.", hint="Just go on.")
+    raise ConflictError(
+        "Nothing was lost: this ledger includes everything that witnesses saw.", hint="No new origin is needed."
+    )
 
 
 def _next_origin(origin: str, last: dict[str, WitnessedTail]) -> str:

@@ -1,10 +1,10 @@
-"""How long what is kept, and what an erasure or a legal hold does.
+"""Retention, erasure and legal holds.
 
-Entries, checkpoints and receipts are never dropped: they are the proof, and hold no personal values beyond the names of
-those who acted. What may go is the side data, the values behind commitments; the entry keeps the commitment.
+Entries, checkpoints and receipts are never deleted: they are the proof, and contain no personal values but the names of
+the actors. Only side data, the values behind commitments, can be deleted; the entry keeps the commitment.
 
-- Retention drops values older than the rule; the rule's floor is six months (EU AI Act, articles 19 and 26(6)).
-- An erasure on request drops named values at any age and says why.
+- Retention deletes values older than the rule; the rule's minimum is six months (EU AI Act, articles 19 and 26(6)).
+- An erasure on request deletes named values of any age and records why.
 - A legal hold on a promotion request, on a subject, or on everything stops both. Holds are entries themselves.
 """
 
@@ -23,7 +23,7 @@ from services.ledger.witnessing import Ledger
 from services.ledger.writer import AppendedEntry, Clock, Signer, append
 
 FLOOR = timedelta(days=184)
-"""No six months in a row are longer."""
+"""The longest possible six months."""
 BATCH = 500
 EVERYTHING = Subject("ledger", "everything")
 
@@ -37,8 +37,8 @@ class RetentionRule:
     def __post_init__(self) -> None:
         if self.keep < FLOOR:
             raise SettingsError(
-                f"Retention must be {FLOOR.days} days at least, not {self.keep.days}.",
-                hint="Logs of high-risk AI systems are kept for six months or longer.",
+                f"Retention must be at least {FLOOR.days} days, not {self.keep.days}.",
+                hint="Logs of high-risk AI systems must be kept for at least six months.",
             )
 
 
@@ -60,7 +60,7 @@ def place_hold(
 def lift_hold(
     store: Ledger, subject: Subject, *, actor: Actor, reason: str, clock: Clock, signer: Signer
 ) -> AppendedEntry:
-    """End a hold; `RefusedError` where there is none."""
+    """End a hold; `RefusedError` if there is none."""
     if subject not in active_holds(store):
         raise RefusedError(f"There is no legal hold on {subject.type} {subject.id}.")
     return append(
@@ -90,9 +90,9 @@ def active_holds(archive: LedgerArchive) -> frozenset[Subject]:
 def erase(
     store: Ledger, keys: Collection[tuple[int, str]], *, actor: Actor, reason: str, clock: Clock, signer: Signer
 ) -> AppendedEntry:
-    """Erase named values (entry number and field) on request, and say so in the ledger.
+    """Erase named values (entry number and field) on request, and record it in the ledger.
 
-    `RefusedError` under a legal hold, `InvalidInputError` when one of them is not there (any more).
+    `RefusedError` under a legal hold, `InvalidInputError` if one of them does not exist (any longer).
     """
     _refuse_held(store, keys)
     gone = store.erase_personal(keys)
@@ -114,9 +114,9 @@ def erase(
 def apply_retention(
     store: Ledger, rule: RetentionRule, *, actor: Actor, clock: Clock, signer: Signer
 ) -> AppendedEntry | None:
-    """Drop up to `BATCH` values that are older than the rule and not on hold; None when there is nothing to drop.
+    """Delete up to `BATCH` values that are older than the rule and not on hold; None if there are none.
 
-    Call it again, each time in a transaction of its own, until it gives None.
+    Call it repeatedly, each time in a separate transaction, until it returns None.
     """
     until = instant(clock() - rule.keep)
     due = _due(store, until, active_holds(store))
@@ -158,7 +158,7 @@ def _refuse_held(store: Ledger, keys: Collection[tuple[int, str]]) -> None:
         key = PersonalKey(entry.seq, "", entry.subject.type, entry.subject.id, entry.request_id)
         if EVERYTHING in holds or _held(key, holds):
             raise RefusedError(
-                f"Entry {entry.seq} is under a legal hold; nothing of it can be erased.", hint="Lift the hold first."
+                f"Entry {entry.seq} is under a legal hold, so its values cannot be erased.", hint="Lift the hold first."
             )
 
 
@@ -169,5 +169,5 @@ def _entries(store: Ledger, seqs: Sequence[int]) -> list[LedgerEntry]:
 
 def _needed(reason: str) -> str:
     if not reason.strip():
-        raise InvalidInputError("A reason is needed; it is kept in the ledger.")
+        raise InvalidInputError("A reason is required; the ledger records it.")
     return reason

@@ -1,6 +1,6 @@
-"""The key ring as a file that may change while the portal runs.
+"""The key ring in a file that may change while the portal runs.
 
-A rotation is made by one process; every portal that shares the file signs with the new key from its next append on.
+One process rotates the key; every portal that shares the file signs with the new key from its next append.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Stamp = tuple[int, int, int]
 
 
 class KeyFile:
-    """A signer that reads its key file again when it was replaced."""
+    """A signer that reloads its key file after it is replaced."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.path = path
@@ -31,7 +31,7 @@ class KeyFile:
 
     @property
     def ring(self) -> KeyRing:
-        """The ring as it lies in the file now. `SettingsError` when the file is gone or unreadable."""
+        """The ring in the file now. `SettingsError` if the file is missing or unreadable."""
         stamp = self._look()
         if stamp != self._stamp:
             self._ring, self._stamp = load_or_create(self.path, self._name), stamp
@@ -50,9 +50,9 @@ class KeyFile:
         try:
             found = self.path.stat()
         except OSError as error:
-            # A missing key is never made anew beside a ledger that it has signed.
+            # A missing key is never recreated for a ledger that it has signed.
             raise SettingsError(
                 f"The ledger's key file {self.path.name} cannot be read ({error.strerror}).",
-                hint="Put the key back; without it nothing can be written.",
+                hint="Restore the key; without it nothing can be written.",
             ) from error
         return found.st_mtime_ns, found.st_ino, found.st_size

@@ -1,7 +1,7 @@
 """The ledger's signing keys: Ed25519, from a file that only its owner reads, or from a PEM in the settings.
 
-Rotation: the new key lies ready beside the old one, a signed entry names it, and for a period every checkpoint carries
-both signatures, so that verifiers who know only the old key can follow. A key ring is one text: the PEM of the active
+Rotation: the new key is stored beside the old one, a signed entry names it, and for a period every checkpoint carries
+both signatures, so verifiers that know only the old key can follow. A key ring is one text: the PEM of the active
 key and, during the period, ``previous-until: <UTC time>`` with the PEM of the previous one.
 """
 
@@ -32,7 +32,7 @@ _UNTIL = re.compile(r"^previous-until: (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A named private key. Its repr shows the name only."""
+    """A named private key. Its repr shows only the name."""
 
     name: str
     private: Ed25519PrivateKey
@@ -47,7 +47,7 @@ class SigningKey:
 
     @property
     def verifier(self) -> VerifierKey:
-        """The public half, as auditors pin it."""
+        """The public key, as auditors pin it."""
         raw = self.private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return VerifierKey(self.name, raw)
 
@@ -62,7 +62,7 @@ class SigningKey:
 
 @dataclass(frozen=True)
 class KeyRing:
-    """The key that signs, and during a rotation the previous one with the time until which it signs too."""
+    """The active key and, during a rotation, the previous one with the end of its period."""
 
     active: SigningKey
     previous: SigningKey | None = None
@@ -85,7 +85,7 @@ class KeyRing:
         return KeyRing(new, self.active, until)
 
     def to_text(self) -> str:
-        """The ring as kept in a file."""
+        """The ring as stored in a file."""
         text = self.active.pem()
         if self.previous is not None and self.previous_until is not None:
             text += f"previous-until: {self.previous_until.astimezone(UTC).isoformat()}\n{self.previous.pem()}"
@@ -93,13 +93,13 @@ class KeyRing:
 
     @classmethod
     def parse(cls, name: str, text: str) -> KeyRing:
-        """Read a ring from a file's or a setting's text; `SettingsError` where it holds no Ed25519 key."""
+        """Read a ring from a file's or a setting's text; `SettingsError` if it contains no Ed25519 key."""
         keys = [_load(name, pem) for pem in _PEM.findall(text)]
         until = _UNTIL.search(text)
         if not keys or len(keys) > 2 or (len(keys) == 2) != (until is not None):
             raise SettingsError(
                 "The ledger's key must be one Ed25519 private key in PEM form, or two with previous-until.",
-                hint="Make one with: openssl genpkey -algorithm ed25519",
+                hint="Create one with: openssl genpkey -algorithm ed25519",
             )
         if until is None:
             return cls(keys[0])
@@ -107,7 +107,7 @@ class KeyRing:
 
 
 def load_or_create(path: Path, name: str) -> KeyRing:
-    """The ring in `path`, made when absent; the file is readable by its owner only (0600)."""
+    """The ring in `path`, created if missing; only its owner can read the file (0600)."""
     try:
         write_private(path, SigningKey.generate(name).pem(), replace=False)
     except FileExistsError:
@@ -138,7 +138,7 @@ def _refuse_open_file(path: Path) -> None:
     if mode & 0o077:
         raise SettingsError(
             f"The ledger's key file {path.name} can be read by other users (mode {mode:04o}).",
-            hint=f"Run: chmod 600 {path.name}; and if others had access, rotate the key.",
+            hint=f"Run: chmod 600 {path.name}. If others had access, rotate the key.",
         )
 
 
@@ -149,7 +149,7 @@ def _load(name: str, pem: str) -> SigningKey:
         raise SettingsError("The ledger's key is not a readable PEM private key.") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise SettingsError(
-            "The ledger's key is not an Ed25519 key.", hint="Make one with: openssl genpkey -algorithm ed25519"
+            "The ledger's key is not an Ed25519 key.", hint="Create one with: openssl genpkey -algorithm ed25519"
         )
     return SigningKey(name, private)
 

@@ -1,8 +1,8 @@
-"""Changing the ledger's key: the new key lies on disk first, then a signed entry names it, then it becomes active.
+"""Rotating the ledger's key: the new key is saved first, then a signed entry names it, then it becomes active.
 
-A crash in between leaves ``<key file>.next``; `settle` looks into the ledger whether the rotation happened, and
-finishes or forgets it. So no committed rotation ever names a key that is lost. A lock beside the key file keeps a
-starting portal from settling a rotation that is under way.
+A crash in between leaves ``<key file>.next``; `settle` checks in the ledger whether the rotation happened, and
+completes or discards it. So no committed rotation ever names a lost key. A lock beside the key file keeps a
+starting portal from settling a rotation in progress.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def rotate(
 ) -> KeyRing:
     """Make a new key the active one; for `overlap` every checkpoint carries both signatures."""
     if overlap < MINIMUM_OVERLAP:
-        raise InvalidInputError("The period with both signatures must be one day at least.")
+        raise InvalidInputError("The period with both signatures must be at least one day.")
     with _locked(key_file):
         with transactions() as ledger:
             ring = _settle(key_file, name, ledger)
         if ring.previous_until is not None and clock() < ring.previous_until:
             raise ConflictError(
-                "A key rotation is still under way.", hint=f"Wait until {ring.previous_until.isoformat()}."
+                "A key rotation is still in progress.", hint=f"Wait until {ring.previous_until.isoformat()}."
             )
         new = ring.rotated(SigningKey.generate(name), clock() + overlap)
         write_private(_next(key_file), new.to_text())
@@ -50,10 +50,10 @@ def rotate(
 def announce(ledger: Ledger, new: KeyRing, *, actor: Actor, clock: Clock) -> AppendedEntry:
     """The entry that names the new key, under a checkpoint that both keys sign.
 
-    Call it directly where keys come from a secret store: with the ring that the portals will have after the rotation.
+    If keys come from a secret store, call it directly with the ring that the portals will have after the rotation.
     """
     if new.previous is None or new.previous_until is None:
-        raise InvalidInputError("A rotation needs the previous key and the time until which it signs.")
+        raise InvalidInputError("A rotation requires the previous key and the end of its period.")
     after = {
         "vkey": str(new.active.verifier),
         "retires": str(new.previous.verifier),
@@ -65,7 +65,7 @@ def announce(ledger: Ledger, new: KeyRing, *, actor: Actor, clock: Clock) -> App
 
 
 def announce_new(ledger: Ledger, ring: KeyRing, *, actor: Actor, clock: Clock) -> None:
-    """`announce` a ring that came from a secret store, unless the ledger names its key already or is empty."""
+    """`announce` a ring that came from a secret store, unless the ledger already names its key or is empty."""
     head = ledger.head()
     is_new = ring.previous is not None and not _announced(ledger, str(ring.active.verifier))
     if is_new and head is not None and head.size:
@@ -73,13 +73,13 @@ def announce_new(ledger: Ledger, ring: KeyRing, *, actor: Actor, clock: Clock) -
 
 
 def settle(key_file: Path, name: str, archive: LedgerArchive) -> KeyRing:
-    """Load the ring (made when absent), finishing or forgetting a rotation that a crash cut short."""
+    """Load the ring (created if missing), completing or discarding a rotation that a crash interrupted."""
     with _locked(key_file):
         return _settle(key_file, name, archive)
 
 
 def demand_signer(archive: LedgerArchive, ring: KeyRing) -> None:
-    """`SettingsError` when this ring is not the one that signed the newest checkpoint."""
+    """`SettingsError` if this ring did not sign the newest checkpoint."""
     head = archive.head()
     note = archive.checkpoint(head.size) if head is not None else None
     if note is None:
@@ -87,8 +87,8 @@ def demand_signer(archive: LedgerArchive, ring: KeyRing) -> None:
     signed = {signature.key_id for signature in parse_note(note).signatures}
     if not signed & {key.verifier.key_id for key in (ring.active, ring.previous) if key is not None}:
         raise SettingsError(
-            "The ledger's key is not the one that signed the newest checkpoint.",
-            hint="Put the right key back; to change it, use countersign ledger rotate-key.",
+            "The ledger's key did not sign the newest checkpoint.",
+            hint="Restore the right key. To change it, use countersign ledger rotate-key.",
         )
 
 
@@ -96,8 +96,8 @@ def _settle(key_file: Path, name: str, archive: LedgerArchive) -> KeyRing:
     head = archive.head()
     if head is not None and head.size and not key_file.exists():
         raise SettingsError(
-            f"The ledger's key file {key_file.name} is missing, and it has signed {head.size} entries.",
-            hint="Put the key back from its backup; a new key would look like an attack.",
+            f"The ledger's key file {key_file.name} is missing, but it has signed {head.size} entries.",
+            hint="Restore the key from its backup; a new key would look like an attack.",
         )
     waiting = _next(key_file)
     if waiting.exists():
@@ -128,7 +128,7 @@ def _locked(key_file: Path) -> Iterator[None]:
 
 
 def known_keys(ring: KeyRing, archive: LedgerArchive) -> list[VerifierKey]:
-    """Every key that this ledger was ever signed with, oldest first: what the portal verifies its own ledger with.
+    """Every key that ever signed this ledger, oldest first; the portal verifies its ledger with these.
 
     Retired keys are taken from the ledger itself, so this is for the portal; an auditor pins a key.
     """

@@ -1,9 +1,9 @@
-"""RFC 8785 (JSON Canonicalization Scheme): one text for one value, and a strict way back.
+"""RFC 8785 (JSON Canonicalization Scheme): one text per value, and a strict parser.
 
 Promises:
-- equal values give equal bytes; what has no exact JSON form (NaN, infinity, integers beyond 2^53, dates, bytes, lone
-  surrogates) is refused, never rounded;
-- reading refuses doubled keys and any text that is not already canonical.
+- equal values give equal bytes; those without exact JSON (NaN, infinity, integers beyond 2^53, dates, bytes, lone
+  surrogates) are rejected, never rounded;
+- parsing rejects duplicate keys and any text that is not canonical.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
 
 def canonical_bytes(value: Any) -> bytes:
-    """The RFC 8785 bytes of `value`; `InvalidInputError` where it has none."""
+    """The RFC 8785 bytes of `value`; `InvalidInputError` if it has none."""
     try:
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, RecursionError) as error:
@@ -42,7 +42,7 @@ def digest(value: Any) -> str:
 
 
 def parse_canonical(text: str) -> Json:
-    """The value of a canonical text; `IntegrityError` for doubled keys, rubbish, or any other spelling."""
+    """The value of a canonical text; `IntegrityError` for duplicate keys, invalid JSON or a non-canonical form."""
     try:
         value: Json = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_number)
         rewritten = rfc8785.dumps(value)
@@ -56,7 +56,7 @@ def parse_canonical(text: str) -> Json:
 def _unique(pairs: Sequence[tuple[str, Json]]) -> dict[str, Json]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("an object has a duplicate key")
     return result
 
 

@@ -1,6 +1,6 @@
 """One entry of the ledger, and its one text.
 
-The body is an RFC 8785 object that always has the same fourteen keys; what is not known is null. An entry of version 1
+The body is an RFC 8785 object that always has the same fourteen keys; unknown values are null. An entry of version 1
 never gains or loses a key: a new shape gets a new `v`.
 """
 
@@ -18,7 +18,7 @@ from services.ledger.tree.canonical import Json, canonical_text, parse_canonical
 
 ENTRY_VERSION = 1
 MAX_BODY_BYTES = 256 * 1024
-"""Larger things are evidence: keep them as files and put their digest here."""
+"""Larger content is evidence: store it as a file and record its digest here."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -59,9 +59,9 @@ class LedgerEntry:
     after: Json = None
     reason: str | None = None
     request_id: str | None = None
-    """The promotion request that the entry belongs to, where there is one."""
+    """The promotion request that the entry belongs to, if any."""
     personal: Mapping[str, str] | None = None
-    """Field name to ``sha256:`` commitment; the values stand in an erasable side table."""
+    """Field name to ``sha256:`` commitment; the values are in an erasable side table."""
     portal_version: str = ""
     v: int = ENTRY_VERSION
 
@@ -79,7 +79,7 @@ class LedgerEntry:
         if len(text.encode()) > MAX_BODY_BYTES:
             raise InvalidInputError(
                 f"This ledger entry is larger than {MAX_BODY_BYTES // 1024} KiB.",
-                hint="Store the content as evidence and write its digest into the ledger.",
+                hint="Store the content as evidence and record its digest in the ledger.",
             )
         return text
 
@@ -96,9 +96,9 @@ class LedgerEntry:
 
 
 def instant(moment: datetime) -> str:
-    """UTC text with microseconds and Z; sorts as the time does. Refuses a naive datetime."""
+    """UTC text with microseconds and Z; sorts as the time does. Rejects a naive datetime."""
     if moment.tzinfo is None:
-        raise InvalidInputError("A ledger time needs a time zone.")
+        raise InvalidInputError("A ledger time requires a time zone.")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 

@@ -5,7 +5,7 @@ Promises:
   the empty tree's root ``SHA-256()``;
 - `Frontier` keeps at most log2(n) hashes and yields the root after each push;
 - proofs are planned as ranges of leaves, so a store fetches only the few complete subtrees that a proof needs;
-- a proof that does not hold raises `ProofError`, whatever is wrong with it.
+- an invalid proof raises `ProofError`, whatever is wrong with it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NodeId = tuple[int, int]
 
 
 class ProofError(IntegrityError):
-    """A Merkle proof does not hold."""
+    """A Merkle proof is invalid."""
 
     code = "proof"
 

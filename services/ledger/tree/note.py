@@ -9,7 +9,7 @@
 Rules:
 - the signed text is the three lines with their newlines; a checkpoint of ours has no extension lines;
 - a key is known by name and key id: the first 4 bytes of ``SHA-256(name || 0x0A || 0x01 || public key)``;
-- signatures of unknown keys are ignored, one bad signature of a known key refuses the note;
+- signatures of unknown keys are ignored, a bad signature of a known key invalidates the note;
 - malformed text raises `NoteError`, never a bare ValueError.
 """
 
@@ -36,7 +36,7 @@ _SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 class NoteError(IntegrityError):
-    """A checkpoint is malformed or its signature does not hold."""
+    """A checkpoint is malformed or its signature is invalid."""
 
     code = "note"
 
@@ -109,7 +109,7 @@ class VerifierKey:
         return key
 
     def signed(self, note: SignedNote) -> bool:
-        """True when this key signed the note; `NoteError` for a signature under its name and id that fails."""
+        """True if this key signed the note; `NoteError` for an invalid signature under its name and id."""
         mine = [s for s in note.signatures if (s.name, s.key_id) == (self.name, self.key_id)]
         for signature in mine:
             self._check(signature.signature, note.checkpoint.text())
@@ -119,11 +119,11 @@ class VerifierKey:
         try:
             Ed25519PublicKey.from_public_bytes(self.public_key).verify(signature, text.encode())
         except (InvalidSignature, ValueError) as error:
-            raise NoteError(f"The signature of {self.name} on this checkpoint does not hold.") from error
+            raise NoteError(f"The signature of {self.name} on this checkpoint is invalid.") from error
 
 
 def parse_note(text: str) -> SignedNote:
-    """Read a note, checking its form only; `NoteError` where it is malformed."""
+    """Read a note, checking its form only; `NoteError` if it is malformed."""
     head, separator, tail = text.partition("\n\n")
     if not separator or not tail.endswith("\n"):
         raise NoteError("A checkpoint needs a text, an empty line and signature lines.")
@@ -142,7 +142,7 @@ def verify_note(note: SignedNote, keys: Sequence[VerifierKey], *, origin: str | 
 
 
 def split_notes(text: str) -> list[str]:
-    """The notes of a text that holds one after another, as witnesses and exports keep them."""
+    """The notes of a text that concatenates them, as witnesses and exports store them."""
     return [match.group(0) for match in _NOTES.finditer(text)]
 
 
@@ -170,7 +170,7 @@ def _parse_signature(line: str) -> Signature:
 
 
 def _unbase64(text: str) -> bytes:
-    """Strict base64: one spelling only, so that no second text stands for the same note."""
+    """Strict base64: one encoding only, so that no second text represents the same note."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

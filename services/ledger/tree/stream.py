@@ -1,6 +1,6 @@
 """The Merkle root of a long stream of leaves: level by level, with memory for log2(n) hashes.
 
-Gives the same roots as `merkle.Frontier`, several times faster, because a whole batch is paired in one go.
+Gives the same roots as `merkle.Frontier`, several times faster, because a whole batch is paired at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from services.ledger.tree.merkle import fold
 
 
 class TreeStream:
-    """A growing tree that remembers only what later leaves can still change."""
+    """A growing tree that keeps only the nodes that later leaves can change."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -40,7 +40,7 @@ class TreeStream:
         return fold([row[0] for row in reversed(self._pending) if row])
 
     def copy(self) -> TreeStream:
-        """The tree as it is now, to go on from twice."""
+        """A copy of the tree, to continue from independently."""
         twin = TreeStream()
         twin.size, twin._pending = self.size, [list(row) for row in self._pending]
         return twin

@@ -1,4 +1,4 @@
-"""The checks that a policy can ask for. Each gives a value, a threshold, a verdict and one sentence."""
+"""The checks that a policy can require. Each gives a value, a threshold, a verdict and one sentence."""
 
 from __future__ import annotations
 

@@ -1,11 +1,14 @@
-"""Checks on what the registry and the run say, and on the comparison as a whole."""
+"""Checks on the registry, the run and the overall comparison."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from services.catalogue import model_card as model_card_text
 from services.domain import test_results
 from services.domain.checks import Check, Verdict
 from services.domain.examined import Examined, LeftOut
+from services.domain.model_metrics import MetricValue
 from services.domain.policy import CheckRule
 from services.evidence.record import Comparison, Recommendation
 from services.promotions.checks.coverage import lost_rows
@@ -24,7 +27,7 @@ def artifact_digest(rule: CheckRule, material: Material, _: Compared) -> Check:
     if now is None:
         return line.unknown(f"The model's files could not be hashed. {material.artifact_problem}")
     if noted and noted != now:
-        return line.judged(False, "The files are not those that were registered: somebody replaced them.", now)
+        return line.judged(False, "The files were replaced after registration.", now)
     return line.judged(True, "The model's files are hashed; a changed byte voids the signatures.", now)
 
 
@@ -39,22 +42,47 @@ def tests_passed(rule: CheckRule, material: Material, _: Compared) -> Check:
 
 
 def metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:
-    """A metric of the run within `at_least` and `at_most`."""
-    metric, floor, roof = (
-        str(rule.settings.get("metric", "")),
-        *(number(rule.settings, n) for n in ("at_least", "at_most")),
-    )
-    value = material.run.metrics.get(metric) if material.run else None
-    bounds = [f"{name} {bound:g}" for name, bound in (("at least", floor), ("at most", roof)) if bound is not None]
-    threshold = " and ".join(bounds)
-    source = f"run {material.version.run_id}" if material.run else ""
-    line = Line(rule, f"Metric {metric}", source, RUN, threshold)
+    """A metric of the version within `at_least` and `at_most`; `dataset` (name or digest) says measured on what."""
+    metric, wanted = str(rule.settings.get("metric", "")), str(rule.settings.get("dataset", ""))
+    bounds = [(name, bound) for name in ("at_least", "at_most") if (bound := number(rule.settings, name)) is not None]
+    threshold = " and ".join(f"{name.replace('_', ' ')} {bound:g}" for name, bound in bounds)
+    found = material.metrics.get(metric)
+    found = found.on(wanted) if found is not None and wanted else found
+    line = Line(rule, f"Metric {metric}", _source(found, material), RUN, threshold)
     if not bounds:
-        return line.unknown(f"The policy asks for {metric} and gives neither at_least nor at_most.")
-    if value is None or value != value:  # noqa: PLR0124 - NaN
-        return line.unknown(f"The run has no metric {metric}.")
-    is_good = (floor is None or value >= floor) and (roof is None or value <= roof)
-    return line.judged(is_good, f"{metric} is {value:.4f}; the policy asks for {threshold}.", f"{value:.4f}")
+        return line.unknown(f"The policy requires {metric} but sets neither at_least nor at_most.")
+    if found is None:
+        return line.unknown(f"The version has no metric {metric}.")
+    if found.by_dataset:
+        return _on_each(line, found, bounds)
+    if found.value is None:
+        return line.unknown(f"{metric} is unknown: {found.why_unknown}.")
+    on = f" on {found.dataset}" if found.dataset else ""
+    sentence = f"{metric} is {found.value:.4f}{on}; the policy asks for {threshold}."
+    return line.judged(_is_within(found.value, bounds), sentence, f"{found.value:.4f}")
+
+
+Bounds = Sequence[tuple[str, float]]
+
+
+def _is_within(value: float, bounds: Bounds) -> bool:
+    return all(value >= bound if name == "at_least" else value <= bound for name, bound in bounds)
+
+
+def _source(found: MetricValue | None, material: Material) -> str:
+    if found is not None and found.source:
+        return found.source
+    return f"run {material.run.run_id}" if material.run else ""
+
+
+def _on_each(line: Line, found: MetricValue, bounds: Bounds) -> Check:
+    """Measured on several data sets: judged only where the verdict is the same on each."""
+    told = f"{found.why_unknown}; the policy asks for {line.threshold}."
+    verdicts = {part.value is not None and _is_within(part.value, bounds) for part in found.by_dataset}
+    if len(verdicts) > 1:
+        return line.unknown(f"{told} Name the data set in the policy (dataset).")
+    shown = ", ".join(f"{part.value:.4f}" for part in found.by_dataset if part.value is not None)
+    return line.judged(verdicts == {True}, told, shown)
 
 
 def model_card(rule: CheckRule, material: Material, _: Compared) -> Check:
@@ -66,9 +94,9 @@ def model_card(rule: CheckRule, material: Material, _: Compared) -> Check:
         return line.judged(False, "No model card: log model_card.md with the run.", "missing")
     found, value = model_card_text.written(card), f"{len(card)} characters"
     if not found.has_text:
-        return line.judged(False, "The card holds headings, metadata and place-holders, and no text.", value)
+        return line.judged(False, "The card contains only headings, metadata and place-holders.", value)
     missing = [why for name in wanted if (why := found.missing(name))]
-    sentence = f"The card has no text below: {', '.join(missing)}." if missing else "A model card is kept."
+    sentence = f"The card has no text below: {', '.join(missing)}." if missing else "The model card is complete."
     return line.judged(not missing, sentence, value)
 
 
@@ -82,12 +110,10 @@ def documentation(rule: CheckRule, material: Material, _: Compared) -> Check:
         wanted["model card"] = (material.card or "") if model_card_text.written(material.card or "").has_text else ""
     line = Line(rule, "Documentation", "version, run", VERSION, ", ".join(wanted))
     if not wanted:
-        return line.unknown("The policy asks for documentation and names none of description, card, tags.")
+        return line.unknown("The policy requires documentation but names none of description, card, tags.")
     missing = [name for name, text in wanted.items() if not _is_given(name, text)]
     sentence = (
-        f"Missing, or only a place-holder: {', '.join(missing)}."
-        if missing
-        else "Everything that the policy asks for is written down."
+        f"Missing, or only a place-holder: {', '.join(missing)}." if missing else "All required documentation exists."
     )
     return line.judged(not missing, sentence, f"{len(wanted) - len(missing)} of {len(wanted)} there")
 
@@ -99,19 +125,21 @@ def _is_given(name: str, text: str) -> bool:
 def lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:
     """Run, training data, author and commit are known."""
     run = material.run
-    missing = [
-        what
-        for what, is_there in (
-            ("the run", run is not None),
-            ("the training data set", bool(run and any(d.digest for d in run.datasets))),
-            ("the author", bool(run and run.user)),
-            ("the Git commit", bool(run and run.git_commit)),
-        )
-        if not is_there
-    ]
+    training = run.training_data if run else ()
+    known = {
+        "the run": run is not None,
+        "the training data set": bool(training) and all(dataset.best_digest for dataset in training),
+        "the author": bool(run and run.user),
+        "the Git commit": bool(run and run.git_commit),
+    }
+    missing = [what for what, is_there in known.items() if not is_there]
+    others = [dataset for dataset in (run.datasets if run else ()) if not dataset.is_training]
     verdict = Verdict.FAIL if missing else Verdict.PASS
     sentence = f"Unknown: {', '.join(missing)}." if missing else "Run, data set, author and commit are known."
-    value = f"{4 - len(missing)} of 4 known"
+    if others and not training:
+        named = ", ".join(f"{dataset.name} ({dataset.context or 'no context'})" for dataset in others)
+        sentence += f" Logged, but not as training data: {named}."
+    value = f"{len(known) - len(missing)} of {len(known)} known"
     return Check("Lineage", verdict, sentence, value, "all known", "run", enforcement=rule.enforcement)
 
 

@@ -25,7 +25,7 @@ def dependencies(rule: CheckRule, _: Material, compared: Compared) -> Check:
         return line.unknown(f"The model has no requirements.txt that could be read. {why}".strip())
     forbidden, wrong = _forbidden(rule)
     if wrong:
-        return line.unknown(f"The policy's forbidden list holds what is no requirement: {wrong}.")
+        return line.unknown(f"The policy's forbidden list contains invalid requirements: {wrong}.")
     found = read_requirements(model.requirements, included=model.included, python=_python(model))
     return _judged(line, found, forbidden, model.files)
 
@@ -57,11 +57,11 @@ def _scope(found: Requirements, forbidden: list[Requirement]) -> str:
         f"checked against the policy's list of {len(forbidden)}" if forbidden else "the policy lists none as forbidden"
     )
     indexes = f" Packages may also come from {listed(found.indexes, SHOWN)}." if found.indexes else ""
-    return f"No vulnerability data base is asked; {base}.{indexes}"
+    return f"No vulnerability database is queried; {base}.{indexes}"
 
 
 def _examined(found: Requirements, unsure: list[Library], *, unnamed: list[Library]) -> Examined:
-    """Lines that were not judged. A line for another system is installed nowhere, so it is no reason to doubt."""
+    """Lines that were not judged. A line for another system is never installed, so it raises no doubt."""
     left_out = [LeftOut(text, "its marker holds on no system of the model's Python", True) for text in found.not_for_us]
     constraints = listed(found.missing_constraints, 3)
     for part in unsure:

@@ -1,4 +1,4 @@
-"""What checks look at, and how one is made."""
+"""The input of checks, and their construction."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class InputTable:
     artifact: str
     run_id: str
     note: str = ""
+    target: str = ""
+    """Column of the labels, if MLflow's evaluation renamed it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Compared:
     """The outcome of the comparison with what is live, as far as there is one, and what else was measured."""
 
     result: Comparison | None
-    """None when there is nothing to compare or it could not be done."""
+    """None if there is nothing to compare or the comparison failed."""
     is_first: bool = False
     problem: str = ""
     drift: tuple[DriftLine, ...] | None = None

@@ -50,7 +50,7 @@ def safe_format(rule: CheckRule, _: Material, compared: Compared) -> Check:
         )
         return line.judged(False, sentence, f"{len(unsafe)} files run code")
     if odd:
-        return line.unknown(f"Nobody can say whether loading is safe: {listed(sorted(odd), 3)}.")
+        return line.unknown(f"It is unknown whether loading is safe: {listed(sorted(odd), 3)}.")
     accepted = f" {len(running)} are accepted by the policy." if running else ""
     return line.judged(
         True, f"No file of the model runs code when it is loaded.{accepted}", f"{len(model.files)} files"

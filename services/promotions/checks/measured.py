@@ -28,7 +28,7 @@ def slice_floor(rule: CheckRule, _: Material, compared: Compared) -> Check:
     floor, columns = number(rule.settings, "at_least"), texts(rule.settings, "columns")
     line = Line(rule, "Every slice", HELD_OUT, COMPARE, f"at least {floor:g}" if floor is not None else "")
     if floor is None:
-        return line.unknown("The policy asks for a floor in every slice and gives no at_least.")
+        return line.unknown("The policy requires a floor in every slice but sets no at_least.")
     least = smallest(rule, MIN_ROWS)
     result = compared.result
     found = [s for s in (result.slices if result else ()) if not columns or s.column in columns]
@@ -106,11 +106,11 @@ def fairness_bound(rule: CheckRule, _: Material, compared: Compared) -> Check:
         del given["max_widening"]
         examined = examined.but(LeftOut("max_widening", "nothing is live that the gap could be wider than", True))
         if not given:
-            return line.unknown("Nothing is live, so nothing can widen: give max_difference or min_ratio as well.")
+            return line.unknown("Nothing is live, so no gap can widen; also set max_difference or min_ratio.")
     broken = [text for name, bound in given.items() if (text := _broken(name, bound, gap))]
     value = f"{rate} differs by {gap.now:.1%}"
     kept = f"The {rate} of the groups of {column} is within the bounds."
-    sentence = f"Between the groups of {column} the {rate} {'; '.join(broken)}." if broken else kept
+    sentence = f"{rate.capitalize()} between {column} groups: {'; '.join(broken)}." if broken else kept
     return line.judged(not broken, sentence, value, examined=examined)
 
 
@@ -174,14 +174,14 @@ def _broken(name: str, bound: float, gap: Gap) -> str:
     """What is wrong in words; an unknown part is wrong as well."""
     now = gap.now or 0.0
     if name == "max_difference":
-        return f"differs by {now:.1%}, more than {bound:.1%}" if now > bound else ""
+        return f"the gap is {now:.1%} (limit: {bound:.1%})" if now > bound else ""
     if name == "min_ratio":
         if gap.ratio is None:
-            return "has no ratio, because it is zero in every group"
-        return f"of the lowest group is {gap.ratio:.2f} of the highest's, below {bound:g}" if gap.ratio < bound else ""
+            return "there is no ratio, because it is zero in every group"
+        return f"the lowest is {gap.ratio:.2f} of the highest (minimum: {bound:g})" if gap.ratio < bound else ""
     if gap.before is None:
-        return "cannot be compared with the current version's"
-    return f"moves apart by {now - gap.before:.1%}, more than {bound:.1%}" if now - gap.before > bound else ""
+        return "it cannot be compared with the current version's"
+    return f"the gap grows by {now - gap.before:.1%} (limit: {bound:.1%})" if now - gap.before > bound else ""
 
 
 def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
@@ -190,14 +190,14 @@ def calibration(rule: CheckRule, _: Material, compared: Compared) -> Check:
     parts = [f"at most {most:g}" if most is not None else "", f"rise at most {rise:g}" if rise is not None else ""]
     line = Line(rule, "Calibration", HELD_OUT, COMPARE, ", ".join(part for part in parts if part))
     if most is None and rise is None:
-        return line.unknown("The policy asks for calibration and gives neither max_ece nor max_rise.")
+        return line.unknown("The policy requires calibration but sets neither max_ece nor max_rise.")
     found = None if compared.result is None else compared.result.calibration
     if found is None:
         return line.unknown(f"Calibration could not be measured. {compared.problem}".strip())
     now, before = found.candidate_ece, found.current_ece
     examined = Examined(left_out=lost_rows(compared.result))
     if rise is not None and compared.is_first and most is None:
-        return line.unknown("Nothing is live, so there is no rise to measure: give max_ece as well.")
+        return line.unknown("Nothing is live, so there is no rise to measure; also set max_ece.")
     if rise is not None and compared.is_first:
         examined = examined.but(LeftOut("max_rise", "nothing is live that it could rise from", by_policy=True))
     is_good = (most is None or now <= most) and (rise is None or compared.is_first or now - before <= rise)

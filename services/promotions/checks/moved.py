@@ -48,7 +48,7 @@ def _drifted(
 ) -> Check:
     most, some = number(line.rule.settings, "max_psi"), number(line.rule.settings, "warn_psi")
     if most is None:
-        return line.unknown("The policy asks for drift and gives no max_psi (0.1 is some, 0.25 is much).")
+        return line.unknown("The policy requires a drift check but sets no max_psi (0.1 is small, 0.25 is large).")
     if measured is None:
         return line.unknown(problem.strip())
     columns = texts(line.rule.settings, "columns")
@@ -60,14 +60,14 @@ def _drifted(
 
 
 _TRAINING = (
-    "{} has moved somewhat from what the current version learnt.",
-    "{} looks quite different from what the current version was trained on.",
-    "The training data looks as before.",
+    "The distribution of {} differs slightly from the current version's training data.",
+    "The distribution of {} differs strongly from the current version's training data.",
+    "The training data is similar to the current version's.",
 )
 _LIVE = (
-    "Live, {} has moved somewhat from what the candidate was trained on.",
-    "Live, {} looks quite different from what the candidate was trained on.",
-    "Live inputs look as the candidate's training data.",
+    "The live distribution of {} differs slightly from the candidate's training data.",
+    "The live distribution of {} differs strongly from the candidate's training data.",
+    "Live inputs are similar to the candidate's training data.",
 )
 
 

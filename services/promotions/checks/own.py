@@ -1,4 +1,4 @@
-"""Own checks: Python entry points of the group `countersign.checks`, installed by whoever runs the portal.
+"""Custom checks: Python entry points of the group `countersign.checks`, installed by the portal's operator.
 
 An entry point is a function `check(settings, evidence)` that gives a mapping with `verdict` (pass, warn, fail,
 unknown), `sentence`, and optionally `name`, `value`, `threshold`, `source`, `link`, and `left_out`: what it did not
@@ -18,9 +18,10 @@ from typing import Any
 from services.comparisons.live_inputs import live_document
 from services.domain.checks import Check, Verdict
 from services.domain.examined import WHOLE, Examined, LeftOut
+from services.domain.model_metrics import known_metrics, unknown_metrics
 from services.domain.policy import CheckRule
 from services.promotions.checks.facts import Compared, Line
-from services.promotions.material import Material, finite_metrics
+from services.promotions.material import Material
 
 GROUP = "countersign.checks"
 TEXT_LIMIT = 500
@@ -28,25 +29,27 @@ log = logging.getLogger(__name__)
 
 
 def custom(rule: CheckRule, material: Material, compared: Compared) -> Check:
-    """Ask the entry point that `name` names; one that is missing, raises or answers rubbish is unknown."""
+    """Ask the entry point that `name` names; a missing, failing or invalid one gives unknown."""
     name = str(rule.settings.get("name", ""))
     line = Line(rule, name.replace("_", " ").capitalize() or "Own check", f"own check {name}")
     installed = tuple(entry_points(group=GROUP, name=name)) if name else ()
     if len({point.value for point in installed}) > 1:
-        return line.unknown(f"Several own checks are called {name}: {', '.join(sorted(p.value for p in installed))}.")
+        return line.unknown(
+            f"Several custom checks are called {name}: {', '.join(sorted(p.value for p in installed))}."
+        )
     found = installed[0] if installed else None
     if found is None:
-        return line.unknown(f"No own check {name or '(no name given)'} is installed on this portal.")
+        return line.unknown(f"No custom check {name or '(no name given)'} is installed on this portal.")
     try:
         answer = found.load()(dict(rule.settings), evidence_for(material, compared))
         return _check(line, answer)
     except Exception as error:
-        log.exception("the own check %s failed", name)
-        return line.unknown(f"The own check {name} failed: {type(error).__name__}.")
+        log.exception("the custom check %s failed", name)
+        return line.unknown(f"The custom check {name} failed: {type(error).__name__}.")
 
 
 def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
-    """What an own check may look at."""
+    """The evidence passed to a custom check."""
     version, run = material.version, material.run
     return {
         "version": {"model": version.model, "version": version.version, "tags": dict(version.tags)},
@@ -56,7 +59,8 @@ def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
             "run_id": run.run_id,
             "user": run.user,
             "params": dict(run.params),
-            "metrics": finite_metrics(run.metrics),
+            "metrics": known_metrics(material.metrics),
+            "metrics_unknown": unknown_metrics(material.metrics),
             "tags": dict(run.tags),
         },
         "artifact_digest": material.artifact_digest,
@@ -72,7 +76,7 @@ def evidence_for(material: Material, compared: Compared) -> dict[str, Any]:
 
 def _check(line: Line, answer: Any) -> Check:
     if not isinstance(answer, Mapping) or not answer.get("sentence"):
-        return line.unknown("The own check gave no verdict with a sentence.")
+        return line.unknown("The custom check returned no verdict with a sentence.")
 
     def text(name: str, default: str = "") -> str:
         full = str(answer.get(name, default))
@@ -81,7 +85,7 @@ def _check(line: Line, answer: Any) -> Check:
     try:
         verdict = Verdict(str(answer.get("verdict")))
     except ValueError:
-        return line.unknown("The own check gave a verdict that is none of pass, warn, fail, unknown.")
+        return line.unknown("The custom check returned a verdict other than pass, warn, fail, unknown.")
     return Check(
         text("name", line.name), verdict, text("sentence"), text("value", "unknown"), text("threshold"),
         text("source", line.source), link=text("link"), enforcement=line.rule.enforcement,

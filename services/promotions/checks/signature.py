@@ -20,7 +20,7 @@ def signature(rule: CheckRule, _: Material, compared: Compared) -> Check:
     wanted = str(rule.settings.get("change", ""))
     line = Line(rule, "Signature", "MLmodel", VERSION, wanted)
     if wanted not in {"unchanged", "compatible"}:
-        return line.unknown("The policy asks for the signature and gives no change: unchanged or compatible.")
+        return line.unknown("The policy requires a signature check but sets no change: unchanged or compatible.")
     model = compared.model
     if model is None or model.signature is None:
         why = model.problem if model else NOTHING_READ
@@ -39,7 +39,7 @@ def _examined(unknown: tuple[str, ...]) -> Examined:
 
 def _changed(line: Line, now: Mapping[str, Any], before: Mapping[str, Any] | None, wanted: str) -> Check:
     if before is None:
-        return line.unknown("The live version has no signature, so nobody can say whether its callers still fit.")
+        return line.unknown("The live version has no signature, so compatibility with its callers is unknown.")
     found = fit(now, before)
     examined = _examined(found.unknown)
     if now == before:
@@ -49,7 +49,7 @@ def _changed(line: Line, now: Mapping[str, Any], before: Mapping[str, Any] | Non
         sentence = f"Programs that call the live version would break: {listed(found.breaks, SHOWN)}."
         return line.judged(False, sentence, "breaks")
     if wanted == "unchanged":
-        return line.judged(False, "The signature is not the live version's.", "changed")
+        return line.judged(False, "The signature differs from the live version's.", "changed")
     notes = f" Also: {listed(found.notes, SHOWN)}." if found.notes else ""
     if found.by_value:
         sentence = f"Some requests would be refused: {listed(found.by_value, SHOWN)}.{notes}"

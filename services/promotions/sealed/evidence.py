@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from services.comparisons.live_inputs import LiveDrift
 from services.domain.catalogue import TestCase, TestReport
 from services.domain.checks import Check, check_from_json
+from services.domain.model_metrics import MetricValue
 from services.domain.registry import Dataset
 from services.domain.test_results import unsealed_report
 from services.errors import IntegrityError, InvalidInputError
@@ -32,6 +33,8 @@ class SealedRun:
     datasets: tuple[Dataset, ...] = ()
     commit: str | None = None
     algorithm: str | None = None
+    metric_values: Mapping[str, MetricValue] | None = None
+    """Each metric with its source, or why it is unknown; None in earlier seals, whose metrics are the run's."""
 
 
 @dataclass(frozen=True)

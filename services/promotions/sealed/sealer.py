@@ -12,9 +12,10 @@ from services.comparisons.live_inputs import LiveInputs, live_document
 from services.domain.checks import Check, Enforcement, check_to_json
 from services.domain.derived import algorithm_of
 from services.domain.drift import SCHEMA as DRIFT_SCHEMA
+from services.domain.model_metrics import known_metrics, metric_to_json
 from services.domain.policy import Environment, Governance, PromotionPolicy
 from services.domain.promotions.plan import Plan
-from services.domain.registry import ModelVersion, Run, VersionKey
+from services.domain.registry import Dataset, ModelVersion, Run, VersionKey
 from services.domain.test_results import sealed_report
 from services.errors import PortalError, RefusedError, UpstreamError
 from services.evidence.record import Comparison, DriftLine
@@ -22,7 +23,7 @@ from services.ledger.tree.canonical import canonical_text, digest
 from services.policies.reading import frozen_form, in_words
 from services.promotions.checks import Compared, evaluate
 from services.promotions.checks.facts import COMPARE, InputTable
-from services.promotions.material import Material, MaterialReader, build_plan, finite_metrics
+from services.promotions.material import Material, MaterialReader, build_plan
 from services.promotions.model_facts import read_model_facts
 
 
@@ -107,7 +108,7 @@ class Sealer:
         if policy is None:
             raise RefusedError(
                 f"No policy allows {model} in {environment}.",
-                hint="Add a policy for it to governance.yaml; without one nothing is promoted.",
+                hint="Add a policy for it to governance.yaml.",
             )
         return policy, self.governance.environments[environment]
 
@@ -128,7 +129,7 @@ class Sealer:
         return Sealed(plan, checks, plan_document, evidence_document, policy_document, material)
 
     def plan_now(self, signed: Plan) -> Plan:
-        """The plan as the world is now, on the same evidence: equal to `signed` while the seal holds."""
+        """The plan for the current state, with the same evidence: equal to `signed` while the seal holds."""
         policy, environment = self.rules(signed.model, signed.environment)
         material = self._reader.read(VersionKey(signed.model, signed.version), environment)
         return build_plan(
@@ -214,7 +215,7 @@ def comparison_settings(policy: PromotionPolicy) -> Mapping[str, Any]:
 
 
 def _input(file: PredictionsFile) -> InputTable:
-    return InputTable(file.digest, file.artifact, file.run_id, file.note)
+    return InputTable(file.digest, file.artifact, file.run_id, file.note, file.target)
 
 
 def _address(link: str, found: Mapping[str, str]) -> str:
@@ -238,8 +239,9 @@ def _evidence(
             "run_id": run.run_id,
             "user": run.user,
             "params": dict(run.params),
-            "metrics": finite_metrics(run.metrics),
-            "datasets": [asdict(dataset) for dataset in run.datasets],
+            "metrics": known_metrics(material.metrics),
+            "metric_values": {name: metric_to_json(metric) for name, metric in material.metrics.items()},
+            "datasets": [_dataset(dataset) for dataset in run.datasets],
             "commit": run.git_commit,
             "algorithm": algorithm_of(run),
         },
@@ -258,3 +260,8 @@ def _evidence(
         "checks": [check_to_json(check) for check in checks],
         "policy_in_words": policy_in_words,
     }
+
+
+def _dataset(dataset: Dataset) -> dict[str, Any]:
+    """Everything but the names of its columns, which the digest covers."""
+    return {name: value for name, value in asdict(dataset).items() if name != "columns"}

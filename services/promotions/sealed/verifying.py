@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
@@ -21,7 +21,7 @@ from services.promotions.sealed.sealer import Comparer, Drifter, comparison_sett
 
 DIFFERENCES_SHOWN = 20
 IGNORED = frozenset({"bootstrap.engine"})
-"""Which engine drew the resamples; numba and numpy have random streams of their own, which other fields show."""
+"""Which engine drew the resamples; numba and numpy have different random streams, which other fields show."""
 
 ADDED_LATER = frozenset({"coverage"})
 """Parts that an earlier engine of the same schema did not keep: nothing was sealed to compare them with."""
@@ -107,7 +107,7 @@ class EvidenceVerifier:
             )
         known = self._held_out.by_digest(sealed.digest, sealed.artifact)
         if known is not None:
-            return PredictionsFile(known, sealed.digest, sealed.artifact, sealed.run_id)
+            return PredictionsFile(known, sealed.digest, sealed.artifact, sealed.run_id, target=sealed.target)
         is_sample = side in {"training", "reference"}
         fetch = self._held_out.training_sample if is_sample else _fresh(self._held_out)
         now = fetch(sealed.run_id)
@@ -115,7 +115,7 @@ class EvidenceVerifier:
             raise PortalError(
                 f"The {side}'s table {sealed.artifact} of run {sealed.run_id} was replaced since it was sealed."
             )
-        return now
+        return replace(now, target=sealed.target)
 
 
 _EARLIER = (

@@ -1,6 +1,6 @@
-"""Builds the walls around a model's process with Linux namespaces, through the C library.
+"""Isolates a model's process with Linux namespaces, through the C library.
 
-What the kernel refuses is recorded and said; nothing is assumed. Sources: unshare(2), mount(2), mount_setattr(2),
+Anything that the kernel refuses is recorded and reported. Sources: unshare(2), mount(2), mount_setattr(2),
 capset(2), prctl(2), user_namespaces(7).
 """
 
@@ -34,7 +34,7 @@ def _check(result: int, what: str) -> None:
 
 
 def enter_namespaces() -> tuple[set[str], str]:
-    """Leave the host's namespaces; gives what was left (network, mount, pid) and why the rest was not."""
+    """Leave the host's namespaces; returns those left (network, mount, pid) and why others were not."""
     if not sys.platform.startswith("linux"):
         return set(), f"namespaces need Linux, this is {sys.platform}"
     user, group = os.getuid(), os.getgid()
@@ -81,7 +81,7 @@ def build_files(work: Path, model: Path, hidden: Sequence[Path]) -> None:
 
 
 def _hide(path: Path, work: Path) -> None:
-    """An empty folder or file over it. A folder that holds the work folder is left, and so is what is not there."""
+    """Hide it behind an empty folder or file. Parents of the work folder and missing paths are skipped."""
     path = Path(os.path.realpath(path))
     if not path.exists() or path == work or path in work.parents:
         return
@@ -99,7 +99,7 @@ def _read_only(path: str, *, recursive: bool, on: bool) -> None:
 
 
 def drop_privileges() -> None:
-    """No capability, none to be gained, no set-uid program. Raises OSError."""
+    """Drop all capabilities and any way to gain them, and disable set-uid programs. Raises OSError."""
     libc = _libc()
     _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     for capability in range(_LAST_CAPABILITY + 1):
@@ -109,13 +109,13 @@ def drop_privileges() -> None:
 
 
 def die_with_parent() -> None:
-    """The kernel ends this process when its parent ends."""
+    """Make the kernel end this process when its parent ends."""
     if sys.platform.startswith("linux"):
         _libc().prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
 
 
 def set_limits(*, memory: int, seconds: float, output: int, processes: int | None) -> None:
-    """Limits of the kernel. `processes` only inside a user namespace: elsewhere it counts the whole user's."""
+    """Set kernel limits. `processes` only inside a user namespace: elsewhere it counts all of the user's processes."""
     wanted = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_CPU: int(seconds) + 2,

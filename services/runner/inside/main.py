@@ -1,7 +1,7 @@
 """Entry of the model's process: `python -I main.py WORK`. Reads `request.json` there, writes `result.json`.
 
-The request: task, inputs, files (name to path), limits, hidden. Everything it tells goes through files of the work
-folder, so that nothing that a model prints can be taken for an answer.
+The request: task, inputs, files (name to path), limits, hidden. All of its output goes through files in the work
+folder, so nothing that a model prints can be mistaken for an answer.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from services.runner.inside import jail, tasks
 
 TEXT_LIMIT = 2000
 CODE_SPACE = 2 * 2**30
-"""Address space beyond the memory limit: libraries map far more than they use. The watcher counts what is used."""
+"""Address space beyond the memory limit: libraries map far more than they use. The watcher measures actual use."""
 
 
 def main(work: Path) -> int:
-    """Build the walls, then run the task inside them."""
+    """Set up the isolation, then run the task in it."""
     jail.die_with_parent()
     request = json.loads((work / "request.json").read_text())
     left, problem = jail.enter_namespaces()
@@ -80,7 +80,7 @@ def _run(work: Path, model: Path, request: dict[str, Any]) -> int:
     try:
         answer = {"output": tasks.run(request["task"], context)}
         code = 0
-    except BaseException as error:  # noqa: BLE001 - whatever a model throws, SystemExit among it, is told
+    except BaseException as error:  # noqa: BLE001 - any error of a model is reported, even SystemExit
         answer = {"error": _told(error)}
         code = tasks.FAILED
     try:

@@ -1,4 +1,4 @@
-"""Calls a model and reads its answer: decisions, and scores where the model has them."""
+"""Calls a model and reads its answer: decisions, and scores if the model has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.runner.inside.tasks import StageError
 
 
 def predict(model: Any, frame: pd.DataFrame) -> Any:
-    """The model's own answer through MLflow (signature enforced). Raises StageError around what the model raised."""
+    """The model's own answer through MLflow (signature enforced). Wraps the model's errors in StageError."""
     try:
         return model.predict(frame)
     except Exception as error:
@@ -19,7 +19,7 @@ def predict(model: Any, frame: pd.DataFrame) -> Any:
 
 
 def probabilities(model: Any, frame: pd.DataFrame) -> tuple[Any, list[Any]] | None:
-    """Class probabilities ``[n, k]`` and the classes; None where the model behind pyfunc has none."""
+    """Class probabilities ``[n, k]`` and the classes; None if the model behind pyfunc has none."""
     native = native_model(model)
     if not hasattr(native, "predict_proba"):
         return None
@@ -32,7 +32,7 @@ def native_model(model: Any) -> Any:
     """The library's own model inside the pyfunc, or None."""
     try:
         return model.get_raw_model()
-    except Exception:  # noqa: BLE001 - not every flavour has one, and each says so in its own way
+    except Exception:  # noqa: BLE001 - not every flavour has one, and each reports it differently
         return None
 
 
@@ -45,7 +45,7 @@ def enforced(model: Any, frame: pd.DataFrame) -> Any:
 
 
 def values_of(answer: Any) -> list[Any]:
-    """One JSON value a row: a number, a text, or a list or mapping for several outputs."""
+    """One JSON value per row: a number, a text, or a list or mapping for several outputs."""
     if isinstance(answer, pd.DataFrame):
         if answer.shape[1] == 1:
             return values_of(answer.iloc[:, 0])
@@ -60,7 +60,7 @@ def values_of(answer: Any) -> list[Any]:
 
 
 def plain(value: Any) -> Any:
-    """A JSON value; NaN and infinity become None, what JSON has no word for becomes text."""
+    """A JSON value; NaN and infinity become None, other values without a JSON form become text."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from services.runner.inside import outputs
-from services.runner.inside.task_predict import frame_of
+from services.runner.inside.task_predict import frame_of, seen
 from services.runner.inside.tasks import Context
 
 EXACT_INPUTS = 8
@@ -46,7 +46,10 @@ class Found:
 def run(model: Any, context: Context) -> dict[str, Any]:
     """Explain one row."""
     given = context.inputs
-    frame = frame_of({"columns": given["columns"], "rows": [given["row"], *given["background"]]}, model)
+    frame = frame_of(
+        {"columns": given["columns"], "rows": [given["row"], *given["background"]], "protocol": given.get("protocol")},
+        model,
+    )
     row, background = frame.iloc[[0]], frame.iloc[1:]
     score, target, predicted = _scorer(model, row)
     prediction = float(score(row)[0])
@@ -66,6 +69,7 @@ def run(model: Any, context: Context) -> dict[str, Any]:
         "prediction": prediction,
         "unexplained": prediction - found.base - float(np.sum(found.moved)),
         "background_rows": len(background),
+        "seen": seen({"columns": given["columns"], "rows": [given["row"]]}, row),
         "inputs": [
             {"name": str(names[i]), "value": outputs.plain(row.iloc[0, i]), "moved": float(found.moved[i]),
              "error": float(found.errors[i])}
@@ -80,7 +84,7 @@ def _scorer(model: Any, row: pd.DataFrame) -> tuple[Score, tuple[int, Any] | Non
     if found is None:
         answer = np.asarray(outputs.predict(model, row), dtype=np.float64).ravel()
         if answer.size != 1:
-            raise ValueError("The model answers several numbers a row: there is no one number to explain.")
+            raise ValueError("The model returns several numbers per row, so there is no single number to explain.")
         return lambda frame: np.asarray(outputs.predict(model, frame), dtype=np.float64).ravel(), None, float(answer[0])
     scores, classes = found
     place = len(classes) - 1 if len(classes) == 2 else int(np.argmax(scores[0]))
@@ -89,7 +93,7 @@ def _scorer(model: Any, row: pd.DataFrame) -> tuple[Score, tuple[int, Any] | Non
     def score(frame: pd.DataFrame) -> Any:
         again = outputs.probabilities(model, frame)
         if again is None:
-            raise ValueError("The model gave probabilities once and then none.")
+            raise ValueError("The model returned probabilities once and then none.")
         return again[0][:, place]
 
     return score, (place, classes[place]), predicted
@@ -98,7 +102,7 @@ def _scorer(model: Any, row: pd.DataFrame) -> tuple[Score, tuple[int, Any] | Non
 def _by_tree(
     model: Any, row: pd.DataFrame, background: pd.DataFrame, *, target: tuple[int, Any] | None, prediction: float
 ) -> tuple[Found | None, str]:
-    """TreeExplainer's answer if it fits and adds up, else why not."""
+    """TreeExplainer's answer if it applies and adds up, else the reason."""
     try:
         native = outputs.native_model(model)
         inside, features, order = _unwrapped(model, native, row, background)
@@ -110,7 +114,7 @@ def _by_tree(
         )
         values = np.asarray(explainer.shap_values(features[:1], check_additivity=False), dtype=np.float64)
         base = np.atleast_1d(np.asarray(explainer.expected_value, dtype=np.float64))
-    except Exception as error:  # noqa: BLE001 - whatever shap does not know, it says in its own way
+    except Exception as error:  # noqa: BLE001 - shap raises many kinds of errors for unsupported models
         return None, f"{type(error).__name__}: {str(error)[:200]}"
     place = 0 if target is None else target[0]
     one = values[0, :, place] if values.ndim == 3 else values[0]
@@ -155,7 +159,7 @@ def _exact(score: Score, row: pd.DataFrame, background: pd.DataFrame) -> Found:
 
 
 def _permuted(score: Score, row: pd.DataFrame, background: pd.DataFrame, *, seed: int) -> Found:
-    """Random orders and their reverses; each distinct coalition is asked once, many in one call of the model."""
+    """Random orders and their reverses; each distinct coalition is evaluated once, many per call of the model."""
     size, chance = row.shape[1], np.random.default_rng(seed)
     count = max(FEWEST_ORDERS, min(MOST_ORDERS, ROWS_ASKED // (2 * (size + 1) * len(background))))
     orders = [chance.permutation(size) for _ in range(count)]
@@ -173,7 +177,7 @@ def _permuted(score: Score, row: pd.DataFrame, background: pd.DataFrame, *, seed
 
 
 def _walk(order: Any) -> list[tuple[bool, ...]]:
-    """Coalitions from nobody to everybody, joined in this order."""
+    """Coalitions from empty to complete, joined in this order."""
     inside = [False] * len(order)
     steps = [tuple(inside)]
     for place in order:

@@ -1,7 +1,8 @@
-"""Task `replay`: logged rows scored again, and where this environment differs from the one that the model asks for.
+"""Task `replay`: logged rows scored again, and how this environment differs from the model's requirements.
 
 Inputs and answer as `task_predict`; besides, `environment`: a list of name, wanted and found for Python and for each
-package that the model's files pin.
+package that the model's files pin; `seen`: what the model saw otherwise than logged; `variants`: answers that the model
+would have given had something not been lost in saving it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from services.runner.inside import task_predict
+from services.runner.inside import task_predict, variants
 from services.runner.inside.tasks import Context
 
 _PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*==\s*([^\s;#,]+)")
@@ -22,11 +23,17 @@ TEXT_LIMIT = 100_000
 
 def run(model: Any, context: Context) -> dict[str, Any]:
     """Predict, and compare the environments."""
-    return {**task_predict.run(model, context), "environment": environment(context.model)}
+    frame = task_predict.frame_of(context.inputs, model)
+    return {
+        **task_predict.run(model, context),
+        "environment": environment(context.model),
+        "seen": task_predict.seen(context.inputs, frame),
+        "variants": variants.of(model, frame, context.inputs),
+    }
 
 
 def environment(folder: Path) -> list[dict[str, str | None]]:
-    """What the model pins against what is installed here; `found` is None where a package is missing."""
+    """The model's pinned packages and the installed ones; `found` is None if a package is missing."""
     pins = _PIN.findall(_text(folder / "requirements.txt"))
     packages = [{"name": name, "wanted": wanted, "found": _installed(name)} for name, wanted in pins]
     python = _PYTHON.search(_text(folder / "python_env.yaml"))

@@ -73,7 +73,7 @@ def _positive(classes: list[Any], wanted: Any) -> int:
 
 
 def _without_probabilities(answer: Any, inputs: Any) -> dict[str, Any]:
-    """A model that answers with numbers gives scores; one that answers with texts gives decisions."""
+    """A model that returns numbers gives scores; one that returns texts gives decisions."""
     values = np.asarray(answer)
     if values.ndim == 2 and values.shape[1] == 2 and values.dtype.kind == "f":
         return {"score": values[:, 1]}
@@ -87,5 +87,5 @@ def _flat(answer: Any) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        raise ValueError(f"The model answers {values.shape[1:]} values a row where one is needed.")
+        raise ValueError(f"The model returns {values.shape[1:]} values per row instead of one.")
     return values

@@ -31,14 +31,14 @@ class Context:
     progress_file: Path
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """Tell how far it is."""
+        """Report progress."""
         part = self.progress_file.with_suffix(".part")
         part.write_text(json.dumps({"done": done, "total": total, "what": what}))
         part.replace(self.progress_file)
 
 
 class StageError(Exception):
-    """Carries the stage at which the cause happened: load, input or task."""
+    """Carries the stage of the failure: load, input or task."""
 
     def __init__(self, stage: str) -> None:
         super().__init__(stage)
@@ -46,7 +46,7 @@ class StageError(Exception):
 
 
 def run(name: str, context: Context) -> Any:
-    """Load the model and do the task. Raises whatever the model raises."""
+    """Load the model and run the task. Passes on the model's errors."""
     if not _NAME.fullmatch(name):
         raise ValueError(f"There is no task {name!r}.")
     module = importlib.import_module(f"services.runner.inside.task_{name}")

@@ -39,7 +39,7 @@ def test_doctor__check_before_production__is_named(bench: Bench, tmp_path: Path)
 
 def test_doctor__no_check_before_production__says_how_to_add_one(bench: Bench, tmp_path: Path) -> None:
     seed.environment(bench.site.organization, PROJECT, "production", [])
-    assert "no check; docs/azure-devops.md" in azure(bench, tmp_path).sentence
+    assert "none; see docs/azure-devops.md" in azure(bench, tmp_path).sentence
 
 
 @pytest.mark.parametrize("fault", ["sign_in_html", "unauthorized_empty"])

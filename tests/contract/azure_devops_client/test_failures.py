@@ -13,8 +13,8 @@ from services.errors import (
     NotFoundError,
     UnknownOutcomeError,
     UpstreamError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from tests.contract.azure_devops_client.conftest import RUNS, Bench, Naps
@@ -195,9 +195,9 @@ def test_read__unreadable__is_rubbish(bench: Bench, fault: str, route: str) -> N
     azure = _fresh(bench) if route == "/_apis$" else bench.client()
     bench.fault(fault=fault, route=route, times=None)
     call: Any = azure.ping if route == "/_apis/projects" else lambda: azure.get(REF)
-    with pytest.raises((UpstreamRubbishError, NotFoundError)) as caught:
+    with pytest.raises((UpstreamInvalidError, NotFoundError)) as caught:
         call()
-    assert isinstance(caught.value, UpstreamRubbishError)
+    assert isinstance(caught.value, UpstreamInvalidError)
 
 
 def test_read__too_slow__ends_within_its_time(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from services.adapters.azure_devops import runs
 from services.adapters.azure_devops.pipelines import AzureDevOpsPipelines
-from services.errors import UpstreamRubbishError
+from services.errors import UpstreamInvalidError
 from tests.contract.azure_devops_client.conftest import Bench
 from tests.contract.azure_devops_client.stub import Reply, stubbed
 
@@ -30,7 +30,7 @@ def test_listing__whose_token_repeats__is_an_error_and_no_short_list(bench: Benc
     with stubbed() as stub:
         stub.answer = lambda method, path: Reply({"value": []}, headers={"x-ms-continuationtoken": "again"})
         azure = bench.client(url=stub.url, release_url=stub.url)
-        with pytest.raises(UpstreamRubbishError) as caught:
+        with pytest.raises(UpstreamInvalidError) as caught:
             azure.deployments("p", "production")
     assert caught.value.code == "listing_endless"
 
@@ -39,6 +39,6 @@ def test_listing__that_never_ends__is_an_error_and_no_short_list(bench: Bench) -
     with stubbed() as stub:
         stub.answer = lambda method, path: Reply({"value": []}, headers={"x-ms-continuationtoken": str(len(stub.seen))})
         azure = bench.client(url=stub.url, release_url=stub.url, max_pages=5)
-        with pytest.raises(UpstreamRubbishError):
+        with pytest.raises(UpstreamInvalidError):
             azure.deployments("p", "production")
         assert len([path for method, path in stub.seen if method == "GET"]) == 5

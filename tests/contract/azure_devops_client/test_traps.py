@@ -14,7 +14,7 @@ import pytest
 from azure_devops_server.http.locations import locations
 from services.adapters.azure_devops.pipelines import AzureDevOpsPipelines
 from services.domain.releases import RunRef
-from services.errors import UnknownOutcomeError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import UnknownOutcomeError, UpstreamInvalidError, UpstreamRefusedError, UpstreamUnavailableError
 from tests.contract.azure_devops_client.conftest import RUNS, Bench
 from tests.contract.azure_devops_client.stub import Reply, stubbed
 from tests.contract.azure_devops_server.conftest import PROJECT
@@ -45,7 +45,7 @@ def test_object__answered_with_nothing__is_rubbish_not_an_empty_run(bench: Bench
     with stubbed() as stub:
         stub.answer = lambda method, path: Reply(body, status=204 if body == b"" else 200)
         azure = bench.client(url=stub.url, release_url=stub.url)
-        with pytest.raises(UpstreamRubbishError):
+        with pytest.raises(UpstreamInvalidError):
             azure.get(REF)
         with pytest.raises(UnknownOutcomeError):
             azure.start(bench.start("quick", "req-empty"))
@@ -78,7 +78,7 @@ def test_times__with_and_without_zone__are_utc(bench: Bench, given: str, expecte
 def test_times__unreadable__are_rubbish_with_a_type(bench: Bench, given: str) -> None:
     with stubbed() as stub:
         stub.answer = lambda method, path: Reply({"id": 7, "name": "n", "createdDate": given})
-        with pytest.raises(UpstreamRubbishError):
+        with pytest.raises(UpstreamInvalidError):
             bench.client(url=stub.url, release_url=stub.url).get(REF)
 
 
@@ -130,7 +130,7 @@ def test_answer__dripping__ends_with_the_calls_time(bench: Bench) -> None:
 def test_answer__too_large__is_given_up(bench: Bench) -> None:
     with stubbed() as stub:
         stub.answer = lambda method, path: Reply({"value": "x" * 5000})
-        with pytest.raises(UpstreamRubbishError) as caught:
+        with pytest.raises(UpstreamInvalidError) as caught:
             bench.client(url=stub.url, release_url=stub.url, max_answer_bytes=2000).ping()
     assert caught.value.code == "answer_too_large"
 
@@ -138,7 +138,7 @@ def test_answer__too_large__is_given_up(bench: Bench) -> None:
 def test_answer__deeply_nested__is_rubbish(bench: Bench) -> None:
     with stubbed() as stub:
         stub.answer = lambda method, path: Reply(b"[" * 200_000)
-        with pytest.raises(UpstreamRubbishError):
+        with pytest.raises(UpstreamInvalidError):
             bench.client(url=stub.url, release_url=stub.url).ping()
 
 

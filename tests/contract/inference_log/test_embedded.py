@@ -48,7 +48,7 @@ def test_embedded_log__milliseconds_and_inputs_as_columns__are_read(tmp_path: Pa
     assert found.time.isoformat() == "2023-11-14T22:13:20.123000+00:00"
     assert found.inputs == {"age": 39.0, "sex": "F"}
     (again,) = log.search(
-        PredictionQuery("any", found.time, found.time + timedelta(seconds=1), inputs={"age": "39", "sex": "F"})
+        PredictionQuery("", found.time, found.time + timedelta(seconds=1), inputs={"age": "39", "sex": "F"})
     )
     assert again == found
 
@@ -94,7 +94,7 @@ def test_embedded_log__file_that_is_none__is_said(tmp_path: Path) -> None:
 def test_embedded_log__folder_that_is_gone__is_said_by_the_check(tmp_path: Path) -> None:
     log = EmbeddedInferenceLog(tmp_path / "nowhere")
     assert list(log.find("a")) == []
-    with pytest.raises(SettingsError, match="is no folder"):
+    with pytest.raises(SettingsError, match="is not a folder"):
         log.check()
 
 

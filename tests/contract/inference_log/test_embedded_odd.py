@@ -15,9 +15,9 @@ import pytest
 
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.embedded import EmbeddedInferenceLog
-from services.adapters.inference_log.files import LogFile
+from services.adapters.inference_log.folders import Listing, LogFile
 from services.domain.why.predictions import PredictionQuery
-from services.errors import PortalError, SettingsError, UpstreamRubbishError
+from services.errors import PortalError, SettingsError, UpstreamInvalidError
 from tests.contract.inference_log.shelf import START, rows, table, write_delta, write_parquet
 
 DAY = timedelta(days=1)
@@ -51,12 +51,12 @@ def said(call: Callable[[], object]) -> PortalError:
 @pytest.mark.parametrize("write", [write_parquet, write_delta], ids=["parquet", "delta"])
 def test_value__that_is_sql__is_a_value(tmp_path: Path, write: Callable[[Path], Path], text: str) -> None:
     log = EmbeddedInferenceLog(write(tmp_path / "log"))
-    assert log.find(text) == []
+    assert list(log.find(text)) == []
     window = (START, START + 3 * DAY)
-    assert log.search(PredictionQuery(text, *window)) == []
-    assert log.search(PredictionQuery("census", *window, environment=text)) == []
-    assert log.search(PredictionQuery("census", *window, inputs={"age": text})) == []
-    assert log.search(PredictionQuery("census", *window, inputs={text: "39"})) == []
+    assert list(log.search(PredictionQuery(text, *window))) == []
+    assert list(log.search(PredictionQuery("census", *window, environment=text))) == []
+    assert list(log.search(PredictionQuery("census", *window, inputs={"age": text}))) == []
+    assert list(log.search(PredictionQuery("census", *window, inputs={text: "39"}))) == []
     assert len(log.search(PredictionQuery("census", *window))) == 21
 
 
@@ -71,7 +71,7 @@ def test_folder__with_any_name__is_read(tmp_path: Path, name: str) -> None:
 def test_folder__that_is_empty__has_no_predictions_and_says_so(tmp_path: Path) -> None:
     log = EmbeddedInferenceLog(tmp_path)
     assert (list(log.find("x")), list(log.recent())) == ([], [])
-    assert "has no parquet files yet" in log.check()
+    assert "has no files yet" in log.check()
     (tmp_path / "day=2026-11-18").mkdir()
     (tmp_path / "day=rubbish").mkdir()
     assert list(log.recent()) == []
@@ -82,7 +82,7 @@ def test_file__that_is_corrupt_among_good_ones__is_named(tmp_path: Path) -> None
     whole = (folder / f"day={START.date()}" / "part.parquet").read_bytes()
     (folder / f"day={START.date()}" / "torn.parquet").write_bytes(whole[: len(whole) // 2])
     error = said(lambda: EmbeddedInferenceLog(folder).find(rows()[0].request_id))
-    assert isinstance(error, UpstreamRubbishError)
+    assert isinstance(error, UpstreamInvalidError)
     assert "torn.parquet" in error.hint
     assert len(EmbeddedInferenceLog(folder).find(rows()[40].request_id)) == 1  # of another day
 
@@ -92,17 +92,17 @@ def test_file__put_together_with_others_while_asked__its_rows_are_found_in_the_n
 ) -> None:
     folder = write_parquet(tmp_path / "log")
     log = EmbeddedInferenceLog(folder)
-    real, small = log._files.within, folder / "day=2026-11-18" / "part.parquet"
+    real, small = log._files.listing, folder / "day=2026-11-18" / "part.parquet"
     looks: list[int] = []
 
-    def within(days: Any) -> Any:
+    def listing(days: Any) -> Any:
         files = real(days)
-        looks.append(len(files))
+        looks.append(len(files.files))
         if len(looks) == 1:
             small.rename(small.with_name("together.parquet"))
         return files
 
-    monkeypatch.setattr(log._files, "within", within)
+    monkeypatch.setattr(log._files, "listing", listing)
     (found,) = log.find(rows()[0].request_id)
     assert found.source.endswith("together.parquet")
     assert len(looks) == 2
@@ -113,9 +113,9 @@ def test_file__listed_and_never_there__is_said(tmp_path: Path, monkeypatch: pyte
     """As when somebody removed files of a Delta table by hand: leaving them out would deny predictions."""
     folder = write_parquet(tmp_path / "log")
     log = EmbeddedInferenceLog(folder)
-    real = log._files.within
+    real = log._files.listing
     gone = LogFile(str(folder / "day=2026-11-18" / "gone.parquet"), 10, date(2026, 11, 18))
-    monkeypatch.setattr(log._files, "within", lambda days: [gone, *real(days)])
+    monkeypatch.setattr(log._files, "listing", lambda days: Listing((gone, *real(days).files)))
     assert "gone.parquet" in said(lambda: log.find(rows()[0].request_id)).hint
     assert log.check()
 
@@ -124,12 +124,12 @@ def test_file__listed_and_never_there__is_said(tmp_path: Path, monkeypatch: pyte
 def test_delta__with_a_broken_log__is_said(tmp_path: Path, text: str) -> None:
     folder = write_delta(tmp_path / "log")
     max((folder / "_delta_log").glob("*.json")).write_text(text)
-    assert isinstance(said(lambda: EmbeddedInferenceLog(folder).find("order-17")), UpstreamRubbishError)
+    assert isinstance(said(lambda: EmbeddedInferenceLog(folder).find("order-17")), UpstreamInvalidError)
 
 
 def test_delta__without_any_commit__is_said(tmp_path: Path) -> None:
     (tmp_path / "log" / "_delta_log").mkdir(parents=True)
-    assert isinstance(said(lambda: EmbeddedInferenceLog(tmp_path / "log").find("x")), UpstreamRubbishError)
+    assert isinstance(said(lambda: EmbeddedInferenceLog(tmp_path / "log").find("x")), UpstreamInvalidError)
 
 
 def test_file__that_appears_or_is_written_anew__is_seen_at_the_next_look(tmp_path: Path) -> None:
@@ -146,12 +146,13 @@ def test_file__that_appears_or_is_written_anew__is_seen_at_the_next_look(tmp_pat
 def test_file__that_may_not_be_read__is_said(tmp_path: Path) -> None:
     log = made(tmp_path)
     (tmp_path / "a.parquet").chmod(0)
-    assert isinstance(said(lambda: log.find("a")), UpstreamRubbishError)
+    assert isinstance(said(lambda: log.find("a")), UpstreamInvalidError)
 
 
-def test_file__that_is_a_folder__is_said(tmp_path: Path) -> None:
+def test_file__that_is_a_folder_as_spark_writes_it__its_parts_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").mkdir()
-    assert "DuckDB says" in said(lambda: EmbeddedInferenceLog(tmp_path).find("a")).hint
+    made(tmp_path / "a.parquet", score=[0.1])
+    assert [r.score for r in EmbeddedInferenceLog(tmp_path).find("a")] == [0.1]
 
 
 def test_rows__a_hundred_thousand_of_one_id__are_ten(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_time__without_a_zone_or_in_another__is_the_same_moment(tmp_path: Path, 
     (found,) = log.find("a")
     assert found.time == START
     assert len(log.search(PredictionQuery("m", START, START + DAY))) == 1
-    assert log.search(PredictionQuery("m", START + DAY, START + 2 * DAY)) == []
+    assert list(log.search(PredictionQuery("m", START + DAY, START + 2 * DAY))) == []
 
 
 @pytest.mark.parametrize("times", [[START.timestamp()], [int(START.timestamp())], [True], [b"x"], [{"a": 1}]])

@@ -185,6 +185,6 @@ def test_sql_log__text_of_time__is_read_and_not_searched(tmp_path: Path) -> None
     engine.dispose()
     log = SqlInferenceLog(f"sqlite:///{tmp_path / 'log.db'}", "t", columns=LogColumns(), limits=Limits())
     assert log.find("a")[0].time == START
-    with pytest.raises(SettingsError, match="is no timestamp"):
+    with pytest.raises(SettingsError, match="is not a timestamp"):
         log.search(PredictionQuery("", START, START + timedelta(days=1)))
     log.close()

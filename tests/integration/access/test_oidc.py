@@ -12,7 +12,7 @@ import pytest
 
 from services.adapters.oidc.provider import OidcProvider
 from services.domain.identity.people import Role
-from services.errors import NotAllowedError, UpstreamRefusedError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import NotAllowedError, UpstreamInvalidError, UpstreamRefusedError, UpstreamUnavailableError
 from services.ports.identity import Arrival
 from tests.integration.access.conftest import Client
 from tests.simulators.identity_provider import Provider
@@ -100,14 +100,14 @@ def test_id_token__not_for_us_or_not_now__is_refused(
     client: Client, other_side: Provider, extra: dict[str, object], why: str
 ) -> None:
     other_side.id_token_extra = extra
-    with pytest.raises(UpstreamRubbishError, match=why):
+    with pytest.raises(UpstreamInvalidError, match=why):
         arrive(client(), other_side)
 
 
 @pytest.mark.parametrize("name", ["exp", "iat", "sub", "aud", "iss", "nonce"])
 def test_id_token__without_a_claim_that_matters__is_refused(client: Client, other_side: Provider, name: str) -> None:
     other_side.drop_claims = (name,)
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         arrive(client(), other_side)
 
 
@@ -151,7 +151,7 @@ def test_fresh_sign_in__that_the_provider_does_not_confirm__is_refused(
     else:
         other_side.drop_claims = ("auth_time",)
     attempt = provider.begin("/", fresh=True)
-    with pytest.raises(NotAllowedError, match="did not ask you again"):
+    with pytest.raises(NotAllowedError, match="did not confirm a fresh sign-in"):
         provider.finish(other_side.authorize(attempt.url, "ben"), {attempt.name: attempt.secret})
 
 
@@ -220,12 +220,12 @@ def test_provider__too_slow__is_given_up_in_time(client: Client, other_side: Pro
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b"{"])
 def test_provider__answers_rubbish__is_named(client: Client, other_side: Provider, body: bytes) -> None:
     other_side.broken["/token"] = body
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         arrive(client(), other_side)
 
 
 def test_provider__calls_itself_otherwise__is_refused_with_what_to_do(client: Client, other_side: Provider) -> None:
-    with pytest.raises(UpstreamRubbishError, match="says that it is") as refused:
+    with pytest.raises(UpstreamInvalidError, match="says that it is") as refused:
         client(issuer=other_side.issuer.replace("127.0.0.1", "localhost")).begin("/")
     assert "COUNTERSIGN_OIDC_ISSUER" in refused.value.hint
 

@@ -13,7 +13,7 @@ from services.catalogue.sync import CatalogueSync
 from services.domain.catalogue import SortBy, SourceHealth, TestState, VersionDetail, VersionQuery
 from services.domain.lineage import Certainty, NodeKind
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
-from services.errors import NotFoundError, UpstreamRubbishError
+from services.errors import NotFoundError, UpstreamInvalidError
 from services.health.desk import HealthDesk
 from tests.world import MODEL, World
 
@@ -101,7 +101,8 @@ def test_metric__not_finite__is_no_headline_and_no_point(
 ) -> None:
     key = world.registry.add_version("odd", 1)
     run = world.registry.logged["run-odd-1"]
-    world.registry.logged["run-odd-1"] = replace(run, metrics={"auc": value})
+    world.registry.logged["run-odd-1"] = replace(run, metrics={})
+    world.registry.log_metric("run-odd-1", "auc", value)
     sync.beat()
     assert browser.detail(key).row.metric_value is None
     assert browser.metric_over_versions("odd", "auc") == []
@@ -113,7 +114,7 @@ def test_run__read_while_it_was_running__is_read_again_until_it_has_ended(
     key = world.registry.add_version("early", 1)
     world.registry.kept[key] = replace(world.registry.kept[key], created=world.clock.now())
     whole, files = world.registry.logged["run-early-1"], dict(world.registry.files)
-    world.registry.logged["run-early-1"] = replace(whole, status="RUNNING", ended=None, metrics={})
+    world.registry.logged["run-early-1"] = replace(whole, status="RUNNING", ended=None, metrics={}, models=())
     world.registry.files = {k: v for k, v in files.items() if k[0] != "run-early-1"}
     sync.beat()
     assert browser.detail(key).row.metric_value is None
@@ -130,8 +131,8 @@ def test_run__changed_after_it_ended__is_read_again_in_turn(
         world.registry.add_version("many", version)
     sync.beat()
     del world.registry.logged["run-many-7"]
-    for run_id, run in world.registry.logged.items():
-        world.registry.logged[run_id] = replace(run, metrics={"auc": 0.5})
+    for run_id in list(world.registry.logged):
+        world.registry.log_metric(run_id, "auc", 0.5)
     for _ in range(10):
         world.clock.advance(301)
         sync.beat()
@@ -208,7 +209,7 @@ def test_beat__rubbish_in_the_middle__keeps_what_was_there(
     before = found(browser)
 
     def rubbish(_: Sequence[str]) -> Sequence[ModelVersion]:
-        raise UpstreamRubbishError("HTML instead of JSON.", system="mlflow")
+        raise UpstreamInvalidError("HTML instead of JSON.", system="mlflow")
 
     monkeypatch.setattr(world.registry, "versions_of", rubbish)
     world.clock.advance(SWEEP.total_seconds())
@@ -304,7 +305,8 @@ def test_metric_over_versions__with_gaps__has_only_what_is_known(
     world: World, sync: CatalogueSync, browser: CatalogueBrowser
 ) -> None:
     run = world.registry.logged[f"run-{MODEL}-2"]
-    world.registry.logged[f"run-{MODEL}-2"] = replace(run, metrics={"other": 1.0})
+    world.registry.logged[f"run-{MODEL}-2"] = replace(run, metrics={}, models=(replace(run.models[0], metrics=()),))
+    world.registry.log_metric(run.run_id, "other", 1.0)
     sync.beat()
     assert [point.version for point in browser.metric_over_versions(MODEL, "auc")] == [1, 3]
     assert list(browser.metric_names(MODEL)) == ["auc", "other"]

@@ -262,7 +262,7 @@ def test_compare__every_table_and_plot__has_its_download(visit: Visit) -> None:
         InvalidInputError("The label has 5 different values, not two.", hint="Use --task multiclass."),
         UpstreamUnavailableError("MLflow cannot be reached.", system="mlflow", hint="Is it up?"),
         ModelRunError("The model wanted <b>50 GB</b> of `memory`.", hint="Score fewer rows.", code="model_memory"),
-        NotAllowedError("None of your groups has a role that reads here.", hint="Ask your administrator."),
+        NotAllowedError("None of your groups has a role with read access.", hint="Ask your administrator."),
     ],
     ids=lambda error: error.code,
 )
@@ -321,7 +321,7 @@ def test_request__of_the_requester__closed_actions_say_why(visit: Visit) -> None
     buttons = {b.label: b for b in app.button}
     assert buttons["Approve"].disabled
     assert not buttons["Withdraw"].disabled
-    assert "another person decides" in texts(app) or "Only reviewers decide" in texts(app)
+    assert "another person must decide" in texts(app) or "Only reviewers can decide" in texts(app)
 
 
 def test_request__policy_wants_a_fresh_sign_in__leads_there_and_back(
@@ -330,7 +330,7 @@ def test_request__policy_wants_a_fresh_sign_in__leads_there_and_back(
     monkeypatch.setattr(fake_portal, "GLASS", replace(fake_portal.GLASS, reauthenticate=True))
     app = visit("request", id="req-6")
     assert next(b for b in app.button if b.label == "Approve").disabled
-    assert "The policy asks for a fresh sign-in" in texts(app)
+    assert "The policy requires a fresh sign-in" in texts(app)
     assert 'href="/sign-in?fresh=1&amp;next=%2Frequest%3Fid%3Dreq-6"' in texts(app)
 
 

@@ -72,9 +72,10 @@ def test_example_log__written_and_declared__finds_a_prediction(tmp_path: Path) -
     settings = Settings(_env_file=folder / "countersign.env")
     log = build_inference_log(settings)
     assert log is not None
-    assert "Parquet" in log.check()
+    assert log.check().startswith("prediction-log: 1 file")
     (found,) = log.find(made.stdout.split()[0])
-    assert (found.model, found.version, found.score) == ("census-income", 4, 0.81)
+    assert (found.model, found.version, found.environment) == ("census-income", 4, "production")
+    assert found.score == 0.81
     assert masked(found, settings.predictions_masked).inputs == {"age": 39, "hours_per_week": 40, "sex": MASK}
 
 

@@ -228,7 +228,7 @@ def test_restore__backup_of_another_log__is_refused(bench: Bench) -> None:
     other.publish()
     bench.attack("UPDATE ledger_entry SET nodes = zeroblob(64)")
     tails = witnessed_tails(f"{NAME}/1", [other.witness], [OLD])
-    with bench.store() as store, pytest.raises(IntegrityError, match="not of the log"):
+    with bench.store() as store, pytest.raises(IntegrityError, match="does not belong to the log"):
         open_origin(store, tails, actor=GRACE, reason="x", clock=bench.clock, signer=bench.ring)
 
 

@@ -213,7 +213,7 @@ def test_command__verify__says_what_holds_and_what_not(bench: Bench) -> None:
     bench.append(1)
     code, said = _run(bench, "verify")
     assert code == 0
-    assert "The ledger holds. Its newest entry stands on the signature alone" in said
+    assert "The ledger verifies. Its newest entry relies on the signature alone" in said
     bench.attack("UPDATE ledger_entry SET body = replace(body, 'Grace', 'Heidi') WHERE seq = 3")
     code, said = _run(bench, "verify", "--offline", "--bytes-only")
     assert code == 1

@@ -16,8 +16,8 @@ from services.errors import (
     NotFoundError,
     PortalError,
     UnknownOutcomeError,
+    UpstreamInvalidError,
     UpstreamRefusedError,
-    UpstreamRubbishError,
     UpstreamUnavailableError,
 )
 from tests.integration.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
@@ -62,7 +62,7 @@ def test_version__answer_makes_no_sense__is_rubbish_not_a_crash(
     fake: FakeMlflow, registry: MlflowRegistry, answer: Answer
 ) -> None:
     fake.on(GET, answer)
-    with pytest.raises(UpstreamRubbishError) as caught:
+    with pytest.raises(UpstreamInvalidError) as caught:
         registry.version(KEY)
     assert "COUNTERSIGN_MLFLOW_URL" in caught.value.hint
 
@@ -146,14 +146,14 @@ def test_read__retry_after__is_kept_within_sense(
 def test_read__answer_too_large__is_refused_while_reading(fake: FakeMlflow) -> None:
     fake.on(GET, Answer(200, b" " * 5000))
     with registry_at(fake.url, max_answer_bytes=1000) as registry:
-        with pytest.raises(UpstreamRubbishError, match="1,000 bytes"):
+        with pytest.raises(UpstreamInvalidError, match="1,000 bytes"):
             registry.version(KEY)
 
 
 def test_read__packed_answer_unpacks_to_too_much__is_refused(fake: FakeMlflow) -> None:
     fake.on(GET, Answer(200, gzip.compress(b" " * 10_000_000), {"Content-Encoding": "gzip"}))
     with registry_at(fake.url, max_answer_bytes=100_000) as registry:
-        with pytest.raises(UpstreamRubbishError, match="100,000 bytes"):
+        with pytest.raises(UpstreamInvalidError, match="100,000 bytes"):
             registry.version(KEY)
 
 
@@ -334,5 +334,5 @@ def test_ping__version_is_not_told__is_unknown(fake: FakeMlflow, registry: Mlflo
 
 def test_ping__something_else_answers_json__is_rubbish(fake: FakeMlflow, registry: MlflowRegistry) -> None:
     fake.on("GET registered-models/search", Answer(200, json.dumps({"status": "ok"}).encode()))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         registry.ping()

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.adapters.mlflow import DatasetMetric, MlflowRegistry
+from services.adapters.mlflow import MlflowRegistry
 from services.adapters.mlflow.registered import MODELS_A_PAGE
 from services.domain.registry import Artifact, Dataset, VersionKey
-from services.errors import InvalidInputError, NotFoundError, UpstreamRubbishError, UpstreamUnavailableError
+from services.errors import InvalidInputError, NotFoundError, UpstreamInvalidError, UpstreamUnavailableError
 from tests.integration.mlflow_adapter.servers import Answer, FakeMlflow, Seen, registry_at
 
 MODELS = "GET registered-models/search"
@@ -59,7 +59,7 @@ def test_models__model_moves_between_pages__comes_once(fake: FakeMlflow, registr
 
 def test_models__token_never_changes__is_rubbish_not_endless(fake: FakeMlflow, registry: MlflowRegistry) -> None:
     fake.on(MODELS, models_page("a", token="t"))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         list(registry.models())
 
 
@@ -67,7 +67,7 @@ def test_models__answer_is_about_something_else__is_not_an_empty_registry(
     fake: FakeMlflow, registry: MlflowRegistry
 ) -> None:
     fake.on(MODELS, Answer(200, {"error": "maintenance"}))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         list(registry.models())
 
 
@@ -220,7 +220,7 @@ def found_or_not(seen: Seen, run_id: str) -> Answer:
 def test_runs__few__cost_one_call_each(fake: FakeMlflow, registry: MlflowRegistry) -> None:
     fake.on("GET runs/get", lambda seen: found_or_not(seen, "r1"))
     assert list(registry.runs(["r1", "r2"])) == ["r1"]
-    assert fake.paths() == ["runs/get", "runs/get"]
+    assert fake.paths() == ["runs/get", "runs/get", "logged-models/search"]
 
 
 def test_runs__list_of_experiments__is_kept_for_a_minute(fake: FakeMlflow, registry: MlflowRegistry) -> None:
@@ -284,7 +284,7 @@ def test_artifacts__listed__have_sizes_where_told(fake: FakeMlflow, registry: Ml
 
 def test_artifacts__answer_without_a_root__is_rubbish(fake: FakeMlflow, registry: MlflowRegistry) -> None:
     fake.on(LIST, Answer(200, {}))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         registry.artifacts("r")
 
 
@@ -405,44 +405,12 @@ def test_digest__source_in_another_store_but_in_its_run__is_read_through_the_run
     assert fake.seen[-1].query == {"run_id": ["r"], "path": ["model/MLmodel"]}
 
 
-def test_logged_model__zero_that_was_nan__is_unknown(fake: FakeMlflow, registry: MlflowRegistry) -> None:
-    def metric(key: str, value: float, run_id: str = "r") -> dict:
-        return {"key": key, "value": value, "run_id": run_id, "dataset_name": "d", "dataset_digest": "x"}
-
-    serve_logged_model(fake)
-    metrics = [metric("acc", 0.5), metric("nan", 0.0), metric("zero", 0.0), metric("gone", 0.0, "lost")]
-    logged = {"info": {"model_id": "m-1", "name": "model"}, "data": {"metrics": metrics}}
-    fake.on("GET logged-models/m-1", Answer(200, {"model": logged}))
-    of_run = run("r", metrics=[{"key": "nan", "value": "NaN"}, {"key": "zero", "value": 0.0}])
-    fake.on(
-        "GET runs/get", lambda s: Answer(200, {"run": of_run}) if s.query["run_id"] == ["r"] else found_or_not(s, "")
-    )
-    got = registry.logged_model(KEY)
-    assert got is not None
-    values = {m.name: m.value for m in got.metrics}
-    assert values == {"acc": 0.5, "nan": None, "zero": 0.0, "gone": None}
-    assert got.metrics[0] == DatasetMetric("acc", 0.5, "d", "x", "r")
-
-
-@pytest.mark.parametrize("source", ["", "runs:/r/model", "models:/m-foo/1", "models:/m-../../x"])
-def test_logged_model__source_names_none__is_none(fake: FakeMlflow, registry: MlflowRegistry, source: str) -> None:
-    serve_logged_model(fake, source=source)
-    assert registry.logged_model(KEY) is None
-    assert fake.paths() == ["model-versions/get"]
-
-
-def test_logged_model__deleted__is_none(fake: FakeMlflow, registry: MlflowRegistry) -> None:
-    serve_logged_model(fake)
-    fake.on("GET logged-models/m-1", Answer(404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "gone"}))
-    assert registry.logged_model(KEY) is None
-
-
 def test_read_artifact__sign_in_page_instead_of_the_file__is_rubbish_not_content(
     fake: FakeMlflow, registry: MlflowRegistry
 ) -> None:
     fake.on("GET /get-artifact", Answer(200, b"<html>Sign in</html>"))
     fake.on(LIST, Answer(200, FILES))
-    with pytest.raises(UpstreamRubbishError):
+    with pytest.raises(UpstreamInvalidError):
         registry.read_artifact("r", "a.txt", limit=100)
 
 
@@ -480,7 +448,7 @@ def test_versions_of__one_model_has_enormous_tags__the_others_are_still_read(fak
         assert [v.model for v in registry.versions_of(["a", "b", "c", "d"])] == ["a", "b", "c", "d"]
     with registry_at(fake.url, max_answer_bytes=3000) as registry:
         assert [v.model for v in registry.versions_of(["a", "b"])] == ["a", "b"]
-        with pytest.raises(UpstreamRubbishError, match="3,000 bytes"):
+        with pytest.raises(UpstreamInvalidError, match="3,000 bytes"):
             registry.versions_of(["c"])
 
 

@@ -43,7 +43,7 @@ def test_preferences__chosen__are_kept_and_replaced(wishes: PreferenceDesk, want
 
 
 def test_preferences__that_make_no_sense__are_refused(wishes: PreferenceDesk) -> None:
-    with pytest.raises(InvalidInputError, match="Incidents"):
+    with pytest.raises(InvalidInputError, match="Incident"):
         wishes.choose(CHLOE, Preferences(muted=frozenset({Topic.INCIDENTS})))
     with pytest.raises(InvalidInputError, match="time zone"):
         wishes.choose(CHLOE, Preferences(Schedule(zone="Mars/Base")))

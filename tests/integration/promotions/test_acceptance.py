@@ -70,7 +70,7 @@ def test_author_trainer_and_requester__are_refused_on_the_server(strict: Oversig
     who = chloe if part == "requester" else ANA
     request = strict.desk.open(who, V2, "production", reason="Better.")
     for kind in (DecisionKind.APPROVE, DecisionKind.REVIEW, DecisionKind.REJECT):
-        with pytest.raises(RefusedError, match="another person decides"):
+        with pytest.raises(RefusedError, match="another person must decide"):
             strict.desk.decide(chloe, request.id, kind, seen=request.plan_digest, reason="x", idempotency_key=str(kind))
     assert not strict.desk.detail(chloe, request.id).decisions
 
@@ -79,7 +79,7 @@ def test_person_in_two_groups__counts_once(strict: OversightWorld) -> None:
     both = Actor(CHLOE.person, CHLOE.roles | {Role.OPERATOR}, groups=frozenset({"a", "b"}))
     request = strict.open()
     strict.approve(request, both, key="one")
-    with pytest.raises(RefusedError, match="one person counts once"):
+    with pytest.raises(RefusedError, match="each person counts once"):
         strict.desk.decide(
             both, request.id, DecisionKind.REVIEW, seen=request.plan_digest, reason="again", idempotency_key="two"
         )

@@ -110,7 +110,7 @@ def test_run__tagged_and_not_registered__is_ranked_and_asked_for_only_once_it_is
     assert [line.name for line in ranking.lines] == ["run loose, not registered", "v2"]
     assert ranking.lines[0].may_win
     assert ranking.winner is None
-    with pytest.raises(RefusedError, match="no version yet"):
+    with pytest.raises(RefusedError, match="not a version yet"):
         desk.open_best(ANA, MODEL, "production", reason="Weekly training.")
     world.registry.files[("loose", "evaluation/predictions.parquet")] = _table(3.0)
     assert desk.open_best(ANA, MODEL, "production", reason="Weekly.").request.key == VersionKey(MODEL, 2)
@@ -193,5 +193,5 @@ def test_command__opening_as_nobody_known__is_refused_before_anything_is_read(
 def test_who_asks__shared_account__names_a_person_and_a_person_asks_for_nobody_else() -> None:
     assert who_asks("ana@example.com", "root", KNOWN).person == ANA.person
     assert who_asks(CHLOE.person.name.upper(), "build", KNOWN).person == CHLOE.person
-    with pytest.raises(NotAllowedError, match="cannot ask as"):
+    with pytest.raises(NotAllowedError, match="cannot act as"):
         who_asks(CHLOE.person.id, "ana", KNOWN)

@@ -208,7 +208,7 @@ def test_finding__open__blocks_until_somebody_else_closes_it(strict: OversightWo
         strict.findings.close_finding(ANA, found.id, resolution="Done.")
     strict.findings.close_finding(EVE, found.id, resolution="The slice is at 0.86 now; test added.")
     assert reason_closed(strict, CHLOE, request, UserAction.APPROVE) is None
-    with pytest.raises(RefusedError, match="closed already"):
+    with pytest.raises(RefusedError, match="already closed"):
         strict.findings.close_finding(EVE, found.id, resolution="Again.")
 
 
@@ -248,7 +248,7 @@ def test_re_review__overdue__until_another_person_has_looked(strict: OversightWo
 def test_requesters__others__may_not_ask(engine: Engine, tmp_path: Path) -> None:
     text = RULES + "    requesters: {people: [somebody.else]}\n"
     world = OversightWorld(engine, tmp_path, rules=parse_governance(text))
-    with pytest.raises(NotAllowedError, match="does not let you ask"):
+    with pytest.raises(NotAllowedError, match="does not allow you to request"):
         world.open()
 
 

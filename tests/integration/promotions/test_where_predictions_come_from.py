@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from services.comparisons.desk import compare_files
 from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
-from services.domain.registry import VersionKey
-from services.errors import NotFoundError
+from services.domain.registry import Dataset, VersionKey
+from services.errors import InvalidInputError, NotFoundError
 from services.evidence.measures.estimates import Outcome
 from services.evidence.record import Recommendation
 from services.runner.limits import Isolation
@@ -60,6 +62,43 @@ def test_mlflow_table__evaluated_on_rows_in_another_order__is_found_by_its_label
     )
     assert found.recommendation is Recommendation.HOLD
     assert "misaligned" in {finding.kind for finding in found.findings}
+
+
+SIGNATURE = json.dumps([{"name": "age", "type": "long", "required": True}])
+
+
+def _evaluated(world: World, *, columns: tuple[str, ...], tag: str = "") -> HeldOutPredictions:
+    """Case 21: the run holds nothing but what `mlflow.models.evaluate(targets="defaulted")` wrote."""
+    world.registry.files.pop((RUN, "evaluation/predictions.parquet"), None)
+    world.registry.files[(RUN, "eval_results_table.json")] = _mlflow_table(1, target="defaulted")
+    world.registry.model_bytes[KEY] = yaml.safe_dump({"signature": {"inputs": SIGNATURE}}).encode()
+    run = world.registry.logged[RUN]
+    data = Dataset("dataset", "cf6703fd", columns=columns)
+    tags = {**run.tags, "countersign.target_column": tag} if tag else run.tags
+    world.registry.logged[RUN] = replace(run, datasets=(*run.datasets, data), tags=tags)
+    return HeldOutPredictions(world.registry, world.folder / "kept", world.clock)
+
+
+@pytest.mark.parametrize(
+    ("columns", "tag"), [(("age", "defaulted"), ""), (("age", "defaulted", "note"), "defaulted"), ((), "defaulted")]
+)
+def test_mlflow_table__target_has_a_name_of_its_own__is_read_from_the_evaluation(
+    world: World, columns: tuple[str, ...], tag: str
+) -> None:
+    found = _evaluated(world, columns=columns, tag=tag).of_version(KEY, RUN, fresh=True)
+    assert (found.target, found.note) == ("defaulted", "Target column of the evaluation: defaulted.")
+    assert compare_files(found, found, {}).rows == ROWS
+
+
+@pytest.mark.parametrize("columns", [(), ("age", "defaulted", "note"), ("defaulted",)])
+def test_mlflow_table__nobody_says_which_column_is_the_target__word_fits_the_page(
+    world: World, columns: tuple[str, ...]
+) -> None:
+    found = _evaluated(world, columns=columns).of_version(KEY, RUN, fresh=True)
+    with pytest.raises(InvalidInputError, match="does not say which column is the target") as raised:
+        compare_files(found, found, {})
+    assert "countersign.target_column" in raised.value.hint
+    assert "--key" not in raised.value.sentence()
 
 
 class Runner:

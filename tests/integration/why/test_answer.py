@@ -43,11 +43,20 @@ def test_answer__row_and_ledger_agree__says_everything_in_one_sentence(scene: Sc
     assert sources == ("prediction log, day.parquet", f"ledger entry {spell.seq}: live in production at that time")
 
 
-def test_answer__row_misses_the_version__takes_the_ledgers(scene: Scene) -> None:
+def test_answer__row_misses_the_version__the_live_one_stands_in_and_nothing_is_known(scene: Scene) -> None:
     spell = scene.promote(2)
-    version = part(scene.ask(time=spell.sure_from + SECOND), "Version")
-    assert (version.certainty, version.value) == (Certainty.KNOWN, str(key(2)))
+    answer = scene.ask(time=spell.sure_from + SECOND)
+    version = part(answer, "Version")
+    assert (version.certainty, version.value) == (Certainty.UNKNOWN, str(key(2)))
     assert version.sources == (f"ledger entry {spell.seq}: live in production at that time",)
+    assert "stands in for it" in version.hint
+    rest = {fact.certainty for fact in answer.facts if fact.name != "Time"}
+    assert rest == {Certainty.UNKNOWN}
+    assert part(answer, "Author").value == "ana.ruiz if it was v2"
+    assert answer.sentence.startswith("Which version answered this on ")
+    assert f"is unknown. If it was {MODEL} v2, it was trained on adult-train" in answer.sentence
+    assert answer.sentence.count(" if it was v2") == 0
+    assert answer.request is None
 
 
 def test_answer__row_carries_a_wrong_version__shows_both_and_prefers_neither(scene: Scene) -> None:
@@ -89,7 +98,8 @@ def test_answer__on_a_switch_over_without_version__says_that_it_cannot_tell(scen
     assert version.certainty is Certainty.UNKNOWN
     assert set(answer.candidates) == {key(2), key(3)}
     assert "(which of them is unknown)" in answer.sentence
-    assert part(answer, "Approved by").value == "Chloé Martin"  # of both, and so it is known
+    approved = part(answer, "Approved by")
+    assert (approved.certainty, approved.value.count("Chloé Martin if it was v")) == (Certainty.UNKNOWN, 2)
     assert part(answer, "Evidence").certainty is Certainty.UNKNOWN
     release = part(answer, "Release")
     assert (release.certainty, release.value.count(" if it was v")) == (Certainty.UNKNOWN, 2)
@@ -146,7 +156,7 @@ def test_answer__model_that_nobody_knows__says_so_and_guesses_nothing(scene: Sce
 
 def test_answer__version_that_is_no_number__is_unknown_and_shown(scene: Scene) -> None:
     answer = scene.ask(time=scene.world.clock.now(), version_text="champion")
-    assert "The log says version 'champion', which is no version number." in answer.caveats
+    assert "The log says version 'champion', which is not a version number." in answer.caveats
 
 
 def test_answer__without_time__does_not_ask_the_ledger(scene: Scene) -> None:
@@ -154,7 +164,9 @@ def test_answer__without_time__does_not_ask_the_ledger(scene: Scene) -> None:
     answer = scene.ask(time=None, version=2)
     assert part(answer, "Time").certainty is Certainty.UNKNOWN
     assert part(answer, "Live").certainty is Certainty.UNKNOWN
-    assert "v2 answered this at an unknown time; it was trained on" in answer.sentence
+    said = f"The log says that {MODEL} v2 answered this at an unknown time, which the ledger cannot confirm. If it was"
+    assert answer.sentence.startswith(said)
+    assert part(answer, "Version").certainty is Certainty.UNKNOWN  # at some time it was v1
     assert answer.sentence.endswith("; without a time nobody can say since when it was live and who approved it.")
     assert part(answer, "Live").hint == "The log has no time for this prediction, so the ledger cannot say."
     assert any("no time" in caveat for caveat in answer.caveats)

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from prov.model import ProvActivity, ProvAgent, ProvDocument
 
-from services.domain.registry import VersionKey
+from services.domain.registry import Dataset, VersionKey
 from services.domain.why.predictions import PredictionRecord
 from services.why.exchange import Chain, open_lineage, prov
 
@@ -93,3 +93,9 @@ def test_prov__of_what_is_unknown__names_no_run_and_nobody() -> None:
     document = prov(BARE)
     assert document["agent"] == {}
     assert document["activity"] == {}
+
+
+@pytest.mark.parametrize(("context", "is_input"), [("training", True), ("Train", True), ("eval", False), ("", False)])
+def test_training_job__takes_in_what_was_logged_as_training_data_and_nothing_else(context: str, is_input: bool) -> None:
+    """Case 9: an evaluation set is not an input of the training job."""
+    assert Dataset("adult", "d1", context).is_training is is_input

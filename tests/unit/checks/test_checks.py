@@ -12,6 +12,7 @@ import pytest
 from services.comparisons.live_inputs import LiveDrift
 from services.domain.catalogue import TestReport
 from services.domain.checks import Check, Enforcement, Verdict
+from services.domain.model_metrics import MetricValue
 from services.domain.policy import CheckRule
 from services.domain.registry import Dataset, ModelVersion, RegistrySnapshot, Run
 from services.evidence.record import DriftLine
@@ -20,7 +21,8 @@ from services.promotions.material import Material
 from tests.fake_evidence import SAME_CALIBRATION, comparison, slice_document
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
-RUN = Run("r1", "1", user="ana", metrics={"auc": 0.9, "rmse": 4.0}, datasets=(Dataset("d", "abc"),))
+RUN = Run("r1", "1", user="ana", metrics={"auc": 0.9, "rmse": 4.0}, datasets=(Dataset("d", "abc", "training"),))
+METRICS = {name: MetricValue(name, value, "run r1") for name, value in RUN.metrics.items()}
 COLUMN = {"type": "double", "name": "age", "required": True}
 OUTPUT = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]
 BEFORE = {"inputs": [COLUMN], "outputs": OUTPUT}
@@ -70,7 +72,7 @@ def material(**parts: Any) -> Material:
     known: dict[str, Any] = {
         "version": version, "run": RUN, "holders": RegistrySnapshot(), "artifact_digest": "sha256:aa",
         "artifact_problem": "", "tests": (TestReport("unit", "run", "", 3, 0, 0),), "card": "# Card\n\nScores.",
-        "predictions": None, "predictions_problem": "",
+        "predictions": None, "predictions_problem": "", "metrics": METRICS,
     }  # fmt: skip
     return Material(**{**known, **parts})
 
@@ -121,26 +123,26 @@ def test_check__with_settings_and_no_evidence__is_unknown(kind: str, settings: d
         ("fairness_bound", {"column": "sex", "max_difference": 0.3}, Verdict.PASS, "within the bounds"),
         ("fairness_bound", {"column": "sex", "max_difference": 0.15}, Verdict.FAIL, "20.0%"),
         ("fairness_bound", {"column": "sex", "min_ratio": 0.8}, Verdict.FAIL, "0.60"),
-        ("fairness_bound", {"column": "sex", "max_widening": 0.05}, Verdict.FAIL, "moves apart by 10.0%"),
+        ("fairness_bound", {"column": "sex", "max_widening": 0.05}, Verdict.FAIL, "the gap grows by 10.0%"),
         ("fairness_bound", {"column": "race", "max_difference": 0.9}, Verdict.UNKNOWN, "not known"),
         ("calibration", {"max_ece": 0.05}, Verdict.PASS, "4.0 percentage points"),
         ("calibration", {"max_ece": 0.03}, Verdict.FAIL, "4.0 percentage points"),
         ("calibration", {"max_ece": 0.05, "max_rise": 0.01}, Verdict.FAIL, "1.0"),
-        ("drift", {"max_psi": 0.25}, Verdict.FAIL, "sex looks quite different"),
-        ("drift", {"max_psi": 0.25, "columns": ["age"]}, Verdict.PASS, "as before"),
-        ("drift", {"max_psi": 0.25, "warn_psi": 0.1, "columns": ["age"]}, Verdict.WARN, "somewhat"),
-        ("drift", {"max_psi": 0.25, "against": "live"}, Verdict.FAIL, "Live, sex looks quite different"),
-        ("drift", {"max_psi": 0.25, "against": "live", "columns": ["age"]}, Verdict.PASS, "Live inputs look"),
+        ("drift", {"max_psi": 0.25}, Verdict.FAIL, "distribution of sex differs strongly"),
+        ("drift", {"max_psi": 0.25, "columns": ["age"]}, Verdict.PASS, "similar to the current version"),
+        ("drift", {"max_psi": 0.25, "warn_psi": 0.1, "columns": ["age"]}, Verdict.WARN, "differs slightly"),
+        ("drift", {"max_psi": 0.25, "against": "live"}, Verdict.FAIL, "live distribution of sex differs strongly"),
+        ("drift", {"max_psi": 0.25, "against": "live", "columns": ["age"]}, Verdict.PASS, "Live inputs are similar"),
         ("drift", {"max_psi": 0.25, "columns": ["city"]}, Verdict.UNKNOWN, "no column city"),
         ("metric_floor", {"metric": "auc", "at_least": 0.85}, Verdict.PASS, "0.9000"),
         ("metric_floor", {"metric": "rmse", "at_most": 3.5}, Verdict.FAIL, "at most 3.5"),
-        ("documentation", {"description": True, "card": True}, Verdict.PASS, "written down"),
+        ("documentation", {"description": True, "card": True}, Verdict.PASS, "All required documentation exists"),
         ("documentation", {"tags": ["owner"]}, Verdict.FAIL, "tag owner"),
         ("comparison", {}, Verdict.PASS, "It is better."),
         ("signature", {"change": "unchanged"}, Verdict.PASS, "the same"),
-        ("dependencies", {}, Verdict.PASS, "No vulnerability data base is asked"),
+        ("dependencies", {}, Verdict.PASS, "No vulnerability database is queried"),
         ("dependencies", {"forbidden": ["scikit-learn<2"]}, Verdict.FAIL, "on the list as"),
-        ("dependencies", {"forbidden": ["not a requirement"]}, Verdict.UNKNOWN, "no requirement"),
+        ("dependencies", {"forbidden": ["not a requirement"]}, Verdict.UNKNOWN, "invalid requirements"),
         ("safe_format", {}, Verdict.PASS, "No file"),
     ],
 )

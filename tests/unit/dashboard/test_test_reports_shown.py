@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 from services.domain.catalogue import TestCase, TestReport
 from services.domain.examined import Examined, LeftOut
 from services.domain.test_results import sealed_report
+from services.promotions.sealed.evidence import SealedEvidence
 
 
 def version_page(reports: list[TestReport]) -> AppTest:
@@ -21,12 +22,12 @@ def version_page(reports: list[TestReport]) -> AppTest:
 
 
 def request_page(reports: list[TestReport]) -> str:
-    def page(sealed: dict[str, object]) -> None:
+    def page(sealed: object) -> None:
         from dashboard.widgets.request.sections import show_failed_tests
 
-        show_failed_tests(sealed)
+        show_failed_tests(sealed)  # type: ignore[arg-type]
 
-    sealed = {"tests": [sealed_report(report) for report in reports]}
+    sealed = SealedEvidence.from_json({"checks": [], "tests": [sealed_report(report) for report in reports]})
     shown = AppTest.from_function(page, kwargs={"sealed": sealed}).run(timeout=30)
     assert not shown.exception
     return " ".join(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.adapters.inference_log.rows import as_time, as_version, record_of
+from services.adapters.inference_log.columns import LogColumns
+from services.adapters.inference_log.rows import as_time, as_version, records_of
 
 EARLIEST = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
 LATEST = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))
@@ -43,5 +44,5 @@ def test_version__as_logs_write_it__is_a_number_or_unknown(value: Any, version: 
 
 
 def test_record__inputs_nested_without_end__are_kept_as_text() -> None:
-    record = record_of({"request_id": "p", "inputs": "[" * 100_000}, "log")
+    (record,) = records_of({"request_id": "p", "inputs": "[" * 100_000}, "log", LogColumns())
     assert record.inputs == {"value": "[" * 100_000}

@@ -46,49 +46,49 @@ REFUSED = {
     "expiry negative": (changed("expires_after_days: 7", "expires_after_days: -7"), 20, "greater than 0"),
     "floor that nothing is below": (changed("at_least: 0.9}", "at_least: .nan}"), 21, "finite number"),
     "floor misspelt": (changed("at_least: 0.9}", "at_least: 0.9, at_lest: 1}"), 21, "at_lest is unknown"),
-    "time without minutes": (changed("from: 09:00", "from: 9"), 23, "no time of day"),
-    "time as one number": (changed("from: 09:00", "from: 900"), 23, "no time of day"),
-    "time after the day": (changed("to: 16:00", "to: 24:00"), 23, "no time of day"),
-    "zone of nowhere": (changed("zone: Europe/Berlin", "zone: Europe/../Berlin"), 23, "no time zone"),
+    "time without minutes": (changed("from: 09:00", "from: 9"), 23, "not a time of day"),
+    "time as one number": (changed("from: 09:00", "from: 900"), 23, "not a time of day"),
+    "time after the day": (changed("to: 16:00", "to: 24:00"), 23, "not a time of day"),
+    "zone of nowhere": (changed("zone: Europe/Berlin", "zone: Europe/../Berlin"), 23, "not a time zone"),
     "window on no day": (changed("days: [mon, tue]", "days: []"), 23, "at least 1"),
     "freeze reversed": (changed("to: 2027-01-04T00:00:00Z", "to: 2026-01-04"), 24, "from must be before to"),
     "freeze in words": (changed("from: 2026-12-20", "from: soon"), 24, "valid datetime"),
     "one alias for two places": (
-        changed("roles:", "  staging: {alias: champion}\nroles:"), 4, "the alias champion means production already",
+        changed("roles:", "  staging: {alias: champion}\nroles:"), 4, "production already uses the alias champion",
     ),
     "one stage for two places": (
-        changed("roles:", "  other: {stage: Production}\nroles:"), 4, "the stage Production means production already",
+        changed("roles:", "  other: {stage: Production}\nroles:"), 4, "production already uses the stage Production",
     ),
     "parameter of the rollout": (
-        changed("id: 12", "id: 12, parameters: {modelVersion: '3'}"), 3, "modelVersion is set by the rollout itself",
+        changed("id: 12", "id: 12, parameters: {modelVersion: '3'}"), 3, "modelVersion is reserved; the rollout sets it",
     ),
     "pipeline of no number": (changed("id: 12", "id: 99999999999999999999"), 3, "less than"),
     "check twice, the second off": (
         changed("checks: [{kind: metric_floor, with: {metric: auc, at_least: 0.9}}]",
-                "checks: [{kind: tests_passed}, {kind: tests_passed, enforcement: off}]"), 21, "stands twice",
+                "checks: [{kind: tests_passed}, {kind: tests_passed, enforcement: off}]"), 21, "is defined twice",
     ),
     "tier's check switched off": (
         changed("checks: [{kind: metric_floor", "checks: [{kind: tests_passed, enforcement: off}, {kind: metric_floor"),
         21, "weaker than in the tier",
     ),
-    "key twice": (changed("alias: champion,", "alias: champion, alias: challenger,"), 3, "stands twice"),
+    "key twice": (changed("alias: champion,", "alias: champion, alias: challenger,"), 3, "is defined twice"),
     "name with a blank": (changed("models: credit-*", "models: ' credit-*'"), 17, "models"),
     "heading without letters": (changed("[Intended use, Limits]", "['', Limits]"), 26, "at least 1 character"),
     "group without list": (changed("[grp-reviewers]", "grp-reviewers"), 5, "must be a list"),
     "unknown role": (changed("  reviewer: [grp-reviewers]", "  owner: [grp-reviewers]"), 5, "Input should be"),
     "environment with a number as name": (changed("  production:", "  1:"), 3, "must be text"),
     "nothing at all": ("# nothing yet\n", 1, "the file is empty"),
-    "a list": ("- version: 1\n", 1, "must be fields with values"),
-    "a date that never was": (changed("from: 2026-12-20", "from: 2026-13-45"), 24, "2026-13-45 is no date: month must be"),
-    "a letter that no file holds": (FULL + "# \x00\n", 29, "#x0000 may not stand"),
-    "with as a list": (changed("{metric: auc, at_least: 0.9}", "[auc]"), 21, "must be fields with values"),
+    "a list": ("- version: 1\n", 1, "must be a mapping"),
+    "a date that never was": (changed("from: 2026-12-20", "from: 2026-13-45"), 24, "2026-13-45 is not a date: month must be"),
+    "a letter that no file holds": (FULL + "# \x00\n", 29, "#x0000 is not allowed"),
+    "with as a list": (changed("{metric: auc, at_least: 0.9}", "[auc]"), 21, "must be a mapping"),
     "several patterns": (changed("models: credit-*", "models: [credit-*, fraud-*]"), 17, "must be text"),
     "pattern without quotes": (changed("models: credit-*", "models: *"), 17, "expected alphabetic"),
     "indented by a tab": (changed("    quorum: 2", "\tquorum: 2"), 11, "cannot start any token"),
     "unclosed": (changed("slots: [{discipline: risk},", "slots: [{discipline: risk,"), 14, "expected"),
     "list as a key": (FULL + "    ? [a, b]\n    : c\n", 29, "unhashable key"),
     "day in full": (changed("days: [mon, tue]", "days: [monday]"), 23, "'mon'"),
-    "window over midnight": (changed("from: 09:00", "from: 22:00"), 23, "two windows for one over midnight"),
+    "window over midnight": (changed("from: 09:00", "from: 22:00"), 23, "for a window over midnight, write two windows"),
     "too long a glass": (changed("valid_hours: 4", "valid_hours: 400"), 25, "less than or equal to 72"),
     "floor in words": (changed("at_least: 0.9}", "at_least: high}"), 21, "metric_floor needs"),
     "discipline misspelt": (changed("[{discipline: risk}, ", "[{discipline: rsik}, "), 14, "unknown discipline 'rsik'"),
@@ -97,10 +97,10 @@ REFUSED = {
     "circle of nobody": (changed("risk: {groups: [grp-risk], people: [chloe.martin]}", "risk: {groups: []}"), 7,
                          "name at least one"),
     "version of tomorrow": (changed("version: 1", "version: 2"), 1, "Input should be 1"),
-    "part misspelt": (FULL + "polices: []\n", 29, "there is no such field"),
+    "part misspelt": (FULL + "polices: []\n", 29, "unknown field"),
     "two documents": (FULL + "---\nversion: 1\n", 29, "another document"),
     "code in a tag": (changed("credit-*", "!!python/object:os.system x"), 17, "could not determine a constructor"),
-    "alias into itself": ("a: &a [*a]\n" + FULL, 1, "leads into itself"),
+    "alias into itself": ("a: &a [*a]\n" + FULL, 1, "refers to itself"),
     "alias that grows without end": (BOMB + FULL, 5, "more than 20000 values"),
 }  # fmt: skip
 
@@ -134,8 +134,8 @@ def test_file__only_policy_wrong__is_told_once() -> None:
         ("{kind: fairness_bound, with: {column: sex, rate: luck, max_difference: 1}}", "rate must be one of"),
         ("{kind: documentation, with: {card: 'no'}}", "card must be true or false"),
         ("{kind: slice_floor, with: {at_least: 0.8, columns: []}}", "columns must be a text or a list"),
-        ("{kind: tests_passed, with: {at_least: 3}}", "tests_passed knows no settings"),
-        ("{kind: custom, with: {name: own, deep: [{x: .nan}]}}", "deep must hold finite numbers only"),
+        ("{kind: tests_passed, with: {at_least: 3}}", "tests_passed accepts no settings"),
+        ("{kind: custom, with: {name: own, deep: [{x: .nan}]}}", "deep must contain only finite numbers"),
     ],
 )
 def test_check__setting_that_would_be_none__is_refused_at_its_line(check: str, told: str) -> None:
@@ -171,17 +171,17 @@ def test_tier__settings_of_a_check__are_never_loosened(tiers: str, own: str, tol
     ("text", "level", "told"),
     [
         (changed("risk: {groups: [grp-risk], people: [chloe.martin]}", "risk: {groups: [nobody]}"), Level.ERROR,
-         "no different people are left to sign for risk"),
-        (changed("    quorum: 2", "    quorum: 20"), Level.ERROR, "20 different people must approve and there are 2"),
-        (changed("{discipline: risk}, ", "{discipline: risk, count: 2}, "), Level.ERROR, "to sign for risk"),
-        (changed("{roles: [data_scientist]}", "{people: [nobody]}"), Level.ERROR, "nobody may ask"),
-        (changed("{roles: [data_scientist]}", "{roles: [auditor]}"), Level.ERROR, "nobody may ask"),
+         "not enough different people can sign for risk"),
+        (changed("    quorum: 2", "    quorum: 20"), Level.ERROR, "20 different people must approve, but only 2 can"),
+        (changed("{discipline: risk}, ", "{discipline: risk, count: 2}, "), Level.ERROR, "sign for risk"),
+        (changed("{roles: [data_scientist]}", "{people: [nobody]}"), Level.ERROR, "nobody may request"),
+        (changed("{roles: [data_scientist]}", "{roles: [auditor]}"), Level.ERROR, "nobody may request"),
         (changed("from: 2026-12-20, to: 2027-01-04T00:00:00Z", "from: 2020-01-01, to: 2040-01-01"), Level.ERROR,
-         "never open within 400 days"),
+         "no opening within 400 days"),
         (changed("who: {people: [ben.okafor]}", "who: {roles: [data_scientist]}"), Level.WARNING,
-         "nobody else looks before: Ana Ruiz"),
-        (changed("expires_after_days: 7", "expires_after_days: 0.001"), Level.WARNING, "minutes only"),
-        (changed("    tier: high\n", "    quorum: 1\n"), Level.WARNING, "no policy is of this tier"),
+         "nobody else reviews first: Ana Ruiz"),
+        (changed("expires_after_days: 7", "expires_after_days: 0.001"), Level.WARNING, "expires after only"),
+        (changed("    tier: high\n", "    quorum: 1\n"), Level.WARNING, "no policy uses this tier"),
     ],
 )  # fmt: skip
 def test_lint__impossible_or_weak__is_told(text: str, level: Level, told: str) -> None:
@@ -242,8 +242,8 @@ def test_keys__several_written_twice__are_all_reported_with_path_and_line() -> N
     )
     with pytest.raises(SettingsError) as refused:
         parse_text(text)
-    assert "line 3, environments.production.alias stands twice" in refused.value.message
-    assert "line 20, policies.0.tier stands twice" in refused.value.message
+    assert "line 3, environments.production.alias is defined twice" in refused.value.message
+    assert "line 20, policies.0.tier is defined twice" in refused.value.message
 
 
 def test_settings__listed__are_those_that_the_code_reads() -> None:

@@ -78,7 +78,7 @@ def test_disabled_tests__of_google_test__are_left_out_on_purpose() -> None:
     counted = '<testcase name="Parity" status="notrun" classname="Scorer"/>'
     for report in (read(suite(case)), read(suite(counted, disabled=1))):
         assert (report.passed, report.skipped) == (0, 1)
-        assert judge([report]).sentence == "Every test was skipped, so nothing was tested."
+        assert judge([report]).sentence == "Every test was skipped; nothing was tested."
 
 
 def ctest(message: str) -> TestReport:

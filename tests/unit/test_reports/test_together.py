@@ -59,7 +59,7 @@ def test_tags__whatever_they_say__are_judged(fields: dict[str, object], verdict:
 
 def test_totals__without_a_report__are_unknown() -> None:
     assert totals([]) == (None, None)
-    assert judge([]).sentence == "No test results are kept with this version."
+    assert judge([]).sentence == "This version has no test results."
 
 
 def test_totals__of_skipped_tests_only__name_none_that_passed() -> None:
