@@ -177,6 +177,9 @@ class Settings(BaseSettings):
     start_settle: Seconds = Field(
         90, description="Seconds that a pipeline start without answer is looked for before it is sent again"
     )
+    rollout_lease: Seconds = Field(
+        10, description="Seconds after which another worker takes up the rollout of a killed one; at least 2"
+    )
     rollout_deadline: Seconds = Field(7200, description="Seconds that a release may take before a person is asked")
 
     oidc_issuer: str = Field("", description="Issuer of the OpenID Connect provider, exactly as it writes itself")

@@ -132,9 +132,12 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
         model: Annotated[Text, Query(max_length=300)],
         version: Annotated[int, Query(ge=1, le=LARGEST)],
         environment: Annotated[Text, Query(max_length=100)] = "production",
+        *,
         plan_digest: Annotated[Text | None, Query(max_length=100)] = None,
+        run_id: Annotated[int | None, Query(ge=-LARGEST, le=LARGEST)] = None,
     ) -> GateReply:
-        answer = gate.ask(GateQuestion(request_id, VersionKey(model, version), environment, plan_digest))
+        key = VersionKey(model, version)
+        answer = gate.ask(GateQuestion(request_id, key, environment, plan_digest, run=run_id))
         return GateReply(**asdict(answer))
 
     @api.get("/versions", summary="Search the catalogue")

@@ -70,7 +70,11 @@ from services.promotions.material import MaterialReader
 from services.promotions.sealed.sealer import Sealer
 from services.promotions.sealed.verifying import EvidenceVerifier
 from services.releases.desk import ReleaseDesk
+from services.rollout.audit import ReleaseAudit
 from services.rollout.context import Tools
+from services.rollout.journal import move_of
+from services.rollout.lease import lease_of
+from services.rollout.recovery import RecoveryDesk
 from services.rollout.worker import RolloutWorker
 from services.runner.desk import ModelRunner
 from services.runner.limits import MIB, Limits
@@ -81,6 +85,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 HOUSEKEEPING = 30.0
+AUDIT_EVERY = 300.0
 ROLES_LOOK = 10.0
 NOTICES_LOOK = 5.0
 REMINDERS_LOOK = 300.0
@@ -170,7 +175,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     note_policy(units, settings.governance_file, clock=clock, origin=origin_of)
     runner = open_runner(settings, adapters.sync_registry)
     held_out = open_held_out(settings, registry, runner)
-    reader = MaterialReader(registry, held_out)
+    reader = MaterialReader(registry, held_out, pipelines=adapters.pipelines, generation=units.generation)
     links = MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url))
     live = LiveInputs(build_inference_log(settings), clock, masked=settings.predictions_masked)
     sealer = Sealer(
@@ -197,6 +202,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         candidates=CandidateDesk(registry, registry, held_out, sealer=sealer, desk=desk),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
+        recovery=RecoveryDesk(units, registry, adapters.pipelines, clock=clock, ids=ids),
         ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),
         why=why_room(settings, units, browser, runner=runner, registry=registry, keys=adapters.keys),
         health=HealthDesk(units),
@@ -217,12 +223,14 @@ def build_portal(settings: Settings) -> OpenedPortal:
         witness=witness,
         settle=timedelta(seconds=settings.start_settle),
         deadline=timedelta(seconds=settings.rollout_deadline),
+        lease=lease_of(settings.rollout_lease),
     )
     sync = CatalogueSync(
         adapters.sync_registry, units, clock=clock, sweep_every=timedelta(seconds=settings.full_sweep_interval)
     )
     worker, gate = RolloutWorker(tools), Gate(units, registry)
     azure = open_azure(settings, units, gate, tools, clock)
+    watch = RegistryWatch(units, governance, registry, move_of=move_of, clock=clock, ids=ids)
     jobs = [
         Job("sync", settings.sync_interval, sync.beat),
         Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
@@ -230,7 +238,8 @@ def build_portal(settings: Settings) -> OpenedPortal:
         Job("reminders", REMINDERS_LOOK, ReminderDesk(units, findings, people, clock=clock).beat),
         *azure.jobs,
         Job("asked in MLflow", HOUSEKEEPING, TagDesk(units, desk, governance, clock).beat),
-        Job("watch", HOUSEKEEPING, RegistryWatch(units, governance, clock=clock, ids=ids).beat),
+        Job("watch", HOUSEKEEPING, watch.beat),
+        Job("release audit", AUDIT_EVERY, ReleaseAudit(units, adapters.pipelines, clock=clock, ids=ids).beat),
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]

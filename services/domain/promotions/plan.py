@@ -35,15 +35,37 @@ class Plan:
     pipeline_parameters: Mapping[str, str] = field(default_factory=dict)
     policy_digest: str = ""
     evidence_digest: str = ""
+    generation: int | None = None
+    """How often the target's live version had changed when this was sealed; None: not sealed (an older plan)."""
+    target: Mapping[str, Any] | None = None
+    """`TargetState.as_dict()` at sealing: alias, stages, creation times; None: not sealed (an older plan)."""
+    release: Mapping[str, Any] | None = None
+    """`ReleaseDefinition.as_dict()` at sealing; None: no pipeline, or not sealed (an older plan)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values. What is not sealed is left out, so that an older plan keeps its digest."""
+        return {name: value for name, value in asdict(self).items() if value is not None or name not in _LATER}
+
+    def unsealed(self) -> tuple[str, ...]:
+        """What the signatures do not cover, in words; empty for a plan of this release that could read everything."""
+        missing = [words for name, words in _LATER.items() if getattr(self, name) is None and self._has(name)]
+        return (*missing, *(str(part) for part in (self.release or {}).get("unsealed", ())))
+
+    def _has(self, name: str) -> bool:
+        return name != "release" or self.pipeline_id is not None
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Plan:
         """The inverse of `as_dict`."""
         return cls(**value)
+
+
+_LATER = {
+    "generation": "the count of changes of the target",
+    "target": "stages and creation times of the versions in the target",
+    "release": "the pipeline's commit, YAML, variables and service connections",
+}
+"""Fields that older plans do not have."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +86,11 @@ def _show(value: Any) -> str:
 
 
 def differences(signed: Plan, now: Plan) -> tuple[Change, ...]:
-    """Each leaf that differs, in the order of the plan's fields."""
+    """Each sealed leaf that differs, in the order of the plan's fields; what is not sealed cannot differ."""
     changes: list[Change] = []
     before, after = signed.as_dict(), now.as_dict()
     for name in before:
-        changes.extend(_compare(name, before[name], after[name]))
+        changes.extend(_compare(name, before[name], after.get(name)))
     return tuple(changes)
 
 
