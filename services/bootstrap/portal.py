@@ -36,6 +36,7 @@ from services.bootstrap.ledger import (
     retention_jobs,
 )
 from services.bootstrap.notices import open_notices, open_preferences
+from services.bootstrap.rollouts import rollout_jobs
 from services.bootstrap.why import why_room
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
@@ -49,7 +50,6 @@ from services.database.unit import Units
 from services.domain.identity.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.errors import SettingsError
-from services.health.bypassed import RegistryWatch
 from services.health.desk import HealthDesk
 from services.oversight.assigning import AssigningDesk
 from services.oversight.coverage import CoverageDesk
@@ -70,9 +70,7 @@ from services.promotions.material import MaterialReader
 from services.promotions.sealed.sealer import Sealer
 from services.promotions.sealed.verifying import EvidenceVerifier
 from services.releases.desk import ReleaseDesk
-from services.rollout.audit import ReleaseAudit
 from services.rollout.context import Tools
-from services.rollout.journal import move_of
 from services.rollout.lease import lease_of
 from services.rollout.recovery import RecoveryDesk
 from services.rollout.worker import RolloutWorker
@@ -85,7 +83,6 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 HOUSEKEEPING = 30.0
-AUDIT_EVERY = 300.0
 ROLES_LOOK = 10.0
 NOTICES_LOOK = 5.0
 REMINDERS_LOOK = 300.0
@@ -230,16 +227,13 @@ def build_portal(settings: Settings) -> OpenedPortal:
     )
     worker, gate = RolloutWorker(tools), Gate(units, registry)
     azure = open_azure(settings, units, gate, tools, clock)
-    watch = RegistryWatch(units, governance, registry, move_of=move_of, clock=clock, ids=ids)
     jobs = [
         Job("sync", settings.sync_interval, sync.beat),
-        Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
+        *rollout_jobs(settings, tools, worker, governance),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
         Job("reminders", REMINDERS_LOOK, ReminderDesk(units, findings, people, clock=clock).beat),
         *azure.jobs,
         Job("asked in MLflow", HOUSEKEEPING, TagDesk(units, desk, governance, clock).beat),
-        Job("watch", HOUSEKEEPING, watch.beat),
-        Job("release audit", AUDIT_EVERY, ReleaseAudit(units, adapters.pipelines, clock=clock, ids=ids).beat),
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]
@@ -395,8 +389,3 @@ def _mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:
         ui_url=settings.mlflow_public_url,
         call_seconds=seconds,
     )
-
-
-def _all_due(worker: RolloutWorker) -> None:
-    while worker.run_once():
-        pass
