@@ -64,13 +64,14 @@ class RecoveryDesk:
         """All actions for a rollout that needs a person; empty for any other."""
         if rollout is None or rollout.state is not RolloutState.NEEDS_HUMAN:
             return ()
-        closed = None if actor.may(Permission.OPERATE_RELEASE) else NOT_YOURS
+        closed = _why_not(actor)
         return [RecoveryOption(action, closed) for action in RecoveryAction]
 
     def choose(self, actor: Actor, request_id: str, action: RecoveryAction, *, reason: str) -> Rollout:
         """Do it in one transaction."""
-        if not actor.may(Permission.OPERATE_RELEASE):
-            raise NotAllowedError(NOT_YOURS)
+        closed = _why_not(actor)
+        if closed is not None:
+            raise NotAllowedError(closed)
         reason = reason_of(reason, "Say why; it is part of the record.")
         with self._units.read() as unit:
             rollout = _waiting(unit, request_id)
@@ -140,6 +141,12 @@ class RecoveryDesk:
             if found.kind == NEEDS_PERSON and found.after == rollout.id:
                 unit.deployments.close_incident(found.id, self._clock.now())
                 record(unit, request, Action.INCIDENT_CLOSED, by=actor, after={"incident": found.id})
+
+
+def _why_not(actor: Actor) -> str | None:
+    if actor.is_service:
+        return "Only people choose what becomes of a rollout."
+    return None if actor.may(Permission.OPERATE_RELEASE) else NOT_YOURS
 
 
 def _waiting(unit: Unit, request_id: str) -> Rollout:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -91,7 +91,15 @@ def differences(signed: Plan, now: Plan) -> tuple[Change, ...]:
     before, after = signed.as_dict(), now.as_dict()
     for name in before:
         changes.extend(_compare(name, before[name], after.get(name)))
-    return tuple(changes)
+    return tuple(change for change in changes if not _is_said_by(change, changes))
+
+
+def _is_said_by(change: Change, changes: Sequence[Change]) -> bool:
+    """The alias, and that a version matters since the alias is there, are said by `current_version` already."""
+    if change.what == "target.alias":
+        return any(c.what == "current_version" and c.after == change.after for c in changes)
+    is_new = change.before is None and change.what.startswith(("target.created.", "target.stages."))
+    return is_new and (change.what.startswith("target.created.") or change.after in {"", "None"})
 
 
 def _compare(name: str, before: Any, after: Any) -> list[Change]:
