@@ -22,7 +22,7 @@ from services.database.unit import Units
 from services.domain.promotions.rollout import RolloutState
 from services.ledger.signing.keys import load_or_create
 from services.promotions.material import MaterialReader
-from services.promotions.sealing import Sealer
+from services.promotions.sealed.sealer import Sealer
 from services.rollout.context import Observer, Tools, nobody
 from services.rollout.lease import lease_of
 from services.rollout.worker import RolloutWorker

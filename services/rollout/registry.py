@@ -77,12 +77,13 @@ def _send(work: Work, context: Context, write: RegistryWrite, *, back: bool = Fa
     work.at("undo_write" if back else "write")
     work.lease.demand_here()
     try:
-        _write(work.tools.writer, context, write)
+        write_to_registry(work.tools.writer, context, write)
     except NotFoundError as error:  # refused like any other write: the next reading decides
         raise UpstreamRefusedError(error.message, system="mlflow", hint=error.hint) from error
 
 
-def _write(writer: RegistryWriter, context: Context, write: RegistryWrite) -> None:
+def write_to_registry(writer: RegistryWriter, context: Context, write: RegistryWrite) -> None:
+    """Send one write. Raises UpstreamRefusedError with what to do, UpstreamError, NotFoundError."""
     model, alias = context.key.model, str(context.environment.alias)
     if write.kind == "stage":
         writer.move_stage(VersionKey(model, int(write.version or 0)), write.stage)

@@ -14,7 +14,7 @@ from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.rollout import RolloutState, RolloutStep, StepState
 from services.domain.registry import VersionKey
 from services.domain.releases import RunResult
-from services.promotions import sealing
+from services.promotions.sealed import sealer as sealing
 from tests.world import MODEL, World, governance
 
 V3 = VersionKey(MODEL, 3)
