@@ -17,6 +17,7 @@ from services.oversight.answers import Assigning, Coverage, Emergency, Findings
 from services.promotions.answers import Promotions
 from services.promotions.ranking import Candidates
 from services.releases.answers import Releases
+from services.rollout.answers import Recovery
 from services.why.answers import Why
 
 
@@ -29,6 +30,7 @@ class Portal:
     candidates: Candidates
     promotions: Promotions
     releases: Releases
+    recovery: Recovery
     ledger: LedgerBrowser
     why: Why
     health: Health

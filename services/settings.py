@@ -185,6 +185,9 @@ class Settings(BaseSettings):
     start_settle: Seconds = Field(
         90, description="Seconds to search for a pipeline run whose start got no answer, before starting it again"
     )
+    rollout_lease: Seconds = Field(
+        10, description="Seconds after which another worker takes up the rollout of a killed one; at least 2"
+    )
     rollout_deadline: Seconds = Field(7200, description="Seconds that a release may take before it needs a person")
 
     oidc_issuer: str = Field("", description="Issuer of the OpenID Connect provider, exactly as in its metadata")

@@ -40,6 +40,7 @@ from services.domain.promotions.requests import (
     standing_signatures,
 )
 from services.domain.promotions.rights import ActionState, RequestFacts, UserAction, actions
+from services.domain.promotions.rollout import RecoveryAction, Rollout, RolloutState
 from services.domain.registry import VersionKey
 from services.domain.releases import DeploymentRecord
 from services.domain.why.live_history import Ground, Spell, Timeline
@@ -64,6 +65,7 @@ from services.promotions.answers import RequestDetail, RequestPage
 from services.promotions.sealed.evidence import SealedEvidence
 from services.promotions.sealed_request import consequences
 from services.releases.answers import ReleasePage, ReleaseRow, ReleaseView
+from services.rollout.answers import RecoveryOption
 from services.settings import Settings, load_settings
 from services.why.answers import WhyAnswer
 from tests import fake_world as world
@@ -631,6 +633,7 @@ class FakeHealth:
     def __init__(self) -> None:
         self.now: tuple[SourceHealth, ...] = world.HEALTHY
         self.open: tuple[Incident, ...] = world.INCIDENTS
+        self.waiting: tuple[Rollout, ...] = ()
 
     def sources(self) -> Sequence[SourceHealth]:
         return self.now
@@ -638,8 +641,28 @@ class FakeHealth:
     def incidents(self) -> Sequence[Incident]:
         return self.open
 
+    def waiting_for_worker(self) -> Sequence[Rollout]:
+        return self.waiting
+
     def figures(self) -> Figures:
         return Figures({"open": 2}, {"running": 1}, {"witness_silent": 1}, {"failed": 1}, {"production": 2}, 12)
+
+
+class FakeRecovery:
+    def __init__(self) -> None:
+        self.chosen: list[tuple[str, RecoveryAction, str]] = []
+
+    def options(self, actor: Actor, rollout: Rollout | None) -> Sequence[RecoveryOption]:
+        if rollout is None or rollout.state is not RolloutState.NEEDS_HUMAN:
+            return ()
+        closed = None if actor.may(Permission.OPERATE_RELEASE) else "Only operators choose what becomes of a rollout."
+        return [RecoveryOption(action, closed) for action in RecoveryAction]
+
+    def choose(self, actor: Actor, request_id: str, action: RecoveryAction, *, reason: str) -> Rollout:
+        self.chosen.append((request_id, action, reason))
+        found = world.rollout_of(world.REQUESTS[request_id])
+        assert found is not None
+        return found
 
 
 class FakeNotices:
@@ -714,7 +737,7 @@ def fake_opened(*, rows: Sequence[VersionRow] = world.ROWS, **settings: Any) -> 
     catalogue, health = FakeCatalogue(rows), FakeHealth()
     portal = Portal(
         catalogue=catalogue, comparisons=FakeComparisons(catalogue), candidates=FakeCandidates(), promotions=FakePromotions(health),
-        releases=FakeReleases(), ledger=FakeLedger(), why=FakeWhy(), health=health,
+        releases=FakeReleases(), recovery=FakeRecovery(), ledger=FakeLedger(), why=FakeWhy(), health=health,
         assigning=FakeAssigning(), emergency=FakeEmergency(), findings=FakeFindings(), coverage=FakeCoverage(catalogue), notices=FakeNotices(),
     )  # fmt: skip
     return FakeOpened(portal, load_settings(**({"demo_people": world.PEOPLE} | settings)))

@@ -11,6 +11,7 @@ from services.oversight.coverage import CoverageDesk
 from services.oversight.emergency import EmergencyDesk
 from services.oversight.findings import FindingDesk
 from services.oversight.reminding import ReminderDesk
+from services.rollout.journal import move_of
 from tests.simulators.basics import ANA, BEN, CHLOE, DEV
 from tests.world import World
 
@@ -32,4 +33,6 @@ class OversightWorld(World):
         self.findings = FindingDesk(self.units, people, clock=self.clock, ids=self.ids)
         self.reminders = ReminderDesk(self.units, self.findings, people, clock=self.clock)
         self.coverage = CoverageDesk(self.units, self.rules, self.clock)
-        self.watch = RegistryWatch(self.units, self.rules, clock=self.clock, ids=self.ids)
+        self.watch = RegistryWatch(
+            self.units, self.rules, self.registry, move_of=move_of, clock=self.clock, ids=self.ids
+        )

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from services.comparisons.held_out import HeldOutPredictions
+from services.database.times import ClockTimes
 from services.database.unit import Units
 from services.domain.identity.people import Actor
 from services.domain.policy import Governance
@@ -22,7 +23,8 @@ from services.policies.reading import parse_governance
 from services.promotions.desk import PromotionDesk
 from services.promotions.material import MaterialReader
 from services.promotions.sealed.sealer import Sealer
-from services.rollout.context import Tools
+from services.rollout.context import Observer, Tools, nobody
+from services.rollout.lease import LeaseTimes
 from services.rollout.worker import RolloutWorker
 from tests.fake_evidence import comparison
 from tests.schema import make_tables
@@ -75,13 +77,15 @@ class World:
     pipelines: PipelinesSimulator = field(default_factory=PipelinesSimulator)
     known: tuple[Actor, ...] = (ANA, BEN, CHLOE, DEV)
     """Whom the portal has seen."""
+    observe: Observer = nobody
+    """Sees each operation of the workers."""
 
     def __post_init__(self) -> None:
         make_tables(self.engine)
         self.signer = KeyRing(SigningKey.generate("test.local/ledger"))
-        self.units = Units(self.engine, self.signer, self.clock)
+        self.units = Units(self.engine, self.signer, self.clock, times=ClockTimes(self.clock))
         held_out = HeldOutPredictions(self.registry, self.folder / "cache", self.clock)
-        reader = MaterialReader(self.registry, held_out)
+        reader = MaterialReader(self.registry, held_out, pipelines=self.pipelines, generation=self.units.generation)
         self.sealer = Sealer(reader, self.rules, _no_comparison)
         self.desk = PromotionDesk(self.units, self.sealer, clock=self.clock, ids=self.ids, people=lambda: self.known)
         for version in (1, 2, 3):
@@ -93,6 +97,7 @@ class World:
         tools = Tools(
             units=self.units, reader=self.registry, writer=self.registry, pipelines=self.pipelines,
             sealer=self.sealer, clock=self.clock, ids=self.ids, witness=NoWitness(), settle=timedelta(seconds=30),
+            lease=LeaseTimes(beat=None), observe=self.observe,
         )  # fmt: skip
         return RolloutWorker(tools)
 

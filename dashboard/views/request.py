@@ -13,8 +13,10 @@ from dashboard.widgets.request import discussion as talk
 from dashboard.widgets.request import oversight
 from dashboard.widgets.request import sections as parts
 from dashboard.widgets.request import summary as request_summary
+from dashboard.widgets.request.recover import show_recovery
 from dashboard.widgets.request.rollout import show_rollout
 from services.domain.promotions.requests import RequestState
+from services.domain.promotions.rollout import RolloutState
 from services.promotions.answers import RequestDetail
 
 FOLLOW_SECONDS = 4
@@ -56,10 +58,11 @@ def main() -> None:
         talk.show_discussion(detail, actor)
     with side:
         _decision(detail)
-        if detail.request.state in _MOVING:
+        if detail.request.state in _MOVING and not _needs_person(detail):
             st.fragment(run_every=FOLLOW_SECONDS)(_follow)(request_id)
         else:
             show_rollout(detail)
+            show_recovery(detail)
         _ledger_link(detail)
 
 
@@ -113,9 +116,13 @@ def _decision(detail: RequestDetail) -> None:
 def _follow(request_id: str) -> None:
     """Runs by itself while the rollout moves; the whole page runs again once it has ended."""
     detail = wiring.portal().promotions.detail(identity.actor(), request_id)
-    if detail.request.state not in _MOVING:
+    if detail.request.state not in _MOVING or _needs_person(detail):
         st.rerun()
     show_rollout(detail)
+
+
+def _needs_person(detail: RequestDetail) -> bool:
+    return detail.rollout is not None and detail.rollout.state is RolloutState.NEEDS_HUMAN
 
 
 def _ledger_link(detail: RequestDetail) -> None:

@@ -6,6 +6,7 @@ The token comes from the environment variable COUNTERSIGN_API_TOKEN, never from 
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
 import requests
@@ -51,6 +52,12 @@ def why_not(answer: dict[str, Any], wanted: argparse.Namespace) -> str:
     return ""
 
 
+def run_number() -> str:
+    """The run that asks: the gate lets through only the one that the portal has started and noted."""
+    release = os.environ.get("RELEASE_RELEASEID", "")
+    return f"-{release}" if release else os.environ.get("BUILD_BUILDID", "")
+
+
 def ask(arguments: argparse.Namespace) -> dict[str, Any] | None:
     """Ask once; None while the portal is unavailable or busy."""
     parameters = {
@@ -59,6 +66,7 @@ def ask(arguments: argparse.Namespace) -> dict[str, Any] | None:
         "version": arguments.version,
         "environment": arguments.environment,
         "plan_digest": arguments.plan_digest,
+        "run_id": run_number(),
     }
     address = f"{arguments.portal_url.rstrip('/')}/api/v1/gate"
     given = {name: value for name, value in parameters.items() if value}

@@ -125,17 +125,7 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
     add_problems(api)
     api.state.callers = callers
 
-    @api.get("/gate", summary="May this version be deployed there, now?")
-    def ask_gate(
-        _: Caller,
-        request_id: Annotated[Text, Query(max_length=100)],
-        model: Annotated[Text, Query(max_length=300)],
-        version: Annotated[int, Query(ge=1, le=LARGEST)],
-        environment: Annotated[Text, Query(max_length=100)] = "production",
-        plan_digest: Annotated[Text | None, Query(max_length=100)] = None,
-    ) -> GateReply:
-        answer = gate.ask(GateQuestion(request_id, VersionKey(model, version), environment, plan_digest))
-        return GateReply(**asdict(answer))
+    _add_gate(api, gate)
 
     @api.get("/versions", summary="Search the catalogue")
     def versions(
@@ -178,6 +168,23 @@ def build_api(portal: Portal, gate: Gate, callers: Callers) -> FastAPI:
 
     _add_metrics(api, portal)
     return api
+
+
+def _add_gate(api: FastAPI, gate: Gate) -> None:
+    @api.get("/gate", summary="May this version be deployed there, now?")
+    def ask_gate(
+        _: Caller,
+        request_id: Annotated[Text, Query(max_length=100)],
+        model: Annotated[Text, Query(max_length=300)],
+        version: Annotated[int, Query(ge=1, le=LARGEST)],
+        environment: Annotated[Text, Query(max_length=100)] = "production",
+        *,
+        plan_digest: Annotated[Text | None, Query(max_length=100)] = None,
+        run_id: Annotated[int | None, Query(ge=-LARGEST, le=LARGEST)] = None,
+    ) -> GateReply:
+        key = VersionKey(model, version)
+        answer = gate.ask(GateQuestion(request_id, key, environment, plan_digest, run=run_id))
+        return GateReply(**asdict(answer))
 
 
 def _add_metrics(api: FastAPI, portal: Portal) -> None:

@@ -44,6 +44,10 @@ class _Figures(Collector):
         yield from _witnesses(self._ledger.witnesses(), now)
         yield _by("requests", "Promotion requests by state.", "state", _all(RequestState, figures.requests))
         yield _by("rollouts", "Rollouts by state.", "state", _all(RolloutState, figures.rollouts))
+        told = "Rollouts that are due and that no worker takes."
+        yield _one("rollouts_waiting_for_worker", told, figures.waiting)
+        told = "Seconds that the first of them has waited; 0 while none does."
+        yield _one("worker_wait_seconds", told, figures.waits_seconds)
         yield _by("incidents_open", "Open incidents by kind.", "kind", figures.incidents)
         yield _by("notices", "Notifications by delivery state.", "state", figures.notices)
         yield _by("versions_live", "Model versions live by environment.", "environment", figures.live)

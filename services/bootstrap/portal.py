@@ -36,6 +36,7 @@ from services.bootstrap.ledger import (
     retention_jobs,
 )
 from services.bootstrap.notices import open_notices, open_preferences
+from services.bootstrap.rollouts import rollout_jobs
 from services.bootstrap.why import why_room
 from services.catalogue.browse import CatalogueBrowser
 from services.catalogue.sync import CatalogueSync
@@ -49,7 +50,6 @@ from services.database.unit import Units
 from services.domain.identity.people import Actor, Person
 from services.domain.registry import ModelVersion, Run
 from services.errors import SettingsError
-from services.health.bypassed import RegistryWatch
 from services.health.desk import HealthDesk
 from services.oversight.assigning import AssigningDesk
 from services.oversight.coverage import CoverageDesk
@@ -71,6 +71,8 @@ from services.promotions.sealed.sealer import Sealer
 from services.promotions.sealed.verifying import EvidenceVerifier
 from services.releases.desk import ReleaseDesk
 from services.rollout.context import Tools
+from services.rollout.lease import lease_of
+from services.rollout.recovery import RecoveryDesk
 from services.rollout.worker import RolloutWorker
 from services.runner.desk import ModelRunner
 from services.runner.limits import MIB, Limits
@@ -170,7 +172,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
     note_policy(units, settings.governance_file, clock=clock, origin=origin_of)
     runner = open_runner(settings, adapters.sync_registry)
     held_out = open_held_out(settings, registry, runner)
-    reader = MaterialReader(registry, held_out)
+    reader = MaterialReader(registry, held_out, pipelines=adapters.pipelines, generation=units.generation)
     links = MlflowLinks(Links(settings.mlflow_public_url or settings.mlflow_url))
     live = LiveInputs(build_inference_log(settings), clock, masked=settings.predictions_masked)
     sealer = Sealer(
@@ -197,6 +199,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         candidates=CandidateDesk(registry, registry, held_out, sealer=sealer, desk=desk),
         promotions=desk,
         releases=ReleaseDesk(units, adapters.pipelines, clock),
+        recovery=RecoveryDesk(units, registry, adapters.pipelines, clock=clock, ids=ids),
         ledger=ledger_desk(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock),
         why=why_room(settings, units, browser, runner=runner, registry=registry, keys=adapters.keys),
         health=HealthDesk(units),
@@ -217,6 +220,7 @@ def build_portal(settings: Settings) -> OpenedPortal:
         witness=witness,
         settle=timedelta(seconds=settings.start_settle),
         deadline=timedelta(seconds=settings.rollout_deadline),
+        lease=lease_of(settings.rollout_lease),
     )
     sync = CatalogueSync(
         adapters.sync_registry, units, clock=clock, sweep_every=timedelta(seconds=settings.full_sweep_interval)
@@ -225,12 +229,11 @@ def build_portal(settings: Settings) -> OpenedPortal:
     azure = open_azure(settings, units, gate, tools, clock)
     jobs = [
         Job("sync", settings.sync_interval, sync.beat),
-        Job("rollouts", settings.worker_interval, lambda: _all_due(worker)),
+        *rollout_jobs(settings, tools, worker, governance),
         Job("expiry", HOUSEKEEPING, desk.expire_due),
         Job("reminders", REMINDERS_LOOK, ReminderDesk(units, findings, people, clock=clock).beat),
         *azure.jobs,
         Job("asked in MLflow", HOUSEKEEPING, TagDesk(units, desk, governance, clock).beat),
-        Job("watch", HOUSEKEEPING, RegistryWatch(units, governance, clock=clock, ids=ids).beat),
         *ledger_jobs(settings, units, adapters.keys, witnesses=adapters.witnesses, clock=clock, ids=ids),
         *retention_jobs(units, adapters.keys, clock=clock, keep=governance.keep_personal),
     ]
@@ -386,8 +389,3 @@ def _mlflow_config(settings: Settings, seconds: float) -> MlflowConfig:
         ui_url=settings.mlflow_public_url,
         call_seconds=seconds,
     )
-
-
-def _all_due(worker: RolloutWorker) -> None:
-    while worker.run_once():
-        pass

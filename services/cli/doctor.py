@@ -23,6 +23,7 @@ from services.domain.identity.people import Actor
 from services.domain.policy import PipelineTarget
 from services.domain.releases import RunKind
 from services.errors import NotFoundError, PortalError, SettingsError, UpstreamRefusedError
+from services.health.desk import HealthDesk
 from services.ledger.witnessing import checkpoint_of, counted, demand_agreement
 from services.ledger.writer import first_origin
 from services.policies.lint import Level, lint
@@ -55,6 +56,7 @@ def examine(settings: Settings) -> list[Diagnosis]:
         ("Data folder", _folder),
         ("MLflow", _mlflow),
         ("Azure DevOps", _azure),
+        ("Worker", _worker),
         ("Ledger key", _ledger_key),
         ("Witnesses", _witnesses),
         ("Prediction log", _predictions),
@@ -207,6 +209,21 @@ def _guards(pipelines: ReleasePipelines, name: str, target: PipelineTarget) -> s
         return f"Environment {name}: {error.message}"
     names = ", ".join(check.name for check in found) or "none; see docs/azure-devops.md to add one"
     return f"Checks on {name}: {names}."
+
+
+def _worker(settings: Settings) -> str:
+    adapters = open_adapters(settings)
+    try:
+        waiting = HealthDesk(adapters.units).waiting_for_worker()
+    finally:
+        adapters.engine.dispose()
+    if not waiting:
+        return "no rollout waits for one."
+    since = waiting[0].waits_for_worker_since
+    raise SettingsError(
+        f"{waiting[0].request_id} waits for a worker since {since:%Y-%m-%d %H:%M} UTC ({len(waiting)} in all).",
+        hint="Start `countersign worker`, or set COUNTERSIGN_RUN_WORKER to true.",
+    )
 
 
 def _ledger_key(settings: Settings) -> str:

@@ -19,6 +19,7 @@ from services.database.stores.oversight import OversightStore
 from services.database.stores.requests import RequestStore
 from services.database.stores.rollouts import RolloutStore
 from services.database.stores.sign_ins import SessionStore, TokenStore
+from services.database.times import DatabaseTimes, Times
 from services.domain.identity.people import Actor
 from services.ledger import writer
 from services.ledger.actions import Action
@@ -48,9 +49,9 @@ class LedgerWriter:
 class Unit:
     """One transaction with its stores."""
 
-    def __init__(self, connection: Connection, signer: writer.Signer, clock: Clock) -> None:
+    def __init__(self, connection: Connection, signer: writer.Signer, clock: Clock, times: Times) -> None:
         self.requests = RequestStore(connection)
-        self.rollouts = RolloutStore(connection)
+        self.rollouts = RolloutStore(connection, times)
         self.oversight = OversightStore(connection)
         self.deployments = DeploymentStore(connection)
         self.catalogue = CatalogueStore(connection)
@@ -68,16 +69,22 @@ class Unit:
 class Units:
     """Opens units of work."""
 
-    def __init__(self, engine: Engine, signer: writer.Signer, clock: Clock) -> None:
+    def __init__(self, engine: Engine, signer: writer.Signer, clock: Clock, *, times: Times | None = None) -> None:
         self.engine = engine
         self._signer = signer
         self._clock = clock
+        self._times = times or DatabaseTimes()
+
+    def generation(self, model: str, environment: str) -> int:
+        """How often what is live in the target has changed, for sealing it into a plan."""
+        with self.read() as unit:
+            return unit.rollouts.generation(model, environment)
 
     @contextmanager
     def begin(self) -> Iterator[Unit]:
         """A writing transaction."""
         with self.engine.begin() as connection:
-            yield Unit(connection, self._signer, self._clock)
+            yield Unit(connection, self._signer, self._clock, self._times)
 
     @contextmanager
     def read(self) -> Iterator[Unit]:
@@ -86,4 +93,4 @@ class Units:
         if self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"  # SQLite's readers always have it
         with self.engine.connect().execution_options(**options) as connection, connection.begin():
-            yield Unit(connection, self._signer, self._clock)
+            yield Unit(connection, self._signer, self._clock, self._times)

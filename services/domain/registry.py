@@ -182,6 +182,10 @@ class RegistrySnapshot:
 
     in_stage: tuple[int, ...] = ()
     alias_version: int | None = None
+    stages: Mapping[int, str] = field(default_factory=dict)
+    """Stage of each version of the model."""
+    created: Mapping[int, datetime] = field(default_factory=dict)
+    """Creation time of each version of the model: a deleted version that is made again has another."""
 
     @property
     def current(self) -> int | None:

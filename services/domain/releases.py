@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class RunState(StrEnum):
@@ -184,6 +185,35 @@ class ReleaseDetail:
 
 
 @dataclass(frozen=True)
+class ReleaseDefinition:
+    """What a release consists of at one commit, as far as Azure DevOps shows it."""
+
+    commit: str | None
+    """The commit that the run is started at; None where the repository does not tell it."""
+    yaml_digest: str | None
+    """``sha256:…`` over the pipeline's YAML with all its templates, expanded with fixed parameters."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Of the pipeline and of the variable groups that the YAML names; a secret has no value here."""
+    connections: Mapping[str, str] = field(default_factory=dict)
+    """Service connections that the YAML names: name to id and address."""
+    environments: tuple[str, ...] = ()
+    """Environments that the YAML deploys into."""
+    unsealed: tuple[str, ...] = ()
+    """What could not be read, in words."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, as the plan seals them."""
+        return {
+            "commit": self.commit,
+            "yaml_digest": self.yaml_digest,
+            "variables": dict(self.variables),
+            "connections": dict(self.connections),
+            "environments": list(self.environments),
+            "unsealed": list(self.unsealed),
+        }
+
+
+@dataclass(frozen=True)
 class RunStart:
     """The input to start a pipeline exactly once."""
 
@@ -195,3 +225,5 @@ class RunStart:
     parameters: Mapping[str, str]
     asked_at: datetime
     kind: RunKind = RunKind.PIPELINE
+    commit: str | None = None
+    """Start at exactly this commit of the branch; None: at its head."""

@@ -10,6 +10,7 @@ from services.domain.catalogue import (
     SourceHealth,
 )
 from services.domain.promotions.promotion import Incident
+from services.domain.promotions.rollout import Rollout
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,17 @@ class Figures:
     """Versions by environment."""
     entries: int
     """Of the ledger."""
+    waiting: int = 0
+    """Rollouts that no worker takes."""
+    waits_seconds: float = 0.0
+    """How long the first of them has waited."""
 
 
 class Health(Protocol):
     """Freshness of the displayed data."""
+
+    def waiting_for_worker(self) -> Sequence[Rollout]:
+        """Rollouts that are due and that no worker takes, the longest first: no worker runs, or all are busy."""
 
     def sources(self) -> Sequence[SourceHealth]:
         """One line per system (MLflow, Azure DevOps), as last seen by the worker; makes no network call."""

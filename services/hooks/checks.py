@@ -27,7 +27,6 @@ from services.errors import (
     UnknownOutcomeError,
     UpstreamError,
     UpstreamRefusedError,
-    UpstreamUnavailableError,
 )
 from services.ledger.actions import Action
 from services.ledger.tree.entry import Subject
@@ -43,8 +42,6 @@ GIVE_UP = timedelta(hours=40)
 """The check's token ends after 48 hours."""
 LEASE = timedelta(minutes=2)
 MAX_PAUSE = timedelta(minutes=2)
-SETTLE = timedelta(seconds=90)
-"""A check may ask before the portal knows that its start has arrived."""
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WORD = re.compile(r"[A-Za-z]{1,40}")
 _NAME = re.compile(r"[\w .-]{1,100}")
@@ -153,10 +150,9 @@ class CheckWorker:
         model, version = run.parameters.get("modelName", ""), run.parameters.get("modelVersion", "")
         if not request_id or not model or not version.isdecimal():
             return GateAnswer(False, "The run names no promotion request.", request_id)
-        if not self._is_ours(call, request_id):
-            return GateAnswer(False, f"The run is not the one that was started for {request_id}.", request_id)
         digest = run.parameters.get("planDigest") or None
-        return self._gate.ask(GateQuestion(request_id, VersionKey(model, int(version)), call.environment, digest))
+        key = VersionKey(model, int(version))
+        return self._gate.ask(GateQuestion(request_id, key, call.environment, digest, run=run.ref.number))
 
     def _run(self, call: CheckCall) -> ReleaseRun:
         """The run as Azure DevOps tells it; the list knows its pipeline, the run its parameters."""
@@ -166,15 +162,6 @@ class CheckWorker:
         if not found:
             raise NotFoundError(f"Azure DevOps does not show run {call.build_id}.", hint="It may be very new.")
         return self._pipelines.get(found[0].ref)
-
-    def _is_ours(self, call: CheckCall, request_id: str) -> bool:
-        with self._units.read() as unit:
-            rollout = unit.rollouts.of_request(request_id)
-        if rollout is None:
-            return False
-        if rollout.run_id is None and self._clock.now() < call.received + SETTLE:
-            raise UpstreamUnavailableError("The rollout does not know its run yet.", system="azure_devops")
-        return rollout.run_id == call.build_id
 
     def _tell(self, call: CheckCall) -> None:
         if self._callbacks is None:

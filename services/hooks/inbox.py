@@ -61,7 +61,7 @@ class HookWorker:
         self._follower.forget_number(number)
         now = self._clock.now()
         with self._units.begin() as unit:
-            is_followed = unit.rollouts.wake_run(number, now)
+            is_followed = unit.rollouts.wake_run(number)
             kept = [] if is_followed else unit.deployments.releases_numbered(number)
         for release in kept:
             try:

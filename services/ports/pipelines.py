@@ -8,6 +8,7 @@ from typing import Protocol
 from services.domain.releases import (
     DeploymentRecord,
     EnvironmentCheck,
+    ReleaseDefinition,
     ReleaseRun,
     RunApproval,
     RunArtifact,
@@ -24,8 +25,17 @@ class ReleasePipelines(Protocol):
     def start(self, start: RunStart) -> ReleaseRun:
         """Start a run; sent once. Raises UnknownOutcomeError without an answer."""
 
+    def definition(self, wanted: RunStart, run: RunRef | None = None) -> ReleaseDefinition:
+        """What a run of this start would consist of, at its commit or else at the head of its branch.
+
+        Given a run: what that one consists of, where the server keeps it; else what its commit expands to now.
+        """
+
     def find_by_request(self, start: RunStart) -> ReleaseRun | None:
         """An earlier start with the same request id, or None."""
+
+    def find_all_by_request(self, start: RunStart) -> Sequence[ReleaseRun]:
+        """All starts with the same request id, oldest first."""
 
     def get(self, ref: RunRef) -> ReleaseRun:
         """The run as it is now."""

@@ -232,7 +232,7 @@ class PromotionDesk:
     def start_rollout(self, unit: Unit, request: PromotionRequest, *, was: str = "open") -> PromotionRequest:
         """The approval and the order to roll out commit together: no approval is ever lost."""
         rollout_id = self._ids.new("roll")
-        unit.rollouts.start(rollout_id, request.id, self._clock.now())
+        unit.rollouts.start(rollout_id, request.id)
         saved = unit.requests.save(replace(request, state=RequestState.ROLLING_OUT))
         self.record(unit, SYSTEM, Action.REQUEST_APPROVED, saved, before=was, after="approved")
         self.record(unit, SYSTEM, Action.ROLLOUT_STARTED, saved, after={"rollout": rollout_id})

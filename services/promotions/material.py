@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from services.catalogue.model_card import CARD, CARD_LIMIT
 from services.catalogue.test_reports.artifacts import read_reports
@@ -14,11 +15,17 @@ from services.comparisons.held_out import HeldOutPredictions, PredictionsFile
 from services.domain import datasets, test_results
 from services.domain.catalogue import TestReport
 from services.domain.model_metrics import MetricValue, confirmed, known_metrics, metrics_of
-from services.domain.policy import Environment
+from services.domain.policy import Environment, PipelineTarget
 from services.domain.promotions.plan import Plan
+from services.domain.promotions.target import target_state
 from services.domain.registry import MetricEntry, ModelVersion, RegistrySnapshot, Run, VersionKey
+from services.domain.releases import ReleaseDefinition, RunStart
 from services.errors import ConflictError, NotFoundError, PortalError, UpstreamError
+from services.ports.pipelines import ReleasePipelines
 from services.ports.registry import RegistryReader
+
+Generation = Callable[[str, str], int]
+"""Model and environment to how often what is live there has changed."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,10 @@ class Material:
     predictions_problem: str
     metrics: Mapping[str, MetricValue]
     """The version's own metrics, each with its source, or unknown and why."""
+    release: ReleaseDefinition | None = None
+    """None without a pipeline, or where no Azure DevOps organization is set."""
+    generation: int | None = None
+    """How often what is live in the target has changed; None where nobody counts."""
 
     @property
     def current_version(self) -> int | None:
@@ -53,12 +64,20 @@ class Material:
 class MaterialReader:
     """Reads the material of a version, always fresh."""
 
-    def __init__(self, registry: RegistryReader, held_out: HeldOutPredictions) -> None:
+    def __init__(
+        self, registry: RegistryReader, held_out: HeldOutPredictions, *,
+        pipelines: ReleasePipelines | None = None, generation: Generation | None = None,
+    ) -> None:  # fmt: skip
         self.registry = registry
         self.held_out = held_out
+        self._pipelines = pipelines
+        self._generation = generation
 
-    def read(self, key: VersionKey, environment: Environment) -> Material:
-        """Everything of one version. Raises NotFoundError, ConflictError (not ready), UpstreamError."""
+    def read(self, key: VersionKey, environment: Environment, *, commit: str | None = None) -> Material:
+        """Everything of one version; of its pipeline at `commit`, or at the head of its branch.
+
+        Raises NotFoundError, ConflictError (not ready), UpstreamError.
+        """
         version = self.registry.version(key)
         if version.status != "READY":
             raise ConflictError(f"{key} is {version.status}, not READY.", hint="Wait until MLflow has registered it.")
@@ -76,6 +95,8 @@ class MaterialReader:
             predictions=predictions,
             predictions_problem=predictions_problem,
             metrics=self._metrics(version, run),
+            release=self._release(environment.pipeline, commit),
+            generation=self._generation(key.model, environment.name) if self._generation else None,
         )
 
     def _metrics(self, version: ModelVersion, run: Run | None) -> dict[str, MetricValue]:
@@ -88,6 +109,12 @@ class MaterialReader:
                 return ()
 
         return confirmed(metrics_of(version, run), run, history)
+
+    def _release(self, pipeline: PipelineTarget | None, commit: str | None) -> ReleaseDefinition | None:
+        """What the pipeline consists of now. Raises UpstreamError: a plan without it is not sealed in silence."""
+        if pipeline is None or self._pipelines is None:
+            return None
+        return self._pipelines.definition(probe_start(pipeline, commit))
 
     def predictions(self, key: VersionKey, run: Run | None) -> tuple[PredictionsFile | None, str]:
         """The held-out predictions of a version, or why there are none."""
@@ -131,6 +158,15 @@ def _found(fetch: Callable[[], PredictionsFile]) -> tuple[PredictionsFile | None
         return None, error.sentence()
 
 
+def probe_start(pipeline: PipelineTarget, commit: str | None = None) -> RunStart:
+    """A start that is never sent: the YAML is expanded with it, so its parameters are always the same."""
+    own = dict.fromkeys(("modelName", "requestId", "planDigest", "artifactDigest"), "preview") | {"modelVersion": "0"}
+    return RunStart(
+        pipeline.project, pipeline.pipeline_id, pipeline.branch, "preview", {**pipeline.parameters, **own},
+        datetime.fromtimestamp(0, UTC), pipeline.kind, commit,
+    )  # fmt: skip
+
+
 def build_plan(material: Material, environment: Environment, *, policy_digest: str, evidence_digest: str) -> Plan:
     """The plan out of what was read: the same material always gives the same plan."""
     version, pipeline = material.version, environment.pipeline
@@ -153,6 +189,9 @@ def build_plan(material: Material, environment: Environment, *, policy_digest: s
         pipeline_parameters=dict(pipeline.parameters) if pipeline else {},
         policy_digest=policy_digest,
         evidence_digest=evidence_digest,
+        generation=material.generation,
+        target=target_state(material.holders, version.version, stage=environment.stage).as_dict(),
+        release=material.release.as_dict() if material.release else None,
     )
 
 

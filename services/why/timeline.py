@@ -27,6 +27,7 @@ MEANING: Mapping[Action, Happened] = {
     Action.VERSION_LIVE: Happened.LIVE,
     Action.VERSION_RETIRED: Happened.RETIRED,
     Action.ROLLOUT_COMPENSATED: Happened.UNDONE,
+    Action.ROLLOUT_VOIDED: Happened.UNDONE,
     Action.ROLLOUT_STOPPED: Happened.STOPPED,
     Action.INCIDENT_OPENED: Happened.INCIDENT,
 }

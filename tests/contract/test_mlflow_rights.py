@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from services.adapters.mlflow import MlflowConfig, MlflowRegistry, build_registry
 from services.cli.doctor import demand_rights
-from services.domain.promotions.rollout import RolloutStep
+from services.domain.promotions.target import RegistryWrite
 from services.domain.registry import VersionKey
 from services.errors import SettingsError, UpstreamRefusedError
-from services.rollout.steps import STEPS
+from services.rollout.registry import write_to_registry
 from tests.mlflow_seed import Seed
 from tests.mlflow_server import MlflowServer, mlflow_server
 
@@ -55,15 +55,12 @@ def registry(server: MlflowServer) -> Iterator[MlflowRegistry]:
     opened.close()
 
 
-def first_promotion(registry: MlflowRegistry, model: str) -> tuple[Any, Any]:
-    """Tools and context of a rollout that set the alias of a model that had none."""
-    key = VersionKey(model, 1)
+def first_promotion(registry: MlflowRegistry, model: str) -> Any:
+    """The context of a rollout that set the alias of a model that had none."""
     registry.set_alias(model, "champion", 1)
-    registry.move_stage(key, "Production")
-    data = {"alias": None, "stages": {"1": "None"}}
+    registry.move_stage(VersionKey(model, 1), "Production")
     environment = SimpleNamespace(alias="champion", stage="Production")
-    context = SimpleNamespace(key=key, environment=environment, data=lambda _step: data)
-    return SimpleNamespace(reader=registry, writer=registry), context
+    return SimpleNamespace(key=VersionKey(model, 1), environment=environment)
 
 
 def test_permission__of_the_portals_account__is_what_was_granted(registry: MlflowRegistry) -> None:
@@ -77,23 +74,22 @@ def test_permission__server_without_basic_auth__is_not_known(tmp_path_factory: p
         opened.close()
 
 
+BACK = RegistryWrite("alias", None)
+
+
 def test_undo__of_a_first_promotion_with_manage__deletes_the_alias(registry: MlflowRegistry) -> None:
-    tools, context = first_promotion(registry, "managed")
-    STEPS[RolloutStep.MOVE_REGISTRY].undo(tools, context)
+    write_to_registry(registry, first_promotion(registry, "managed"), BACK)
     assert registry.version(VersionKey("managed", 1)).aliases == ()
 
 
-def test_undo__of_a_first_promotion_with_edit__restores_the_stage_and_names_what_is_left(
-    registry: MlflowRegistry,
-) -> None:
-    tools, context = first_promotion(registry, "edited")
-    with pytest.raises(
-        UpstreamRefusedError, match=r"alias champion of edited still names v1.*The stage is back"
-    ) as raised:
-        STEPS[RolloutStep.MOVE_REGISTRY].undo(tools, context)
+def test_undo__of_a_first_promotion_with_edit__is_refused_and_names_the_right(registry: MlflowRegistry) -> None:
+    """The way back goes the way there backwards, so nothing else was touched: a person is asked (ADR 9)."""
+    context = first_promotion(registry, "edited")
+    with pytest.raises(UpstreamRefusedError, match="does not let the portal delete the alias champion") as raised:
+        write_to_registry(registry, context, BACK)
     assert "MANAGE" in raised.value.hint
     left = registry.version(VersionKey("edited", 1))
-    assert (left.stage, left.aliases) == ("None", ("champion",))
+    assert (left.stage, left.aliases) == ("Production", ("champion",))
 
 
 def test_tag__deleted_with_edit__is_refused_with_a_hint_that_names_manage(registry: MlflowRegistry) -> None:

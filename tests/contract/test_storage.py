@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 
@@ -19,18 +19,22 @@ from services.database import migrate
 from services.database.engine import open_engine
 from services.database.reading import SIZE
 from services.database.stores.requests import RequestFilter
+from services.database.stores.rollouts import Claim, LeaseLostError, RolloutStore
 from services.database.tables.everything import metadata
+from services.database.times import DatabaseTimes
 from services.domain.catalogue import SortBy, TestState, VersionQuery
 from services.domain.identity.people import Actor, Person
 from services.domain.promotions.oversight import Assignment, AssignmentKind
 from services.domain.promotions.promotion import Deployment, PromotionRequest
 from services.domain.promotions.requests import Comment, Decision, DecisionKind, Participants, RequestState
+from services.domain.promotions.rollout import RolloutState, RolloutStep, StepState
 from services.domain.registry import ModelVersion, RegisteredModel, Run, VersionKey
 from services.errors import ConflictError, NotFoundError, PortalError, SettingsError
 from tests.schema import migrate_by_copy
 from tests.simulators.basics import BEN, CHLOE, START
 from tests.world import MODEL, World
 
+MINUTES = timedelta(minutes=5)
 ODD = ["a b", "\"quoted\" 'single'", "<b>html</b>", "*md* [x](y) $1$ :red[x]", "emoji 🚲", "100%_\\x", "ünï"]
 
 
@@ -178,11 +182,11 @@ def test_rollouts__many_workers_at_once__each_is_claimed_by_one(any_world: World
     with any_world.units.begin() as unit:
         for number in range(1, 7):
             unit.requests.insert(request(number))
-            unit.rollouts.start(f"roll-{number}", f"req-{number}", START)
+            unit.rollouts.start(f"roll-{number}", f"req-{number}")
 
-    def claim(_: int) -> str | None:
+    def claim(number: int) -> str | None:
         with any_world.units.begin() as unit:
-            claimed = unit.rollouts.claim(START, START + timedelta(minutes=5))
+            claimed = unit.rollouts.claim(MINUTES, f"token-{number}")
         return claimed.rollout_id if claimed else None
 
     with ThreadPoolExecutor(4) as pool:
@@ -194,29 +198,65 @@ def test_target__two_rollouts__one_holds_it(any_world: World) -> None:
     with any_world.units.begin() as unit:
         for number in (1, 2):
             unit.requests.insert(request(number))
-            unit.rollouts.start(f"roll-{number}", f"req-{number}", START)
+            unit.rollouts.start(f"roll-{number}", f"req-{number}")
     with any_world.units.begin() as unit:
-        claims = [unit.rollouts.claim(START, START + timedelta(minutes=5)) for _ in range(2)]
+        claims = [unit.rollouts.claim(MINUTES, f"token-{number}") for number in range(2)]
         assert claims[0] is not None
         assert claims[1] is not None
-        assert unit.rollouts.lock_target(claims[0], MODEL, "production", START) is None
-        assert unit.rollouts.lock_target(claims[0], MODEL, "production", START) is None
-        assert unit.rollouts.lock_target(claims[1], MODEL, "production", START) == claims[0].rollout_id
-        unit.rollouts.unlock_target(claims[0].rollout_id)
-        assert unit.rollouts.lock_target(claims[1], MODEL, "production", START) is None
+        assert unit.rollouts.lock_target(claims[0], MODEL, "production") is None
+        assert unit.rollouts.lock_target(claims[0], MODEL, "production") is None
+        assert unit.rollouts.lock_target(claims[1], MODEL, "production") == claims[0].rollout_id
+        unit.rollouts.unlock_target(claims[0])
+        assert unit.rollouts.lock_target(claims[1], MODEL, "production") is None
 
 
-def test_late_worker__after_another_took_over__cannot_write(any_world: World) -> None:
+LATE_WRITES: dict[str, Callable[[RolloutStore, Claim], object]] = {
+    "heartbeat": lambda store, late: store.renew(late, MINUTES),
+    "token test": lambda store, late: store.demand(late),
+    "pause": lambda store, late: store.release(late, delay=MINUTES, attempts=0, error=""),
+    "end": lambda store, late: store.finish(late, RolloutState.FAILED, error=""),
+    "journal": lambda store, late: store.write_step(late, RolloutStep.RESERVE, StepState.DONE),
+    "lock": lambda store, late: store.lock_target(late, MODEL, "production"),
+    "unlock": lambda store, late: store.unlock_target(late),
+    "run": lambda store, late: store.note_run(late, project="ml", pipeline_id=1, run_id=1),
+    "run of the way back": lambda store, late: store.note_undo_run(late, 1),
+    "adoption": lambda store, late: store.adopt(late),
+}
+
+
+@pytest.mark.parametrize("write", LATE_WRITES)
+def test_late_worker__after_another_took_over__can_write_nothing(any_world: World, write: str) -> None:
     with any_world.units.begin() as unit:
         unit.requests.insert(request(1))
-        unit.rollouts.start("roll-1", "req-1", START)
+        unit.rollouts.start("roll-1", "req-1")
+        late = unit.rollouts.claim(timedelta(seconds=1), "first")
+    any_world.clock.advance(2)
     with any_world.units.begin() as unit:
-        late = unit.rollouts.claim(START, START + timedelta(seconds=1))
-    with any_world.units.begin() as unit:
-        unit.rollouts.claim(START + timedelta(seconds=2), START + timedelta(minutes=5))
+        now = unit.rollouts.claim(MINUTES, "second")
+        assert unit.rollouts.lock_target(now, MODEL, "production") is None
     assert late is not None
-    with pytest.raises(ConflictError), any_world.units.begin() as unit:
-        unit.rollouts.renew(late, START + timedelta(minutes=9))
+    with pytest.raises(LeaseLostError), any_world.units.begin() as unit:
+        LATE_WRITES[write](unit.rollouts, late)
+    with any_world.units.read() as unit:
+        assert unit.rollouts.target_holder(MODEL, "production") == "roll-1"
+        assert unit.rollouts.journal("roll-1") == {}
+        assert unit.rollouts.get("roll-1").state is RolloutState.RUNNING
+
+
+def test_generation__raised__counts_for_each_target(any_world: World) -> None:
+    with any_world.units.begin() as unit:
+        assert unit.rollouts.generation(MODEL, "production") == 0
+        for _ in range(2):
+            unit.rollouts.raise_generation(MODEL, "production")
+        unit.rollouts.raise_generation(MODEL, "staging")
+    assert any_world.units.generation(MODEL, "production") == 2
+    assert any_world.units.generation(MODEL, "staging") == 1
+
+
+def test_times__of_the_database__are_those_of_now_and_aware(any_engine: Engine) -> None:
+    with any_engine.begin() as connection:
+        told = DatabaseTimes().now(connection)
+    assert abs(datetime.now(UTC) - told) < timedelta(seconds=5)
 
 
 @pytest.fixture

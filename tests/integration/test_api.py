@@ -18,11 +18,13 @@ from services.domain.identity.people import Actor, Person, Role
 from services.domain.identity.tokens import Scope, ServiceToken
 from services.domain.promotions.rights import UserAction
 from services.domain.registry import VersionKey
+from services.errors import UpstreamUnavailableError
+from services.policies.reading import parse_governance
 from services.portal import Portal
 from services.promotions.gate import Gate, GateAnswer, GateQuestion
 from tests.asgi import AsgiClient
 from tests.simulators.basics import BEN, CHLOE
-from tests.world import MODEL, World, governance
+from tests.world import GOVERNANCE, MODEL, World, governance
 
 TOKEN = "csn_the-token-of-the-pipelines"
 Ask = Callable[..., GateAnswer]
@@ -62,9 +64,14 @@ def ask(world: World) -> Ask:
     gate = Gate(world.units, world.registry)
 
     def asked(request_id: str, *, version: int = 2, environment: str = "production", **more: Any) -> GateAnswer:
+        more.setdefault("run", FIRST_RUN)
         return gate.ask(GateQuestion(request_id, VersionKey(MODEL, version), environment, **more))
 
     return asked
+
+
+FIRST_RUN = 100
+"""The number that the simulator gives its first run."""
 
 
 def under_way(world: World) -> str:
@@ -182,8 +189,8 @@ def test_api__has_no_way_to_decide(client: AsgiClient) -> None:
 
 
 def test_gate__over_http__says_who_approved_what(world: World, client: AsgiClient) -> None:
-    request_id = under_way(world)
-    body = client.get("/gate", params={"request_id": request_id, "model": MODEL, "version": 2}).json()
+    asked = {"request_id": under_way(world), "model": MODEL, "version": 2, "run_id": FIRST_RUN}
+    body = client.get("/gate", params=asked).json()
     assert (body["allowed"], body["approvers"]) == (True, [CHLOE.person.name])
     assert body["plan_digest"].startswith("sha256:")
     assert body["artifact_digest"].startswith("sha256:")
@@ -192,7 +199,8 @@ def test_gate__over_http__says_who_approved_what(world: World, client: AsgiClien
 def test_gate__over_http_while_mlflow_is_away__is_a_503_and_no_yes(world: World, client: AsgiClient) -> None:
     request_id = under_way(world)
     world.registry.is_down = True
-    answer = client.get("/gate", params={"request_id": request_id, "model": MODEL, "version": 2})
+    asked = {"request_id": request_id, "model": MODEL, "version": 2, "run_id": FIRST_RUN}
+    answer = client.get("/gate", params=asked)
     assert answer.status_code == 503
     assert "allowed" not in answer.json()
 
@@ -206,10 +214,13 @@ def test_gate__before_the_approval__refuses(world: World, ask: Ask) -> None:
 def test_gate__approved_by_too_few__refuses(engine: Any, tmp_path: Any) -> None:
     world = World(engine, tmp_path, governance(quorum=2))
     request = world.approve(world.open())
-    answer = Gate(world.units, world.registry).ask(GateQuestion(request.id, VersionKey(MODEL, 2), "production"))
+    question = GateQuestion(request.id, VersionKey(MODEL, 2), "production", run=FIRST_RUN)
+    answer = Gate(world.units, world.registry).ask(question)
     assert not answer.allowed
+    world.pipelines.ends_with = None
     world.approve(request, BEN)
-    answer = Gate(world.units, world.registry).ask(GateQuestion(request.id, VersionKey(MODEL, 2), "production"))
+    world.run(rounds=4)
+    answer = Gate(world.units, world.registry).ask(question)
     assert answer.allowed
 
 
@@ -242,15 +253,37 @@ def test_gate__model_files_changed_after_the_signature__refuses(world: World, as
     assert "changed" in answer.why
 
 
-def test_gate__live_then_replaced__allows_until_another_took_its_place(world: World, ask: Ask) -> None:
+def test_gate__after_the_rollout_has_ended__refuses_its_own_run_too(world: World, ask: Ask) -> None:
+    """A run that is released after the end would be released behind the portal's back (ADR 9)."""
     request = world.approve(world.open())
-    world.run()
-    assert ask(request.id).allowed
-    world.approve(world.open(3))
     world.run()
     answer = ask(request.id)
     assert not answer.allowed
-    assert "taken its place" in answer.why
+    assert "The rollout is succeeded" in answer.why
+
+
+def test_gate__any_run_but_the_noted_one__is_refused(world: World, ask: Ask) -> None:
+    request_id = under_way(world)
+    assert "not the one that was started" in ask(request_id, run=FIRST_RUN + 1).why
+    assert "names no run" in ask(request_id, run=None).why
+
+
+def test_gate__before_the_run_is_noted__asks_to_come_again(world: World, ask: Ask) -> None:
+    request = world.approve(world.open())
+    with pytest.raises(UpstreamUnavailableError, match="not noted its run yet"):
+        ask(request.id)
+
+
+def test_gate__target_without_a_pipeline__allows_until_another_took_its_place(engine: Any, tmp_path: Any) -> None:
+    text = GOVERNANCE.replace("    pipeline: {project: ml, id: 12}\n", "")
+    world = World(engine, tmp_path, parse_governance(text.replace("REGISTRY", "before").replace("QUORUM", "1")))
+    request, gate = world.approve(world.open()), Gate(world.units, world.registry)
+    world.run()
+    question = GateQuestion(request.id, VersionKey(MODEL, 2), "production")
+    assert gate.ask(question).allowed
+    world.approve(world.open(3))
+    world.run()
+    assert "taken its place" in gate.ask(question).why
 
 
 def test_gate__failed_release__refuses(world: World, ask: Ask) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from services.domain.releases import (
     DeploymentRecord,
     EnvironmentCheck,
+    ReleaseDefinition,
     ReleaseRun,
     RunApproval,
     RunArtifact,
@@ -38,6 +39,10 @@ class PipelinesSimulator:
         self.cancelled: list[RunRef] = []
         self.waiting: list[RunApproval] = []
         self.decided: list[tuple[str, bool, str]] = []
+        self.tags: dict[int, tuple[str, ...]] = {}
+        self.defined = ReleaseDefinition(
+            "c" * 40, "sha256:" + "1" * 64, {"region": "west"}, {"portal": "id-1 https://portal"}, ("production",)
+        )
 
     def start(self, start: RunStart) -> ReleaseRun:
         self._answer()
@@ -49,7 +54,8 @@ class PipelinesSimulator:
         ref = RunRef(start.project, start.pipeline_id, 100 + len(self.started), start.kind)
         run = ReleaseRun(
             ref, f"{start.request_id}-1", RunState.IN_PROGRESS, None, START, None,
-            f"http://127.0.0.1/run/{ref.run_id}", "release-model", parameters={**start.parameters},
+            f"http://127.0.0.1/run/{ref.run_id}", "release-model", source_version=self.defined.commit or "",
+            parameters={**start.parameters},
         )  # fmt: skip
         self.started.append(run)
         self.starts.append(start)
@@ -58,10 +64,18 @@ class PipelinesSimulator:
             raise UnknownOutcomeError("The answer was lost.", system="azure_devops")
         return run
 
-    def find_by_request(self, start: RunStart) -> ReleaseRun | None:
+    def definition(self, wanted: RunStart, run: RunRef | None = None) -> ReleaseDefinition:
         self._answer()
-        found = [r for r, s in zip(self.started, self.starts, strict=True) if s.request_id == start.request_id]
+        return self.defined
+
+    def find_by_request(self, start: RunStart) -> ReleaseRun | None:
+        found = self.find_all_by_request(start)
         return found[0] if found else None
+
+    def find_all_by_request(self, start: RunStart) -> Sequence[ReleaseRun]:
+        self._answer()
+        marks = [made.request_id for made in self.starts]
+        return [run for run, mark in zip(self.started, marks, strict=True) if mark == start.request_id]
 
     def get(self, ref: RunRef) -> ReleaseRun:
         self._answer()
@@ -107,12 +121,17 @@ class PipelinesSimulator:
     def cancel(self, ref: RunRef) -> None:
         self._answer()
         self.cancelled.append(ref)
+        for index, run in enumerate(self.started):
+            if run.ref == ref and not run.is_finished:
+                self.started[index] = replace(run, state=RunState.COMPLETED, result=RunResult.CANCELED, finished=START)
 
     def retry_stage(self, ref: RunRef, stage: str) -> None:
         self._answer()
 
     def add_tags(self, ref: RunRef, tags: Sequence[str]) -> None:
         self._answer()
+        self.tags[ref.number] = (*self.tags.get(ref.number, ()), *tags)
+        self.started[:] = [replace(run, tags=self.tags.get(run.ref.number, ())) for run in self.started]
 
     def ping(self) -> None:
         self._answer()

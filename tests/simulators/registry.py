@@ -127,8 +127,12 @@ class RegistrySimulator:
 
     def holders(self, model: str, *, stage: str | None, alias: str | None) -> RegistrySnapshot:
         self._answer()
-        in_stage = tuple(sorted(v.version for v in self.kept.values() if v.model == model and v.stage == stage))
-        return RegistrySnapshot(in_stage if stage else (), self.registered[model].aliases.get(alias or ""))
+        own = sorted((v for v in self.kept.values() if v.model == model), key=lambda v: v.version)
+        in_stage = tuple(v.version for v in own if v.stage == stage)
+        return RegistrySnapshot(
+            in_stage if stage else (), self.registered[model].aliases.get(alias or ""),
+            {v.version: v.stage for v in own}, {v.version: v.created for v in own},
+        )  # fmt: skip
 
     def artifacts(self, run_id: str, path: str = "") -> Sequence[Artifact]:
         self._answer()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from dashboard.text import as_text
 from dashboard.widgets.base import formats
 from services.domain.catalogue import SourceHealth
 from services.domain.promotions.promotion import Incident
+from services.domain.promotions.rollout import Rollout
 from services.health.answers import Health
 
 NAMES = {"mlflow": "MLflow", "azure_devops": "Azure DevOps"}
@@ -19,6 +22,9 @@ def show(health: Health) -> None:
     for source in health.sources():
         if not source.is_reachable:
             st.warning(outage(source), icon=":material/cloud_off:")
+    waiting = health.waiting_for_worker()
+    if waiting:
+        st.warning(no_worker(waiting), icon=":material/hourglass_disabled:")
     incidents = health.incidents()
     if incidents:
         st.error(incident_line(list(incidents)), icon=":material/report:")
@@ -34,6 +40,15 @@ def outage(source: SourceHealth) -> str:
     parts = [f"**{name} cannot be reached.** {old} Decisions wait; nothing is lost."]
     parts += [as_text(text) for text in (source.problem, source.hint) if text]
     return " ".join(parts)
+
+
+def no_worker(waiting: Sequence[Rollout]) -> str:
+    """Which rollout waits, and since when."""
+    since = waiting[0].waits_for_worker_since
+    when = f" since {formats.when(since)}" if since else ""
+    first = f"{as_text(waiting[0].request_id)} waits for a worker{when}."
+    more = f" So do {len(waiting) - 1} more." if len(waiting) > 1 else ""
+    return f"**No worker takes rollouts.** {first}{more} An operator must start one: `countersign worker`."
 
 
 def incident_line(incidents: list[Incident]) -> str:

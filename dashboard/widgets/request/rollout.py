@@ -8,12 +8,24 @@ from markupsafe import Markup
 from dashboard.text import as_text, html, join, sentence, words
 from dashboard.widgets.base import formats, links
 from dashboard.widgets.base.markup import badge, show, soft, time
-from services.domain.promotions.rollout import Rollout, RolloutState, RolloutStep, StepRecord, StepState, steps_for
+from services.clock import SystemClock
+from services.domain.promotions.rollout import (
+    WORKER_GRACE,
+    Rollout,
+    RolloutState,
+    RolloutStep,
+    StepRecord,
+    StepState,
+    steps_for,
+)
 from services.promotions.answers import RequestDetail
 
 _TONES = {
     RolloutState.SUCCEEDED: "good",
     RolloutState.FAILED: "bad",
+    RolloutState.VOID: "bad",
+    RolloutState.GIVEN_UP: "bad",
+    RolloutState.ACCEPTED: "warn",
     RolloutState.NEEDS_HUMAN: "bad",
     RolloutState.COMPENSATING: "warn",
 }
@@ -33,16 +45,28 @@ def show_rollout(detail: RequestDetail) -> None:
     st.subheader("Rollout")
     state = badge(words(rollout.state.value), _TONES.get(rollout.state, "violet"))
     show(join([state, soft(f"last step {formats.age(rollout.updated)}")], " "))
-    if rollout.error:
-        st.error(as_text(rollout.error), icon=":material/error:")
-    if rollout.state is RolloutState.NEEDS_HUMAN:
-        text = "Countersign could neither finish nor undo this. An operator must look."
-        st.warning(text, icon=":material/support_agent:")
+    _show_reasons(rollout)
     latest = {record.name: record for record in rollout.steps}
     items = join(_item(name, latest.get(name)) for name in steps_in_order(rollout, detail))
     show(html('<ol class="cs-time">{}</ol>', items))
     if detail.release:
         st.page_link(links.RELEASE, label="Follow the release", query_params=links.release_params(*detail.release))
+
+
+def _show_reasons(rollout: Rollout) -> None:
+    """The first cause stays the reason shown; what came later stands below it."""
+    if rollout.cause:
+        st.error(as_text(rollout.cause), icon=":material/error:")
+    if rollout.error and rollout.error != rollout.cause:
+        is_bad = rollout.state is not RolloutState.RUNNING
+        show_text = st.error if is_bad and not rollout.cause else st.info
+        show_text(as_text(rollout.error), icon=":material/info:")
+    waits = rollout.waits_for_worker_since
+    if waits is not None and SystemClock().now() - waits > WORKER_GRACE:
+        st.warning(f"Waits for a worker since {formats.when(waits)}.", icon=":material/hourglass_disabled:")
+    if rollout.state is RolloutState.NEEDS_HUMAN:
+        text = "Countersign could neither finish nor undo this. An operator must choose what becomes of it."
+        st.warning(text, icon=":material/support_agent:")
 
 
 def steps_in_order(rollout: Rollout, detail: RequestDetail) -> list[RolloutStep]:

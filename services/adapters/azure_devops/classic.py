@@ -6,7 +6,7 @@ the definition must allow at release time. Environments without automatic trigge
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -48,7 +48,14 @@ class ClassicReleases:
         )
 
     def find_by_request(self, start: RunStart) -> ReleaseRun | None:
-        """An earlier release with the request in its description; the oldest if there are several."""
+        """An earlier release with the request in its description; the oldest where there are several."""
+        return next(self._found(start), None)
+
+    def find_all_by_request(self, start: RunStart) -> Sequence[ReleaseRun]:
+        """All releases with the request in their description, oldest first."""
+        return list(self._found(start))
+
+    def _found(self, start: RunStart) -> Iterator[ReleaseRun]:
         pages = self._calls.pages(
             "release",
             lambda client, token: client.get_releases(
@@ -59,8 +66,7 @@ class ClassicReleases:
         for page in pages:
             for row in page:
                 if row.description == _description(start):
-                    return self._read(start.project, int(row.id))
-        return None
+                    yield self._read(start.project, int(row.id))
 
     def get(self, ref: RunRef) -> ReleaseRun:
         """The release as it is now."""

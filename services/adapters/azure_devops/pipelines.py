@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from services.adapters.azure_devops.approvals import YamlApprovals
 from services.adapters.azure_devops.calls import Calls
 from services.adapters.azure_devops.classic import ClassicReleases
+from services.adapters.azure_devops.definitions import ReleaseDefinitions
 from services.adapters.azure_devops.details import RunDetails
 from services.adapters.azure_devops.environments import YamlEnvironments
 from services.adapters.azure_devops.run_tests import ReadTestRuns
@@ -14,6 +15,7 @@ from services.adapters.azure_devops.runs import YamlRuns
 from services.domain.releases import (
     DeploymentRecord,
     EnvironmentCheck,
+    ReleaseDefinition,
     ReleaseRun,
     RunApproval,
     RunArtifact,
@@ -31,6 +33,7 @@ class AzureDevOpsPipelines:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
         self._runs = YamlRuns(calls)
+        self._definitions = ReleaseDefinitions(calls)
         self._details = RunDetails(calls)
         self._environments = YamlEnvironments(calls)
         self._approvals = YamlApprovals(calls, self._environments)
@@ -46,6 +49,16 @@ class AzureDevOpsPipelines:
         if start.kind is RunKind.RELEASE:
             return self._classic.find_by_request(start)
         return self._runs.find_by_request(start)
+
+    def find_all_by_request(self, start: RunStart) -> Sequence[ReleaseRun]:
+        """All starts with the same request id, oldest first."""
+        source = self._classic if start.kind is RunKind.RELEASE else self._runs
+        return source.find_all_by_request(start)
+
+    def definition(self, wanted: RunStart, run: RunRef | None = None) -> ReleaseDefinition:
+        """What a run of this start would consist of; a run's own expansion holds its parameters, so it cannot serve."""
+        del run
+        return self._definitions.read(wanted)
 
     def get(self, ref: RunRef) -> ReleaseRun:
         """The run as it is now."""

@@ -6,7 +6,6 @@ run's name, so an earlier start is found by name and confirmed by its parameters
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -16,7 +15,6 @@ from services.adapters.azure_devops.calls import Calls
 from services.adapters.azure_devops.parse import run_of, run_of_build
 from services.adapters.azure_devops.sdk import load
 from services.domain.releases import ReleaseRun, RunRef, RunStart
-from services.errors import PortalError
 
 CLOCK_SKEW = timedelta(minutes=5)
 PAGE = 200
@@ -32,26 +30,28 @@ class YamlRuns:
 
     def start(self, start: RunStart) -> ReleaseRun:
         """Start a run: one POST, never repeated."""
+        source = {"refName": start.branch} | ({"version": start.commit} if start.commit else {})
         body = {
-            "resources": {"repositories": {"self": {"refName": start.branch}}},
+            "resources": {"repositories": {"self": source}},
             "templateParameters": {name: as_parameter(value) for name, value in start.parameters.items()},
         }
         project, pipeline = start.project, start.pipeline_id
-        run = self._calls.write(
+        return self._calls.write(
             "pipelines", lambda client: run_of(client.run_pipeline(body, project, pipeline), project, pipeline)
         )
-        with contextlib.suppress(PortalError):  # the tag is a convenience; the run is found by name and parameters
-            self.add_tags(run.ref, [f"req-{start.request_id}"])
-        return run
 
     def find_by_request(self, start: RunStart) -> ReleaseRun | None:
-        """An earlier start: by the run's name first, then among all recent runs; the oldest if there are several."""
+        """An earlier start: by the run's name first, then among all recent runs; the oldest where there are several."""
+        return next(self._found(start), None)
+
+    def find_all_by_request(self, start: RunStart) -> Sequence[ReleaseRun]:
+        """All runs that carry the request's id, oldest first."""
+        return sorted(self._found(start), key=lambda run: run.ref.run_id)
+
+    def _found(self, start: RunStart) -> Iterator[ReleaseRun]:
         asked: set[int] = set()
         for build_number in (f"{start.request_id}-*", None):
-            found = self._confirmed(start, self._candidates(start, build_number), asked)
-            if found is not None:
-                return found
-        return None
+            yield from self._confirmed(start, self._candidates(start, build_number), asked)
 
     def get(self, ref: RunRef) -> ReleaseRun:
         """The run as it is now."""
@@ -100,8 +100,8 @@ class YamlRuns:
         )  # fmt: skip
         return (build for page in pages for build in page)
 
-    def _confirmed(self, start: RunStart, builds: Iterator[Any], asked: set[int]) -> ReleaseRun | None:
-        """The first whose parameters contain the request id; read individually if the list omits them."""
+    def _confirmed(self, start: RunStart, builds: Iterator[Any], asked: set[int]) -> Iterator[ReleaseRun]:
+        """Those whose parameters carry the request id; asked singly where the list leaves them out."""
         for build in builds:
             given = build.template_parameters
             if build.id in asked or (given and given.get(REQUEST) != start.request_id):
@@ -109,8 +109,7 @@ class YamlRuns:
             asked.add(build.id)
             run = self.get(RunRef(start.project, start.pipeline_id, int(build.id)))
             if run.parameters.get(REQUEST) == start.request_id:
-                return run
-        return None
+                yield run
 
 
 def as_parameter(value: Any) -> str:

@@ -123,8 +123,14 @@ class RegisteredReads:
         the model are read.
         """
         aliases = self.model(model).aliases
-        holding = [v.version for v in self.versions_of([model]) if _same(v.stage, stage)] if stage else []
-        return RegistrySnapshot(in_stage=tuple(holding), alias_version=aliases.get(alias) if alias else None)
+        versions = self.versions_of([model])
+        holding = [v.version for v in versions if _same(v.stage, stage)] if stage else []
+        return RegistrySnapshot(
+            in_stage=tuple(holding),
+            alias_version=aliases.get(alias) if alias else None,
+            stages={v.version: v.stage for v in versions},
+            created={v.version: v.created for v in versions},
+        )
 
     def _unanswered(self, wanted: Iterable[str], found: Iterable[VersionKey]) -> list[str]:
         """Unusual names without a row: another server may read the filter in another way, so ask again."""

@@ -28,6 +28,7 @@ class DeploymentStore:
                 id=started.id, model=started.key.model, version=started.key.version, environment=started.environment,
                 request_id=started.request_id, run_project=started.run_project, run_id=started.run_id,
                 run_name=started.run_name, run_url=started.run_url, live_from=started.live_from, live_until=None,
+                version_created=started.version_created,
             )
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ policy, evidence) are stored by digest and never change.
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint, false
 
 from services.database.tables.metadata import metadata
 from services.database.tables.types import UtcDateTime
@@ -84,7 +84,8 @@ rollout = Table(
     Column("request_id", String(60), ForeignKey("promotion_request.id"), nullable=False, unique=True),
     Column("definition_version", Integer, nullable=False),
     Column("state", String(30), nullable=False),
-    Column("fence", Integer, nullable=False, doc="counts claims: a late worker's writes are refused"),
+    Column("fence", Integer, nullable=False, doc="counts claims"),
+    Column("token", String(60), doc="new and unguessable at each claim: a late worker's writes are refused"),
     Column("lease_until", UtcDateTime),
     Column("not_before", UtcDateTime, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -92,6 +93,11 @@ rollout = Table(
     Column("run_project", String(300)),
     Column("run_pipeline", Integer),
     Column("run_id", Integer),
+    Column("admitted", UtcDateTime, doc="when the gate let the noted run through: from then on it cannot be stopped"),
+    Column("undo_run_id", Integer, doc="the run that releases the previous version again"),
+    Column("undo_all", Boolean, nullable=False, server_default=false(), doc="undo the release too: a person chose it"),
+    Column("cause", Text, nullable=False, server_default="", doc="why it turned back: the first cause"),
+    Column("cause_code", String(60), nullable=False, server_default=""),
     Column("created", UtcDateTime, nullable=False),
     Column("updated", UtcDateTime, nullable=False),
     Index("ix_rollout_due", "state", "not_before"),
@@ -118,6 +124,15 @@ target_lock = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+target_generation = Table(
+    "target_generation",
+    metadata,
+    Column("model", String(300), primary_key=True),
+    Column("environment", String(100), primary_key=True),
+    Column("generation", Integer, nullable=False, doc="counts changes of what is live; sealed in plans"),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 deployment = Table(
     "deployment",
     metadata,
@@ -132,6 +147,7 @@ deployment = Table(
     Column("run_url", Text, nullable=False),
     Column("live_from", UtcDateTime, nullable=False),
     Column("live_until", UtcDateTime),
+    Column("version_created", String(60), doc="creation time of the version in MLflow; null where it was not kept"),
     Index("ix_deployment_lookup", "model", "environment", "live_from"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -35,15 +35,37 @@ class Plan:
     pipeline_parameters: Mapping[str, str] = field(default_factory=dict)
     policy_digest: str = ""
     evidence_digest: str = ""
+    generation: int | None = None
+    """How often the target's live version had changed when this was sealed; None: not sealed (an older plan)."""
+    target: Mapping[str, Any] | None = None
+    """`TargetState.as_dict()` at sealing: alias, stages, creation times; None: not sealed (an older plan)."""
+    release: Mapping[str, Any] | None = None
+    """`ReleaseDefinition.as_dict()` at sealing; None: no pipeline, or not sealed (an older plan)."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+        """Plain JSON values. What is not sealed is left out, so that an older plan keeps its digest."""
+        return {name: value for name, value in asdict(self).items() if value is not None or name not in _LATER}
+
+    def unsealed(self) -> tuple[str, ...]:
+        """What the signatures do not cover, in words; empty for a plan of this release that could read everything."""
+        missing = [words for name, words in _LATER.items() if getattr(self, name) is None and self._has(name)]
+        return (*missing, *(str(part) for part in (self.release or {}).get("unsealed", ())))
+
+    def _has(self, name: str) -> bool:
+        return name != "release" or self.pipeline_id is not None
 
     @classmethod
     def from_dict(cls, value: Mapping[str, Any]) -> Plan:
         """The inverse of `as_dict`."""
         return cls(**value)
+
+
+_LATER = {
+    "generation": "the count of changes of the target",
+    "target": "stages and creation times of the versions in the target",
+    "release": "the pipeline's commit, YAML, variables and service connections",
+}
+"""Fields that older plans do not have."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +86,20 @@ def _show(value: Any) -> str:
 
 
 def differences(signed: Plan, now: Plan) -> tuple[Change, ...]:
-    """Every differing leaf, in the order of the plan's fields."""
+    """Each sealed leaf that differs, in the order of the plan's fields; what is not sealed cannot differ."""
     changes: list[Change] = []
     before, after = signed.as_dict(), now.as_dict()
     for name in before:
-        changes.extend(_compare(name, before[name], after[name]))
-    return tuple(changes)
+        changes.extend(_compare(name, before[name], after.get(name)))
+    return tuple(change for change in changes if not _is_said_by(change, changes))
+
+
+def _is_said_by(change: Change, changes: Sequence[Change]) -> bool:
+    """The alias, and that a version matters since the alias is there, are said by `current_version` already."""
+    if change.what == "target.alias":
+        return any(c.what == "current_version" and c.after == change.after for c in changes)
+    is_new = change.before is None and change.what.startswith(("target.created.", "target.stages."))
+    return is_new and (change.what.startswith("target.created.") or change.after in {"", "None"})
 
 
 def _compare(name: str, before: Any, after: Any) -> list[Change]:

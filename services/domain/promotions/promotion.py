@@ -54,6 +54,8 @@ class Deployment:
     run_id: int | None = None
     run_name: str = ""
     run_url: str = ""
+    version_created: str | None = None
+    """Creation time of the version in MLflow (ISO): a version that is deleted and made again is another one."""
 
 
 @dataclass(frozen=True)

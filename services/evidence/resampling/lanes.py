@@ -2,7 +2,7 @@
 
 One cache line a unit (row or group), one lane a resample. The drawing is plain numba: its innermost loops run over
 lanes or generators without a branch, so that the compiler makes vector instructions of them. The adding is written in
-LLVM's own vectors, because there the compiler's guess costs more than a quarter of the whole (docs/adr/0014); numba's
+LLVM's own vectors, because there the compiler's guess costs more than a quarter of the whole (docs/adr/0010); numba's
 `@intrinsic` (numba documentation, "Low-level extension API") inserts it. The tile is allocated by numpy (huge pages).
 """
 

@@ -129,9 +129,13 @@ class Sealer:
         return Sealed(plan, checks, plan_document, evidence_document, policy_document, material)
 
     def plan_now(self, signed: Plan) -> Plan:
-        """The plan for the current state, with the same evidence: equal to `signed` while the seal holds."""
+        """The plan for the current state, on the same evidence: equal to `signed` while the seal holds.
+
+        The pipeline is read at the sealed commit, where its run will start: later commits change nothing.
+        """
         policy, environment = self.rules(signed.model, signed.environment)
-        material = self._reader.read(VersionKey(signed.model, signed.version), environment)
+        commit = (signed.release or {}).get("commit")
+        material = self._reader.read(VersionKey(signed.model, signed.version), environment, commit=commit)
         return build_plan(
             material,
             environment,

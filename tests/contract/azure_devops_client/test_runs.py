@@ -17,6 +17,7 @@ def test_start__run__has_parameters_name_tag_and_link(bench: Bench, azure: Azure
     assert run.web_url.endswith(f"_build/results?buildId={run.ref.run_id}")
     assert run.created is not None
     assert run.created.tzinfo is not None
+    azure.add_tags(run.ref, ["req-req-a"])  # the rollout does so once it has noted the run, however it was found
     bench.ended(run.ref)
     done = azure.get(run.ref)
     assert (done.state, done.result, done.tags) == (RunState.COMPLETED, RunResult.SUCCEEDED, ("req-req-a",))

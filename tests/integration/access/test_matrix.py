@@ -32,12 +32,14 @@ from services.domain.identity.tokens import Scope
 from services.domain.notices import Preferences
 from services.domain.promotions.oversight import NewFinding, Severity
 from services.domain.promotions.requests import DecisionKind, RequestState
+from services.domain.promotions.rollout import RecoveryAction
 from services.domain.registry import VersionKey
 from services.domain.why.predictions import PredictionQuery
 from services.errors import NotAllowedError, PortalError, RefusedError
 from services.portal import Portal
 from services.promotions.candidates import CandidateDesk
 from services.releases.desk import ReleaseDesk
+from services.rollout.recovery import RecoveryDesk
 from services.why.desk import WhyDesk
 from services.why.dossier import DossierDesk
 from services.why.scoring import ScoringDesk
@@ -114,6 +116,10 @@ def _releases(stage: Stage) -> ReleaseDesk:
     return ReleaseDesk(stage.units, stage.pipelines, stage.clock)
 
 
+def _recovery(stage: Stage) -> RecoveryDesk:
+    return RecoveryDesk(stage.units, stage.registry, stage.pipelines, clock=stage.clock, ids=stage.ids)
+
+
 def _candidates(stage: Stage) -> CandidateDesk:
     held_out = HeldOutPredictions(stage.registry, stage.folder / "tables", stage.clock)
     return CandidateDesk(stage.registry, stage.registry, held_out, sealer=stage.sealer, desk=stage.desk)
@@ -174,6 +180,10 @@ ON_ITS_OWN: Mapping[str, Rule] = {
         holding(P.OPERATE_RELEASE), EVERY,
         lambda s, a: _releases(s).decide_approval(a, "ml", 1, "approval-1", is_approved=True, reason="x"),
     ),
+    "RecoveryDesk.choose": Rule(
+        people_only(holding(P.OPERATE_RELEASE)), EVERY,
+        lambda s, a: _recovery(s).choose(a, "req-none", RecoveryAction.GIVE_UP, reason="x"),
+    ),
     "PreferenceDesk.own": Rule(holding(P.BROWSE), EVERY, lambda s, a: s.preferences.own(a)),
     "PreferenceDesk.choose": Rule(
         people_only(holding(P.BROWSE)), EVERY, lambda s, a: s.preferences.choose(a, Preferences())
@@ -195,7 +205,13 @@ ON_ITS_OWN: Mapping[str, Rule] = {
 }  # fmt: skip
 """Commands without a request. Who is let in may find that there is nothing to do; nobody else gets that far."""
 
-LISTS = {"PromotionDesk.mentions", "PromotionDesk.waiting_for", "AssigningDesk.colleagues", "WhyDesk.recent"}
+LISTS = {
+    "RecoveryDesk.options",
+    "PromotionDesk.mentions",
+    "PromotionDesk.waiting_for",
+    "AssigningDesk.colleagues",
+    "WhyDesk.recent",
+}
 """They answer with what this person may see, which is nothing for some."""
 INNER = {
     "PromotionDesk.close", "PromotionDesk.demand", "PromotionDesk.demand_asking", "PromotionDesk.record",
@@ -357,7 +373,7 @@ READS = {
     "releases": {"find", "view", "log_tail", "deployments"},
     "ledger": {"find", "actions", "witnesses", "verify", "start_check", "last_check"},
     "why": {"timeline", "live_at"},
-    "health": {"sources", "incidents", "figures"},
+    "health": {"sources", "incidents", "figures", "waiting_for_worker"},
     "findings": {"people", "findings", "reviews_due"},
     "coverage": {"rows"},
 }

@@ -16,7 +16,9 @@ from dashboard.widgets.base import links
 from services.audit.answers import LedgerCheck
 from services.comparisons.answers import VersionComparison
 from services.domain.catalogue import VersionQuery
-from services.domain.promotions.requests import Participants
+from services.domain.promotions.promotion import PromotionRequest
+from services.domain.promotions.requests import Participants, RequestState
+from services.domain.promotions.rollout import Rollout, RolloutState
 from services.domain.registry import VersionKey
 from services.errors import (
     ConflictError,
@@ -347,6 +349,47 @@ def test_request__failed_rollout__names_the_step_and_what_was_undone(visit: Visi
     assert "failed in stage" in said
     assert "↶ undone" in said
     assert "✕ failed" in said
+
+
+def needing_a_person(request: PromotionRequest) -> Rollout | None:
+    """Every rolling request's rollout needs a person, with a first cause and what came later."""
+    found = ROLLOUT_OF(request)
+    if found is None or request.state is not RequestState.ROLLING_OUT:
+        return found
+    return replace(found, state=RolloutState.NEEDS_HUMAN, cause="Run 13 ended failed.", error="The registry was moved.")
+
+
+ROLLOUT_OF = world.rollout_of
+
+
+@pytest.mark.parametrize(("person", "is_closed"), [("demo:ope", False), ("demo:ana", True)])
+def test_request__rollout_needs_a_person__offers_the_ways_out_to_operators(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch, person: str, is_closed: bool
+) -> None:
+    monkeypatch.setattr(world, "rollout_of", needing_a_person)
+    app = visit("request", person=person, id="req-10")
+    said = texts(app)
+    assert said.index("ended failed") < said.index("registry was moved")
+    buttons = {button.label: button for button in app.button}
+    names = ["Go on from here", "Undo everything", "Accept what is there", "Give up"]
+    assert [buttons[name].disabled for name in names] == [is_closed] * 4
+    if is_closed:
+        assert "Only operators choose what becomes of a rollout" in said
+        return
+    buttons["Give up"].click().run()
+    assert app.text_area(key="reason:recover-give_up:req-10").label == "Reason"
+    assert app.button(key="go:recover-give_up:req-10").label == "Give up"
+    assert "leaves what is wrong as incidents" in texts(app)
+
+
+def test_page__no_worker_takes_rollouts__says_which_one_waits_and_since_when(visit: Visit, opened: FakeOpened) -> None:
+    rollout = ROLLOUT_OF(world.REQUESTS["req-10"])
+    assert rollout is not None
+    waiting = replace(rollout, waits_for_worker_since=world.ago(minutes=5))
+    opened.portal.health.waiting = (waiting,)  # type: ignore[attr-defined]
+    said = texts(visit("queue"))
+    assert "No worker takes rollouts" in said
+    assert "waits for a worker since" in said
 
 
 def test_request__comment__is_written_once_and_shown_as_text(visit: Visit, opened: FakeOpened) -> None:

@@ -157,7 +157,7 @@ def test_break_glass__is_loud_and_owes_a_review_that_blocks(strict: OversightWor
 def test_break_glass__at_the_gate__is_allowed_and_says_who_did_it(strict: OversightWorld) -> None:
     strict.pipelines.ends_with = None
     request, gate = strict.open(), Gate(strict.units, strict.registry)
-    question = GateQuestion(request.id, request.key, "production")
+    question = GateQuestion(request.id, request.key, "production", run=100)
     assert not gate.ask(question).allowed
     break_it(strict, request)
     strict.run(rounds=4)

@@ -14,11 +14,9 @@ import pytest
 
 from services.database import migrate
 from services.database.engine import open_engine
-from services.domain.promotions.rollout import RolloutStep
 from services.domain.registry import VersionKey
 from services.domain.releases import RunResult
 from services.ledger.signing.keys import write_private
-from services.rollout.context import LEASE
 from tests.outside.kept import keep_pipelines, keep_registry
 from tests.outside.portal import ROOT, environment
 from tests.world import MODEL, World
@@ -27,11 +25,15 @@ pytestmark = [
     pytest.mark.integration, pytest.mark.outage, pytest.mark.timeout(600),
 ]  # fmt: skip
 
-LATER = LEASE.total_seconds() + 3600
+LATER = 3600.0
 """Seconds by which the clock of the next worker is ahead: the lease of the killed one has ended by then."""
-STEPS = (
-    RolloutStep.RECHECK, RolloutStep.RESERVE, RolloutStep.MOVE_REGISTRY, RolloutStep.START_RUN, RolloutStep.FOLLOW_RUN,
+POINTS = (
+    ("reserve_target", "lock", 1), ("recheck_plan", "compare", 1), ("move_registry", "intent", 1),
+    ("move_registry", "write", 1), ("move_registry", "look", 2), ("move_registry", "write", 3),
+    ("move_registry", "look", 4), ("start_run", "send_start", 1), ("start_run", "note_run", 1),
+    ("follow_run", "look_at_run", 1), ("mark_live", "commit", 1),
 )  # fmt: skip
+"""Operations, and for which time: before each effect, and after it."""
 
 
 @dataclass
@@ -91,13 +93,12 @@ def assert_done_once(site: Site) -> None:
         assert unit.rollouts.target_holder(MODEL, "production") is None
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.value)
-def test_worker__killed_in_a_step__another_process_finishes_and_does_nothing_twice(
-    site: Site, step: RolloutStep, when: str
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: f"{point[0]}.{point[1]}-{point[2]}")
+def test_worker__killed_before_an_operation__another_process_finishes_and_does_nothing_twice(
+    site: Site, point: tuple[str, str, int]
 ) -> None:
     request = site.world.approve(site.world.open())
-    assert site.ended(site.worker(step.value, when)) == -signal.SIGKILL, site.log()
+    assert site.ended(site.worker(*map(str, point))) == -signal.SIGKILL, site.log()
     assert site.world.state(request) == "rolling_out"
     assert site.ended(site.worker(ahead=LATER)) == 0, site.log()
     assert site.world.state(request) == "promoted"
@@ -115,7 +116,7 @@ def test_workers__three_at_once__do_one_rollout_once(site: Site) -> None:
 def test_worker__killed_while_a_failed_release_is_undone__another_process_restores_the_old_version(site: Site) -> None:
     site.world.pipelines.ends_with = RunResult.FAILED
     request = site.world.approve(site.world.open())
-    assert site.ended(site.worker(RolloutStep.FOLLOW_RUN.value, "before")) == -signal.SIGKILL
+    assert site.ended(site.worker("follow_run", "look_at_run", "1")) == -signal.SIGKILL
     assert site.ended(site.worker(ahead=LATER)) == 0, site.log()
     assert site.world.state(request) == "failed"
     held = site.world.registry.holders(MODEL, stage="Production", alias="champion")
