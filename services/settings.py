@@ -335,8 +335,10 @@ def unread_names(
     """
     known = {f"{PREFIX}{name.upper()}" for name in fields}
     given = set(os.environ if environment is None else environment) | set(dotenv_values(file) if file.is_file() else ())
-    told = ((name, _nearest(name.upper(), known)) for name in sorted(given) if name.upper() not in known | ELSEWHERE)
-    return [_sentence(name, near) for name, near in told if near or name.upper().startswith(PREFIX)]
+    suggestions = (
+        (name, _nearest(name.upper(), known)) for name in sorted(given) if name.upper() not in known | ELSEWHERE
+    )
+    return [_sentence(name, near) for name, near in suggestions if near or name.upper().startswith(PREFIX)]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

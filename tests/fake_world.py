@@ -255,7 +255,7 @@ REQUESTS: dict[str, PromotionRequest] = {
 
 CHECKS_GOOD = worst_first(
     (
-        Check("Metric auc", Verdict.PASS, "auc is 0.9264; the policy asks for at least 0.9.", "0.9264", "at least 0.9", "run 06ab"),
+        Check("Metric auc", Verdict.PASS, "auc is 0.9264; the policy requires at least 0.9.", "0.9264", "at least 0.9", "run 06ab"),
         Check("Tests", Verdict.PASS, "Every test passed.", "14 passed, 0 failed", "no failed test", "tests/model.xml"),
         Check("Compared with what is live", Verdict.WARN, "No difference can be told.", "cannot tell", "not worse",
               "held-out predictions", enforcement=Enforcement.WARN),
@@ -381,6 +381,6 @@ INCIDENTS = (
 )  # fmt: skip
 SILENT = Incident(
     "inc-2", "witness_silent", "", "witness git", "", "witness_silent",
-    "Witness git has confirmed nothing for more than 2 hours; what was written since stands on the portal's signature alone.",
+    "Witness git has confirmed nothing for more than 2 hours; what was written since relies on the portal's signature alone.",
     ago(hours=3),
 )  # fmt: skip

@@ -75,12 +75,12 @@ def _all(states: Iterable[str], counted: Mapping[str, int]) -> dict[str, float]:
     return {str(state): counted.get(str(state), 0) for state in states}
 
 
-def _by(name: str, told: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"countersign_{name}", told, labels=[label])
+def _by(name: str, description: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"countersign_{name}", description, labels=[label])
     for value, figure in sorted(values.items()):
         family.add_metric([value], figure)
     return family
 
 
-def _one(name: str, told: str, figure: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"countersign_{name}", told, value=figure)
+def _one(name: str, description: str, figure: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"countersign_{name}", description, value=figure)

@@ -195,8 +195,8 @@ def _azure(settings: Settings) -> str:
     places = (
         load_governance(settings.governance_file).environments.values() if settings.governance_file.exists() else ()
     )
-    told = [_guards(pipelines, place.name, place.pipeline) for place in places if place.pipeline]
-    return " ".join([f"{settings.azure_devops_url} answers.", *told])
+    lines = [_guards(pipelines, place.name, place.pipeline) for place in places if place.pipeline]
+    return " ".join([f"{settings.azure_devops_url} answers.", *lines])
 
 
 def _guards(pipelines: ReleasePipelines, name: str, target: PipelineTarget) -> str:

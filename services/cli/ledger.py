@@ -115,9 +115,9 @@ def _write(target: Path, tools: LedgerTools, source: ExportSource) -> Exported:
 
 def _proof(args: argparse.Namespace, tools: LedgerTools, out: TextIO) -> int:
     with tools.reading() as ledger:
-        told = _proven(args, tools, ledger)
+        answer = _proven(args, tools, ledger)
     _record(args, tools, {"what": "proof", "detail": _proof_words(args)})
-    json.dump(told, out, ensure_ascii=False, indent=2)
+    json.dump(answer, out, ensure_ascii=False, indent=2)
     out.write("\n")
     return 0
 

@@ -78,8 +78,8 @@ def ask_as_of(args: argparse.Namespace, portal: Portal, say: Say) -> int:
     timeline = portal.why.timeline(args.model)
     spells = timeline.at(moment, model=args.model, environment=args.environment)
     if args.json:
-        told = {"time": moment.isoformat(), "live": [spell_document(s, moment) for s in spells]}
-        say(json.dumps(told | {"problems": list(timeline.problems)}, indent=2, ensure_ascii=False))
+        answer = {"time": moment.isoformat(), "live": [spell_document(s, moment) for s in spells]}
+        say(json.dumps(answer | {"problems": list(timeline.problems)}, indent=2, ensure_ascii=False))
         return 0
     say(f"Live at {moment:%Y-%m-%d %H:%M:%S} UTC, according to the ledger:")
     for spell in spells:

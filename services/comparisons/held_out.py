@@ -51,7 +51,7 @@ class PredictionsFile:
     note: str = ""
     """Its origin, if it is not an artifact of the run."""
     target: str = ""
-    """The column that holds the true labels, where MLflow's evaluation gave it a name of its own."""
+    """The column of the true labels, if MLflow's evaluation renamed it."""
 
 
 class HeldOutPredictions:

@@ -41,7 +41,7 @@ def _content_digest(tags: Mapping[str, str], dataset: Dataset, *, is_only: bool)
 
 
 def named(datasets: Sequence[Dataset]) -> dict[str, str]:
-    """``name (context)`` to digest; those of one name and context are told apart by MLflow's digest."""
+    """``name (context)`` to digest; MLflow's digest distinguishes those with the same name and context."""
     names = Counter(_label(dataset) for dataset in datasets)
     found: dict[str, str] = {}
     for dataset in datasets:

@@ -23,7 +23,7 @@ def moment(entry: MetricEntry) -> tuple[int, int]:
 
 
 def owned(entries: Sequence[MetricEntry], model: RunModel, run: Run) -> tuple[list[MetricEntry], str]:
-    """Entries that are the model's own, among several models of a run; or why that cannot be told."""
+    """Entries that are the model's own, among several models of a run; or why they cannot be determined."""
     own: list[MetricEntry] = []
     for entry in entries:
         if entry.run_id != run.run_id:
@@ -84,7 +84,7 @@ def _could_be_booked(entry: MetricEntry, siblings: Sequence[RunModel]) -> bool:
 
 
 def _has_of_its_own(model: RunModel, entry: MetricEntry) -> bool:
-    """The same metric was logged for another model as well: whoever logged it told them apart."""
+    """The same metric was logged for another model as well: the logging code distinguished them."""
     return any(
         other.name == entry.name and other.run_id == entry.run_id and other.timestamp >= model.created
         for other in model.metrics

@@ -134,8 +134,8 @@ def _doubt(metric: MetricValue, run: Run | None, history: History) -> str:
     others = same - {metric.value} - _of_siblings(metric, run)
     if not others:
         return ""
-    told = ", ".join(sorted("NaN" if value is None or math.isnan(value) else f"{value:g}" for value in same))
-    return f"{metric.name} was logged several times for one step and time ({told}); MLflow shows the greatest"
+    figures = ", ".join(sorted("NaN" if value is None or math.isnan(value) else f"{value:g}" for value in same))
+    return f"{metric.name} was logged several times for one step and time ({figures}); MLflow shows the greatest"
 
 
 def _of_siblings(metric: MetricValue, run: Run | None) -> set[float | None]:
@@ -237,8 +237,8 @@ def _two_values(
         return None
     source = f"logged model {model.model_id}, run {run.run_id}"
     if latest is not None and at == moment(latest):
-        told = f"{_shown(latest.value)} for the model, {run.metrics[name]:g} for the run"
-        return MetricValue(name, None, source, f"{name} was logged twice for one step and time: {told}")
+        figures = f"{_shown(latest.value)} for the model, {run.metrics[name]:g} for the run"
+        return MetricValue(name, None, source, f"{name} was logged twice for one step and time: {figures}")
     steps = f"of step {latest.step if latest else 'unknown'} and the run has one of step {at[0] if at else 'unknown'}"
     why = f"the logged model has {name} {steps}; MLflow does not say which is the model's"
     return MetricValue(name, None, source, why)
@@ -256,8 +256,8 @@ def _settled(name: str, own: Sequence[MetricEntry], model: RunModel) -> MetricVa
         return unsure or parts[0]
     if len({part.value for part in parts}) == 1:
         return replace(parts[0], dataset=" and ".join(part.dataset or "no named data set" for part in parts))
-    told = ", ".join(f"{part.value:g} on {part.dataset or 'no named data set'}" for part in parts)
-    why = f"{name} was measured on {len(parts)} data sets: {told}"
+    figures = ", ".join(f"{part.value:g} on {part.dataset or 'no named data set'}" for part in parts)
+    why = f"{name} was measured on {len(parts)} data sets: {figures}"
     return MetricValue(name, None, source, why, by_dataset=tuple(parts))
 
 
@@ -269,8 +269,8 @@ def _of_dataset(name: str, dataset: str, entries: Sequence[MetricEntry], source:
     latest = list(_latest_of_each_run(entries))
     values = {entry.value for entry in latest}
     if len(values) > 1:
-        told = ", ".join(f"{_shown(entry.value)} in run {entry.run_id}" for entry in latest)
-        why = f"{name} was measured by {len(latest)} runs, and they differ: {told}"
+        figures = ", ".join(f"{_shown(entry.value)} in run {entry.run_id}" for entry in latest)
+        why = f"{name} was measured by {len(latest)} runs, and they differ: {figures}"
         return MetricValue(name, None, source, why, dataset)
     newest = max(latest, key=lambda entry: entry.timestamp)
     if newest.value is None:

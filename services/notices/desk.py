@@ -153,9 +153,9 @@ def _addresses(unit: Unit, event: Event, wanted: Subscription, now: datetime) ->
     if not wanted.is_personal:
         return [(wanted.name, wanted.schedule)]
     known = unit.sessions.people(seen_since=now - MAILED_FOR)
-    told = recipients(event, known, _requester_id(unit, event))
-    wishes = unit.notices.preferences([one.person.id for one in told])
-    chosen = [(one, wishes.get(one.person.id, Preferences())) for one in told]
+    reached = recipients(event, known, _requester_id(unit, event))
+    wishes = unit.notices.preferences([one.person.id for one in reached])
+    chosen = [(one, wishes.get(one.person.id, Preferences())) for one in reached]
     return [
         (f"{wanted.name}:{one.email}", wish.schedule or wanted.schedule)
         for one, wish in chosen
@@ -188,8 +188,8 @@ def _event(body: str) -> Event:
 
 def _named(after: object) -> tuple[str, ...]:
     """People whom the entry names as asked (`to`), mentioned, or owner of a finding (`owner`)."""
-    told = after if isinstance(after, dict) else {}
-    found = [told.get("to"), told.get("owner"), *_listed(told.get("mentions")), *_listed(told.get("waits_for"))]
+    fields = after if isinstance(after, dict) else {}
+    found = [fields.get("to"), fields.get("owner"), *_listed(fields.get("mentions")), *_listed(fields.get("waits_for"))]
     return tuple(dict.fromkeys(name for name in found if isinstance(name, str)))
 
 

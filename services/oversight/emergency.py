@@ -57,8 +57,8 @@ class EmergencyDesk:
             raise ConflictError("The request has changed since you looked at it.")
         saved = unit.requests.save(replace(request, state=state, updated=made.at))
         finding = self._owe_review(unit, actor, saved, made)
-        told = {"environment": saved.environment, "review": finding.id, "review_due": finding.due.isoformat()}
-        self._desk.record(unit, actor, Action.BREAK_GLASS_USED, saved, after=dict(told), reason=made.reason)
+        details = {"environment": saved.environment, "review": finding.id, "review_due": finding.due.isoformat()}
+        self._desk.record(unit, actor, Action.BREAK_GLASS_USED, saved, after=dict(details), reason=made.reason)
         return self._desk.start_rollout(unit, saved, was="open, without signatures")
 
     def _owe_review(self, unit: Unit, actor: Actor, request: PromotionRequest, made: Decision) -> Finding:
@@ -85,6 +85,6 @@ class EmergencyDesk:
             request_id=request.id,
         )
         unit.oversight.add_finding(finding, idempotency_key=f"break-glass-{request.id}")
-        told = {"finding": finding.id, "severity": finding.severity.value, "due": finding.due.isoformat()}
-        self._desk.record(unit, actor, Action.FINDING_OPENED, request, after=dict(told))
+        details = {"finding": finding.id, "severity": finding.severity.value, "due": finding.due.isoformat()}
+        self._desk.record(unit, actor, Action.FINDING_OPENED, request, after=dict(details))
         return finding

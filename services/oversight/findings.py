@@ -61,9 +61,9 @@ class FindingDesk:
         )
         with self._units.begin() as unit:
             if unit.oversight.add_finding(found, idempotency_key=idempotency_key):
-                told = {"finding": found.id, "severity": found.severity.value, "owner": found.owner.id}
+                details = {"finding": found.id, "severity": found.severity.value, "owner": found.owner.id}
                 unit.ledger.append(
-                    actor, Action.FINDING_OPENED, version_subject(key), after={**told, "due": found.due.isoformat()},
+                    actor, Action.FINDING_OPENED, version_subject(key), after={**details, "due": found.due.isoformat()},
                     request_id=found.request_id,
                 )  # fmt: skip
         return found

@@ -35,7 +35,7 @@ def note_policy(units: Units, path: Path, *, clock: Clock, origin: Origin) -> bo
         before = unit.marks.get(MARK)
     if before == digest:
         return False
-    told = dict(origin(path))
+    source = dict(origin(path))
     now = clock.now()
     with units.begin() as unit:
         if not unit.marks.exchange(MARK, digest, now, before=before):
@@ -43,7 +43,7 @@ def note_policy(units: Units, path: Path, *, clock: Clock, origin: Origin) -> bo
         unit.requests.put_document(digest, "governance", text, now)
         changes = _changes(unit, before, parse_governance(text, name=path.name))
         kept: list[Json] = [*changes[:CHANGES_KEPT]]
-        after: dict[str, Json] = {"digest": digest, "detail": _detail(before, changes), "changes": kept, **told}
+        after: dict[str, Json] = {"digest": digest, "detail": _detail(before, changes), "changes": kept, **source}
         unit.ledger.append(
             SYSTEM, Action.POLICY_CHANGED, Subject("policy", path.name), after=after,
             before={"digest": before} if before else None,

@@ -67,12 +67,12 @@ Found = tuple[Level, str]
 
 def _of_file(text: GovernanceText, people: Sequence[Actor]) -> Iterator[Remark]:
     if not people:
-        told = "no people are known, so nothing can be checked; list them with --people"
-        yield Remark(text.line("roles"), Level.ERROR, "people", told)
+        problem = "no people are known, so nothing can be checked; list them with --people"
+        yield Remark(text.line("roles"), Level.ERROR, "people", problem)
     if not text.file.roles.get(Role.REVIEWER):
-        told = "no role maps to a group, so nobody who signs in has a role"
-        told = "the role reviewer maps to no group, so nobody can sign" if text.file.roles else told
-        yield Remark(text.line("roles"), Level.WARNING, "roles", told)
+        problem = "no role maps to a group, so nobody who signs in has a role"
+        problem = "the role reviewer maps to no group, so nobody can sign" if text.file.roles else problem
+        yield Remark(text.line("roles"), Level.WARNING, "roles", problem)
     yield from _of_environments(text)
     for name in text.file.tiers:
         if name not in {policy.tier for policy in text.rules.policies}:
@@ -94,8 +94,8 @@ def _of_environments(text: GovernanceText) -> Iterator[Remark]:
             yield Remark(line, Level.ERROR, f"environment {name}", sentence)
         asks = any(policy.asks_by_tag for policy in text.rules.policies if policy.environment == name)
         if asks and any(wrong_alias(f"request-{name}")):
-            told = f"MLflow rejects the alias request-{name}, so only the tag opens requests"
-            yield Remark(line, Level.WARNING, f"environment {name}", told)
+            problem = f"MLflow rejects the alias request-{name}, so only the tag opens requests"
+            yield Remark(line, Level.WARNING, f"environment {name}", problem)
         if environment.pipeline is None:
             yield Remark(line, Level.WARNING, f"environment {name}", "no pipeline, so only the registry changes")
 
@@ -129,12 +129,12 @@ def _people(policy: PromotionPolicy, people: Sequence[Actor]) -> Iterator[Found]
     if not askers:
         yield Level.ERROR, "nobody may request a promotion"
         return
-    stuck = {p.person.name: told for p in askers if (told := why_stuck(policy, people, asked_by=p)) is not None}
+    stuck = {p.person.name: problem for p in askers if (problem := why_stuck(policy, people, asked_by=p)) is not None}
     if len(stuck) == len(askers):
         yield Level.ERROR, f"can never be satisfied: {next(iter(stuck.values()))}"
     else:
-        for name, told in sorted(stuck.items()):
-            yield Level.WARNING, f"impossible if {name} is the requester: {told}"
+        for name, problem in sorted(stuck.items()):
+            yield Level.WARNING, f"impossible if {name} is the requester: {problem}"
     yield from _glass(policy, people, askers)
 
 

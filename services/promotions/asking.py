@@ -89,5 +89,5 @@ def _reason(unit: Unit, key: VersionKey, environment: str, alias: str) -> str | 
     if not by_tag and alias not in version.aliases:
         return None
     how = f"tag {TAG}" if by_tag else f"alias {alias}"
-    told = version.tags.get(REASON_TAG, "").strip()
-    return f"{told or 'No reason was given.'} (Asked by the {how} in MLflow, which does not say who set it.)"
+    reason = version.tags.get(REASON_TAG, "").strip()
+    return f"{reason or 'No reason was given.'} (Requested by the {how} in MLflow, which does not record who set it.)"

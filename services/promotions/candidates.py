@@ -117,9 +117,9 @@ class CandidateDesk:
         request = self._desk.open(actor, ranking.winner, environment, reason=said)
         self._known.pop(model, None)
         cleared, problems = self._clear([line for line in ranking.lines if line.key != ranking.winner])
-        told = [str(key) for key in cleared]
+        names = [str(key) for key in cleared]
         self._desk.tell(
-            actor, Action.CANDIDATES_CLEARED, request, after={"versions": list(told), "problems": len(problems)}
+            actor, Action.CANDIDATES_CLEARED, request, after={"versions": list(names), "problems": len(problems)}
         )
         return Picked(request, ranking, tuple(cleared), tuple(problems))
 
@@ -171,9 +171,9 @@ class CandidateDesk:
             for name, problem in problems.items()
         ]
         winner = by_name[ranking.winner] if ranking.winner else None
-        told = ranking.sentence
+        reason = ranking.sentence
         if winner is not None and winner.key is None:
-            told += f" It is not a version yet: register it as a version of {current.model}, then request it."
+            reason += f" It is not a version yet: register it as a version of {current.model}, then request it."
         return CandidateRanking(
             current.model,
             environment,
@@ -181,7 +181,7 @@ class CandidateDesk:
             ranking.candidates[0].comparison.metric if ranking.candidates else "metric",
             tuple(lines),
             winner.key if winner else None,
-            told,
+            reason,
         )
 
     def _tables(self, tagged: Sequence[_Tagged], settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:

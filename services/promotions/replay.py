@@ -1,6 +1,6 @@
 """What another policy would have decided on past requests, from the evidence that was sealed with each.
 
-Nothing is read from outside: a replay judges what was known then. What cannot be judged anew is said: a comparison
+Nothing is read from outside: a replay judges what was known then. What cannot be judged again is said: a comparison
 keeps the figures that were sealed, and somebody who is not among the people given counts without a discipline.
 """
 

@@ -126,8 +126,8 @@ def _input(name: str, now: Spec, before: Spec) -> Iterator[_Said]:
         yield _Said("break", f"the input {name} may not be left out any more")
     kind = _accepts(now, before)
     if kind != "fits":
-        told = f"the input {name} was {in_words(before)} and is {in_words(now)}"
-        yield _Said(kind, f"{told} ({_condition(now, before)})" if kind == "by_value" else told)
+        change = f"the input {name} was {in_words(before)} and is {in_words(now)}"
+        yield _Said(kind, f"{change} ({_condition(now, before)})" if kind == "by_value" else change)
 
 
 def _condition(now: Spec, before: Spec) -> str:

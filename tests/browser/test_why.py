@@ -27,7 +27,7 @@ def test_again__each_button__shows_what_it_gave_and_the_dossier_is_a_file(
     page.get_by_role("button", name="Show the reasons").click()
     expect(page.get_by_text("The largest movers: capital-gain = 7688 raised it by 0.310")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    expect(page.get_by_text("Sum check: 0.2400 on average, +0.2300 by all inputs, makes 0.4700")).to_be_visible()
+    expect(page.get_by_text("Sum check: average 0.2400 plus contributions +0.2300 is 0.4700")).to_be_visible()
     expect(page.get_by_text("It explains the model, not reality")).to_be_visible()
     expect(page.get_by_text("Nearest examples with another outcome").first).to_be_visible()
     page.get_by_role("button", name="Make the dossier").click()

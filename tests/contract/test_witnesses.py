@@ -233,7 +233,7 @@ def test_git__over_http_with_a_wrong_token__is_refused_and_tells_no_secret(gits:
     url = gits.new_repository("wrong-token")
     for number, sent in enumerate((header("hunter2"), "")):
         witness = GitWitness(GitRemote(url, tmp_path / str(number), header=sent))
-        with pytest.raises(UpstreamRefusedError, match="Witness git refused: it does not take the token") as caught:
+        with pytest.raises(UpstreamRefusedError, match="Witness git rejected the token") as caught:
             witness.publish(note(1))
         assert "COUNTERSIGN_WITNESS_GIT_TOKEN" in caught.value.hint
         assert "hunter2" not in caught.value.sentence() + str(caught.value)

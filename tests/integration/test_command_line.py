@@ -154,7 +154,7 @@ def test_doctor__policy_that_nobody_can_satisfy__is_told_with_its_line(place: Pl
     done = place.run("doctor", demo_people=json.dumps(PEOPLE))
     assert done.returncode == 1
     assert "line 6" in done.stdout
-    assert "4 different people must approve and there are 1" in done.stdout
+    assert "4 different people must approve, but only 1 can" in done.stdout
 
 
 @pytest.mark.parametrize("command", ["serve", "worker", "migrate", "sync", "doctor"])

@@ -209,19 +209,16 @@ def test_verdict__with_a_witness_away__is_given_and_says_so(world: World, witnes
     assert verdicts.verify().sentence == "The ledger is empty."
     world.open()
     assert verdicts.verify().sentence == (
-        "The only entry stands as written, compared with 1 signed checkpoint; no witness has seen the newest entry yet."
+        "The only entry verified against 1 signed checkpoint; no witness has seen the newest entry yet."
     )
     watch(world, witness).beat()
     assert verdicts.verify().sentence == (
-        "The only entry stands as written, compared with 1 signed checkpoint; witnesses have seen all of it."
+        "The only entry verified against 1 signed checkpoint; witnesses have seen all of it."
     )
     witness.is_down = True
     found = verdicts.verify()
     assert found.is_intact
-    assert (
-        found.sentence
-        == "The only entry stands as written, compared with 1 signed checkpoint; witness file could not be asked."
-    )
+    assert found.sentence == "The only entry verified against 1 signed checkpoint; witness file could not be reached."
 
 
 def test_verdict__no_network_inside_a_transaction(world: World, witness: Switch) -> None:

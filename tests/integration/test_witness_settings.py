@@ -168,6 +168,6 @@ def test_doctor__witness_that_contradicts_or_forgot__is_told(tables: Engine, tmp
     assert told() == "answers and holds the checkpoint of 1 entry."
     kept = (tmp_path / "w.txt").read_text()
     (tmp_path / "w.txt").unlink()
-    assert told().startswith("Witness file confirmed 1 entry, and holds none of them now.")
+    assert told().startswith("Witness file confirmed 1 entry but now holds none of them.")
     (tmp_path / "w.txt").write_text(kept.replace("/1\n1\n", "/1\n2\n"))
     assert "this ledger does not continue" in told()

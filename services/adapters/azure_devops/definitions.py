@@ -29,7 +29,7 @@ _CLASSIC_PARTS = ("revision", "variables", "variableGroups", "environments", "ar
 
 
 class ReleaseDefinitions:
-    """Reads definitions. Raises UpstreamUnavailableError, UpstreamRubbishError."""
+    """Reads definitions. Raises UpstreamUnavailableError, UpstreamInvalidError."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

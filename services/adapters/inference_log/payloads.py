@@ -201,5 +201,5 @@ def _server_says(value: Mapping[str, Any]) -> str:
     name, number = value.get("model_name"), value.get("model_version")
     if not name and not number:
         return ""
-    told = f"{name or 'its model'}{f' version {number}' if number else ''}"
-    return f"The server itself speaks of {told}; its own numbers need not be the registry's."
+    server_model = f"{name or 'its model'}{f' version {number}' if number else ''}"
+    return f"The server itself names {server_model}; its own numbers need not be the registry's."

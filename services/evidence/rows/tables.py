@@ -136,9 +136,9 @@ _DECISIONS = ("outputs", "predictions", "output")
 def mlflow_table(table: Table, *, target: str = "") -> Table:
     """MLflow's evaluation table in this engine's words: the row's number is its id; other tables stay as they are.
 
-    `target` is the column that holds the true labels, where the evaluation gave it a name of its own. Both versions
+    `target` is the column of the true labels, if the evaluation renamed it. Both versions
     must have been evaluated on the same rows in the same order; labels that differ are found. Raises InvalidInputError
-    when nobody says which column is the target.
+    if the target column is not named.
     """
     columns = dict(table.columns)
     if "row_id" in columns or not {"prediction", "score", *_DECISIONS} & columns.keys():

@@ -58,7 +58,7 @@ def metric_floor(rule: CheckRule, material: Material, _: Compared) -> Check:
     if found.value is None:
         return line.unknown(f"{metric} is unknown: {found.why_unknown}.")
     on = f" on {found.dataset}" if found.dataset else ""
-    sentence = f"{metric} is {found.value:.4f}{on}; the policy asks for {threshold}."
+    sentence = f"{metric} is {found.value:.4f}{on}; the policy requires {threshold}."
     return line.judged(_is_within(found.value, bounds), sentence, f"{found.value:.4f}")
 
 
@@ -77,12 +77,12 @@ def _source(found: MetricValue | None, material: Material) -> str:
 
 def _on_each(line: Line, found: MetricValue, bounds: Bounds) -> Check:
     """Measured on several data sets: judged only where the verdict is the same on each."""
-    told = f"{found.why_unknown}; the policy asks for {line.threshold}."
+    sentence = f"{found.why_unknown}; the policy requires {line.threshold}."
     verdicts = {part.value is not None and _is_within(part.value, bounds) for part in found.by_dataset}
     if len(verdicts) > 1:
-        return line.unknown(f"{told} Name the data set in the policy (dataset).")
+        return line.unknown(f"{sentence} Name the data set in the policy (dataset).")
     shown = ", ".join(f"{part.value:.4f}" for part in found.by_dataset if part.value is not None)
-    return line.judged(verdicts == {True}, told, shown)
+    return line.judged(verdicts == {True}, sentence, shown)
 
 
 def model_card(rule: CheckRule, material: Material, _: Compared) -> Check:

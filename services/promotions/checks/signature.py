@@ -33,7 +33,7 @@ def signature(rule: CheckRule, _: Material, compared: Compared) -> Check:
 
 def _examined(unknown: tuple[str, ...]) -> Examined:
     return Examined(
-        left_out=tuple(LeftOut("signature", f"{told}; log the model with one that does") for told in unknown)
+        left_out=tuple(LeftOut("signature", f"{problem}; log the model with one that does") for problem in unknown)
     )
 
 

@@ -220,7 +220,7 @@ def test_mail__through_a_real_server__says_what_happened_and_where_to_look(
     assert desk.beat() == 1
     (letter,) = post_office.letters
     assert letter.to == ["ben+work@example.com"]
-    assert letter.subject == "Countersign: Ana Ruiz asks to promote census v2"
+    assert letter.subject == "Countersign: Ana Ruiz requests the promotion of census v2"
     assert f"{ADDRESS}/request?id={request.id}" in letter.text
     assert "Better on women" not in letter.text
     assert desk.beat() == 0

@@ -97,7 +97,7 @@ def test_dead_letters__are_listed_with_the_reason_and_go_out_again(
     desk.beat()
     assert command.run(argparse.Namespace(action="list"), world.units, world.clock) == 1
     said = capsys.readouterr().out
-    assert "Ana Ruiz asks to promote census v2" in said
+    assert "Ana Ruiz requests the promotion of census v2" in said
     assert "refuses: 400" in said
     assert "1 not delivered, 0 waiting, 0 sent." in said
     assert command.run(argparse.Namespace(action="retry", id=99), world.units, world.clock) == 1

@@ -49,7 +49,7 @@ def test_words__name_only_what_the_ledger_knows() -> None:
 
 def test_sentence__odd_names__stay_on_one_line() -> None:
     odd = replace(EVENT, actor_name="Ana\r\nBcc: all@example.com")
-    assert odd.sentence() == "Ana Bcc: all@example.com asks to promote census v5"
+    assert odd.sentence() == "Ana Bcc: all@example.com requests the promotion of census v5"
 
 
 def test_recipients__new_request__goes_to_reviewers_and_not_to_whoever_asked() -> None:
@@ -66,4 +66,4 @@ def test_recipients__decision__goes_to_the_requester() -> None:
 def test_sentence__of_a_signature_that_passes_the_turn_on__says_so() -> None:
     event = Event(1, "promotion:decision:approved", "", "chloe", "Chloé", "census/2", "req-1")
     assert event.sentence() == "Chloé approved census v2"
-    assert replace(event, named=("ben",)).sentence() == "Chloé approved census v2; the next discipline signs now"
+    assert replace(event, named=("ben",)).sentence() == "Chloé approved census v2; the next discipline can sign now"

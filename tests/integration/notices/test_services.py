@@ -19,7 +19,7 @@ from tests.simulators.receivers import Post, http_receiver
 from tests.world import World
 
 ADDRESS = "https://portal.example"
-TITLE = "Countersign: Ana Ruiz asks to promote census v2"
+TITLE = "Countersign: Ana Ruiz requests the promotion of census v2"
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "notifications.md"
 
 

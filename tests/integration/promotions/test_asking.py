@@ -44,7 +44,7 @@ def test_tag__allowed__opens_one_request_that_people_decide(open_world: Oversigh
     assert look(open_world) == 1
     (request,) = requests(open_world)
     assert request.participants.requester.id == "service:mlflow"
-    assert request.reason.startswith("Nightly winner. (Asked by the tag")
+    assert request.reason.startswith("Nightly winner. (Requested by the tag")
     open_world.approve(request, CHLOE)
     assert look(open_world) == 0
 

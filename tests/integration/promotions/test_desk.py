@@ -157,7 +157,7 @@ def test_approve__changed_after_sealing__voids_and_says_what(world: World, chang
     detail = world.desk.detail(CHLOE, request.id)
     assert expected in detail.request.stale[0]
     assert world.state(request) == "open"
-    with pytest.raises(RefusedError, match="seal it again"):
+    with pytest.raises(RefusedError, match="must reseal it"):
         world.approve(detail.request)
 
 

@@ -74,7 +74,7 @@ def test_note__malformed__is_refused_with_our_own_error(damage) -> None:
 
 def test_note__other_size_under_the_same_signature__is_refused() -> None:
     forged = parse_note(NOTE.text().replace("\n7\n", "\n8\n"))
-    with pytest.raises(NoteError, match="does not hold"):
+    with pytest.raises(NoteError, match="is invalid"):
         verify_note(forged, [fixed_key().verifier])
 
 
@@ -88,7 +88,7 @@ def test_note__unknown_key_or_other_origin__is_refused() -> None:
 def test_note__one_good_and_one_bad_known_signature__is_refused() -> None:
     other = fixed_key(seed=2)
     bad = type(NOTE.signatures[0])(NAME, other.verifier.key_id, b"\0" * 64)
-    with pytest.raises(NoteError, match="does not hold"):
+    with pytest.raises(NoteError, match="is invalid"):
         verify_note(SignedNote(CHECKPOINT, (*NOTE.signatures, bad)), [fixed_key().verifier, other.verifier])
 
 
