@@ -54,9 +54,10 @@ def _case(name: str, truth: Truth, kind: str, settings: Mapping[str, Any], *tabl
 
 
 def _without(made: Columns, group: str, share: float) -> Columns:
-    """Without that share of a group's rows."""
-    places = [at for at, found in enumerate(made["region"]) if found == group]
-    return cut(made, np.setdiff1d(np.arange(len(made["region"])), places[: round(share * len(places))]))
+    """Without that share of a group's rows, spread evenly over them, so that its rates stay."""
+    places = np.array([at for at, found in enumerate(made["region"]) if found == group])
+    lost = places[np.linspace(0, len(places) - 1, round(share * len(places))).astype(int)]
+    return cut(made, np.setdiff1d(np.arange(len(made["region"])), lost))
 
 
 def make(chance: random.Random) -> Sequence[Case]:

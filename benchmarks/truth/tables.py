@@ -84,7 +84,8 @@ def make(chance: random.Random) -> Sequence[Case]:
     doubled = {name: [*values, *values[:400]] for name, values in better.items()}
     doubled["score"] = [*better["score"], *(1 - score for score in better["score"][:400])]
     one_class = [{**side, "label": [0] * ROWS} for side in (better, worse)]
-    lost = chance.choice(["row_id", "label", "score"])
+    lost = chance.choice(["row_id", "score"])
+    few = [*range(0, ROWS, ROWS // 12)]
     mapped = [_evaluated(side) for side in (better, worse)]
     return (
         _case("better", Truth.GOOD, better, worse),
@@ -97,9 +98,11 @@ def make(chance: random.Random) -> Sequence[Case]:
         _case("worse, rows lost", Truth.BAD, cut(worse, kept), better),
         _case("a third of the labels lost", Truth.OPEN, unlabelled, {**worse, "label": unlabelled["label"]}),
         _case(f"column {lost} lost", Truth.OPEN, {n: v for n, v in better.items() if n != lost}, worse),
+        _case("labels in one table only", Truth.GOOD, {n: v for n, v in better.items() if n != "label"}, worse),
+        _case("a dozen rows in both", Truth.OPEN, cut(better, few), cut(worse, few)),
         _case("no row in common", Truth.OPEN, strangers, worse),
         _case("rows twice with other scores", Truth.OPEN, doubled, worse),
-        _case("one class only", Truth.DOUBTFUL, one_class[0], one_class[1]),
+        _case("one class only", Truth.OPEN, one_class[0], one_class[1]),
         _case("labels of other rows", Truth.DOUBTFUL, {**better, "label": better["label"][::-1]}, worse),
         _case("MLflow's evaluation table", Truth.GOOD, mapped[0], mapped[1], target="defaulted"),
         _case("MLflow's evaluation table, target not said", Truth.OPEN, mapped[0], mapped[1]),

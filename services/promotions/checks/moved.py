@@ -84,10 +84,11 @@ def _moved(
     """The column that moved most, against the bounds: fails above the first, warns above the second."""
     most, some = bounds
     left_out = [item for entry in lines if (item := left_out_of(entry, most)) is not None]
-    worst = max(lines, key=_beyond_noise)
+    judged = [entry for entry in lines if left_out_of(entry, most) is None]
+    worst = max(judged or lines, key=_beyond_noise)
     moved, column = _beyond_noise(worst), worst.column
     value = f"PSI {worst.psi:.2f} for {column}" if worst.psi is not None else f"{column} {worst.note}"
-    if moved > most:
+    if judged and moved > most:
         why = f" ({worst.note})" if worst.note else ""
         return line.judged(False, words[1].format(column + why), value)
     examined = Examined(len(lines) - len(left_out), len(lines), "columns", (*left_out, *beside))
