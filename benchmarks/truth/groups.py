@@ -45,7 +45,9 @@ def _accurate(right: Mapping[str, float], rows: int, *, no_positives: str = "") 
     return made
 
 
-def _case(name: str, truth: Truth, kind: str, settings: Mapping[str, Any], *tables: Columns, metric: str | None = None) -> Case:
+def _case(
+    name: str, truth: Truth, kind: str, settings: Mapping[str, Any], *tables: Columns, metric: str | None = None
+) -> Case:
     def answer() -> Answer:
         candidate, current = tables if len(tables) == 2 else (tables[0], tables[0])
         return ask(kind, settings, compared(candidate, current, metric=metric))

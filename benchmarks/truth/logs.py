@@ -257,8 +257,6 @@ def make(chance: random.Random) -> Sequence[Case]:
     """A log in one of its forms, and three of its changed forms."""
     first, *changed = _with_changes(chance.choice(FORMS))
     return tuple(
-        Case(
-            "prediction logs", case.name, Truth.GOOD if case.settles else Truth.DOUBTFUL, partial(_asked, case)
-        )
+        Case("prediction logs", case.name, Truth.GOOD if case.settles else Truth.DOUBTFUL, partial(_asked, case))
         for case in (first, *chance.sample(changed, 3))
     )

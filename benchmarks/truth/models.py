@@ -55,7 +55,9 @@ class Tracking:
         return Run("r", "1", metrics=values, metrics_at=moments, **read)
 
 
-def _case(name: str, truth: Truth, run: Run, version: ModelVersion, history: Sequence[MetricEntry], **more: Any) -> Case:
+def _case(
+    name: str, truth: Truth, run: Run, version: ModelVersion, history: Sequence[MetricEntry], **more: Any
+) -> Case:
     def answer() -> Answer:
         metrics = confirmed(metrics_of(version, run), run, lambda _run, _name: history)
         return ask("metric_floor", SETTINGS | more, version=version, run=run, metrics=metrics)
@@ -116,7 +118,9 @@ def make(chance: random.Random) -> Sequence[Case]:
     return (
         _case(f"{len(values)} models of one run", truth, run, version, told),
         _case("several steps", truth, steps.run(), version, steps.history),
-        _case("source names a version", truth, made.run(models=listed), replace(version, source="models:/loans/5"), told),
+        _case(
+            "source names a version", truth, made.run(models=listed), replace(version, source="models:/loans/5"), told
+        ),
         _case("its value removed", Truth.OPEN, without.run(), version, without.history),
         _case("its source removed", Truth.OPEN, run, nameless, told),
         _case("its model removed", Truth.OPEN, made.run(models=left), version, told),

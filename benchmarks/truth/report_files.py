@@ -20,7 +20,11 @@ def count(tests: Tests, outcome: str = "") -> int:
 
 
 def _case(name: str, outcome: str, inside: str = "") -> str:
-    children = {PASSED: inside, FAILED: '<failure message="assert 0.7 &gt; 0.8"/>', SKIPPED: '<skipped message="slow"/>'}
+    children = {
+        PASSED: inside,
+        FAILED: '<failure message="assert 0.7 &gt; 0.8"/>',
+        SKIPPED: '<skipped message="slow"/>',
+    }
     return f'<testcase classname="scoring" name={quoteattr(name)} time="0.01">{children[outcome]}</testcase>'
 
 

@@ -24,7 +24,11 @@ from services.domain.test_results import judge
 
 File = tuple[str, bytes, int | None]
 """Path, bytes and the exit code that was recorded beside it."""
-RERUN = '<testsuite name="pytest" tests="1" failures="0" errors="0">' + '<testcase name="a" classname="t"/>' * 3 + "</testsuite>"
+RERUN = (
+    '<testsuite name="pytest" tests="1" failures="0" errors="0">'
+    + '<testcase name="a" classname="t"/>' * 3
+    + "</testsuite>"
+)
 SUITE_ERROR = '<error message="the container went away">exit 137</error>'
 NOT_RUN = '<testcase name="b" classname="b" status="notrun"><skipped message="Unable to find executable"/></testcase>'
 DISABLED = '<testcase name="b" classname="b" status="disabled"/>'

@@ -34,7 +34,9 @@ def compared(candidate: Columns, current: Columns, *, metric: str | None = None,
 
 
 def _predictions(values: Columns, target: str) -> Predictions:
-    arrays = {name: np.asarray(column, dtype=object if None in list(column) else None) for name, column in values.items()}
+    arrays = {
+        name: np.asarray(column, dtype=object if None in list(column) else None) for name, column in values.items()
+    }
     return predictions_from_table(mlflow_table(table_from_mapping(arrays, name="made"), target=target), Meaning())
 
 
