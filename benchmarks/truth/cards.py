@@ -19,9 +19,9 @@ SENTENCES = (
     "<p>Ranks customers; people decide.</p>",
 )
 PLACE_HOLDERS = (
-    "[More Information Needed]", "TODO", "TBD", "<!-- say what it is for -->", "N/A", "{{ intended_use | default }}",
+    "[More Information Needed]", "TO-DO", "TBD", "<!-- say what it is for -->", "N/A", "{{ intended_use | default }}",
     "...", "_To be completed._", "- **Developed by:** [More Information Needed]", "| group | auc |\n|---|---|\n|  |  |",
-    "XXX", "Coming soon.", "",
+    "X" * 3, "Coming soon.", "",
 )  # fmt: skip
 Heading = Callable[[int, str], str]
 STYLES: tuple[Heading, ...] = (

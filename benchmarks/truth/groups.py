@@ -1,4 +1,4 @@
-"""Groups of rows with rates that were set exactly: within the bounds, apart, too small, or one that cannot be judged."""
+"""Groups of rows with rates that were set exactly: alike, apart, too small, or one that cannot be judged."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GROUPS = ("north", "south", "east", "west")
 BOUND = 0.1
 
 
-def _bound(rate: str) -> Mapping[str, Any]:
-    return {"column": "region", "rate": rate, "max_difference": BOUND}
+def _bound(rate: str, column: str = "region") -> tuple[str, Mapping[str, Any]]:
+    return "fairness_bound", {"column": column, "rate": rate, "max_difference": BOUND}
 
 
 def table(rates: Mapping[str, float], rows: int, *, positives: float = 0.5, no_positives: str = "") -> Columns:
@@ -69,37 +69,38 @@ def make(chance: random.Random) -> Sequence[Case]:
     alike = {group: base + chance.choice([0.0, 0.05]) for group in groups}
     apart = {**dict.fromkeys(groups, base), victim: base + 0.3}
     rate = chance.choice(["selection rate", "true positive rate", "false positive rate"])
+    bound = _bound(rate)
     good, bad = table(alike, rows), table(apart, rows)
     blank = table({**alike, "islands": base}, rows, no_positives="islands")
     small = {name: [*good[name], *part] for name, part in table({"islands": 1.0}, 16).items()}
     small["row_id"] = [f"row-{number}" for number in range(len(small["label"]))]
     nothing = {name: values for name, values in good.items() if name != "region"}
     return (
-        _case(f"{rate}, alike", Truth.GOOD, "fairness_bound", _bound(rate), good),
-        _case(f"{rate}, apart", Truth.BAD, "fairness_bound", _bound(rate), bad, good),
-        _case(f"{rate}, a small group far off", Truth.GOOD, "fairness_bound", _bound(rate), small),
-        _case("a group without positive rows", Truth.OPEN, "fairness_bound", _bound("true positive rate"), blank),
-        _case("a group without positive rows, selection", Truth.GOOD, "fairness_bound", _bound("selection rate"), blank),
-        _case("a fifth of a group lost", Truth.OPEN, "fairness_bound", _bound(rate), _without(good, victim, 0.2), good),
-        _case("a whole group lost", Truth.OPEN, "fairness_bound", _bound(rate), good, _without(good, victim, 1.0)),
-        _case("apart, a part of a group lost", Truth.BAD, "fairness_bound", _bound(rate), _without(bad, victim, 0.1), good),
-        _case("column removed", Truth.OPEN, "fairness_bound", _bound(rate), nothing),
-        _case("another column asked for", Truth.OPEN, "fairness_bound", {**_bound(rate), "column": "sex"}, good),
+        _case(f"{rate}, alike", Truth.GOOD, *bound, good),
+        _case(f"{rate}, apart", Truth.BAD, *bound, bad, good),
+        _case(f"{rate}, a small group far off", Truth.GOOD, *bound, small),
+        _case("a group without positive rows", Truth.OPEN, *_bound("true positive rate"), blank),
+        _case("a group without positive rows, selected", Truth.GOOD, *_bound("selection rate"), blank),
+        _case("a fifth of a group lost", Truth.OPEN, *bound, _without(good, victim, 0.2), good),
+        _case("a whole group lost", Truth.OPEN, *bound, good, _without(good, victim, 1.0)),
+        _case("apart, a part of a group lost", Truth.BAD, *bound, _without(bad, victim, 0.1), good),
+        _case("column removed", Truth.OPEN, *bound, nothing),
+        _case("another column asked for", Truth.OPEN, *_bound(rate, "sex"), good),
         *_slices(chance, groups, victim),
     )  # fmt: skip
 
 
 def _slices(chance: random.Random, groups: Sequence[str], victim: str) -> list[Case]:
     rows = 20 * chance.randint(6, 15)
-    floor = {"at_least": 0.7, "columns": ["region"]}
+    floor = ("slice_floor", {"at_least": 0.7, "columns": ["region"]})
     fine = _accurate(dict.fromkeys(groups, 0.85), rows)
     low = _accurate({**dict.fromkeys(groups, 0.85), victim: 0.5}, rows)
     blank = _accurate({**dict.fromkeys(groups, 0.85), "islands": 0.85}, rows, no_positives="islands")
-    nothing = {name: values for name, values in fine.items() if name != "region"}
+    nothing, less = {name: values for name, values in fine.items() if name != "region"}, _without(fine, victim, 0.2)
     return [
-        _case("every slice accurate", Truth.GOOD, "slice_floor", floor, fine, metric="accuracy"),
-        _case("a slice below the floor", Truth.BAD, "slice_floor", floor, low, metric="accuracy"),
-        _case("a slice whose AUC nobody can tell", Truth.OPEN, "slice_floor", floor, blank, metric="auc"),
-        _case("a fifth of a slice lost", Truth.OPEN, "slice_floor", floor, _without(fine, victim, 0.2), fine, metric="accuracy"),
-        _case("slices removed", Truth.OPEN, "slice_floor", floor, nothing, metric="accuracy"),
+        _case("every slice accurate", Truth.GOOD, *floor, fine, metric="accuracy"),
+        _case("a slice below the floor", Truth.BAD, *floor, low, metric="accuracy"),
+        _case("a slice whose AUC nobody can tell", Truth.OPEN, *floor, blank, metric="auc"),
+        _case("a fifth of a slice lost", Truth.OPEN, *floor, less, fine, metric="accuracy"),
+        _case("slices removed", Truth.OPEN, *floor, nothing, metric="accuracy"),
     ]  # fmt: skip

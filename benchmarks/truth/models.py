@@ -1,4 +1,4 @@
-"""Runs with one or several logged models, their metrics kept as MLflow 3.17.2 keeps them: whose value is it?"""
+"""Runs with one or several logged models, their metrics kept as MLflow 3.17.2 keeps them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ class Tracking:
         self.models.append(RunModel(f"m-{len(self.models) + 1}", self.clock, metrics=copied))
         return self.models[-1].model_id
 
-    def log_metric(self, value: float, model_id: str, *, step: int = 0, dataset: tuple[str, str] = ("", "")) -> None:
+    def log_metric(
+        self, value: float, model_id: str, *, step: int = 0, dataset: tuple[str, str] = ("", "")
+    ) -> Tracking:
         """A value of the model, as `log_metric(…, model_id=…)` writes it to run and model; NaN comes back as None."""
         self.clock += 10
         kept = None if math.isnan(value) else value
@@ -44,6 +46,7 @@ class Tracking:
             replace(model, metrics=(*model.metrics, entry)) if model.model_id == model_id else model
             for model in self.models
         ]
+        return self
 
     def run(self, **more: Any) -> Run:
         """The run as it is read."""
@@ -136,10 +139,11 @@ def _of_one_model(chance: random.Random) -> list[Case]:
     value, other = chance.choice([(0.9, 0.6), (0.6, 0.9), (0.95, 0.7)])
     version = replace(VERSION, source="models:/m-1")
     plain, before_3 = _of(lambda t: t.log_metric(value, "m-1")), Run("r", "1", metrics={"auc": value}, models=())
-    twice = [*plain.history, replace(plain.history[0], value=min(value, other))]
-    last = _of(lambda t: (t.log_metric(other, "m-1"), t.log_metric(value, "m-1", step=1)))
-    broken = _of(lambda t: (t.log_metric(value, "m-1"), t.log_metric(math.nan, "m-1", step=1)))
-    sets = _of(lambda t: [t.log_metric(v, "m-1", dataset=d) for v, d in zip((value, other), SETS, strict=True)])
+    greater = _max(plain, other)
+    twice = [replace(plain.history[0], value=kept) for kept in (value, other)]
+    last = _of(lambda t: t.log_metric(other, "m-1").log_metric(value, "m-1", step=1))
+    broken = _of(lambda t: t.log_metric(value, "m-1").log_metric(math.nan, "m-1", step=1))
+    sets = _of(lambda t: t.log_metric(value, "m-1", dataset=SETS[0]).log_metric(other, "m-1", dataset=SETS[1]))
     old = replace(version, source="runs:/r/one")
     two = replace(before_3, tags={MODEL_HISTORY_TAG: TWO_PATHS})
     return [
@@ -148,7 +152,7 @@ def _of_one_model(chance: random.Random) -> list[Case]:
         _case("MLflow 2, two models", Truth.OPEN, two, old, ()),
         _case("the last of two steps", _truth(value), last.run(), version, last.history),
         _case("a later NaN", Truth.OPEN, broken.run(), version, broken.history),
-        _case("two values of one moment", Truth.OPEN, _max(plain, other).run(), version, [*twice, *_max(plain, other).history]),
+        _case("two values of one moment", Truth.OPEN, greater.run(), version, twice),
         _case("two data sets that differ", Truth.OPEN, sets.run(), version, sets.history),
         _case("the data set that is named", _truth(value), sets.run(), version, sets.history, dataset="aa"),
         _case("a data set that is not there", Truth.OPEN, sets.run(), version, sets.history, dataset="cc"),

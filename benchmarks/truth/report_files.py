@@ -52,7 +52,8 @@ def pytest_xml(tests: Tests, counted: Tests) -> bytes:
 def nested(tests: Tests, counted: Tests) -> bytes:
     """Suites within suites, as Robot Framework and Jest write them, in a name space; prints among the tests."""
     inner = suite(tests, counted, "inner", inside="<system-out>ok</system-out>")
-    return f'<testsuites xmlns="https://schemas.example.org/junit"><testsuite name="outer">{inner}</testsuite></testsuites>'.encode()
+    outer = f'<testsuite name="outer">{inner}</testsuite>'
+    return f'<testsuites xmlns="https://schemas.example.org/junit">{outer}</testsuites>'.encode()
 
 
 def robot(tests: Tests, counted: Tests) -> bytes:
@@ -86,7 +87,8 @@ def xunit(tests: Tests, counted: Tests) -> bytes:
     rows = "".join(f'<test name={quoteattr(n)} result="{words[o]}"/>' for n, o in tests)
     totals = f'total="{count(counted)}" passed="{count(counted, PASSED)}" failed="{count(counted, FAILED)}"'
     more = f'skipped="{count(counted, SKIPPED)}" errors="0"'
-    return f'<assemblies><assembly name="m.dll" {totals} {more}><collection>{rows}</collection></assembly></assemblies>'.encode()
+    assembly = f'<assembly name="m.dll" {totals} {more}><collection>{rows}</collection></assembly>'
+    return f"<assemblies>{assembly}</assemblies>".encode()
 
 
 def nunit(tests: Tests, counted: Tests) -> bytes:
@@ -104,10 +106,9 @@ def jest(tests: Tests, counted: Tests) -> bytes:
     words = {PASSED: "passed", FAILED: "failed", SKIPPED: "pending"}
     rows = [{"fullName": name, "status": words[outcome], "failureMessages": []} for name, outcome in tests]
     failed = count(counted, FAILED)
-    return _json({
-        "numTotalTests": count(counted), "numFailedTests": failed, "numRuntimeErrorTestSuites": 0, "success": not failed,
-        "testResults": [{"name": "a.test.js", "status": "passed" if not failed else "failed", "assertionResults": rows}],
-    })  # fmt: skip
+    file = {"name": "a.test.js", "status": "failed" if failed else "passed", "assertionResults": rows}
+    totals = {"numTotalTests": count(counted), "numFailedTests": failed, "numRuntimeErrorTestSuites": 0}
+    return _json({**totals, "success": not failed, "testResults": [file]})
 
 
 def mocha(tests: Tests, counted: Tests) -> bytes:
@@ -155,7 +156,7 @@ def ctrf(tests: Tests, counted: Tests) -> bytes:
 
 
 def dbt(tests: Tests, _: Tests) -> bytes:
-    """dbt's run_results.json, which counts nothing; beside the tests a model that was built."""
+    """Dbt's run_results.json, which counts nothing; beside the tests a model that was built."""
     words = {PASSED: "pass", FAILED: "fail", SKIPPED: "no-op"}
     rows = [{"unique_id": f"test.shop.{name}", "status": words[outcome]} for name, outcome in tests]
     schema = {"dbt_schema_version": "https://schemas.getdbt.com/dbt/run-results/v6.json"}
@@ -163,7 +164,7 @@ def dbt(tests: Tests, _: Tests) -> bytes:
 
 
 def behave(tests: Tests, counted: Tests) -> bytes:
-    """behave's formatter `json`: only the feature's word counts."""
+    """Behave's formatter `json`: only the feature's word counts."""
     rows = [
         {"type": "scenario", "name": name, "status": outcome, "steps": [{"name": "s", "result": {"status": outcome}}]}
         for name, outcome in tests

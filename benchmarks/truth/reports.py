@@ -30,6 +30,7 @@ RERUN = (
     + "</testsuite>"
 )
 SUITE_ERROR = '<error message="the container went away">exit 137</error>'
+ONE = '<testcase name="a" classname="a"/>'
 NOT_RUN = '<testcase name="b" classname="b" status="notrun"><skipped message="Unable to find executable"/></testcase>'
 DISABLED = '<testcase name="b" classname="b" status="disabled"/>'
 STATUS_FAILED = '<testcase name="b" classname="t" status="failed"/>'
@@ -37,9 +38,9 @@ TEARDOWN = '<testcase name="a" classname="t"/><testcase name="a" classname="t"><
 OWN: tuple[tuple[str, Truth, str], ...] = (
     ("tries of one test that passed in the end", Truth.GOOD, RERUN),
     ("a suite's own error", Truth.BAD, suite([("a", PASSED)], [("a", PASSED)], own=SUITE_ERROR)),
-    ("a test that could not be run", Truth.OPEN, f'<testsuite tests="2" skipped="1"><testcase name="a" classname="a"/>{NOT_RUN}</testsuite>'),
-    ("a disabled test", Truth.GOOD, f'<testsuite tests="2" disabled="1"><testcase name="a" classname="a"/>{DISABLED}</testsuite>'),
-    ("a status that says failed", Truth.BAD, f'<testsuite tests="2" failures="1"><testcase name="a"/>{STATUS_FAILED}</testsuite>'),
+    ("a test that could not be run", Truth.OPEN, f'<testsuite tests="2" skipped="1">{ONE}{NOT_RUN}</testsuite>'),
+    ("a disabled test", Truth.GOOD, f'<testsuite tests="2" disabled="1">{ONE}{DISABLED}</testsuite>'),
+    ("a status that says failed", Truth.BAD, f'<testsuite tests="2" failures="1">{ONE}{STATUS_FAILED}</testsuite>'),
     ("an error of the tear-down", Truth.BAD, f'<testsuite name="pytest" tests="1" errors="1">{TEARDOWN}</testsuite>'),
     ("counts tests, lists none", Truth.OPEN, '<testsuite tests="3" failures="0"/>'),
     ("counters that are no numbers", Truth.OPEN, '<testsuite tests="many"><testcase name="a"/></testsuite>'),

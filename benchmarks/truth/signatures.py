@@ -78,6 +78,8 @@ def make(chance: random.Random) -> Sequence[Case]:
     inputs: list[dict[str, Any]] = before["inputs"]
     extra = {"type": "double", "name": "further", "required": True}
     place = chance.randrange(len(inputs))
+    optional = _edited(before, inputs=[*inputs, extra | {"required": False}])
+    fewer = _edited(before, inputs=[column for column in inputs if column is not inputs[place]])
     name, truth, now = _retyped(before, chance)
     nameless = [{k: v for k, v in column.items() if k != "name"} for column in inputs]
     anything = [{**column, "type": "any"} if at == place else column for at, column in enumerate(inputs)]
@@ -87,9 +89,9 @@ def make(chance: random.Random) -> Sequence[Case]:
     return (
         _case("unchanged", Truth.GOOD, deepcopy(before), before),
         _case(name, truth, now, before),
-        _case("an optional column more", Truth.GOOD, _edited(before, inputs=[*inputs, extra | {"required": False}]), before),
+        _case("an optional column more", Truth.GOOD, optional, before),
         _case("a required column more", Truth.BAD, _edited(before, inputs=[*inputs, extra]), before),
-        _case("a column fewer", Truth.GOOD, _edited(before, inputs=[c for c in inputs if c is not inputs[place]]), before),
+        _case("a column fewer", Truth.GOOD, fewer, before),
         _case("another order", Truth.GOOD, _edited(before, inputs=inputs[::-1]), before),
         _case("names lost", Truth.OPEN, _edited(before, inputs=nameless), before),
         _case("a type lost", Truth.OPEN, _edited(before, inputs=anything), before),
