@@ -74,8 +74,10 @@ def make(chance: random.Random) -> Sequence[Case]:
     kind = chance.choice(list(OF_KINDS))
     gone = chance.choice(["age", "income", "job", "flag"])
     more = {**now, "region": rng.choice(["n", "s"], rows)}
-    count = chance.randint(8, 40)
+    count = chance.randint(8, 30)
     few = {name: values[:count] for name, values in now.items()}
+    enough = chance.randint(200, 600)
+    some = {name: values[:enough] for name, values in now.items()}
     return (
         _case("one source", Truth.GOOD, (before, now)),
         _case(f"{number}: {change}", Truth.BAD, (before, {**now, number: OF_NUMBERS[change](now[number])})),
@@ -88,5 +90,6 @@ def make(chance: random.Random) -> Sequence[Case]:
         _case("a column more, others named", Truth.GOOD, (before, more), ["age", "income", "job"]),
         _case("a named column that neither has", Truth.OPEN, (before, now), ["age", "height"]),
         _case(f"{count} rows", Truth.OPEN, (before, few)),
+        _case("some hundred rows", Truth.GOOD, (before, some)),
         _case("order of columns and rows", Truth.GOOD, (before, {n: now[n][::-1] for n in reversed(now)})),
     )  # fmt: skip

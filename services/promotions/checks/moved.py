@@ -103,10 +103,11 @@ _BY_POLICY = {FREE_TEXT, NO_VALUES}
 """Nothing can be measured there, and nothing can have moved unseen: free text in both, or no value in either."""
 
 
-_CHANCE = {"numeric": (2.5, 5.0), "categorical": (6.0, 20.0)}
-"""PSI of samples of one source, as a multiple of its mean, that one in hundred exceeds: of ten cells, and of two.
+_CHANCE = {"numeric": (2.5, 9.0), "categorical": (6.0, 20.0)}
+"""PSI of samples of one source, as a multiple of its mean, that fewer than one in a hundred exceeds (chi-squared).
 
-The second figure is for so few rows that a cell may be empty by chance, which counts as one row in ten thousand.
+Of ten cells, and of two. The second figure is for so few rows that cells are empty by chance, each of which counts as
+one row in ten thousand; measured on samples of 10 to 200 rows.
 """
 _FEW = 0.05
 """Mean PSI by chance from which cells are empty by chance."""
