@@ -62,7 +62,17 @@ def coverage_of(sides: Sides, places: Places | None, rate: float) -> Coverage:
     if rate < 1:
         why = "the tables are large, so a fixed sample by row id is compared"
         told.append(LeftOut(f"about {1 - rate:.1%} of the rows", why, by_policy=True, count=0))
+    told += _borrowed_labels(sides)
     return Coverage(kept, total, tuple(told), _lost_groups(sides, places) if lost else ())
+
+
+def _borrowed_labels(sides: Sides) -> list[LeftOut]:
+    """A table without labels is judged by the other's, row id by row id: so nobody saw whether the two agree."""
+    if all(side.labels is not None for side in sides):
+        return []
+    names = [side.name for side in sides if side.labels is None]
+    why = "it has no column of labels, so those of the same row ids in the other table are used"
+    return [LeftOut(f"labels of the {name} table", why, by_policy=True, count=0) for name in names]
 
 
 def _lost_rows(sides: Sides, places: Places) -> int:

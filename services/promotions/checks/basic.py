@@ -10,6 +10,7 @@ from services.domain.checks import Check, Verdict
 from services.domain.examined import Examined, LeftOut
 from services.domain.model_metrics import MetricValue
 from services.domain.policy import CheckRule
+from services.evidence.findings import HARMS, Severity
 from services.evidence.record import Comparison, Recommendation
 from services.promotions.checks.coverage import lost_rows
 from services.promotions.checks.facts import COMPARE, RUN, VERSION, Compared, Line, number, texts
@@ -158,6 +159,16 @@ def _also_live(compared: Compared) -> tuple[LeftOut, ...]:
     return tuple(LeftOut(f"v{number}", why) for number in compared.also_live)
 
 
+_SETTLED = HARMS | {"identical", "constant_scores"}
+"""Blocking findings that say something about the candidate; all others say that the evidence cannot be used."""
+
+
+def _cannot_be_used(result: Comparison) -> bool:
+    """Nothing was measured, or what was measured rests on evidence that says nothing."""
+    blocking = (finding for finding in result.findings if finding.severity is Severity.BLOCKING)
+    return result.candidate is None or any(finding.kind not in _SETTLED for finding in blocking)
+
+
 def comparison(rule: CheckRule, _: Material, compared: Compared) -> Check:
     """The recommendation of the comparison; the first version is judged against a threshold or a constant."""
     name = "Compared with a baseline" if compared.is_first else "Compared with what is live"
@@ -166,6 +177,8 @@ def comparison(rule: CheckRule, _: Material, compared: Compared) -> Check:
         return line.unknown(f"Could not be compared. {compared.problem}".strip())
     value, advice = _measured(compared.result), compared.result.recommendation
     examined = Examined(left_out=(*lost_rows(compared.result), *_also_live(compared)))
+    if advice is Recommendation.HOLD and _cannot_be_used(compared.result):
+        return line.unknown(f"Cannot be judged. {compared.result.reason}", examined=examined)
     if advice is Recommendation.HOLD:
         return line.warned(compared.result.reason, value, examined=examined)
     return line.judged(advice is Recommendation.PROMOTE, compared.result.reason, value, examined=examined)

@@ -84,10 +84,11 @@ def _moved(
     """The column that moved most, against the bounds: fails above the first, warns above the second."""
     most, some = bounds
     left_out = [item for entry in lines if (item := left_out_of(entry, most)) is not None]
-    worst = max(lines, key=_beyond_noise)
+    judged = [entry for entry in lines if left_out_of(entry, most) is None]
+    worst = max(judged or lines, key=_beyond_noise)
     moved, column = _beyond_noise(worst), worst.column
     value = f"PSI {worst.psi:.2f} for {column}" if worst.psi is not None else f"{column} {worst.note}"
-    if moved > most:
+    if judged and moved > most:
         why = f" ({worst.note})" if worst.note else ""
         return line.judged(False, words[1].format(column + why), value)
     examined = Examined(len(lines) - len(left_out), len(lines), "columns", (*left_out, *beside))
@@ -102,6 +103,22 @@ _BY_POLICY = {FREE_TEXT, NO_VALUES}
 """Nothing can be measured there, and nothing can have moved unseen: free text in both, or no value in either."""
 
 
+_CHANCE = {"numeric": (2.5, 9.0), "categorical": (6.0, 20.0)}
+"""PSI of samples of one source, as a multiple of its mean, that fewer than one in a hundred exceeds (chi-squared).
+
+Of ten cells, and of two. The second figure is for so few rows that cells are empty by chance, each of which counts as
+one row in ten thousand; measured on samples of 10 to 200 rows.
+"""
+_FEW = 0.05
+"""Mean PSI by chance from which cells are empty by chance."""
+
+
+def _may_be_chance(entry: DriftLine, most: float) -> bool:
+    """Beyond the bound, and no further than samples of so few rows get by chance."""
+    psi, usual = entry.psi or 0.0, _CHANCE.get(entry.kind, _CHANCE["categorical"])
+    return psi - entry.noise > most and psi <= usual[entry.noise >= _FEW] * entry.noise
+
+
 def left_out_of(entry: DriftLine, most: float) -> LeftOut | None:
     """Why a column was not judged; None where it was."""
     note, column = entry.note, f"column {entry.column}"
@@ -110,6 +127,6 @@ def left_out_of(entry: DriftLine, most: float) -> LeftOut | None:
     if entry.psi is None:
         why = note + ("" if note in _BY_POLICY else "; name the columns to judge in the policy")
         return LeftOut(column, why, by_policy=note in _BY_POLICY)
-    if entry.noise >= most and entry.noise > 0:
+    if entry.noise > 0 and (entry.noise >= most or _may_be_chance(entry, most)):
         return LeftOut(column, f"so few rows differ by a PSI of {entry.noise:.2f} by chance alone")
     return None

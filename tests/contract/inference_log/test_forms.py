@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.truth_logs import (
+from benchmarks.truth.logs import (
     NOW,
     plain_row,
     write_collector,

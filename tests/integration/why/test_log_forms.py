@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.truth_logs import FORMS, cases, judge
+from benchmarks.truth.logs import FORMS, cases, judge
 from services.domain.examined import LeftOut
 from services.domain.lineage import Certainty
 from services.domain.why.predictions import MASK, Found, PredictionRecord

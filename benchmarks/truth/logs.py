@@ -11,15 +11,18 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.truth.case import Answer, Case, Truth
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.embedded import EmbeddedInferenceLog
 from services.domain.lineage import Certainty
@@ -239,3 +242,21 @@ def _with_changes(case: LogCase) -> Iterator[LogCase]:
         changes["failed"] = {"status": 500}
     for what, changed in changes.items():
         yield replace(case, name=f"{case.name}, {what}", row=case.row | dict(changed), settles=False)
+
+
+def _asked(case: LogCase) -> Answer:
+    with tempfile.TemporaryDirectory() as folder:
+        case.write(Path(folder), case.row)
+        certainty, key = answer(case, Path(folder))
+    if certainty is Certainty.KNOWN:
+        return Answer.GREEN if key == case.truth else Answer.FALSE
+    return Answer.UNKNOWN if certainty is Certainty.UNKNOWN else Answer.RED
+
+
+def make(chance: random.Random) -> Sequence[Case]:
+    """A log in one of its forms, and three of its changed forms."""
+    first, *changed = _with_changes(chance.choice(FORMS))
+    return tuple(
+        Case("prediction logs", case.name, Truth.GOOD if case.settles else Truth.DOUBTFUL, partial(_asked, case))
+        for case in (first, *chance.sample(changed, 3))
+    )
