@@ -76,6 +76,10 @@ def test_command__that_writes_no_report_or_takes_too_long__fails_the_step(tmp_pa
         ('<testsuite><testcase name="a" status="notrun"><skipped message="Unable to find executable"/></testcase></testsuite>', (0, 0, 0, 1)),
         ('<testsuite><testcase name="a" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase></testsuite>', (0, 0, 1, 0)),
         ('<testsuite><testcase name="a" status="notrun" result="suppressed"/></testsuite>', (0, 0, 1, 0)),
+        ('<testsuite><testcase name="a"><FAILURE/></testcase><testcase name="b"><timeout/></testcase></testsuite>', (0, 1, 0, 1)),
+        ('<testsuite><testcase name="a" success="false"/><testcase name="b" executed="False"/></testsuite>', (0, 1, 0, 1)),
+        ('<testsuite tests="1" Failures="1"><testcase name="a"><flakyFailure/></testcase></testsuite>', (1, 0, 0, 1)),
+        ('<testsuite tests="1" failed="1"><testcase name="a"/></testsuite>', (1, 0, 0, 1)),
         ('<testsuite name="pytest" tests="4" failures="0"><testcase name="a"/></testsuite>', (1, 0, 0, 0)),
     ],
 )  # fmt: skip

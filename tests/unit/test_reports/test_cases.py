@@ -73,6 +73,34 @@ def test_status__of_a_test__counts(attributes: str, outcome: str) -> None:
     assert outcomes(read(suite(f'<testcase classname="c" name="a" {attributes}/>'))) == [outcome]
 
 
+@pytest.mark.parametrize(
+    ("case", "outcome"),
+    [
+        ("<FAILURE/>", "failed"), ("<Error/>", "error"), ("<timeout/>", "not run"), ("<timed-out/>", "not run"),
+        ("<exception>x</exception>", "not run"), ("<assertionFailure/>", "not run"),
+        ("<system-err>error: failed</system-err><properties/>", "passed"), ("<attachments/>", "passed"),
+    ],
+)  # fmt: skip
+def test_element__that_says_the_test_did_not_pass__counts_in_any_spelling(case: str, outcome: str) -> None:
+    assert outcomes(read(suite(f'<testcase classname="c" name="a">{case}</testcase>'))) == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "outcome"),
+    [('success="false"', "failed"), ('success="True"', "passed"), ('executed="False"', "not run"), ('executed="true"', "passed"),
+     ('passed="false"', "failed"), ('outcome="failed"', "failed"), ('outcome="what"', "not run")],
+)  # fmt: skip
+def test_attribute__that_few_writers_use__counts(attributes: str, outcome: str) -> None:
+    assert outcomes(read(suite(f'<testcase classname="c" name="a" {attributes}/>'))) == [outcome]
+
+
+@pytest.mark.parametrize("counter", ["failed", "Failures", "FAILED", "broken", "Errors"])
+def test_counter_of_failures__by_another_name__is_not_green(counter: str) -> None:
+    case = '<testcase classname="c" name="a"/>'
+    assert judge([read(suite(case, tests=1, **{counter: 1}))]).verdict is Verdict.UNKNOWN
+    assert judge([read(suite(case, tests=1, **{counter: 0}))]).verdict is Verdict.PASS
+
+
 def test_disabled_tests__of_google_test__are_left_out_on_purpose() -> None:
     case = '<testcase name="DISABLED_Parity" status="notrun" classname="Scorer"/>'
     counted = '<testcase name="Parity" status="notrun" classname="Scorer"/>'
