@@ -86,6 +86,14 @@ def test_dependencies__forbidden_in_any_spelling__fails(line: str) -> None:
     assert check(f"mlflow==3.1.0\n{line}\n", "pyyaml<5.4").verdict is Verdict.FAIL
 
 
+def test_dependencies__pre_release_of_the_version_that_fixes_it__is_forbidden_too() -> None:
+    for pin in ("5.4rc1", "5.4.dev1", "5.4a0"):
+        assert check(f"pyyaml=={pin}\n", "pyyaml<5.4").verdict is Verdict.FAIL
+        assert check(f"pyyaml=={pin}\n", "pyyaml>5.0,<5.4").verdict is Verdict.FAIL
+    for pin in ("5.4", "5.5rc1", "5.4.post1"):
+        assert check(f"pyyaml=={pin}\n", "pyyaml<5.4").verdict is Verdict.PASS
+
+
 def test_dependencies__forbidden_pinned_by_commit__may_be_inside_and_fails() -> None:
     assert check(f"pyyaml @ git+https://git.example.org/yaml@{COMMIT}\n", "pyyaml<5.4").verdict is Verdict.FAIL
 
