@@ -37,6 +37,7 @@ def run_tests(report: Path, code: str, *more: str) -> int:
 
 
 def test_green_report__of_a_command_that_failed__is_recorded_as_contradicted(tmp_path: Path) -> None:
+    """Case 32: the pipeline step records how the tests ended."""
     report = tmp_path / "unit.xml"
     report.write_text("of an earlier run")
     assert run_tests(report, f"open({str(report)!r}, 'w').write({GREEN!r}); raise SystemExit(3)") == 3

@@ -61,11 +61,13 @@ TWO = {"headings": ["Intended use", "Limitations"]}
 
 @pytest.mark.parametrize("card", [SETEXT, HTML, NUMBERED, ENDED, SETEXT.replace("\n", "\r\n"), f"\ufeff{SETEXT}"])
 def test_model_card__headings_of_every_form__have_their_text(card: str) -> None:
+    """Case 15."""
     check = judge("model_card", TWO, card=card)
     assert check.verdict is Verdict.PASS, check.sentence
 
 
 def test_model_card__untouched_template__has_no_text() -> None:
+    """Case 14."""
     found = written(UNTOUCHED)
     assert not found.has_text
     assert found.filled == frozenset()
@@ -128,6 +130,7 @@ def test_model_card__heading_written_with_combining_letters__is_the_same_heading
 
 
 def test_metadata__front_matter__is_a_table_and_no_text() -> None:
+    """Case 16."""
     card = read_card(UNTOUCHED)
     assert card.metadata[:3] == (
         ("license", "mit"),

@@ -44,6 +44,7 @@ def check(text: str, *forbidden: str, **facts: object) -> Check:
     ],
 )
 def test_dependencies__pinned_in_any_form_of_pip__pass(text: str) -> None:
+    """Case 17."""
     found = check(text)
     assert found.verdict is Verdict.PASS, found.sentence
 
@@ -99,6 +100,7 @@ def test_dependencies__forbidden_pinned_by_commit__may_be_inside_and_fails() -> 
 
 
 def test_dependencies__loose_line_under_constraints__is_judged_with_them() -> None:
+    """Case 17: constraints."""
     text = "-c constraints.txt\nnumpy\n"
     assert check(text, included={"constraints.txt": "numpy==1.26.4\n"}).verdict is Verdict.PASS
     assert check(text, "numpy<2", included={"constraints.txt": "numpy==1.26.4\n"}).verdict is Verdict.FAIL
@@ -126,6 +128,7 @@ def test_dependencies__line_without_a_name__is_unknown() -> None:
 
 
 def test_dependencies__another_index__is_said_without_its_password() -> None:
+    """Case 17: a further index."""
     found = check(
         "--extra-index-url https://me:secret@pypi.example.org/simple\nmlflow==3.1.0\nx @ https://me:secret@h/x-1.zip"
     )
