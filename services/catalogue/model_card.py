@@ -7,6 +7,7 @@ Comments, headings, empty tables and place-holders are not text.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -123,7 +124,7 @@ _NUMBER = re.compile(
 def plain_heading(text: str) -> str:
     """A heading for comparison: lower case, without numbering, emoji, emphasis, anchor and colon."""
     text = re.sub(r"\{#[\w-]+\}\s*$|[\[(]optional[\])]\s*$", "", text, flags=re.IGNORECASE)
-    text = re.sub(r":[a-z0-9_+-]+:(?=\s|$)", " ", text.casefold())
+    text = re.sub(r":[a-z0-9_+-]+:(?=\s|$)", " ", unicodedata.normalize("NFC", text).casefold())
     text = "".join(letter if letter.isalnum() or letter in " .,;:()/&'+-§%!?\u2013\u2014" else " " for letter in text)
     text = re.sub(r"\s+", " ", text).strip(" .,;:!?-\u2013\u2014")
     return _NUMBER.sub("", f"{text} ").strip(" .,;:!?-\u2013\u2014")
@@ -145,6 +146,8 @@ _TEMPLATE = re.compile(
     re.IGNORECASE,
 )
 """Sentences that the templates of common tools hold themselves."""
+_REMINDER = re.compile(r"(?:to-?do|t\.?b\.?[dac]\.?|fix-?me)\s*[:\u2013\u2014-]\s*[^\n]*$", re.IGNORECASE)
+"""A note that something is to be written, such as `TODO: fill in`."""
 _SLOT = re.compile(
     r"\{\{[^{}]{0,300}\}\}|\{%[^%]{0,300}%\}|<[a-z][\w -]{0,60}>"
     r"|\[(?:insert|add|describe|todo|tbd|your|fill)\b[^\]]{0,300}\]",
@@ -158,6 +161,8 @@ _LABEL = re.compile(r"^[^:]{1,80}:\s*(?P<rest>.*)$", re.DOTALL)
 def is_written(text: str) -> bool:
     """True if it is real text: not a place-holder, an empty label, a template's own sentence or a dash."""
     text = _SLOT.sub(" ", text.strip()[:_LOOKED_AT]).strip().strip("*_`\"'").strip()
+    if _REMINDER.match(text):
+        return False
     labelled = _LABEL.match(text)
     if labelled is not None and not text.lower().startswith(("http:", "https:")):
         text = labelled["rest"].strip().strip("*_`\"'").strip()

@@ -22,7 +22,7 @@ from packaging.utils import (
     parse_sdist_filename,
     parse_wheel_filename,
 )
-from packaging.version import InvalidVersion
+from packaging.version import InvalidVersion, Version
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _OPTION = re.compile(r"\s-{1,2}[a-zA-Z][\w-]*[= \t]?|\s-{1,2}[a-zA-Z][\w-]*$")
@@ -301,4 +301,16 @@ def hits(library: Library, forbidden: Requirement) -> bool:
     """A pin inside a forbidden range; what may be several versions may always be inside."""
     if library.name != canonicalize_name(forbidden.name):
         return False
-    return not library.version or forbidden.specifier.contains(library.version, prereleases=True)
+    if not library.version or forbidden.specifier.contains(library.version, prereleases=True):
+        return True
+    return _is_before_the_fix(library.version, forbidden)
+
+
+def _is_before_the_fix(version: str, forbidden: Requirement) -> bool:
+    """Whether a pre-release counts as older than the release it leads to: `<5.4` in a requirement leaves 5.4rc1 out."""
+    pinned = Version(version)
+    if not pinned.is_prerelease or not any(part.operator == "<" for part in forbidden.specifier):
+        return False
+    others = SpecifierSet(",".join(str(part) for part in forbidden.specifier if part.operator != "<"))
+    bounds = [Version(part.version) for part in forbidden.specifier if part.operator == "<"]
+    return others.contains(version, prereleases=True) and all(pinned < bound for bound in bounds)

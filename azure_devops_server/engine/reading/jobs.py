@@ -103,7 +103,9 @@ def _instances(item: Fields, named: _Named, *, steps: Sequence[StepPlan]) -> Ite
 def _with_checkout(steps: tuple[StepPlan, ...]) -> tuple[StepPlan, ...]:
     if any(step.task == CHECKOUT.name for step in steps) or not steps:
         return steps
-    checkout = StepPlan(CHECKOUT.name, CHECKOUT.version, {"repository": "self"}, "Checkout self")
+    checkout = StepPlan(
+        CHECKOUT.name, CHECKOUT.version, {"repository": "self", "persistCredentials": "false"}, "Checkout self"
+    )
     return (checkout, *steps)
 
 

@@ -16,7 +16,7 @@ _COMMON = (
 )  # fmt: skip
 _COMMON_UNSUPPORTED = ("target",)
 _CHECKOUT_PLAIN = ("clean", "fetchDepth", "fetchTags", "lfs", "submodules", "persistCredentials")
-_CHECKOUT_OFF = ("lfs", "submodules", "persistCredentials")
+_CHECKOUT_OFF = ("lfs", "submodules")
 _UNSUPPORTED = {
     "powershell": (), "pwsh": (), "getPackage": (), "reviewApp": (), "upload": (), "downloadBuild": (),
     "template": (),
@@ -129,7 +129,8 @@ def _checkout(item: Fields) -> StepPlan | None:
     for key in _CHECKOUT_OFF:
         if item.has(key) and item.text(key).casefold() not in ("false", ""):
             item.problems.unsupported(item.at(key), f"'{key}: {item.text(key)}'")
-    return _plan(item, CHECKOUT, inputs={"repository": repository}, title=f"Checkout {repository}")
+    inputs = {"repository": repository, "persistCredentials": item.text("persistCredentials", "false")}
+    return _plan(item, CHECKOUT, inputs=inputs, title=f"Checkout {repository}")
 
 
 def _shortcut(word: str, item: Fields) -> StepPlan | None:

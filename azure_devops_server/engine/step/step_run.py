@@ -11,6 +11,7 @@ from azure_devops_server.engine.journal import Issue, Record, RecordResult
 from azure_devops_server.engine.plan import StepPlan
 from azure_devops_server.engine.step.commands import is_command
 from azure_devops_server.engine.step.errors import TaskError
+from azure_devops_server.engine.step.own_python import without_the_servers_own
 from azure_devops_server.engine.step.process import Line, ProcessCall
 from azure_devops_server.engine.step.records import merged
 from azure_devops_server.engine.step.state import JobState
@@ -89,7 +90,7 @@ class StepRun:
         passed |= {name: value for name, value in os.environ.items() if name.startswith("LC_")}
         merged_env = {**passed, **self.job.run.context.environment, **self.job.variables.environment(), **self.env}
         prefix = os.pathsep.join(reversed(self.job.prepended))
-        path = merged_env.get("PATH", _DEFAULT_PATH)
+        path = without_the_servers_own(self.job, merged_env.get("PATH", _DEFAULT_PATH))
         return {**merged_env, "PATH": f"{prefix}{os.pathsep}{path}" if prefix else path, "TF_BUILD": "True"}
 
     def execute(self, argv: Sequence[str], *, fail_on_stderr: bool = False) -> None:

@@ -34,7 +34,7 @@ class TaskSpec:
 _FOLDER = Input(aliases=("cwd",))
 _FLAG = Input("false")
 
-CHECKOUT = TaskSpec("Checkout", "1", "Get sources", {"repository": Input()})
+CHECKOUT = TaskSpec("Checkout", "1", "Get sources", {"repository": Input(), "persistCredentials": _FLAG})
 
 _SPECS = (
     TaskSpec(

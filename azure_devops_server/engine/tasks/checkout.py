@@ -20,6 +20,8 @@ def run_checkout(step: StepRun) -> None:
         return
     source, target = step.job.run.context.source_dir, step.job.folders.sources
     shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=_ignore(step.job.run.context.work_dir))
+    if step.inputs["persistCredentials"].casefold() == "true":
+        step.log("persistCredentials: the copy has no .git folder, so there is no Git remote to keep credentials for.")
     step.log(f"Copied the repository to {target}, without: {', '.join(sorted(_LEFT_OUT))}.")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azure_devops_server.engine.step.errors import TaskError
+from azure_devops_server.engine.step.own_python import own_python
 from azure_devops_server.engine.tasks.scripts import find_program
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _CONDITION = re.compile(r"\s*(>=|<=|==|=|>|<|~=)?\s*v?(\d+(?:\.(?:\d+|[xX*]))*)\
 
 
 def run_use_python(step: StepRun) -> None:
-    """Put an interpreter first on the PATH: one that matches, or with a warning the one at hand."""
+    """Put a copy of an interpreter first on the PATH: of one that matches, or with a warning of the one at hand."""
     spec = step.inputs["versionSpec"]
     found: list[tuple[Path, str]] = []
     for candidate in _candidates(step, spec):
@@ -38,9 +38,11 @@ def run_use_python(step: StepRun) -> None:
         step.warning(f"Python {spec} is not on this machine. The local server goes on with Python {version} ({path}).")
     else:
         step.log(f"Found Python {version} for '{spec}': {path}")
+    binaries = own_python(step.job, path, version=version)
+    step.log(f"Steps of this job use their own copy in {binaries.parent}")
     if step.inputs["addToPath"].casefold() == "true":
-        step.job.prepended.append(str(_folder(step, path, version=version)))
-    step.job.variables.set("pythonLocation", str(path.parent))
+        step.job.prepended.append(str(binaries))
+    step.job.variables.set("pythonLocation", str(binaries))
 
 
 def _candidates(step: StepRun, spec: str) -> Iterator[Path]:
@@ -82,16 +84,3 @@ def _fits(version: str, sign: str, *, wanted: str) -> bool:
     if sign == "~=":
         return have >= want and have[: max(len(want) - 1, 1)] == want[: max(len(want) - 1, 1)]
     return {">=": start >= want, "<=": start <= want, ">": start > want, "<": start < want}[sign]
-
-
-def _folder(step: StepRun, path: Path, *, version: str) -> Path:
-    """The interpreter's folder; where it has no ``python``, one with starters for ``python`` and ``python3``."""
-    if (path.parent / "python").exists() and (path.parent / "python3").exists():
-        return path.parent
-    folder = step.job.folders.tools / f"Python-{version}"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("python", "python3"):
-        starter = folder / name
-        starter.write_text(f'#!/bin/sh\nexec {shlex.quote(str(path))} "$@"\n', encoding="utf-8")
-        starter.chmod(0o755)
-    return folder

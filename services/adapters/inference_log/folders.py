@@ -24,6 +24,7 @@ NULL = "__HIVE_DEFAULT_PARTITION__"
 PARQUET, LINES = "parquet", "lines"
 _LINES = re.compile(r"\.(jsonl|ndjson|json|log)(\.gz)?$|\.log\.[\w.-]+$", re.IGNORECASE)
 _PARQUET = re.compile(r"\.(parquet|parq|pq)$", re.IGNORECASE)
+_BOOKS = frozenset({"_delta_log", "_spark_metadata", "_checkpoints"})
 DAY_NAMES = ("day", "date", "dt", "ds", "request_date", "event_date")
 
 
@@ -105,6 +106,7 @@ def _enter(place: _Place, state: _Walk) -> None:
     _refuse_tables(place, {entry.name for entry in entries})
     for entry in entries:
         if entry.name.startswith((".", "_")):
+            state.unread += [entry.path] if _may_be_data(entry) else []
             continue
         if entry.is_dir():
             inner = _inside(place, entry, state.day_name)
@@ -116,6 +118,13 @@ def _enter(place: _Place, state: _Walk) -> None:
             _take(entry, kind, place, state)
         else:
             state.unread.append(entry.path)
+
+
+def _may_be_data(entry: os.DirEntry[str]) -> bool:
+    """Whether a name that writers keep for themselves hides rows: `_old/`, or a file like `.part-0.parquet`."""
+    if entry.is_dir():
+        return entry.name.startswith("_") and entry.name not in _BOOKS
+    return _PARQUET.search(entry.name) is not None or _LINES.search(entry.name) is not None
 
 
 def _entries(place: _Place, state: _Walk) -> Sequence[os.DirEntry[str]]:

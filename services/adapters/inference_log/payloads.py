@@ -35,9 +35,9 @@ def unpack_request(value: Any) -> Unpacked:
         return Unpacked(is_payload=False)
     if isinstance(value, list | tuple):
         is_rows = bool(value) and all(isinstance(row, Mapping | list | tuple) for row in value)
-        return _listed(value, "") if is_rows else Unpacked(({"value": list(value)},), is_payload=False)
+        return _listed(value, "") if is_rows else Unpacked(({"value": list(value)},), has_names=False, is_payload=False)
     if not isinstance(value, Mapping):
-        return Unpacked(({"value": value},), is_payload=False)
+        return Unpacked(({"value": value},), has_names=False, is_payload=False)
     return _of_mapping(value)
 
 

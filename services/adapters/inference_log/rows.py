@@ -40,6 +40,8 @@ def records_of(row: Mapping[str, Any], source: str, columns: LogColumns) -> list
     common = replace(
         base, protocol=asked.protocol, has_names=asked.has_names, is_understood=not asked.problem, notes=tuple(notes)
     )
+    if not inputs:
+        return [replace(common, inputs=extra, score=None, notes=(*common.notes, "The request holds no rows."))]
     made = [replace(common, inputs={**one, **extra}, output=out) for one, out in zip(inputs, outputs, strict=True)]
     return made if len(made) == 1 else _numbered([replace(record, score=None) for record in made])
 

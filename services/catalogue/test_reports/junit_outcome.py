@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from services.catalogue.test_reports.documents import children, seconds, shortened
+from services.catalogue.test_reports.documents import children, local, seconds, shortened
 from services.domain import test_results as results
 from services.domain.catalogue import TestCase
 
@@ -26,6 +27,10 @@ _NODE_FAILURES = {
 _CTEST_SKIPPED = "SKIP_"
 """CTest says so for a test that skipped itself; anything else on `notrun` is a test that could not be run."""
 _CTEST_NOT_RUN = {"Unable to find executable", "Fixture dependency failed", "Failed to start", "Not Run"}
+_TRIES = {"flakyFailure", "flakyError", "rerunFailure", "rerunError"}
+_VERDICT = re.compile(
+    r"fail|error|exception|abort|crash|broken|time-?d?-?out|not-?run|inconclusive|unstable", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Seen:
 
 def read_case(element: Element, *, is_node: bool, disabled_in_suite: bool) -> Seen:
     """One test. `is_node`: the file is node's, where a failure of a todo test does not count."""
-    failures = children(element, "failure", "error")
+    failures = [inner for inner in element if local(inner).lower() in ("failure", "error")]
     outcome, message = _outcome(element, failures, is_node=is_node, disabled_in_suite=disabled_in_suite)
     flaky = outcome == results.PASSED and bool(children(element, "flakyFailure", "flakyError"))
     case = TestCase(
@@ -63,12 +68,12 @@ def read_case(element: Element, *, is_node: bool, disabled_in_suite: bool) -> Se
 def _outcome(
     element: Element, failures: list[Element], *, is_node: bool, disabled_in_suite: bool
 ) -> tuple[str, str]:  # fmt: skip
-    words = [element.get(name, "").strip().lower() for name in ("status", "result")]
+    words = _words(element)
     skipped = next(iter(children(element, "skipped")), None)
     if failures:
         if is_node and _is_node_todo(skipped, failures):
             return results.TO_COME, _text(skipped) or _text(failures[0])
-        return (results.ERROR if failures[0].tag.endswith("error") else results.FAILED), _text(failures[0])
+        return (results.ERROR if local(failures[0]).lower() == "error" else results.FAILED), _text(failures[0])
     for kinds, outcome in ((_FAILED, results.FAILED), (_ERROR, results.ERROR)):
         if kinds.intersection(words):
             return outcome, f"Its status is {' '.join(word for word in words if word)}."
@@ -78,6 +83,13 @@ def _outcome(
     if skipped is not None:
         return _skipped(element, skipped, words)
     return _by_words(element, words, disabled_in_suite=disabled_in_suite)
+
+
+def _words(element: Element) -> list[str]:
+    """What the attributes say: `status` and `result` first, then those that few writers know."""
+    said = [element.get(name, "").strip().lower() for name in ("status", "result", "outcome", "success", "passed")]
+    was_left_out = element.get("executed", "").strip().lower() in ("false", "no", "0")
+    return [*said, "not executed"] if was_left_out else said
 
 
 def _is_node_todo(skipped: Element | None, failures: list[Element]) -> bool:
@@ -100,12 +112,18 @@ def _by_words(element: Element, words: list[str], *, disabled_in_suite: bool) ->
     if _SKIPPED.intersection(words) or children(element, "ignored", "ignore"):
         return results.SKIPPED, ""
     unclear = [word for word in words if word not in _PASSED]
+    unclear += [f"<{local(inner)}>" for inner in element if _is_verdict(local(inner))]
     if not unclear:
         return results.PASSED, ""
     is_gtest = any("DISABLED_" in element.get(name, "") for name in ("name", "classname"))
     if unclear == ["notrun"] and (is_gtest or disabled_in_suite):
         return results.DISABLED, ""
     return results.NOT_RUN, f"Its status is {' '.join(unclear)}."
+
+
+def _is_verdict(tag: str) -> bool:
+    """Whether an element that no known writer uses looks as if it said that the test did not pass."""
+    return _VERDICT.search(tag) is not None and tag not in _TRIES
 
 
 def _text(element: Element | None) -> str:

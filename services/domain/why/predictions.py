@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -87,18 +88,39 @@ def masked(record: PredictionRecord, columns: Sequence[str]) -> PredictionRecord
     return replace(record, inputs=kept, output=_hide(record.output, hidden))
 
 
+_NAMING = ("columns", "names", "name", "feature_names", "features", "key", "column")
+"""Keys under which a payload lists names apart from their values, as a split frame or a tensor does."""
+
+
 def _hide(value: Any, hidden: frozenset[str]) -> Any:
-    """The value with what stands below a hidden name masked; JSON inside a text is looked into."""
+    """The value with what stands below or beside a hidden name masked; JSON inside a text is looked into."""
     if isinstance(value, Mapping):
+        if any(_mentions(value.get(key), hidden) for key in _NAMING):
+            return dict.fromkeys(value, MASK)
         return {name: MASK if str(name) in hidden else _hide(part, hidden) for name, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_hide(part, hidden) for part in value]
-    if isinstance(value, str) and value.lstrip()[:1] in {"{", "["} and any(name in value for name in hidden):
+        has_header = any(isinstance(part, list | tuple) and _mentions(part, hidden) for part in value)
+        return MASK if has_header else [_hide(part, hidden) for part in value]
+    if isinstance(value, str) and any(name in value for name in hidden):
+        return _hide_in_text(value, hidden)
+    return value
+
+
+def _mentions(names: Any, hidden: frozenset[str]) -> bool:
+    listed = names if isinstance(names, list | tuple) else [names]
+    return any(isinstance(name, str) and name in hidden for name in listed)
+
+
+def _hide_in_text(text: str, hidden: frozenset[str]) -> str:
+    """JSON is masked inside; other text is masked whole where a hidden name stands before or after a separator."""
+    if text.lstrip()[:1] in {"{", "["}:
         try:
-            return json.dumps(_hide(json.loads(value), hidden))
+            return json.dumps(_hide(json.loads(text), hidden))
         except (ValueError, RecursionError):
             return MASK
-    return value
+    names = "|".join(re.escape(name) for name in sorted(hidden))
+    named = rf"""(?<!\w)(?:{names})["']?\s*[=:,;|\t&]|[,;|\t&]\s*["']?(?:{names})(?!\w)"""
+    return MASK if re.search(named, text) else text
 
 
 def without_inputs(record: PredictionRecord) -> PredictionRecord:

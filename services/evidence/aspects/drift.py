@@ -123,7 +123,7 @@ def _numeric(
     largest = ks_distance(ordered[0], ordered[1]) if len(ordered[1]) else 1.0
     verdict = _verdict(index - noise)
     line = DriftLine(name, "numeric", index, distance, largest, missing[0], missing[1], verdict, noise)
-    infinite = [float(np.isinf(part).mean()) for part in (first, second)]
+    infinite = [float(np.isinf(part).mean()) if len(part) else 0.0 for part in (first, second)]
     return replace(line, infinite_reference=infinite[0], infinite_now=infinite[1])
 
 

@@ -154,6 +154,17 @@ def test_folder__with_files_that_cannot_be_read__is_never_ok(tmp_path: Path, nam
     assert [item.what for item in left_out_of(log.find("req-1"))] == [f"1 file ({Path(name).suffix})"]
 
 
+@pytest.mark.parametrize("name", ["_old/part.parquet", ".part.parquet", "_day=2026-11-20/hour=1/a.parquet"])
+def test_folder__rows_under_a_name_that_is_skipped__are_named(tmp_path: Path, name: str) -> None:
+    """Case 4: a folder of nothing but such files is not an empty log."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist([plain_row()]), tmp_path / name)
+    with pytest.raises(PortalError, match="1 file"):
+        EmbeddedInferenceLog(tmp_path).check()
+    pq.write_table(pa.Table.from_pylist([plain_row()]), tmp_path / "a.parquet")
+    assert "not read: 1 file" in EmbeddedInferenceLog(tmp_path).check()
+
+
 def test_folder__with_a_table_inside__is_refused_and_not_read_as_bare_files(tmp_path: Path) -> None:
     """Files that the table no longer counts would be read as well."""
     write_delta()(tmp_path / "table", plain_row())

@@ -22,6 +22,7 @@ def shown(source: str) -> Any:
 
 
 def test_card__metadata_at_the_top__is_a_table_and_no_prose() -> None:
+    """Case 16: on the page."""
     app = shown("---\nlicense: mit\ntags: [fraud, <b>]\n---\n# Card\n\nScores customers.\n")
     said = texts(app)
     assert "Scores customers." in said

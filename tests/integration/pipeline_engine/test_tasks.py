@@ -111,7 +111,7 @@ def test_python_script__inline_and_file__run_with_the_chosen_version(world: Worl
           inputs: {{scriptPath: job.py, arguments: --name "a b"}}
     """)
     assert world.journal.result("__default") == "succeeded"
-    assert f"prefix {sys.prefix}" in world.journal.all_logs
+    assert "/_tool/Python-3" in next(line for line in world.journal.all_logs.splitlines() if "prefix /" in line)
     assert "file ['--name', 'a b']" in world.journal.all_logs
     assert world.journal.named("use").issues == ()
 
@@ -278,3 +278,15 @@ def test_patterns__absolute__find_files_below(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "r.xml").touch()
     assert find_files(tmp_path, f"{tmp_path}/**/*.xml") == [tmp_path / "d" / "r.xml"]
+
+
+def test_checkout__persist_credentials__says_that_it_keeps_none(world: World) -> None:
+    """Case 24: accepted, and the log says what it does not do."""
+    source(world, a__txt="x")
+    world.run("""
+        steps:
+        - {checkout: self, persistCredentials: true, displayName: sources}
+        - {script: cat a.txt}
+    """)
+    assert world.journal.result("__default") == "succeeded"
+    assert "no Git remote to keep credentials for" in world.journal.log_of("sources")

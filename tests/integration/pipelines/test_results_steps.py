@@ -37,6 +37,7 @@ def run_tests(report: Path, code: str, *more: str) -> int:
 
 
 def test_green_report__of_a_command_that_failed__is_recorded_as_contradicted(tmp_path: Path) -> None:
+    """Case 32: the pipeline step records how the tests ended."""
     report = tmp_path / "unit.xml"
     report.write_text("of an earlier run")
     assert run_tests(report, f"open({str(report)!r}, 'w').write({GREEN!r}); raise SystemExit(3)") == 3
@@ -76,6 +77,10 @@ def test_command__that_writes_no_report_or_takes_too_long__fails_the_step(tmp_pa
         ('<testsuite><testcase name="a" status="notrun"><skipped message="Unable to find executable"/></testcase></testsuite>', (0, 0, 0, 1)),
         ('<testsuite><testcase name="a" status="notrun"><skipped message="SKIP_RETURN_CODE=77"/></testcase></testsuite>', (0, 0, 1, 0)),
         ('<testsuite><testcase name="a" status="notrun" result="suppressed"/></testsuite>', (0, 0, 1, 0)),
+        ('<testsuite><testcase name="a"><FAILURE/></testcase><testcase name="b"><timeout/></testcase></testsuite>', (0, 1, 0, 1)),
+        ('<testsuite><testcase name="a" success="false"/><testcase name="b" executed="False"/></testsuite>', (0, 1, 0, 1)),
+        ('<testsuite tests="1" Failures="1"><testcase name="a"><flakyFailure/></testcase></testsuite>', (1, 0, 0, 1)),
+        ('<testsuite tests="1" failed="1"><testcase name="a"/></testsuite>', (1, 0, 0, 1)),
         ('<testsuite name="pytest" tests="4" failures="0"><testcase name="a"/></testsuite>', (1, 0, 0, 0)),
     ],
 )  # fmt: skip

@@ -68,7 +68,7 @@ SIGNATURE = json.dumps([{"name": "age", "type": "long", "required": True}])
 
 
 def _evaluated(world: World, *, columns: tuple[str, ...], tag: str = "") -> HeldOutPredictions:
-    """Case 21: the run holds nothing but what `mlflow.models.evaluate(targets="defaulted")` wrote."""
+    """A run that holds nothing but what `mlflow.models.evaluate(targets="defaulted")` wrote."""
     world.registry.files.pop((RUN, "evaluation/predictions.parquet"), None)
     world.registry.files[(RUN, "eval_results_table.json")] = _mlflow_table(1, target="defaulted")
     world.registry.model_bytes[KEY] = yaml.safe_dump({"signature": {"inputs": SIGNATURE}}).encode()
@@ -85,6 +85,7 @@ def _evaluated(world: World, *, columns: tuple[str, ...], tag: str = "") -> Held
 def test_mlflow_table__target_has_a_name_of_its_own__is_read_from_the_evaluation(
     world: World, columns: tuple[str, ...], tag: str
 ) -> None:
+    """Case 21."""
     found = _evaluated(world, columns=columns, tag=tag).of_version(KEY, RUN, fresh=True)
     assert (found.target, found.note) == ("defaulted", "Target column of the evaluation: defaulted.")
     assert compare_files(found, found, {}).rows == ROWS
@@ -94,6 +95,7 @@ def test_mlflow_table__target_has_a_name_of_its_own__is_read_from_the_evaluation
 def test_mlflow_table__nobody_says_which_column_is_the_target__word_fits_the_page(
     world: World, columns: tuple[str, ...]
 ) -> None:
+    """Case 21: where the run does not say."""
     found = _evaluated(world, columns=columns).of_version(KEY, RUN, fresh=True)
     with pytest.raises(InvalidInputError, match="does not say which column is the target") as raised:
         compare_files(found, found, {})

@@ -61,11 +61,13 @@ TWO = {"headings": ["Intended use", "Limitations"]}
 
 @pytest.mark.parametrize("card", [SETEXT, HTML, NUMBERED, ENDED, SETEXT.replace("\n", "\r\n"), f"\ufeff{SETEXT}"])
 def test_model_card__headings_of_every_form__have_their_text(card: str) -> None:
+    """Case 15."""
     check = judge("model_card", TWO, card=card)
     assert check.verdict is Verdict.PASS, check.sentence
 
 
 def test_model_card__untouched_template__has_no_text() -> None:
+    """Case 14."""
     found = written(UNTOUCHED)
     assert not found.has_text
     assert found.filled == frozenset()
@@ -89,7 +91,7 @@ def test_model_card__one_section_filled__the_others_are_named() -> None:
     [
         "TBD", "**TBD.**", "*To be done*", "N/A", "- none", "[More Information Needed]", "<!-- text -->", "\U0001f680",
         "Owner:", "**Owner:** To-do", "| a | b |\n|---|---|\n| | |", "{{ text }}", "---", "&nbsp;", "<script>x</script>",
-        "[Insert text here]", "![](plot.png)", "> TBD", "1. TBD\n2. TBD", "<table><tr><th>Metric</th></tr></table>",
+        "[Insert text here]", "![](plot.png)", "> TBD", "TODO: fill in later", "- **TBD** - ask Ana", "FIXME: x", "1. TBD\n2. TBD", "<table><tr><th>Metric</th></tr></table>",
     ],
 )  # fmt: skip
 def test_model_card__only_a_place_holder__is_no_text(nothing: str) -> None:
@@ -99,7 +101,8 @@ def test_model_card__only_a_place_holder__is_no_text(nothing: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["Scores.", "**Owner:** Ana", "- Retention", "| a | b |\n|---|---|\n| 1 | |", "    code", "![ROC curve](plot.png)",
-     "None of the customers is scored twice.", "See https://example.org/card", "<p>Scores</p>", "Für Kunden", "顧客"],
+     "None of the customers is scored twice.", "See https://example.org/card", "<p>Scores</p>", "Für Kunden", "顧客",
+     "TODO: ask Ana\nScores customers."],
 )  # fmt: skip
 def test_model_card__somebody_wrote_something__is_text(text: str) -> None:
     assert "intended use" in written(f"## Intended use\n\n{text}\n").filled
@@ -121,7 +124,13 @@ def test_plain_heading__numbering_emphasis_emoji__are_not_part_of_it(heading: st
     assert plain_heading(heading) == "uses"
 
 
+def test_model_card__heading_written_with_combining_letters__is_the_same_heading() -> None:
+    card = "## U\u0308berblick\n\nBewertet Kunden.\n"
+    assert judge("model_card", {"headings": ["\u00dcberblick"]}, card=card).verdict is Verdict.PASS
+
+
 def test_metadata__front_matter__is_a_table_and_no_text() -> None:
+    """Case 16."""
     card = read_card(UNTOUCHED)
     assert card.metadata[:3] == (
         ("license", "mit"),

@@ -44,6 +44,7 @@ def check(text: str, *forbidden: str, **facts: object) -> Check:
     ],
 )
 def test_dependencies__pinned_in_any_form_of_pip__pass(text: str) -> None:
+    """Case 17."""
     found = check(text)
     assert found.verdict is Verdict.PASS, found.sentence
 
@@ -86,11 +87,20 @@ def test_dependencies__forbidden_in_any_spelling__fails(line: str) -> None:
     assert check(f"mlflow==3.1.0\n{line}\n", "pyyaml<5.4").verdict is Verdict.FAIL
 
 
+def test_dependencies__pre_release_of_the_version_that_fixes_it__is_forbidden_too() -> None:
+    for pin in ("5.4rc1", "5.4.dev1", "5.4a0"):
+        assert check(f"pyyaml=={pin}\n", "pyyaml<5.4").verdict is Verdict.FAIL
+        assert check(f"pyyaml=={pin}\n", "pyyaml>5.0,<5.4").verdict is Verdict.FAIL
+    for pin in ("5.4", "5.5rc1", "5.4.post1"):
+        assert check(f"pyyaml=={pin}\n", "pyyaml<5.4").verdict is Verdict.PASS
+
+
 def test_dependencies__forbidden_pinned_by_commit__may_be_inside_and_fails() -> None:
     assert check(f"pyyaml @ git+https://git.example.org/yaml@{COMMIT}\n", "pyyaml<5.4").verdict is Verdict.FAIL
 
 
 def test_dependencies__loose_line_under_constraints__is_judged_with_them() -> None:
+    """Case 17: constraints."""
     text = "-c constraints.txt\nnumpy\n"
     assert check(text, included={"constraints.txt": "numpy==1.26.4\n"}).verdict is Verdict.PASS
     assert check(text, "numpy<2", included={"constraints.txt": "numpy==1.26.4\n"}).verdict is Verdict.FAIL
@@ -118,6 +128,7 @@ def test_dependencies__line_without_a_name__is_unknown() -> None:
 
 
 def test_dependencies__another_index__is_said_without_its_password() -> None:
+    """Case 17: a further index."""
     found = check(
         "--extra-index-url https://me:secret@pypi.example.org/simple\nmlflow==3.1.0\nx @ https://me:secret@h/x-1.zip"
     )

@@ -78,6 +78,7 @@ LONG = {"type": "long"}
     ],
 )
 def test_signature__of_each_kind__is_judged_as_mlflow_enforces(now: Any, before: Any, verdict: Verdict) -> None:
+    """Case 18."""
     check = change([now], [before])
     assert check.verdict is verdict, check.sentence
 
@@ -125,6 +126,7 @@ def parameter(kind: str, default: Any, name: str = "t", shape: Any = None) -> di
     ],
 )
 def test_signature__parameters__are_part_of_it(now: Any, before: Any, verdict: Verdict, said: str) -> None:
+    """Case 18: parameters too."""
     sides = [{"inputs": [column("double")], "outputs": OUTPUT, "params": side} for side in (now, before)]
     check = change(*sides)
     assert (check.verdict, said in check.sentence) == (verdict, True), check.sentence

@@ -52,12 +52,19 @@ def judged(now: dict[str, Any], reference: dict[str, Any] | None = None, **setti
     ],
 )  # fmt: skip
 def test_drift__column_lost_its_values__fails(changed: dict[str, Any]) -> None:
+    """Case 19."""
     assert judged({**REFERENCE, **changed}).verdict is Verdict.FAIL
     (name,) = changed
     assert judged({**REFERENCE, **changed}, columns=[name]).verdict is Verdict.FAIL
 
 
+def test_drift__no_row_at_all__is_never_passed() -> None:
+    """Case 19: an empty table."""
+    assert judged({"age": np.array([]), "job": np.array([], dtype=object)}).verdict is not Verdict.PASS
+
+
 def test_drift__column_deleted__fails_and_says_so() -> None:
+    """Case 19: a column that is missing altogether."""
     check = judged({name: values for name, values in REFERENCE.items() if name != "job"})
     assert check.verdict is Verdict.FAIL
     assert "job (the column is missing from the newer data)" in check.sentence

@@ -53,6 +53,7 @@ TPR = {"column": "sex", "rate": "true positive rate", "max_difference": 0.9}
 
 
 def test_fairness__group_without_positives__is_named_and_not_passed() -> None:
+    """Case 20."""
     group = np.where(np.arange(N) < 200, "x", SEX)
     label = np.where(group == "x", 0, LABEL)
     result = record(table(sex=group, label=label), table(sex=group, label=label))
@@ -63,6 +64,7 @@ def test_fairness__group_without_positives__is_named_and_not_passed() -> None:
 
 
 def test_slices__group_without_positives__is_named_and_not_passed() -> None:
+    """Case 20."""
     group = np.where(np.arange(N) < 200, "x", SEX)
     label = np.where(group == "x", 0, LABEL)
     result = record(table(sex=group, label=label), table(sex=group, label=label))

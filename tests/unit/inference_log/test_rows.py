@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from services.adapters.inference_log.columns import LogColumns
 from services.adapters.inference_log.rows import as_time, as_version, records_of
+from services.domain.why.predictions import masked
 
 EARLIEST = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
 LATEST = datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12)))
@@ -46,3 +48,41 @@ def test_version__as_logs_write_it__is_a_number_or_unknown(value: Any, version: 
 def test_record__inputs_nested_without_end__are_kept_as_text() -> None:
     (record,) = records_of({"request_id": "p", "inputs": "[" * 100_000}, "log", LogColumns())
     assert record.inputs == {"value": "[" * 100_000}
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"dataframe_records": []}, {"instances": []}, {"dataframe_split": {"columns": ["a"], "data": []}}]
+)
+def test_record__of_a_request_without_rows__is_there_and_says_so(inputs: Any) -> None:
+    """Case 5: a request that asked for nothing is in the log, and is not reported as an unknown id."""
+    (record,) = records_of({"request_id": "p", "inputs": inputs, "output": {"predictions": []}}, "log", LogColumns())
+    assert (record.request_id, record.inputs, record.output) == ("p", {}, None)
+    assert "The request holds no rows." in record.notes
+
+
+SPLIT = {"columns": ["income", "age"], "data": [[52000, 7177]]}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"dataframe_split": json.dumps(SPLIT)}, {"dataframe_split": SPLIT, "inputs": {"x": 1}}, {"body": {"dataframe_split": SPLIT}},
+        {"DATAFRAME_SPLIT": SPLIT}, json.dumps({"payload": json.dumps(SPLIT)}), "income,age\n52000,7177", "income=5&age=7177",
+        [52000, 7177], [["income", "age"], [52000, 7177]], {"rows": [["income", "age"], [52000, 7177]]}, {"pairs": [["age", 7177]]},
+        {"tensors": [{"name": "age", "shape": [1], "data": [7177]}]}, '{"age": 7177, "inco', "age: 7177", 7177, "7177",
+        {"note": "age=7177"},
+    ],
+)  # fmt: skip
+def test_masked__of_any_form_of_payload__shows_no_value_of_the_column(inputs: Any) -> None:
+    """Case 5: also where the form is nested, encoded twice, cut off, or not known."""
+    for record in records_of({"request_id": "p", "inputs": inputs, "output": 1}, "log", LogColumns()):
+        assert "7177" not in str(masked(record, ["age"]))
+
+
+def test_masked__leaves_what_only_mentions_the_column() -> None:
+    inputs = {"note": "the age of the house", "income": 5, "ageing": "x=1"}
+    (record,) = records_of(
+        {"request_id": "p", "inputs": inputs, "output": {"label": 1, "why": "age"}}, "log", LogColumns()
+    )
+    shown = masked(record, ["age"])
+    assert (shown.inputs, shown.output) == (inputs, {"label": 1, "why": "age"})

@@ -196,3 +196,46 @@ def test_expand__loops_over_loops__stop_at_a_limit(monkeypatch: pytest.MonkeyPat
                     - ${{ each e in parameters.many }}:
                       - script: a
         """)
+
+
+@pytest.mark.parametrize("flag", ["true", "false", "True"])
+def test_checkout__persist_credentials__is_accepted(flag: str) -> None:
+    """Case 24: pipelines that push tags ask for it."""
+    plan = plan_of(f"steps:\n- checkout: self\n  persistCredentials: {flag}\n- script: echo hello\n")
+    (step, _) = plan.stages[0].jobs[0].instances[0].steps
+    assert step.inputs["persistCredentials"].casefold() == flag.casefold()
+
+
+def test_constructs_of_public_pipelines__are_accepted() -> None:
+    """Case 24: conditions over several lines, an empty dependsOn, macros in other letter case, coalesce over nothing."""
+    plan = plan_of("""
+        trigger: {branches: {include: [main]}, paths: {include: [scorer/*]}}
+        variables:
+        - {name: here, value: scorer}
+        - {name: runLink, value: 'see $(SYSTEM.TEAMPROJECT) run $(BUILD.BUILDID)'}
+        stages:
+        - stage: Check
+          condition: |
+            and(
+              eq(variables['Build.Reason'], 'PullRequest'),
+              not(eq(variables['Build.Reason'], 'Schedule'))
+            )
+          jobs:
+          - job: A
+            pool: {vmImage: ubuntu-latest}
+            steps:
+            - {checkout: self, clean: true, persistCredentials: true}
+          - {job: B, dependsOn: [], steps: [{script: echo b}]}
+        - stage: Ship
+          dependsOn: []
+          jobs:
+          - job: Choose
+            condition: and(succeeded(), eq(coalesce(variables['startTraining'], 'true'), 'true'))
+            steps: [{bash: 'echo "##vso[task.setvariable variable=NUMBER;isOutput=true]17"', name: chosen}]
+          - job: Use
+            dependsOn: Choose
+            timeoutInMinutes: 0
+            variables: {NUMBER: "$[ dependencies.Choose.outputs['chosen.NUMBER'] ]"}
+            steps: [{script: 'echo "model=$(NUMBER)"'}]
+    """)
+    assert [[job.name for job in stage.jobs] for stage in plan.stages] == [["A", "B"], ["Choose", "Use"]]

@@ -25,6 +25,7 @@ policies:
 
 @pytest.mark.parametrize("alias", ["latest", "Latest", "LATEST", "v2", "V17", "prod.eu"])
 def test_lint__alias_that_mlflow_refuses__is_an_error(alias: str) -> None:
+    """Case 22."""
     from mlflow.exceptions import MlflowException
     from mlflow.utils.validation import _validate_model_alias_name, _validate_model_alias_name_reserved
 
@@ -63,12 +64,14 @@ def test_lint__alias_that_mlflow_takes__is_fine(alias: str | None) -> None:
     ],
 )
 def test_lint__bound_that_binds_nothing_or_everything__is_warned(check: str) -> None:
+    """Case 23."""
     kind = check.split(",", 1)[0].removeprefix("{kind: ")
     told = [text for level, text in found(check) if level == "warning" and kind in text]
     assert told, found(check)
 
 
 def test_lint__percent__says_how_it_is_written() -> None:
+    """Case 23: with the number to write."""
     assert any("85 % is written 0.85" in told for _, told in found("{kind: slice_floor, with: {at_least: 85}}"))
 
 

@@ -54,6 +54,7 @@ def test_run__without_a_tests_folder__has_no_report() -> None:
 
 
 def test_25_reports__of_which_the_last_fails__are_all_counted() -> None:
+    """Case 10."""
     files = {f"tests/TEST-{n:02}.xml": RED if n == 24 else GREEN for n in range(25)}
     found = judge(read(files))
     assert (found.verdict, found.value) == (Verdict.FAIL, "24 passed, 1 failed")
@@ -61,6 +62,7 @@ def test_25_reports__of_which_the_last_fails__are_all_counted() -> None:
 
 
 def test_more_reports_than_the_limit__are_never_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case 10: a limit is said and never green."""
     monkeypatch.setattr(artifacts, "MAX_FILES", 20)
     found = judge(read({f"tests/TEST-{n:02}.xml": RED if n == 24 else GREEN for n in range(25)}))
     assert (found.verdict, found.value) == (Verdict.UNKNOWN, "20 passed, 0 failed")
@@ -111,6 +113,7 @@ def test_reports_in_a_form_that_is_not_read__are_never_green() -> None:
 
 
 def test_exit_code__beside_a_report__contradicts_a_green_one() -> None:
+    """Case 32: the exit code is kept beside the report."""
     for code, verdict in (
         (b"0\n", Verdict.PASS),
         (b"1", Verdict.UNKNOWN),

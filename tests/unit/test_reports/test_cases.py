@@ -24,6 +24,7 @@ def suite(cases: str, **counters: object) -> str:
 
 
 def test_suite__with_an_error_of_its_own__has_failed() -> None:
+    """Case 11."""
     report = read(
         '<testsuites tests="2" failures="0" errors="1"><testsuite name="scoring" tests="2" failures="0" errors="1">'
         '<testcase classname="scoring" name="loads"/><testcase classname="scoring" name="answers"/>'
@@ -35,6 +36,7 @@ def test_suite__with_an_error_of_its_own__has_failed() -> None:
 
 
 def test_counters__that_say_more_than_is_listed__are_not_green() -> None:
+    """Case 12."""
     three = "".join(f'<testcase classname="c" name="{n}"/>' for n in range(3))
     for counters, said in (
         ({"tests": 5, "failures": 2, "errors": 0}, "counts 2 failed tests and lists 0"),
@@ -48,7 +50,7 @@ def test_counters__that_say_more_than_is_listed__are_not_green() -> None:
 
 
 def test_counters__that_say_less_than_is_listed__are_no_reason_for_doubt() -> None:
-    """nose2 counted no test at all, and mocha counts skipped tests below zero where a hook failed."""
+    """Case 30: nose2 counted no test at all, and mocha counts skipped tests below zero where a hook failed."""
     two = '<testcase classname="c" name="a"/><testcase classname="c" name="b"/>'
     for counters in ({"tests": 0}, {"tests": 2, "skipped": -2}, {"tests": ""}):
         assert judge([read(suite(two, **counters))]).verdict is Verdict.PASS
@@ -70,10 +72,40 @@ def test_counters__without_any_test__are_not_green() -> None:
     ],
 )  # fmt: skip
 def test_status__of_a_test__counts(attributes: str, outcome: str) -> None:
+    """Case 13."""
     assert outcomes(read(suite(f'<testcase classname="c" name="a" {attributes}/>'))) == [outcome]
 
 
+@pytest.mark.parametrize(
+    ("case", "outcome"),
+    [
+        ("<FAILURE/>", "failed"), ("<Error/>", "error"), ("<timeout/>", "not run"), ("<timed-out/>", "not run"),
+        ("<exception>x</exception>", "not run"), ("<assertionFailure/>", "not run"),
+        ("<system-err>error: failed</system-err><properties/>", "passed"), ("<attachments/>", "passed"),
+    ],
+)  # fmt: skip
+def test_element__that_says_the_test_did_not_pass__counts_in_any_spelling(case: str, outcome: str) -> None:
+    assert outcomes(read(suite(f'<testcase classname="c" name="a">{case}</testcase>'))) == [outcome]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "outcome"),
+    [('success="false"', "failed"), ('success="True"', "passed"), ('executed="False"', "not run"), ('executed="true"', "passed"),
+     ('passed="false"', "failed"), ('outcome="failed"', "failed"), ('outcome="what"', "not run")],
+)  # fmt: skip
+def test_attribute__that_few_writers_use__counts(attributes: str, outcome: str) -> None:
+    assert outcomes(read(suite(f'<testcase classname="c" name="a" {attributes}/>'))) == [outcome]
+
+
+@pytest.mark.parametrize("counter", ["failed", "Failures", "FAILED", "broken", "Errors"])
+def test_counter_of_failures__by_another_name__is_not_green(counter: str) -> None:
+    case = '<testcase classname="c" name="a"/>'
+    assert judge([read(suite(case, tests=1, **{counter: 1}))]).verdict is Verdict.UNKNOWN
+    assert judge([read(suite(case, tests=1, **{counter: 0}))]).verdict is Verdict.PASS
+
+
 def test_disabled_tests__of_google_test__are_left_out_on_purpose() -> None:
+    """Case 13: not run on purpose is skipped, and only skipped tests test nothing."""
     case = '<testcase name="DISABLED_Parity" status="notrun" classname="Scorer"/>'
     counted = '<testcase name="Parity" status="notrun" classname="Scorer"/>'
     for report in (read(suite(case)), read(suite(counted, disabled=1))):
@@ -90,6 +122,7 @@ def ctest(message: str) -> TestReport:
 
 
 def test_ctest__a_test_that_could_not_run__is_not_green() -> None:
+    """Case 27."""
     for message in ("Unable to find executable", "Fixture dependency failed"):
         report = ctest(message)
         assert (report.passed, report.not_run, judge([report]).verdict) == (1, 1, Verdict.UNKNOWN)
@@ -97,6 +130,7 @@ def test_ctest__a_test_that_could_not_run__is_not_green() -> None:
 
 
 def test_ctest__a_test_that_skipped_itself__is_skipped() -> None:
+    """Cases 26 and 27: a disabled test is skipped, as is one that asked for it."""
     for message in ("SKIP_RETURN_CODE=77", "SKIP_REGULAR_EXPRESSION_MATCHED"):
         report = ctest(message)
         assert (report.passed, report.skipped, judge([report]).verdict) == (1, 1, Verdict.PASS)
@@ -108,6 +142,7 @@ TRY = '<testcase classname="scoring" name="test_latency"/>'
 
 
 def test_tries__each_with_an_element__are_one_test_where_the_counters_say_so() -> None:
+    """Case 28."""
     report = read(suite(TRY * 3, tests=1, failures=0, errors=0))
     assert (report.passed, report.flaky) == (1, ("test_latency",))
     assert report.cases[0].message == "passed on try 3"
@@ -115,6 +150,7 @@ def test_tries__each_with_an_element__are_one_test_where_the_counters_say_so() -
 
 
 def test_tests_of_one_name__stay_apart_where_the_counters_count_each() -> None:
+    """Case 28: a failure and a tear-down error are two elements of one name."""
     report = read(suite(TRY * 3, tests=3, failures=0))
     assert (report.passed, report.flaky) == (3, ())
     failed = '<testcase classname="scoring" name="test_latency"><failure/></testcase>'
@@ -145,12 +181,14 @@ NODE_TODO = (
 
 
 def test_node__a_failing_test_that_is_to_do__is_to_do() -> None:
+    """Case 29."""
     report = read(f'<testsuites>{NODE_TODO}<testcase name="scores" classname="test"/></testsuites>')
     assert outcomes(report) == ["to do", "passed"]
     assert judge([report]).verdict is Verdict.PASS
 
 
 def test_todo__beside_a_failure_in_any_other_file__stays_a_failure() -> None:
+    """Case 29: beside any other writer."""
     for text in (
         f'<testsuites name="mine">{NODE_TODO}</testsuites>',
         f"<testsuite>{NODE_TODO}</testsuite>",
@@ -167,6 +205,7 @@ def test_node__a_summary_that_counts_more_failures__is_not_green() -> None:
 
 
 def test_subtests_of_pytest__counted_and_not_listed__agree() -> None:
+    """Case 30."""
     case = '<testcase classname="g" name="t"><failure message="[b]"/><failure message="contains 1 failed subtest"/></testcase>'
     text = f'<testsuites><testsuite name="pytest" errors="0" failures="2" skipped="0" tests="4">{case}</testsuite></testsuites>'
     report = read(text)
@@ -177,6 +216,7 @@ def test_subtests_of_pytest__counted_and_not_listed__agree() -> None:
 
 
 def test_green_report__of_a_step_that_failed__is_contradicted() -> None:
+    """Case 32."""
     text = suite('<testcase name="a"/>', tests=1)
     assert judge([read(text, exit_code=0)]).verdict is Verdict.PASS
     report = read(text, exit_code=137)
