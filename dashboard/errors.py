@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from dashboard.text import as_text
-from services.errors import NotFoundError, PortalError, UpstreamError
+from services.errors import InvalidInputError, NotFoundError, PortalError, UpstreamError
 
 LOG = logging.getLogger("countersign.dashboard")
 
@@ -24,6 +24,20 @@ def boundary() -> Iterator[None]:
         show_expected(error)
     except Exception as error:  # noqa: BLE001 - the one boundary of the pages
         show_unexpected(error)
+
+
+@contextmanager
+def or_heading(title: str, page: str, label: str) -> Iterator[None]:
+    """What an address names may not exist: the page still gets a heading, and a link to the list that has the others.
+
+    The error goes on to the boundary, which says what was not found.
+    """
+    try:
+        yield
+    except (NotFoundError, InvalidInputError):
+        st.title(title)
+        st.page_link(page, label=label, icon=":material/arrow_back:")
+        raise
 
 
 def show_expected(error: PortalError) -> None:

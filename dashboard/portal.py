@@ -72,6 +72,7 @@ def main() -> None:
             return
         page = st.navigation(pages(), expanded=True)
         _sidebar(person.person.name, person.title)
+        st.set_page_config(page_title=f"{page.title} · Countersign")
         commands.show_flash()
         banners.show(wiring.portal().health)
         page.run()

@@ -23,10 +23,11 @@ def main() -> None:
     """The page."""
     st.title("Compare")
     model, chosen = _choice()
-    if not model:
+    if model is None:
         empty("The catalogue is empty.", "Register a model in MLflow; it shows up here after the next sync.")
         return
-    candidates.show_candidates(model, identity.actor())
+    if model:
+        candidates.show_candidates(model, identity.actor())
     if len(chosen) < 2:
         empty("Choose two to eight versions.", "The first one chosen is the baseline; the others are compared with it.")
         return
@@ -54,8 +55,11 @@ def _scoring() -> Callable[[int, int, str], None]:
     return tell
 
 
-def _choice() -> tuple[str, list[int]]:
-    """Model and versions, read from the address and written back to it."""
+def _choice() -> tuple[str | None, list[int]]:
+    """Model and versions, read from the address and written back; no model is chosen for the reader.
+
+    None where there is no model at all, an empty name where none is chosen.
+    """
     models = list(wiring.portal().catalogue.filter_values().models)
     _from_address(models)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -65,16 +69,17 @@ def _choice() -> tuple[str, list[int]]:
         numbers = [row.key.version for row in wiring.portal().catalogue.versions(model)] if model else []
         _keep_known(model, numbers)
         chosen = st.multiselect(
-            "Versions, the baseline first", numbers, key=VERSIONS, format_func=lambda n: f"v{n}", max_selections=MOST,
-            on_change=_to_address, width=460, disabled=not model, placeholder="Choose two to eight",
+            "Versions to compare; the first is the baseline", numbers, key=VERSIONS,
+            format_func=lambda n: f"v{n}", max_selections=MOST, on_change=_to_address, width=460, disabled=not model,
+            placeholder="Choose two to eight",
         )  # fmt: skip
     if not models:
-        return "", []
+        return None, []
     if st.session_state.get(UNKNOWN):
         st.info(as_text(st.session_state[UNKNOWN]), icon=":material/search_off:")
     if model and len(chosen) == 1:
         lists.version_link(VersionKey(model, chosen[0]))
-    return model or models[0], list(chosen) if model else []
+    return model or "", list(chosen) if model else []
 
 
 def _keep_known(model: str | None, numbers: list[int]) -> None:

@@ -17,12 +17,12 @@ _BAD = {Gap.APPROVAL, Gap.POLICY, Gap.GLASS, Gap.FINDING}
 def main() -> None:
     """The page."""
     st.title("Coverage")
-    st.caption("Everything that holds a stage, an alias or a release, and what is missing for it to be governed.")
+    st.caption("Every version with a stage, alias or release, and its governance gaps.")
     actor = identity.actor()
     rows = list(wiring.portal().coverage.rows())
     bare = [found for found in rows if found.gaps]
     with st.grid(3, min_column_width=150):
-        st.metric("Places live", len(rows), border=True)
+        st.metric("Live deployments", len(rows), border=True)
         st.metric("With gaps", len(bare), border=True)
         st.metric("Without valid approval", sum(Gap.APPROVAL in found.gaps for found in rows), border=True)
     left, right = st.columns([3, 2], gap="large")
@@ -32,7 +32,7 @@ def main() -> None:
         st.subheader("Re-reviews")
         due = wiring.portal().findings.reviews_due()
         if not due:
-            empty("Nothing live has a date for its re-review.", "Set review_every_days in the policy.")
+            empty("No live version has a re-review date.", "Set review_every_days in the policy.")
         oversight.show_reviews(due, actor)
         st.subheader("Open findings")
         findings = wiring.portal().findings.findings()
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _rows(rows: list[CoverageRow]) -> None:
-    st.subheader("Live, most gaps first")
+    st.subheader("Live deployments, most gaps first")
     if not rows:
         empty("Nothing is live.", "A version goes live when its promotion request has been approved and rolled out.")
     shown = rows[: st.session_state.setdefault("coverage_shown", 50)]

@@ -118,7 +118,7 @@ def _show(page: LedgerPage, *, is_filtered: bool) -> None:
         if is_filtered:
             empty(
                 "No entry matches.",
-                "Take a filter away; names are matched by any part, requests by their whole number.",
+                "Remove a filter. Names match in part, request IDs only in full.",
             )
         else:
             empty("The ledger is empty.", "The first request, decision or look-up writes its first entry.")

@@ -94,7 +94,7 @@ def _show(page: VersionPage) -> None:
             for k in ("q", "in_model", "in_stage", "in_alias", "in_owner", "in_live_in", "in_tests")
         )
         if is_filtered:
-            empty("No version matches.", "Take a filter away, or search for a part of the name.")
+            empty("No version matches.", "Remove a filter, or search for part of the name.")
             st.page_link(links.MODELS, label="Show all versions", query_params={})
         else:
             empty("The catalogue is empty.", "Register a model in MLflow; it shows up here after the next sync.")

@@ -37,9 +37,9 @@ def main() -> None:
     overdue = [due for due in portal.findings.reviews_due() if due.is_overdue(now)]
     findings = portal.findings.findings()
     with st.grid(5, min_column_width=150):
-        st.metric("Waiting for you", len(waiting), border=True)
-        st.metric("You asked for, undecided", undecided.total, border=True)
-        st.metric("Versions live", sum(page.total for page in live.values()), border=True)
+        st.metric("Waiting for your review", len(waiting), border=True)
+        st.metric("Your open requests", undecided.total, border=True)
+        st.metric("Live versions", sum(page.total for page in live.values()), border=True)
         st.metric("Open incidents", len(incidents), border=True)
         st.metric("Re-reviews overdue", len(overdue), border=True)
     left, right = st.columns([3, 2], gap="large")
@@ -58,7 +58,7 @@ def main() -> None:
             oversight.show_findings(findings[:SHOWN], actor, where="home")
             _rest(len(findings), links.COVERAGE, "All open findings")
         _live_now(live)
-        st.page_link(links.COVERAGE, label="What is live and not governed")
+        st.page_link(links.COVERAGE, label="Live models without governance")
 
 
 def _live(portal: Portal) -> dict[str, VersionPage]:
@@ -73,19 +73,19 @@ def _rest(total: int, page: str, label: str, params: dict[str, str] | None = Non
 
 
 def _waiting(rows: list[PromotionRequest], actor: Actor) -> None:
-    st.subheader("Waits for you")
+    st.subheader("Waiting for your review")
     if not rows:
         is_reviewer = actor.may(Permission.DECIDE)
-        hint = "New requests of other people show up here." if is_reviewer else "Only reviewers are asked to decide."
-        empty("Nothing waits for your decision.", hint)
+        hint = "Requests from others will appear here." if is_reviewer else "Only reviewers decide on requests."
+        empty("Nothing is waiting for your review.", hint)
     lists.requests(rows[:SHOWN])
-    _rest(len(rows), links.REQUESTS, "All that wait for you", links.requests_params(links.WAITS_FOR_ME))
+    _rest(len(rows), links.REQUESTS, "All requests waiting for your review", links.requests_params(links.WAITS_FOR_ME))
 
 
 def _mentions(found: Sequence[tuple[PromotionRequest, Comment]]) -> None:
     if not found:
         return
-    st.subheader("Asks you")
+    st.subheader("Questions for you")
     for request, said in found[:SHOWN]:
         _mention(request, said)
     if found[SHOWN:]:
@@ -104,18 +104,18 @@ def _mention(request: PromotionRequest, said: Comment) -> None:
 
 def _asked_for(undecided: RequestPage, asked: RequestPage, actor: Actor) -> None:
     """Undecided ones first, then the latest of the others."""
-    st.subheader("You asked for")
+    st.subheader("Your requests")
     if not asked.total:
         can = actor.may(Permission.OPEN_REQUEST)
         empty(
-            "You have asked for no promotion.",
+            "You haven't requested a promotion yet.",
             "Open a version under Models and press Request promotion."
             if can
-            else "Your role does not ask for promotions.",
+            else "Your role can't request promotions.",
         )
     rows = {request.id: request for request in (*undecided.rows, *asked.rows)}
     lists.requests(list(rows.values())[:SHOWN])
-    _rest(asked.total, links.REQUESTS, "All that you asked for", links.requests_params(links.ASKED_BY_ME))
+    _rest(asked.total, links.REQUESTS, "All your requests", links.requests_params(links.ASKED_BY_ME))
 
 
 def _live_now(live: Mapping[str, VersionPage]) -> None:
@@ -127,7 +127,7 @@ def _live_now(live: Mapping[str, VersionPage]) -> None:
             show(row([badge(place, "good"), soft(f"{page.total} live")]))
         for version in page.rows:
             _live_version(version)
-        _rest(page.total, links.MODELS, f"All that is live in {as_text(place)}", {"in_live_in": place})
+        _rest(page.total, links.MODELS, f"All versions live in {as_text(place)}", {"in_live_in": place})
 
 
 def _live_version(version: VersionRow) -> None:
@@ -143,7 +143,7 @@ def _live_version(version: VersionRow) -> None:
 def _incidents(incidents: list[Incident]) -> None:
     st.subheader("Incidents")
     if not incidents:
-        empty("No open incidents.", "What goes round the portal shows up here.")
+        empty("No open incidents.", "Changes made outside Countersign appear here.")
     for incident in incidents[:SHOWN]:
         with st.container(border=True, gap="xxsmall"):
             st.markdown(f"**{as_text(incident.sentence)}**")

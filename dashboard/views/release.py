@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard import identity, wiring
+from dashboard import errors, identity, wiring
 from dashboard.errors import boundary
 from dashboard.text import as_text, html, shorten
 from dashboard.widgets.base import formats, links, lists
@@ -33,12 +33,14 @@ def main() -> None:
     """The page."""
     project, run = st.query_params.get("project", ""), st.query_params.get("run", "")
     if not project or not run:
+        st.title("Release")
         empty("No release is chosen.", "Choose one on the Releases page.")
         st.page_link(links.RELEASES, label="Go to Releases")
         return
-    run_id = links.run_number(run)
-    with st.skeleton(height=320):
-        view = wiring.portal().releases.view(project, run_id)
+    with errors.or_heading("Release not found", links.RELEASES, "Go to Releases"):
+        run_id = links.run_number(run)
+        with st.skeleton(height=320):
+            view = wiring.portal().releases.view(project, run_id)
     _header(view)
     _actions(view)
     is_running = not view.detail.run.is_finished
@@ -77,15 +79,15 @@ def _actions(view: ReleaseView) -> None:
     if run.is_finished and not failed:
         return
     if not actor.may(Permission.OPERATE_RELEASE):
-        st.caption("Only operators stop or repeat releases.")
+        st.caption("Only operators can stop or retry releases.")
         return
     with st.container(horizontal=True):
         if not run.is_finished:
-            if st.button("Cancel the run", icon=":material/stop_circle:"):
+            if st.button("Cancel release", icon=":material/stop_circle:"):
                 launch(parts.cancel_command(view))
             return
         for stage in failed:
-            label = f"Repeat {as_text(shorten(stage.name, 40))}"
+            label = f"Retry {as_text(shorten(stage.name, 40))}"
             if st.button(label, icon=":material/replay:", key=f"retry:{stage.id}"):
                 launch(parts.retry_command(view, stage))
 
@@ -97,15 +99,15 @@ def _progress(project: str, run_id: int, *, was_running: bool) -> None:
         run = view.detail.run
         tone = parts.result_tone(run.result)
         length = formats.duration((run.finished or formats.now()) - run.created) if run.created else formats.UNKNOWN
-        seen = "asked just now" if view.is_live else f"as seen {formats.when(view.row.seen)}"
+        seen = "as of now" if view.is_live else f"as seen {formats.when(view.row.seen)}"
         parts_of_row = [badge(lists.release_state(view.row), tone), html("<span>{}</span>", length)]
         show(row([*parts_of_row, "" if run.is_finished else soft(seen)]))
         if not view.is_live:
-            st.warning(f"**This is an old picture.** {as_text(view.problem)}", icon=":material/cloud_off:")
+            st.warning(f"**This view is out of date.** {as_text(view.problem)}", icon=":material/cloud_off:")
         if view.detail.timeline:
             stages.show_stages(view.detail.timeline, formats.now())
         else:
-            empty("No stages are known yet.", "They show up when Azure DevOps has planned the run.")
+            empty("No stages yet.", "They appear when Azure DevOps has planned the run.")
         if was_running and run.is_finished:
             st.rerun()
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import identity, wiring
+from dashboard import errors, identity, wiring
 from dashboard.text import as_html, html
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import badge, bullets, empty, paragraphs, row, show, soft, state_badge, time
 from dashboard.widgets.request import actions as decide
 from dashboard.widgets.request import discussion as talk
-from dashboard.widgets.request import oversight
+from dashboard.widgets.request import oversight, tense
 from dashboard.widgets.request import sections as parts
 from dashboard.widgets.request import summary as request_summary
 from dashboard.widgets.request.recover import show_recovery
 from dashboard.widgets.request.rollout import show_rollout
+from services.domain.promotions.plan import in_words
 from services.domain.promotions.requests import RequestState
 from services.domain.promotions.rollout import RolloutState
 from services.promotions.answers import RequestDetail
@@ -28,18 +29,17 @@ def main() -> None:
     """The page."""
     request_id = st.query_params.get("id", "")
     if not request_id:
+        st.title("Request")
         empty("No request is chosen.", "Choose one on the Requests page.")
         st.page_link(links.REQUESTS, label="Go to Requests")
         return
     actor = identity.actor()
-    detail = wiring.portal().promotions.detail(actor, request_id)
+    with errors.or_heading("Request not found", links.REQUESTS, "Go to Requests"):
+        detail = wiring.portal().promotions.detail(actor, request_id)
     _header(detail)
-    if detail.request.stale:
-        st.warning(
-            "**It changed since it was sealed.** Signatures are void; the requester must seal it again.",
-            icon=":material/difference:",
-        )
-        show(bullets(detail.request.stale))
+    if tense.is_out_of_date(detail):
+        st.warning(tense.out_of_date(detail), icon=":material/difference:")
+        show(bullets(in_words(change) for change in detail.request.stale))
     main_part, side = st.columns([5, 3], gap="large")
     with main_part:
         with st.container(border=True):
@@ -50,7 +50,7 @@ def main() -> None:
             oversight.show_findings(detail.findings, actor, where="request")
         st.subheader("Checks")
         parts.show_checks(detail.checks)
-        st.subheader("Compared with what is live")
+        st.subheader(tense.heading(detail))
         parts.show_evidence(detail)
         parts.show_since(detail)
         _papers(detail)
@@ -81,7 +81,9 @@ def _papers(detail: RequestDetail) -> None:
 
 def _header(detail: RequestDetail) -> None:
     request = detail.request
-    st.set_page_config(page_title=f"{request.id} · {lists.version_label(request.key, limit=40)} · Countersign")
+    st.set_page_config(
+        page_title=f"{lists.version_label(request.key, limit=40)} to {request.environment} · Countersign"
+    )
     title = f"{lists.version_label(request.key, limit=80)} to {request.environment}"
     show(html('<h1 class="cs-name" title="{}">{}</h1>', request.key, title))
     who = request.participants.requester.name
@@ -89,17 +91,24 @@ def _header(detail: RequestDetail) -> None:
         state_badge(request.state),
         badge(decide.quorum_line(detail), "good" if detail.signatures >= detail.quorum else "mute"),
     ]
-    line = html("<span>{} · asked by {} {}</span>", request.id, who, time(request.created))
+    line = html("<span>{} · requested by {} {}</span>", request.id, who, time(request.created))
     expires = "" if request.is_final else soft(f"expires {formats.age(request.expires)}")
     show(row([*marks, line, expires]))
     show(paragraphs(request.reason))
     show(html('<a class="cs-jump" href="#decide">Go to the decision</a>'))
     with st.container(horizontal=True):
-        st.page_link(links.VERSION, label="The version", query_params=links.version_params(request.key))
-        if detail.plan.current_version is not None and detail.plan.current_version != request.key.version:
-            versions = [detail.plan.current_version, request.key.version]
-            params = links.compare_params(request.key.model, versions)
-            st.page_link(links.COMPARE, label=f"Compare with v{versions[0]}", query_params=params)
+        st.page_link(links.VERSION, label="Version", query_params=links.version_params(request.key))
+        _compare_link(detail)
+
+
+def _compare_link(detail: RequestDetail) -> None:
+    """Against what is live now; what was live when it was sealed stands on the page itself."""
+    key, live = detail.request.key, detail.live_version
+    against = detail.plan.current_version if live in {None, key.version} else live
+    if against is not None and against != key.version:
+        label = f"Compare with v{against}{' (live)' if against == live else ' (live when sealed)'}"
+        params = links.compare_params(key.model, [against, key.version])
+        st.page_link(links.COMPARE, label=label, query_params=params)
 
 
 def _decision(detail: RequestDetail) -> None:
@@ -107,7 +116,9 @@ def _decision(detail: RequestDetail) -> None:
         is_open = detail.request.state in _UNDECIDED
         st.subheader("Decide" if is_open else "Decisions", anchor="decide")
         if is_open:
-            show(as_html("Approving, once all signatures are there,"), bullets(detail.consequences, ordered=True))
+            if not tense.is_out_of_date(detail):
+                show(as_html("Once the last signature is in, Countersign will:"))
+                show(bullets(detail.consequences, ordered=True))
             decide.show_actions(detail)
         talk.show_decisions(detail)
         oversight.show_assignments(detail.assignments)
@@ -126,9 +137,7 @@ def _needs_person(detail: RequestDetail) -> bool:
 
 
 def _ledger_link(detail: RequestDetail) -> None:
-    st.page_link(
-        links.LOG, label="What the ledger says of this request", query_params={"ledger_request": detail.request.id}
-    )
+    st.page_link(links.LOG, label="View in ledger", query_params={"ledger_request": detail.request.id})
 
 
 main()

@@ -23,8 +23,8 @@ _STATES = {
 }
 PAGE_SIZE = 25
 _NONE = {
-    OPEN: "No request is undecided.", DONE: "No request is decided.",
-    links.ASKED_BY_ME: "You have asked for no promotion.",
+    OPEN: "There are no open requests.", DONE: "No request has been decided yet.",
+    links.ASKED_BY_ME: "You haven't requested a promotion yet.",
 }  # fmt: skip
 
 
@@ -59,9 +59,9 @@ def _page_of(rows: Sequence[PromotionRequest], number: int) -> RequestPage:
 
 def _show_waiting(page: RequestPage) -> None:
     if not page.total:
-        empty("Nothing waits for your decision.", "Requests that you may decide show up here and on Home.")
+        empty("Nothing is waiting for your review.", "Requests that you can decide appear here and in your queue.")
         return
-    st.caption(f"{formats.count(page.total, 'request')}, the first to expire on top")
+    st.caption(f"{formats.count(page.total, 'request')}, first to expire first")
     lists.requests(page.rows)
 
 

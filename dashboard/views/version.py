@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import identity, wiring
+from dashboard import errors, identity, wiring
 from dashboard.text import as_text, html, join, shorten
 from dashboard.widgets.base import formats, links, lists
 from dashboard.widgets.base.markup import (  # fmt: skip
@@ -22,6 +22,7 @@ from dashboard.widgets.base.markup import (  # fmt: skip
 )
 from dashboard.widgets.request.new import launch_request
 from dashboard.widgets.version import card, facts
+from dashboard.widgets.version.grid import baseline_rank
 from dashboard.widgets.version.lineage import show_graph
 from dashboard.widgets.version.numbers import show_numbers
 from services.domain.catalogue import VersionDetail
@@ -30,12 +31,15 @@ from services.domain.identity.people import Permission
 
 def main() -> None:
     """The page."""
-    key = links.version_key(st.query_params)
+    with errors.or_heading("Version not found", links.MODELS, "Go to Models"):
+        key = links.version_key(st.query_params)
     if key is None:
+        st.title("Version")
         empty("No version is chosen.", "Choose one on the Models page.")
         st.page_link(links.MODELS, label="Go to Models")
         return
-    detail = wiring.portal().catalogue.detail(key)
+    with errors.or_heading("Version not found", links.MODELS, "Go to Models"):
+        detail = wiring.portal().catalogue.detail(key)
     _header(detail)
     st.subheader("Lineage")
     show_graph(detail.graph)
@@ -75,15 +79,15 @@ def _actions(detail: VersionDetail) -> None:
     if st.button("Request promotion", type="primary", disabled=not may_ask, icon=":material/approval:"):
         launch_request(key)
     if not may_ask:
-        st.caption("Your role does not ask for promotions.", width="content")
+        st.caption("Your role can't request promotions.", width="content")
     others = [v.key.version for v in wiring.portal().catalogue.versions(key.model) if v.key != key]
     if others:
-        live = next(
-            (v.key.version for v in wiring.portal().catalogue.versions(key.model) if v.live_in and v.key != key), None
-        )
-        against = live if live is not None else max(others)
+        rows = [row for row in wiring.portal().catalogue.versions(key.model) if row.key != key]
+        live = next(iter(sorted((row for row in rows if row.live_in), key=baseline_rank)), None)
+        against = live.key.version if live else max(others)
         params = links.compare_params(key.model, [against, key.version])
-        st.page_link(links.COMPARE, label=f"Compare with v{against}{' (live)' if live else ''}", query_params=params)
+        where = f" (live in {as_text(', '.join(live.live_in))})" if live else ""
+        st.page_link(links.COMPARE, label=f"Compare with v{against}{where}", query_params=params)
     show(join((external(label, link) for label, link in detail.links.items() if links.outside(link)), " · "))
 
 
@@ -110,7 +114,7 @@ def _documentation(detail: VersionDetail) -> None:
 
 def _requests(detail: VersionDetail) -> None:
     if not detail.requests:
-        empty("Nobody has asked for a promotion of this version.", "Press Request promotion above.")
+        empty("Nobody has requested promotion of this version.", "Press Request promotion above.")
     lists.requests(detail.requests)
     for live in detail.deployments:
         until = time(live.live_until) if live.live_until else "now"

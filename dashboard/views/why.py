@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import streamlit as st
@@ -14,7 +15,7 @@ from dashboard.widgets.base.markup import empty
 from dashboard.widgets.why import answer as why_parts
 from dashboard.widgets.why import search as why_search
 from dashboard.widgets.why import timeline as live_timeline
-from services.domain.why.predictions import Found, left_out_of
+from services.domain.why.predictions import Found, PredictionRecord, left_out_of
 from services.why.answers import WhyAnswer
 
 ASKED = "why_id"
@@ -26,27 +27,49 @@ RECENT = 8
 def main() -> None:
     """The page."""
     st.title("Why this prediction?")
-    st.write("Why did the model predict this? Give the request id of a prediction.")
+    st.write("Enter a prediction ID to see why the model predicted it.")
     _from_address()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.text_input(
-            "Request id of the prediction",
+            "Prediction ID",
             key=ASKED,
             on_change=_to_address,
             width=420,
-            placeholder="as the application logged it",
+            placeholder="As logged by the application",
         )
         st.button("Answer", type="primary", icon=":material/contact_support:")
-    with boundary():
-        if wanted and wanted.strip():
-            with st.spinner("Looking in the prediction log and the ledger …"):
-                answer = _asked(wanted.strip())
-            why_parts.show_answer(answer)
-        else:
-            _recent()
-            why_search.show_search()
+    asked = (wanted or "").strip()
+    if not (asked and _answered(asked)):
+        with boundary():
+            _others(is_open=bool(asked))
     with boundary():
         live_timeline.show_live()
+
+
+def _answered(prediction_id: str) -> bool:
+    """Show the answer; False where there is none, and the ways to another prediction are needed."""
+    is_found = False
+    with boundary():
+        with st.spinner("Looking in the prediction log and the ledger …"):
+            answer = _asked(prediction_id)
+        why_parts.show_answer(answer)
+        is_found = True
+    return is_found  # noqa: RET504 - the boundary swallows what was raised
+
+
+def _forget() -> None:
+    """Back to the empty page. The link in the sidebar cannot: on the page that is open it keeps the address."""
+    st.session_state[ASKED] = st.session_state["why_seen"] = ""
+    st.query_params.clear()
+
+
+def _others(*, is_open: bool) -> None:
+    """The ways to a prediction: the newest ones, and the search by model, time and inputs."""
+    if is_open:
+        st.button("Look up another prediction", icon=":material/arrow_back:", on_click=_forget)
+    records = wiring.portal().why.recent(identity.actor())
+    _recent(records)
+    why_search.show_search(records, is_open=is_open)
 
 
 def _asked(prediction_id: str) -> WhyAnswer:
@@ -76,9 +99,8 @@ def _to_address() -> None:
     st.session_state["why_seen"] = asked
 
 
-def _recent() -> None:
+def _recent(records: Sequence[PredictionRecord]) -> None:
     st.subheader("Newest predictions")
-    records = wiring.portal().why.recent(identity.actor())
     for item in left_out_of(records):
         st.caption(as_text(item.sentence()))
     if not records and isinstance(records, Found):
@@ -89,7 +111,7 @@ def _recent() -> None:
     elif not records:
         empty(
             "There is no prediction log.",
-            "Set COUNTERSIGN_PREDICTIONS_PATH to the folder of the log; a request id can still be pasted.",
+            "Set COUNTERSIGN_PREDICTIONS_PATH to the folder of the log; a prediction ID can still be pasted.",
         )
     for record in records[:RECENT]:
         why_parts.show_link(record)

@@ -16,17 +16,17 @@ from services.domain.notices import OPTIONAL_TOPICS, Preferences, Rhythm, Schedu
 from services.notices.preferences import OwnNotices
 
 RHYTHMS = {
-    None: "As the administrator chose",
+    None: "Administrator's default",
     Rhythm.AT_ONCE: "At once",
-    Rhythm.HOURLY: "Once an hour, together",
-    Rhythm.DAILY: "Once a day at 8, together",
+    Rhythm.HOURLY: "Hourly digest",
+    Rhythm.DAILY: "Daily digest at 8:00",
 }
 CAN = {
     Permission.BROWSE: "read models, requests, releases and evidence",
     Permission.COMMENT: "comment and raise findings",
-    Permission.OPEN_REQUEST: "ask for promotions",
-    Permission.DECIDE: "judge the requests of others",
-    Permission.OPERATE_RELEASE: "stop releases and run stages again",
+    Permission.OPEN_REQUEST: "request promotions",
+    Permission.DECIDE: "decide on requests of others",
+    Permission.OPERATE_RELEASE: "stop releases and rerun stages",
     Permission.READ_LEDGER: "read and verify the ledger",
     Permission.LOOK_UP_PREDICTION: "look up predictions",
     Permission.SEE_INPUTS: "see the inputs of predictions",
@@ -51,24 +51,24 @@ def _who(actor: Actor) -> None:
     st.markdown(f"**{as_text(actor.person.name)}**")
     st.caption(f"In the ledger: {as_text(actor.person.id)}")
     roles = ", ".join(sorted(role.value.replace("_", " ") for role in actor.roles))
-    st.markdown(f"Your groups make you: {as_text(roles)}. So you can:")
+    st.markdown(f"Your role: {as_text(roles)}. You can:")
     show(bullets(text for permission, text in CAN.items() if actor.may(permission)))
-    st.caption("Requests that you asked for, whose run you started or whose version you registered, others decide.")
+    st.caption("You can't decide on your own requests, runs or versions.")
 
 
 def _mail(actor: Actor, own: OwnNotices) -> None:
     st.subheader("Mail")
     if not own.is_mailed:
-        st.info("This portal mails nobody yet; its administrator can set that up.", icon=":material/mail_off:")
+        st.info("Email is not set up yet. Ask your administrator.", icon=":material/mail_off:")
         return
     if not own.email:
-        st.info("Your identity provider gives no e-mail address, so you get no mail.", icon=":material/mail_off:")
+        st.info("Your identity provider gives no email address, so you get no email.", icon=":material/mail_off:")
         return
-    st.markdown(f"Mail about what concerns you goes to **{as_text(own.email)}**.")
+    st.markdown(f"Email about your requests and mentions goes to **{as_text(own.email)}**.")
     wanted = _form(own.preferences)
     if wanted is not None:
         wiring.portal().notices.choose(actor, wanted)
-        st.success("Kept. It holds for what happens from now on.", icon=":material/check:")
+        st.success("Saved. Applies to new events.", icon=":material/check:")
 
 
 def _form(now: Preferences) -> Preferences | None:
@@ -86,9 +86,9 @@ def _form(now: Preferences) -> Preferences | None:
         end = two.time_input("Until", end, key="you_end")
         zone = st.selectbox("Time zone", _zones(), index=_zones().index(_zone(schedule)), key="you_zone")
         topics = st.multiselect(
-            "Do without", sorted(OPTIONAL_TOPICS), sorted(now.muted), format_func=str.capitalize, key="you_muted"
+            "Mute", sorted(OPTIONAL_TOPICS), sorted(now.muted), format_func=str.capitalize, key="you_muted"
         )
-        st.caption("Incidents, and what names you, come always. Quiet hours put mail off and drop nothing.")
+        st.caption("Incidents and mentions are always sent. Quiet hours delay email; nothing is dropped.")
         if not st.form_submit_button("Keep", type="primary"):
             return None
     muted = frozenset(topics)

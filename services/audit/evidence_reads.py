@@ -37,7 +37,8 @@ class EvidenceReads:
     def note(self, actor: Actor, request: PromotionRequest) -> None:
         """Record that this person sees the evidence of this request."""
         sealed = request.evidence_digest
-        self._once(actor, _Read(Action.EVIDENCE_VIEWED, Subject("evidence", sealed), sealed, request.id))
+        after: Json = {"version": str(request.key)}
+        self._once(actor, _Read(Action.EVIDENCE_VIEWED, Subject("evidence", sealed), sealed, request.id, after))
 
     def note_comparison(self, actor: Actor, keys: Sequence[VersionKey], tables: Sequence[str]) -> None:
         """Record that this person compares these versions, the baseline first; `tables`: their digests."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from services.ledger.actions import Action
+from services.ledger.tree.canonical import Json
 from services.ledger.tree.entry import LedgerEntry
 
 SENTENCES: Mapping[Action, str] = {
-    Action.REQUEST_OPENED: "asked for the promotion of {subject}",
+    Action.REQUEST_OPENED: "requested promotion of {subject}",
     Action.REQUEST_UPDATED: "changed the request to promote {subject}",
     Action.REQUEST_SEALED: "sealed the request to promote {subject} again",
     Action.REQUEST_APPROVED: "found the signatures complete: the promotion of {subject} is approved",
@@ -16,7 +18,7 @@ SENTENCES: Mapping[Action, str] = {
     Action.REQUEST_VOIDED: "declared the request to promote {subject} void",
     Action.REQUEST_WITHDRAWN: "withdrew the request to promote {subject}",
     Action.REQUEST_EXPIRED: "closed the request to promote {subject}: nobody decided in time",
-    Action.REQUEST_SUSPENDED: "found that {subject} is no longer as it was sealed",
+    Action.REQUEST_SUSPENDED: "found the seal of {subject} out of date",
     Action.REQUEST_RESUMED: "found {subject} as it was sealed again",
     Action.REQUEST_PROMOTED: "closed the request to promote {subject}: promoted",
     Action.REQUEST_FAILED: "closed the request to promote {subject}: the rollout failed",
@@ -25,17 +27,17 @@ SENTENCES: Mapping[Action, str] = {
     Action.DECISION_APPROVED: "signed for the promotion of {subject}",
     Action.DECISION_REVIEWED: "signed to have reviewed the promotion of {subject}",
     Action.DECISION_REJECTED: "rejected the promotion of {subject}",
-    Action.DECISION_CHANGES_REQUESTED: "asked for changes before {subject} is promoted",
+    Action.DECISION_CHANGES_REQUESTED: "requested changes before {subject} is promoted",
     Action.DECISION_WITHDRAWN: "took back the signature on the promotion of {subject}",
-    Action.REQUEST_REASSIGNED: "asked another reviewer to decide on {subject}",
-    Action.REQUEST_DELEGATED: "let another reviewer sign for {subject} in their place",
-    Action.REQUEST_DEFERRED: "put off looking at the request to promote {subject}",
+    Action.REQUEST_REASSIGNED: "reassigned the decision on {subject} to another reviewer",
+    Action.REQUEST_DELEGATED: "delegated the signature for {subject} to another reviewer",
+    Action.REQUEST_DEFERRED: "snoozed the request to promote {subject}",
     Action.COMMENT_ADDED: "commented on the request to promote {subject}",
     Action.ROLLOUT_STARTED: "began the rollout of {subject}",
     Action.ROLLOUT_COMPENSATED: "put back what was live before {subject}",
     Action.ROLLOUT_FINISHED: "finished the rollout of {subject}",
-    Action.ROLLOUT_FAILED: "stopped the rollout of {subject}, and turns back",
-    Action.ROLLOUT_STOPPED: "asked for a person: the rollout of {subject} can neither go on nor back",
+    Action.ROLLOUT_FAILED: "stopped the rollout of {subject} and began to undo it",
+    Action.ROLLOUT_STOPPED: "stopped: the rollout of {subject} can neither continue nor be undone without a person",
     Action.ROLLOUT_VOIDED: "ended the rollout of {subject}: changed since the approval, nothing was done",
     Action.ROLLOUT_RETRIED: "chose to go on with the rollout of {subject}",
     Action.ROLLOUT_UNDO_CHOSEN: "chose to undo the rollout of {subject}, its release included",
@@ -53,27 +55,27 @@ SENTENCES: Mapping[Action, str] = {
     Action.VERSION_REVIEWED: "reviewed {subject} again, which is live",
     Action.VERSION_REVIEW_DUE: "reminded people that {subject}, which is live, must be reviewed again",
     Action.VERSION_RETIRED: "marked {subject} as no longer live",
-    Action.CANDIDATES_CLEARED: "cleared the candidate tags of versions that {subject} beat",
+    Action.CANDIDATES_CLEARED: "cleared the candidate tags of versions that {subject} outperformed",
     Action.INCIDENT_OPENED: "opened an incident about {subject}",
     Action.INCIDENT_CLOSED: "closed the incident about {subject}",
-    Action.FINDING_OPENED: "found something to look at in {subject}",
+    Action.FINDING_OPENED: "raised a finding about {subject}",
     Action.FINDING_DUE: "reminded people of the finding about {subject}",
     Action.FINDING_CLOSED: "closed the finding about {subject}",
-    Action.BREAK_GLASS_USED: "used the emergency way for {subject}",
+    Action.BREAK_GLASS_USED: "broke glass to promote {subject}",
     Action.TOKEN_ISSUED: "issued token {subject}",
     Action.TOKEN_REVOKED: "revoked token {subject}",
     Action.ROLE_GRANTED: "gave a role to {subject}",
     Action.ROLE_REVOKED: "took a role from {subject}",
     Action.SESSION_SIGNED_IN: "signed in",
     Action.SESSION_SIGNED_OUT: "signed out",
-    Action.POLICY_CHANGED: "put another policy in force",
+    Action.POLICY_CHANGED: "changed the policy in force",
     Action.EVIDENCE_SEALED: "sealed the evidence for {subject}",
     Action.EVIDENCE_VIEWED: "looked at the evidence for {subject}",
     Action.VERSIONS_COMPARED: "compared other versions with {subject}",
     Action.CANDIDATES_RANKED: "ranked the candidates against {subject}",
     Action.PREDICTION_LOOKED_UP: "looked up prediction {subject}",
-    Action.PREDICTION_REPLAYED: "had prediction {subject} scored again",
-    Action.PREDICTION_EXPLAINED: "asked for the reasons of prediction {subject}",
+    Action.PREDICTION_REPLAYED: "replayed prediction {subject}",
+    Action.PREDICTION_EXPLAINED: "explained prediction {subject}",
     Action.EXPORT_MADE: "exported {subject}",
     Action.HOOK_RECEIVED: "received a message about {subject}",
     Action.LEDGER_HEARTBEAT: "wrote a heartbeat: nothing else had happened",
@@ -91,6 +93,9 @@ def words_of(entry: LedgerEntry) -> str:
     if entry.seq == 1 and entry.action is Action.LEDGER_HEARTBEAT:
         return "opened the ledger"
     pattern = SENTENCES.get(entry.action) or f"{entry.action.value.replace(':', ' ').replace('_', ' ')} {{subject}}"
+    special = _SPECIAL.get((entry.action, entry.subject.type))
+    if special is not None:
+        return special(entry)
     after = entry.after if isinstance(entry.after, dict) else {}
     step = after.get("step")
     named = f"“{step.replace('_', ' ')}”" if isinstance(step, str) else "a step"
@@ -98,6 +103,44 @@ def words_of(entry: LedgerEntry) -> str:
     told = after.get("detail")
     detail = told.strip().rstrip(".") if isinstance(told, str) else ""
     return f"{said}: {detail}" if detail else said
+
+
+def _search(entry: LedgerEntry) -> str:
+    """A search by model, time and inputs names no prediction: its subject is the model."""
+    after = entry.after if isinstance(entry.after, dict) else {}
+    model = "" if entry.subject.id == "any model" else f" of {entry.subject.id}"
+    window = [f"{word} {_moment(after[key])}" for word, key in (("from", "since"), ("to", "until")) if after.get(key)]
+    by = after.get("by")
+    inputs = f", by {', '.join(map(str, by))}" if isinstance(by, list) and by else ""
+    return " ".join([f"searched for predictions{model}", *window]) + inputs
+
+
+def _moment(value: Json) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return str(value)
+
+
+def _evidence(entry: LedgerEntry) -> str:
+    """The version where the entry names it; earlier entries name the request only."""
+    after = entry.after if isinstance(entry.after, dict) else {}
+    version = after.get("version")
+    if isinstance(version, str):
+        return f"looked at the evidence for {version}"
+    return f"looked at the evidence of request {entry.request_id or 'unknown'}"
+
+
+def _dossier(entry: LedgerEntry) -> str:
+    return f"exported the dossier of prediction {entry.subject.id}"
+
+
+_SPECIAL: Mapping[tuple[Action, str], Callable[[LedgerEntry], str]] = {
+    (Action.PREDICTION_LOOKED_UP, "prediction_search"): _search,
+    (Action.EVIDENCE_VIEWED, "evidence"): _evidence,
+    (Action.EXPORT_MADE, "prediction"): _dossier,
+}
+"""Actions whose sentence hangs on the kind of subject."""
 
 
 def subject_words(entry: LedgerEntry) -> str:

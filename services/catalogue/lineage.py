@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from services.domain.datasets import training_text
 from services.domain.derived import ALGORITHM_TAGS
-from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, settle
+from services.domain.lineage import Claim, Edge, Fact, Graph, Node, NodeKind, Relation, settle
 from services.domain.promotions.promotion import Deployment, PromotionRequest
-from services.domain.registry import ModelVersion, Run
+from services.domain.registry import Dataset, ModelVersion, Run
 from services.releases.answers import ReleaseRow
 
 
@@ -86,10 +86,10 @@ def graph_of(
     target = "version"
     for request in requests:
         name = f"request:{request.id}"
-        state = request.state.value.replace("_", " ")
+        state = request.state.in_words
         link = f"/request?id={request.id}"
         nodes.append(Node(name, NodeKind.REQUEST, f"Request to {request.environment}", state, link=link))
-        edges.append(Edge(target, name, "used"))
+        edges.append(Edge(target, name, Relation.PROPOSED))
     for release in releases:
         name = f"release:{release.project}/{release.run_id}"
         detail = release.result or release.state
@@ -97,7 +97,7 @@ def graph_of(
         nodes.append(Node(name, NodeKind.RELEASE, f"Release {release.name}", detail, link=link))
         source = f"request:{release.request_id}" if release.request_id else target
         known = source == target or any(node.id == source for node in nodes)
-        edges.append(Edge(source if known else target, name, "wasInformedBy"))
+        edges.append(Edge(source if known else target, name, Relation.RELEASED))
     for deployment in deployments:
         _add_environment(deployment, nodes, edges)
     return Graph(tuple(nodes), tuple(edges))
@@ -109,17 +109,25 @@ def _origin(version: ModelVersion, run: Run | None) -> tuple[list[Node], list[Ed
         Node("version", NodeKind.VERSION, str(version.key), version.stage if version.stage != "None" else ""),
         Node("run", NodeKind.RUN, label, run.user if run else "", is_known=run is not None),
     ]
-    edges = [Edge("run", "version", "wasGeneratedBy")]
+    edges = [Edge("run", "version", Relation.PRODUCED)]
     datasets = run.datasets if run else ()
     for index, dataset in enumerate(datasets):
         detail = " · ".join(part for part in (dataset.context or "no context", dataset.digest) if part)
         nodes.append(Node(f"dataset:{index}", NodeKind.DATASET, dataset.name, detail))
-        edges.append(Edge(f"dataset:{index}", "run", "used"))
+        edges.append(Edge(f"dataset:{index}", "run", _use_of(dataset)))
     if not any(dataset.is_training for dataset in datasets):
         label = "Training data unknown" if datasets else "Data set unknown"
         nodes.append(Node("dataset:unknown", NodeKind.DATASET, label, is_known=False))
-        edges.append(Edge("dataset:unknown", "run", "used"))
+        edges.append(Edge("dataset:unknown", "run", Relation.TRAINED))
     return nodes, edges
+
+
+def _use_of(dataset: Dataset) -> Relation:
+    """What the run did with a data set, as far as its context says so."""
+    context = dataset.context.lower()
+    if context.startswith("train"):
+        return Relation.TRAINED
+    return Relation.EVALUATED if context.startswith(("eval", "test", "valid")) else Relation.READ_BY
 
 
 def _add_environment(deployment: Deployment, nodes: list[Node], edges: list[Edge]) -> None:
@@ -131,4 +139,4 @@ def _add_environment(deployment: Deployment, nodes: list[Node], edges: list[Edge
     request = f"request:{deployment.request_id}"
     ids = {node.id for node in nodes}
     source = next((candidate for candidate in (release, request) if candidate in ids), "version")
-    edges.append(Edge(source, name, "wasGeneratedBy"))
+    edges.append(Edge(source, name, Relation.DEPLOYED))

@@ -17,6 +17,11 @@ class RunState(StrEnum):
     CANCELING = "canceling"
     COMPLETED = "completed"
 
+    @property
+    def in_words(self) -> str:
+        """For people: ``in progress``."""
+        return {"unknown": "in an unknown state", "inProgress": "in progress"}.get(self.value, self.value)
+
 
 class RunResult(StrEnum):
     """Azure DevOps' Run.result, and partiallySucceeded as builds know it."""

@@ -91,5 +91,5 @@ def _sentence(ranked: list[Ranked], winner: str | None, earlier_looks: int, fail
     tried = f"{count} candidates" if count != 1 else "one candidate"
     looks = f" and {earlier_looks} earlier looks at the same rows" if earlier_looks else ""
     if winner is None:
-        return f"Of {tried} none is better than the current version beyond chance (corrected for {tried}{looks})."
+        return f"No candidate is significantly better than the current version (corrected for {tried}{looks})."
     return f"{winner} is the best of {tried}: {ranked[0].comparison.reason} Corrected for {tried}{looks}."

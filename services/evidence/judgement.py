@@ -108,11 +108,14 @@ def recommend(
     if broken:
         return Recommendation.HOLD, (unreadable or broken)[0].sentence
     if verdict is Outcome.BETTER:
-        return Recommendation.PROMOTE, f"The candidate is better: {said}, and no guard was hit."
+        return Recommendation.PROMOTE, f"The candidate is better: {said}, and no guardrail was triggered."
     if verdict is Outcome.CANNOT_TELL:
         return Recommendation.HOLD, f"The rows cannot tell which version is better: {said}."
     if accept_not_worse:
-        return Recommendation.PROMOTE, f"The candidate is not worse than allowed: {said}, and no guard was hit."
+        return (
+            Recommendation.PROMOTE,
+            f"The candidate is not worse than allowed: {said}, and no guardrail was triggered.",
+        )
     return Recommendation.HOLD, f"{standing}: {said}."
 
 

@@ -45,7 +45,7 @@ class RequestDetail:
     quorum: int
     signatures: int
     consequences: tuple[str, ...]
-    """What approving will do, in words: ``moves champion from v5 to v7``."""
+    """What approving will do, in words that follow "Countersign will": ``move the alias champion from v5 to v7``."""
     environment: Environment
     release: tuple[str, int] | None = None
     """Project and run id of the release, if any."""
@@ -58,6 +58,8 @@ class RequestDetail:
     assignments: tuple[Assignment, ...] = ()
     since: Since | None = None
     """None if nothing was approved for the target before."""
+    live_version: int | None = None
+    """What runs in the environment now, as far as the portal brought it there; None when it brought nothing."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from services.database.unit import Unit, Units
 from services.domain.identity.people import SYSTEM, Actor, Permission, Person
 from services.domain.policy import Environment, PromotionPolicy
 from services.domain.promotions.mentions import Mentioned
-from services.domain.promotions.plan import Change, Plan, differences
+from services.domain.promotions.plan import Change, Plan, differences, in_words
 from services.domain.promotions.promotion import PromotionRequest
 from services.domain.promotions.requests import (
     FINAL,
@@ -211,7 +211,7 @@ class PromotionDesk:
         event = self._event(unit, request, decision)
         state = next_state(request.state, event)
         if state is None:
-            raise ConflictError(f"The request is {request.state.value} by now.")
+            raise ConflictError(f"The request is {request.state.in_words} by now.")
         saved = unit.requests.save(replace(request, state=state, updated=decision.at))
         told = decision_form(decision, next_in_turn(self._people(), facts, decision, state))
         self.record(unit, actor, _LEDGER_OF[decision.kind], saved, reason=decision.reason, after=told)
@@ -331,7 +331,7 @@ class PromotionDesk:
         """End a request. Raises ConflictError when the table does not allow it."""
         state = next_state(request.state, event)
         if state is None:
-            raise ConflictError(f"The request is {request.state.value} by now.")
+            raise ConflictError(f"The request is {request.state.in_words} by now.")
         saved = unit.requests.save(replace(request, state=state, updated=self._clock.now()))
         self.record(unit, actor, action, saved, before=request.state.value, after=state.value, reason=reason)
         return saved
@@ -355,7 +355,7 @@ class PromotionDesk:
         sentences = tuple(change.sentence() for change in changes)
         with self._units.begin() as unit:
             request = unit.requests.get(request_id)
-            if request.stale == sentences or request.is_final:
+            if tuple(in_words(kept) for kept in request.stale) == sentences or request.is_final:
                 return
             unit.requests.void_decisions(request_id, "; ".join(sentences))
             saved = unit.requests.save(replace(request, stale=sentences, updated=self._clock.now()))

@@ -153,7 +153,7 @@ def _why_not(question: GateQuestion, request: PromotionRequest) -> str | None:
     if request.stale:
         return "The seal is broken: " + "; ".join(request.stale)
     if request.state not in {RequestState.ROLLING_OUT, RequestState.PROMOTED}:
-        return f"The request is {request.state.value.replace('_', ' ')}."
+        return f"The request is {request.state.in_words}."
     return None
 
 

@@ -36,6 +36,12 @@ FROM_MODEL = {"signature", "dependencies", "safe_format"}
 """What these are judged from, where it was sealed; of others the verdict of then is taken, where there is one."""
 _LET_THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED, RequestState.ROLLED_BACK}
 
+_RENAMED = {
+    "Compared with what is live": "Comparison with live",
+    "Compared with a baseline": "Comparison with a baseline",
+}
+"""Names of checks in evidence that earlier releases sealed."""
+
 
 @dataclass(frozen=True)
 class Replayed:
@@ -140,7 +146,7 @@ def _checks(
         if rule.kind in REJUDGED or _has_input(rule, compared):
             checks += judged
             continue
-        sealed = {check.name: check for check in evidence.checks}
+        sealed = {_RENAMED.get(check.name, check.name): check for check in evidence.checks}
         checks += [replace(sealed[c.name], enforcement=c.enforcement) for c in judged if c.name in sealed]
         notes += [f"{c.name} was not sealed then" for c in judged if c.name not in sealed]
         if _settings(policy.checks, rule.kind) != _settings(frozen["checks"], rule.kind):

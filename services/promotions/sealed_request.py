@@ -113,7 +113,13 @@ def detail_of(unit: Unit, actor: Actor, request: PromotionRequest, now: datetime
         consequences=consequences(plan),
         environment=environment,
         release=(str(plan.pipeline_project), int(rollout.run_id or 0)) if rollout and has_run else None,
+        live_version=_live_version(unit, request),
     )
+
+
+def _live_version(unit: Unit, request: PromotionRequest) -> int | None:
+    live = unit.deployments.of(model=request.key.model, live_only=True)
+    return next((d.key.version for d in live if d.environment == request.environment), None)
 
 
 _ALWAYS_DIFFERENT = {
@@ -158,10 +164,10 @@ def _target(frozen: dict[str, Any]) -> PipelineTarget:
 def consequences(plan: Plan) -> tuple[str, ...]:
     """What approving will do, in words and in order."""
     registry = _registry_lines(plan)
-    release = [f"starts pipeline {plan.pipeline_id} in {plan.pipeline_project} for v{plan.version}"]
+    release = [f"start pipeline {plan.pipeline_id} in {plan.pipeline_project} for v{plan.version}"]
     release = release if plan.pipeline_id is not None else []
     ordered = registry + release if plan.registry_order == RegistryOrder.BEFORE.value else release + registry
-    return (*ordered, f"marks v{plan.version} as live in {plan.environment} once all of that has succeeded")
+    return (*ordered, f"mark v{plan.version} as live in {plan.environment} once all of that has succeeded")
 
 
 def _registry_lines(plan: Plan) -> list[str]:
@@ -169,7 +175,7 @@ def _registry_lines(plan: Plan) -> list[str]:
     lines = []
     if plan.alias:
         origin = f"from {old} " if old else ""
-        lines.append(f"moves the alias {plan.alias} {origin}to v{plan.version}")
+        lines.append(f"move the alias {plan.alias} {origin}to v{plan.version}")
     if plan.stage:
-        lines.append(f"puts v{plan.version} into the stage {plan.stage}" + (f" and archives {old}" if old else ""))
+        lines.append(f"move v{plan.version} to the stage {plan.stage}" + (f" and archive {old}" if old else ""))
     return lines

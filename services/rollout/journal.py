@@ -186,5 +186,5 @@ def _end_request(work: Work, unit: Unit, context: Context, event: RequestEvent) 
     request = unit.requests.get(context.request.id)
     state = next_state(request.state, event)
     if state is None:
-        raise ConflictError(f"Request {request.id} is {request.state.value}, not rolling out.")
+        raise ConflictError(f"Request {request.id} is {request.state.in_words}, not rolling out.")
     unit.requests.save(replace(request, state=state, updated=work.tools.clock.now()))

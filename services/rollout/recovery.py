@@ -132,7 +132,7 @@ class RecoveryDesk:
         request = unit.requests.get(request.id)
         state = next_state(request.state, event)
         if state is None:
-            raise ConflictError(f"The request is {request.state.value} by now.")
+            raise ConflictError(f"The request is {request.state.in_words} by now.")
         unit.requests.save(replace(request, state=state, updated=self._clock.now()))
         record(unit, request, action, by=choice.actor, before="rolling_out", after=state.value, reason=choice.reason)
 

@@ -244,7 +244,7 @@ def _demand(actor: Actor, permission: Permission, message: str) -> None:
 def _clean(prediction_id: str) -> str:
     cleaned = prediction_id.strip()
     if not cleaned or len(cleaned) > ID_LIMIT or not cleaned.isprintable():
-        raise InvalidInputError("This is no prediction id.", hint="Paste the request id that the endpoint returned.")
+        raise InvalidInputError("This is not a prediction ID.", hint="Paste the request id that the endpoint returned.")
     return cleaned
 
 

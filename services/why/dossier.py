@@ -65,7 +65,7 @@ class DossierDesk:
             raise NotAllowedError("Your role does not export dossiers.", hint="Auditors do.")
         found = self._why.found(prediction_id)
         record = found[0]
-        told: dict[str, Json] = {"what": "dossier", "detail": f"prediction {record.request_id}"}
+        told: dict[str, Json] = {"what": "dossier"}
         with self._units.begin() as unit:
             unit.ledger.append(actor, Action.EXPORT_MADE, Subject("prediction", record.request_id), after=told)
         gathered = self._gather(actor, replace(self._why.examine(record), left_out=left_out_of(found)))
@@ -151,6 +151,8 @@ def dossier_document(gathered: Gathered) -> dict[str, Any]:
         "made_at": gathered.made_at,
         "made_by": gathered.made_by,
         "answer": answer_document(gathered.answer),
+        "predicted": list(gathered.predicted),
+        "given_reasons": [asdict(given) for given in gathered.given_reasons],
         "replay": plain(asdict(gathered.replay)) if gathered.replay else None,
         "reasons": None
         if reasons is None

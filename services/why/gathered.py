@@ -10,6 +10,8 @@ from services.domain.why.reasons import Reasons
 from services.domain.why.replay import Replay
 from services.why.answers import WhyAnswer
 from services.why.desk import Examined
+from services.why.predicted import in_words
+from services.why.promotions import GivenReason
 
 
 @dataclass(frozen=True)
@@ -26,3 +28,23 @@ class Gathered:
     card: str
     pack: Mapping[str, Any] | None
     sealed: Mapping[str, str]
+
+    @property
+    def predicted(self) -> tuple[str, ...]:
+        """What was predicted, in words."""
+        return in_words(self.answer.record, self.reasons, self.replay, self.examined.origin)
+
+    @property
+    def given_reasons(self) -> tuple[GivenReason, ...]:
+        """Why the promotion behind the answer was requested and approved."""
+        origin = self.examined.origin
+        return origin.promotion.reasons if origin and origin.promotion else ()
+
+    @property
+    def why_no_reasons(self) -> str:
+        """Why nobody's reasons stand here; empty when some do."""
+        if self.given_reasons:
+            return ""
+        if len(self.answer.candidates) > 1:
+            return "Which version answered is not certain, so no one request stands behind it."
+        return "The ledger has no promotion request behind this prediction."

@@ -37,6 +37,10 @@ def page_html(gathered: Gathered) -> str:
         _html("<p>Prediction <code>{}</code>.</p>", answer.record.request_id),
         _html("<p>Made at {} by {}.</p>", gathered.made_at, gathered.made_by),
         _list(answer.caveats),
+        Markup("<h2>What was predicted</h2>"),
+        _list(gathered.predicted),
+        Markup("<h2>Why it was approved</h2>"),
+        _given(gathered),
         Markup("<h2>Parts of the answer</h2>"),
         _table(("Part", "Value", "Certainty", "Source"), [_fact(fact) for fact in answer.facts]),
         Markup("<h2>The prediction as logged</h2>"),
@@ -85,6 +89,21 @@ def _optional(template: LiteralString, value: str | None) -> Markup:
 
 def _join(pieces: Iterable[object]) -> Markup:
     return Markup("").join(map(_e, pieces))
+
+
+def given_rows(gathered: Gathered) -> list[tuple[str, str, str]]:
+    """Who did what, why, and where that is recorded; three cells."""
+    return [
+        (f"{given.person} {given.did}", given.reason or "No reason was given.", f"ledger entry {given.seq}")
+        for given in gathered.given_reasons
+    ]
+
+
+def _given(gathered: Gathered) -> Markup:
+    if gathered.why_no_reasons:
+        return _html("<p>{}</p>", gathered.why_no_reasons)
+    rows = [(who, Markup("<br>").join(map(_e, why.split("\n"))), source) for who, why, source in given_rows(gathered)]
+    return _table(("Who", "Reason", "Source"), rows)
 
 
 def _fact(fact: Fact) -> tuple[str, ...]:

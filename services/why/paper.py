@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from services.domain.lineage import Certainty, Fact
 from services.domain.why.reasons import METHODS, SAYS, SAYS_NOT, Neighbour, Reasons
 from services.why.gathered import Gathered
-from services.why.page import proof_lines, rows_of, unproven
+from services.why.page import given_rows, proof_lines, rows_of, unproven
 
 PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 TEXT_LIMIT = 1500
@@ -46,6 +46,10 @@ def _tell(writer: _Writer, gathered: Gathered) -> None:
     writer.text(answer.sentence, style="answer")
     writer.text(f"Made at {gathered.made_at} by {gathered.made_by}.", style="soft")
     writer.lines(answer.caveats)
+    writer.heading("What was predicted")
+    writer.lines(gathered.predicted)
+    writer.heading("Why it was approved")
+    _tell_given(writer, gathered)
     writer.heading("Parts of the answer")
     writer.table(("Part", "Value", "Certainty", "Source"), [_fact(f) for f in answer.facts], (0.14, 0.42, 0.13, 0.31))
     writer.heading("The prediction as logged")
@@ -63,6 +67,14 @@ def _tell(writer: _Writer, gathered: Gathered) -> None:
         _tell_card(writer, gathered.card[:CARD_LIMIT])
     writer.heading("Proof")
     _tell_proof(writer, gathered)
+
+
+def _tell_given(writer: _Writer, gathered: Gathered) -> None:
+    if gathered.why_no_reasons:
+        writer.text(gathered.why_no_reasons)
+        return
+    rows = [tuple(map(_e, row)) for row in given_rows(gathered)]
+    writer.table(("Who", "Reason", "Source"), rows, (0.3, 0.52, 0.18))
 
 
 def _tell_reasons(writer: _Writer, reasons: Reasons) -> None:

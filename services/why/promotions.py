@@ -25,6 +25,19 @@ GLASS = "by broken glass"
 
 
 @dataclass(frozen=True)
+class GivenReason:
+    """Why somebody asked for the promotion, signed it, or broke the glass, in their own words."""
+
+    person: str
+    did: str
+    """What they did, in words that follow the name: ``approved``."""
+    reason: str
+    """Empty where they gave none."""
+    seq: int
+    """The ledger entry that holds it."""
+
+
+@dataclass(frozen=True)
 class Promotion:
     """One promotion: signed by whom on which plan and evidence. Documents are used only when their digest holds.
 
@@ -43,6 +56,8 @@ class Promotion:
     evidence: SealedEvidence | None = None
     request: PromotionRequest | None = None
     problems: tuple[str, ...] = ()
+    reasons: tuple[GivenReason, ...] = ()
+    """Of the requester, then of everybody who signed this very plan, as the ledger has them."""
 
 
 def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
@@ -53,7 +68,7 @@ def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
     digest = spell.plan_digest or next((e.plan_digest or "" for e in reversed(entries)), "")
     seal = next((e for e in reversed(entries) if e.action in SEALS and e.plan_digest == digest), None)
     named = seal.after if seal and isinstance(seal.after, dict) else {}
-    approvals = _approvals(entries, digest)
+    approvals = _standing(entries, digest, Action.DECISION_APPROVED)
     glass = _glass(entries, digest)
     problems: list[str] = []
     evidence_digest = str(named.get("evidence") or "")
@@ -71,7 +86,22 @@ def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
         evidence=_evidence(unit, evidence_digest, problems),
         request=request,
         problems=tuple(problems),
+        reasons=_reasons(entries, (*_standing(entries, digest, Action.DECISION_REVIEWED), *approvals, *glass)),
     )
+
+
+_DID = {
+    Action.REQUEST_OPENED: "requested the promotion",
+    Action.DECISION_REVIEWED: "signed as reviewed",
+    Action.DECISION_APPROVED: "approved",
+    Action.BREAK_GLASS_USED: "promoted it without signatures (broke glass)",
+}
+
+
+def _reasons(entries: Sequence[LedgerEntry], signed: Sequence[LedgerEntry]) -> tuple[GivenReason, ...]:
+    opened = [entry for entry in entries if entry.action is Action.REQUEST_OPENED]
+    told = (*opened, *sorted(signed, key=lambda entry: entry.seq))
+    return tuple(GivenReason(e.actor.name, _DID[e.action], (e.reason or "").strip(), e.seq) for e in told)
 
 
 def _entries(unit: Unit, request_id: str) -> list[LedgerEntry]:
@@ -80,11 +110,11 @@ def _entries(unit: Unit, request_id: str) -> list[LedgerEntry]:
     return [read.entry for read in reversed(found) if read.entry is not None]
 
 
-def _approvals(entries: Sequence[LedgerEntry], digest: str) -> list[LedgerEntry]:
-    """Standing approvals of this very plan: one a person, and none that came before a later seal of another plan."""
+def _standing(entries: Sequence[LedgerEntry], digest: str, kind: Action) -> list[LedgerEntry]:
+    """Standing signatures on this very plan: one a person, and none that came before a later seal of another plan."""
     signed: dict[str, LedgerEntry] = {}
     for entry in entries:
-        if entry.action is Action.DECISION_APPROVED and entry.plan_digest == digest:
+        if entry.action is kind and entry.plan_digest == digest:
             signed[entry.actor.id] = entry
         elif entry.action is Action.DECISION_WITHDRAWN:
             signed.pop(entry.actor.id, None)

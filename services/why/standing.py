@@ -66,7 +66,7 @@ def _anywhere(name: str, places: Sequence[Spell]) -> Fact:
 
 def _live(spell: Spell | None, record: PredictionRecord) -> Fact:
     claims = [Claim(_lived(spell), f"ledger entry {spell.seq}")] if spell else []
-    hint = "The ledger has no such version live at that time: it was live before the portal, or round it."
+    hint = "The ledger has no such version live at that time: it was live before the portal, or outside it."
     return settle("Live", claims, hint=hint if record.time else NO_TIME)
 
 
@@ -83,7 +83,7 @@ def _release(spell: Spell | None, record: PredictionRecord, link: str) -> Fact:
     claims = (
         [Claim(f"{spell.release} (run {spell.run_id})", f"ledger entry {spell.seq}")] if spell and spell.run_id else []
     )
-    hint = "The release had no pipeline run." if spell else "It went live before the portal, or round it."
+    hint = "The release had no pipeline run." if spell else "It went live before the portal, or outside it."
     return settle("Release", claims, hint=hint if record.time else NO_TIME, link=link)
 
 

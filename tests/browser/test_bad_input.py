@@ -310,7 +310,7 @@ def test_mlflow__slow_or_rubbish_or_away__pages_answer_and_say_how_old_they_are(
     tab.page.get_by_role("button", name="Request promotion").click()
     dialog = tab.page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Why should this").fill("A long thought.")
-    dialog.get_by_role("button", name="Collect evidence and ask").click()
+    dialog.get_by_role("button", name="Collect evidence and submit").click()
     expect(dialog.get_by_text(re.compile("MLflow")).first).to_be_visible(timeout=SOON)
     expect(dialog.get_by_role("textbox", name="Why should this")).to_have_value("A long thought.")
     site.outside.mlflow_door.become(Mode.PASS)

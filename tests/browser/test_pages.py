@@ -158,7 +158,7 @@ def test_rare_actions__of_a_reviewer__each_has_its_dialog_and_asks_why(server: s
     tab = join(server, BEN)
     steps = (
         ("Ask somebody else", "Reassign", "Chiara knows it.", "Reassigned"),
-        ("Look at it later", "Put it off", "After the audit.", "Put off"),
+        ("Snooze", "Snooze", "After the audit.", "Snoozed"),
         ("Raise a finding", "Raise it", "Calibration is off above 0.8.", "Finding raised"),
     )
     for button, go, why, done in steps:
@@ -196,7 +196,7 @@ def test_comment__that_names_people__says_who_was_told_and_who_was_not(server: s
     tab = join(server, BEN)
     tab.open("/request?id=req-6")
     tab.page.get_by_role("textbox", name="Comment").fill("@ana.novak and @nobody.here, why?")
-    tab.page.get_by_role("combobox", name="Tell").fill("Dee")
+    tab.page.get_by_role("combobox", name="Notify").fill("Dee")
     tab.page.get_by_role("option", name="Dee Larsen").click()
     tab.page.keyboard.press("Escape")
     tab.page.get_by_role("button", name="Add comment").click()
@@ -211,7 +211,7 @@ def test_promotion__asked_for_on_the_version_page__opens_the_request(server: str
     dialog = tab.page.get_by_role("dialog")
     expect(dialog).to_contain_text("moves the alias champion to v2")
     dialog.get_by_role("textbox", name="Why should this").fill("It is the simplest one.")
-    dialog.get_by_role("button", name="Collect evidence and ask").click()
+    dialog.get_by_role("button", name="Collect evidence and submit").click()
     expect(tab.page).to_have_url(re.compile(r"/request\?id=req-"))
     expect(tab.page.locator("h1")).to_contain_text("census-income v2 to production")
     expect(tab.page.get_by_text("It is the simplest one.")).to_be_visible()
@@ -226,7 +226,7 @@ def test_promotion__while_mlflow_is_away__says_so_and_keeps_what_was_typed(join:
         tab.page.get_by_role("button", name="Request promotion").click()
         dialog = tab.page.get_by_role("dialog")
         dialog.get_by_role("textbox", name="Why should this").fill("A long thought.")
-        dialog.get_by_role("button", name="Collect evidence and ask").click()
+        dialog.get_by_role("button", name="Collect evidence and submit").click()
         expect(dialog).to_contain_text("MLflow does not answer")
         expect(dialog.get_by_role("textbox", name="Why should this")).to_have_value("A long thought.")
         tab.open("/release?project=census&run=13")
@@ -307,8 +307,8 @@ def test_release__while_it_runs__moves_by_itself_and_an_operator_can_stop_it(ser
     expect(first).to_contain_text("running")
     before = first.inner_text()
     expect(first).not_to_have_text(before, use_inner_text=True)
-    tab.page.get_by_role("button", name="Cancel the run").click()
-    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel the run").click()
+    tab.page.get_by_role("button", name="Cancel release").click()
+    tab.page.get_by_role("dialog").get_by_role("button", name="Cancel release").click()
     toast(tab.page, "Asked Azure DevOps to stop the run")
     expect(tab.page.get_by_test_id("stCode").first).to_contain_text("<b>scored</b> 20 records")
 

@@ -95,6 +95,42 @@ def test_words__every_action__is_a_sentence_of_its_own() -> None:
             entry(Action.EXPORT_MADE, Subject("ledger", "x/1"), after={"detail": "all entries"}),
             "exported the ledger x/1: all entries",
         ),
+        (
+            entry(Action.PREDICTION_LOOKED_UP, Subject("prediction", "3f1c-0001")),
+            "looked up prediction 3f1c-0001",
+        ),
+        (
+            entry(
+                Action.PREDICTION_LOOKED_UP,
+                Subject("prediction_search", "census"),
+                after={
+                    "since": "2026-11-20T10:00:00+00:00",
+                    "until": "2026-11-21T10:00:00+00:00",
+                    "by": ["age", "sex"],
+                },
+            ),
+            "searched for predictions of census from 2026-11-20 10:00 UTC to 2026-11-21 10:00 UTC, by age, sex",
+        ),
+        (
+            entry(Action.PREDICTION_LOOKED_UP, Subject("prediction_search", "any model"), after={"by": []}),
+            "searched for predictions",
+        ),
+        (
+            entry(Action.EVIDENCE_VIEWED, Subject("evidence", "sha256:" + "a" * 64), after={"version": "census v7"}),
+            "looked at the evidence for census v7",
+        ),
+        (
+            entry(Action.EVIDENCE_VIEWED, Subject("evidence", "sha256:" + "a" * 64), request_id="req-1"),
+            "looked at the evidence of request req-1",
+        ),
+        (
+            entry(
+                Action.EXPORT_MADE,
+                Subject("prediction", "3f1c-0001"),
+                after={"what": "dossier", "detail": "prediction 3f1c-0001"},
+            ),
+            "exported the dossier of prediction 3f1c-0001",
+        ),
     ],
 )
 def test_words__of_an_entry__read_as_a_sentence(told: LedgerEntry, said: str) -> None:

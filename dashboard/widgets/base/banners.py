@@ -36,8 +36,8 @@ def outage(source: SourceHealth) -> str:
     if source.last_success is None:
         old = "It has not answered since the portal started; its data are missing."
     else:
-        old = f"What you see is as of {formats.when(source.last_success)}."
-    parts = [f"**{name} cannot be reached.** {old} Decisions wait; nothing is lost."]
+        old = f"Showing data as of {formats.when(source.last_success)}."
+    parts = [f"**{name} cannot be reached.** {old} Decisions are on hold; nothing is lost."]
     parts += [as_text(text) for text in (source.problem, source.hint) if text]
     return " ".join(parts)
 

@@ -54,11 +54,32 @@ def change(value: float | None, digits: int = 4) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")  # noqa: RUF001 - a true minus sign
 
 
+_METRICS = {
+    "auc": "AUC", "roc_auc": "ROC AUC", "pr_auc": "PR AUC", "average_precision": "average precision", "ece": "ECE",
+    "log_loss": "log loss", "brier": "Brier score", "f1": "F1", "rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²",
+    "expected_calibration_error": "expected calibration error",
+}  # fmt: skip
+
+
+def metric_name(name: str) -> str:
+    """The usual name of a metric; one that is not well known stays as it was logged."""
+    return _METRICS.get(name, name)
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, never as a percentage: it is no probability that the result is luck."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if value < 1e-4:
+        return "<0.0001"
+    return ">0.99" if value > 0.99 else f"{value:.2g}"
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A share of 1 as percent."""
     if value is None or math.isnan(value):
         return UNKNOWN
-    return f"{value * 100:.{digits}f} %".replace("-", "−")  # noqa: RUF001 - a true minus sign
+    return f"{value * 100:.{digits}f}%".replace("-", "−")  # noqa: RUF001 - a true minus sign
 
 
 def size(value: float | None) -> str:
@@ -121,7 +142,7 @@ def age(value: datetime | None, at: datetime | None = None) -> str:
 def _largest(seconds: float) -> str:
     units = ((86_400 * 365, "y"), (86_400 * 30, "months"), (86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
     length, unit = next((pair for pair in units if seconds >= pair[0]), (1, "s"))
-    count = int(seconds // length)
+    count = round(seconds / length)
     return f"{count} {'month' if unit == 'months' and count == 1 else unit}"
 
 

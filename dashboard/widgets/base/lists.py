@@ -86,13 +86,13 @@ def requests(rows: Iterable[PromotionRequest], *, is_stale_shown: bool = True) -
             )
             marks = [state_badge(request.state)]
             if request.stale and is_stale_shown:
-                marks.append(badge("changed since it was sealed", "warn"))
+                marks.append(badge("out of date", "warn"))
             show(row([*marks, soft(_request_line(request))]))
 
 
 def _request_line(request: PromotionRequest) -> str:
     who = shorten(request.participants.requester.name, 40)
-    line = f"{request.id} · asked by {who} · changed {formats.age(request.updated)}"
+    line = f"{request.id} · requested by {who} · changed {formats.age(request.updated)}"
     return line if request.is_final else f"{line} · expires {formats.age(request.expires)}"
 
 

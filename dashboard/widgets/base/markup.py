@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import streamlit as st
@@ -155,7 +156,17 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str, c
 
 def _table_row(head: Sequence[str], cells: Sequence[str]) -> Markup:
     pairs = zip(head, cells, strict=True)
-    return html("<tr>{}</tr>", join(html('<td data-label="{}">{}</td>', name, cell) for name, cell in pairs))
+    return html("<tr>{}</tr>", join(_cell(name, cell) for name, cell in pairs))
+
+
+_NUMBER = re.compile(r"[+\u2212-]?\d[\d,]*(\.\d+)?%?")
+
+
+def _cell(name: str, cell: str) -> Markup:
+    """Plain numbers stand at the right, so that their digits line up."""
+    if _NUMBER.fullmatch(cell):
+        return html('<td data-label="{}" class="cs-num">{}</td>', name, cell)
+    return html('<td data-label="{}">{}</td>', name, cell)
 
 
 def empty(title: str, what_to_do: str = "") -> None:

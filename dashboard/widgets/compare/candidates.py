@@ -29,7 +29,7 @@ def show_candidates(model: str, actor: Actor) -> None:
     try:
         tagged = wiring.portal().candidates.tagged(model)
     except PortalError as error:
-        st.caption(as_text(f"Whether versions are tagged as candidates is not known: {error.sentence()}"))
+        st.caption(as_text(f"Could not look for versions tagged as candidates: {error.sentence()}"))
         return
     if not tagged:
         return
@@ -49,11 +49,11 @@ def _name(model: str) -> str:
 def _body(model: str, actor: Actor) -> None:
     places = [place.name for place in wiring.portal().promotions.environments(model)]
     if not places:
-        st.info("No policy allows this model anywhere.", icon=":material/policy:")
+        st.info("No policy allows this model in any environment.", icon=":material/policy:")
         return
     place = str(st.selectbox("Environment", places, key=f"candidates_env:{model}"))
     try:
-        with st.spinner("Comparing every candidate with what is live …"):
+        with st.spinner("Comparing every candidate with the live version …"):
             ranking = wiring.portal().candidates.rank(actor, model, place)
     except PortalError as error:
         st.warning(as_text(error.sentence()), icon=":material/help:")
@@ -65,7 +65,7 @@ def _body(model: str, actor: Actor) -> None:
     asking.ask(
         _name(model),
         lambda actor, reason: wiring.portal().candidates.open_best(actor, model, place, reason=reason).request,
-        label=f"Ask for v{version}",
+        label=f"Request promotion of v{version}",
         done=f"Request opened for v{version}; the other candidates' tags are cleared.",
         reason_label="Why should it be promoted?",
     )
@@ -73,7 +73,14 @@ def _body(model: str, actor: Actor) -> None:
 
 def _show(ranking: CandidateRanking) -> None:
     st.markdown(f"**{as_text(ranking.sentence)}**")
-    head = ("Version", "Verdict", f"{ranking.metric} against v{ranking.current}", "Chance of luck, corrected", "Why")
+    current = f"v{ranking.current}"
+    head = (
+        "Version",
+        "Verdict",
+        f"{ranking.metric} against {current}",
+        f"Adjusted p-value (better than {current})",
+        "Why",
+    )
     show(table(head, [_cells(line) for line in ranking.lines], caption="Candidates", classes="cs-stack"))
     names = ("candidate", "verdict", "difference", "low", "high", "p_adjusted", "may_win", "reason")
     rows = [[line.name, *(getattr(line, name) for name in names[1:])] for line in ranking.lines]
@@ -87,7 +94,7 @@ def _cells(line: CandidateLine) -> tuple[str, ...]:
         line.name,
         join([badge(verdict, _TONES[line.verdict]), *_advice(line)], " "),
         interval(gap) if line.difference is not None else soft(formats.UNKNOWN),
-        _chance(line.p_adjusted),
+        formats.p_value(line.p_adjusted),
         shorten(line.reason, 160),
     )
 
@@ -97,7 +104,3 @@ def _advice(line: CandidateLine) -> list[Markup]:
     if line.may_win:
         return [badge("may win", "good")]
     return [badge("reject", "bad")] if line.recommendation == "reject" and line.verdict != "worse" else []
-
-
-def _chance(p_value: float | None) -> str:
-    return "below 0.01 %" if p_value is not None and p_value < 1e-4 else formats.percent(p_value, 2)

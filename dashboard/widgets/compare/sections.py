@@ -112,7 +112,7 @@ def _drift_label(key: VersionKey, compared: VersionComparison) -> str:
 
 def _drift_of(key: VersionKey, compared: VersionComparison) -> None:
     if key in compared.drift:
-        st.markdown(f"**Training data of v{key.version} against v{compared.details[0].key.version}**")
+        st.markdown(f"**Training data of v{key.version} compared with v{compared.details[0].key.version}**")
         drift.show_lines(compared.drift[key], key=f"compare-{key.version}")
     if key in compared.live:
         drift.show_live(compared.live[key], of=f"v{key.version}", key=str(key.version))
@@ -150,6 +150,6 @@ SECTIONS: tuple[tuple[str, str, Section], ...] = (
     ("fairness", "Fairness", _show_fairness),
     ("drift", "Drift", _show_drift),
     ("differences", "Metrics and parameters", _show_differences),
-    ("over-versions", "Over the versions", _show_metric),
+    ("over-versions", "Metric over versions", _show_metric),
 )
 """Anchor, heading and what stands below it."""

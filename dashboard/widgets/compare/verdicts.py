@@ -26,7 +26,7 @@ def show_verdicts(compared: VersionComparison) -> None:
     if not found:
         empty(
             "There is no paired comparison of these versions.",
-            "Both need held-out predictions on the same rows. The metrics below were measured by each run by itself.",
+            "Both need held-out predictions on the same rows. Each run computed the metrics below on its own rows.",
         )
         return
     if len(found) > 1:
@@ -43,12 +43,12 @@ def _show_findings(found: Comparison, *, key: str, is_alone: bool) -> None:
     if is_alone or evidence.has_blocking(found):
         evidence.show_findings(found, key=key)
     elif found.findings:
-        with st.expander("What was noticed"):
+        with st.expander("Findings"):
             evidence.show_findings(found, key=key)
 
 
 def _show_glance(found: Found, against: str) -> None:
-    head = ("Version", "Verdict", "Recommended", "Worst slice", "All rows together")
+    head = ("Version", "Verdict", "Recommended", "Worst slice", "Overall")
     rows = [_glance(row, comparison, against) for row, comparison in found]
     show(table(head, rows, caption="Verdicts", classes="cs-stack"))
     names = ("version", "verdict", "recommendation", "metric", "difference", "low", "high", "worst_slice")
@@ -67,7 +67,7 @@ def _glance(row: VersionRow, found: Comparison, against: str) -> tuple[str, ...]
         compare_versions.version_link(row, f"v{row.key.version}"),
         badge(title, tone, limit=70),
         badge(found.recommendation.value, evidence.ADVICE[found.recommendation]),
-        f"{evidence.slice_name(worst)}: {evidence.interval(worst.difference)}" if worst else soft("no slice loses"),
+        f"{evidence.slice_name(worst)}: {evidence.interval(worst.difference)}" if worst else soft("no slice is worse"),
         evidence.interval(found.difference),
     )
 

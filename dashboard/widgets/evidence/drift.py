@@ -19,7 +19,7 @@ _NAMES = (
     "column", "kind", "psi", "noise", "wasserstein", "ks", "missing_reference", "missing_now", "infinite_reference",
     "infinite_now", "verdict", "note",
 )  # fmt: skip
-_NO_DISTANCE = {"categorical": "a category"}
+_NO_DISTANCE = {"categorical": "n/a (categorical)"}
 FIRST = 8
 CHANCE = 0.01
 """A PSI that small samples have by chance is shown from here on."""
@@ -27,7 +27,7 @@ CHANCE = 0.01
 
 def show_lines(lines: Sequence[DriftLine], *, key: str) -> None:
     """The columns that moved, most first; what hardly moved is one press away."""
-    head = ("Column", "Moved", "PSI", "Shift in deviations", "Largest gap of shares", "Missing before", "Missing now")
+    head = ("Column", "Moved", "PSI", "Mean shift (SD)", "Largest difference in share", "Missing before", "Missing now")
     first = moved(lines)[:FIRST]
     rest = [line for line in lines if line not in first]
     if first:
@@ -35,14 +35,14 @@ def show_lines(lines: Sequence[DriftLine], *, key: str) -> None:
     else:
         unknown = len(unmeasured(lines))
         rest_said = f" {unknown} of {len(lines)} columns could not be measured." if unknown else ""
-        st.caption(f"No column{' that could be measured' if unknown else ''} has moved.{rest_said}")
+        st.caption(f"No column{' that could be measured' if unknown else ''} drifted.{rest_said}")
     if rest:
-        kind = "more columns" if moved(rest) else "columns that hardly moved"
+        kind = "more columns" if moved(rest) else "columns with negligible drift"
         with st.expander(f"{len(rest)} {kind}"):
             show(table(head, [_cells(line) for line in rest], caption="More drift", classes="cs-stack"))
     st.caption(
-        "PSI below 0.1 is little, above 0.25 much, beyond what samples of this size have by chance. "
-        "Sizes of effect, not p-values: with many rows those are tiny."
+        "PSI below 0.1 is negligible, above 0.25 large, after allowing for sampling noise. "
+        "These are effect sizes; with this many rows p-values are always tiny."
     )
     plain = [[getattr(line, name) for name in _NAMES] for line in lines]
     tables.download("Download drift", _NAMES, plain, key=f"drift-{key}")
@@ -60,7 +60,7 @@ def unmeasured(lines: Sequence[DriftLine]) -> list[DriftLine]:
 
 def show_live(found: LiveDrift, *, of: str, key: str) -> None:
     """Live inputs against the training data of a version; nothing when there are none."""
-    st.markdown(f"**Live inputs against the training data of {of}**")
+    st.markdown(f"**Live inputs compared with the training data of {of}**")
     st.caption(as_text(found.sentence))
     if found.lines:
         show_lines(found.lines, key=f"live-{key}")

@@ -25,11 +25,11 @@ def show_fairness(found: Comparison, *, key: str) -> None:
     """The gap that widens most first; the rates of each group are one press away."""
     rows = [(entry, gap) for entry in found.fairness for gap in entry.gaps]
     if not rows:
-        st.caption("The rows have no columns of groups to judge fairness by, or the task has no yes and no.")
+        st.caption("No group columns to assess fairness, or the task is not binary.")
         return
     rows.sort(key=lambda row: -(_widening(row[1]) or 0.0))
     cells = [_gap_cells(found, entry, gap) for entry, gap in rows]
-    head = ("Column", "Rate", "Apart now", "Candidate", "Change")
+    head = ("Column", "Rate", "Gap now", "Candidate", "Change")
     show(table(head, cells[:FIRST], caption="Fairness", classes="cs-stack"))
     if len(cells) > FIRST:
         with st.expander(f"{len(cells) - FIRST} more rates"):
@@ -70,11 +70,11 @@ def _wider(widening: float | None, *, is_found: bool) -> Markup:
     if widening is None:
         return soft(formats.UNKNOWN)
     if abs(widening) < 0.0005:
-        return soft("the same")
+        return soft("unchanged")
     text = f"{formats.change(widening * 100, 1)} points, {'wider' if widening > 0 else 'narrower'}"
     if is_found:
         return html("<strong>{}</strong>", text)
-    return html("{} {}", text, soft("(could be chance)")) if widening > 0.02 else as_html(text)
+    return html("{} {}", text, soft("(not significant)")) if widening > 0.02 else as_html(text)
 
 
 def _show_groups(found: Comparison, *, key: str) -> None:

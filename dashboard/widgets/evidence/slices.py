@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.text import as_label, plain, shorten
+from dashboard.widgets.base import formats
 from dashboard.widgets.evidence import plots
 from dashboard.widgets.evidence import verdict as evidence
 from services.evidence.record import Comparison, Gap, SliceLine
@@ -19,9 +20,9 @@ MOST = 12
 """Slices drawn; the table has all."""
 Mark = tuple[str, str, str, str]
 """Name in the legend, symbol, colour on light, colour on dark."""
-_ALL: Mark = ("All rows together", "diamond", "#4D4D4D", "#BFC7D1")
+_ALL: Mark = ("All rows", "diamond", "#4D4D4D", "#BFC7D1")
 _HARMED: Mark = ("Harmed slice", "x", "#B34700", "#E69F00")
-_ALIKE: Mark = ("Slice that loses as all rows do", "square", "#7A5B00", "#E0C45C")
+_ALIKE: Mark = ("Worse, in line with the overall drop", "square", "#7A5B00", "#E0C45C")
 _OTHER: Mark = ("Other slice", "circle", "#0072B2", "#56B4E9")
 Point = tuple[str, Mark, float, float, float]
 """Name, mark, difference, low, high."""
@@ -33,7 +34,8 @@ def show_differences(found: Comparison, *, against: str, key: str) -> None:
     if len(points) < 3:
         return
     worse = "left" if found.higher_is_better else "right"
-    title = f"Difference in {shorten(found.metric, 20)} to {shorten(against, 20)} ({worse} of 0: worse)"
+    name = shorten(formats.metric_name(found.metric), 20)
+    title = f"Difference in {name} from {shorten(against, 20)} ({worse} of 0: worse)"
     drawn = _figure(points, found, as_label(title))
     metric = plain(found.metric)
     said = f"Differences in {metric} of all rows and of the slices, with intervals; the table below has them"
@@ -42,7 +44,7 @@ def show_differences(found: Comparison, *, against: str, key: str) -> None:
 
 def _points(found: Comparison) -> list[Point]:
     slices = evidence.slices_by_harm(found)[:MOST]
-    points = [_point("All rows together", _ALL, found.difference)]
+    points = [_point("All rows", _ALL, found.difference)]
     points += [_point(shorten(evidence.slice_name(line), 28), _mark(line), line.difference) for line in slices]
     return [point for point in points if point is not None]
 

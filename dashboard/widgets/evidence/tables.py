@@ -25,17 +25,17 @@ def show_slices(found: Comparison, *, against: str, key: str) -> None:
     """Slices sorted by harm, drawn and as a table; the average never hides them."""
     slices = evidence.slices_by_harm(found)
     if not slices:
-        st.caption("The rows have no columns to slice by. Log them beside the scores to see who gains and who loses.")
+        st.caption("The rows have no columns to slice by. Log them with the scores to see who gains and who loses.")
         return
     slice_plot.show_differences(found, against=against, key=key)
-    head = ("Slice", "Rows", "Now", "Candidate", "Difference", "Finding")
+    head = ("Slice", "Rows", "Live", "Candidate", "Difference", "Finding")
     show(table(head, [_slice(s, found) for s in slices[:FIRST]], caption="Slices, worst first", classes="cs-stack"))
     if len(slices) > FIRST:
         with st.expander(f"{len(slices) - FIRST} more slices"):
             show(table(head, [_slice(s, found) for s in slices[FIRST:]], caption="More slices", classes="cs-stack"))
     if found.slice_margin is not None:
         st.caption(
-            f"Harmed: the loss is beyond chance, corrected for all {len(slices)} slices, "
+            f"Harmed: the loss is significant after correction for all {len(slices)} slices, "
             f"and larger than the slices' margin of {found.slice_margin:.3g}."
         )
     names = ("column", "value", "rows", "current", "candidate", "p_adjusted", "harmed")
@@ -58,18 +58,18 @@ def _slice(line: SliceLine, found: Comparison) -> tuple[str, ...]:
 def _finding(line: SliceLine, *, higher_is_better: bool) -> Markup:
     if line.harmed:
         shares = evidence.shares_the_loss(line)
-        return badge("loses as all rows do", "warn") if shares else badge("harmed", "bad")
+        return badge("worse, in line with the overall drop", "warn") if shares else badge("harmed", "bad")
     if line.note:
         return soft(shorten(line.note, 80))
     _, low, high = evidence.gap_of(line.difference)
     if low is None or high is None:
-        return soft("cannot tell")
+        return soft("inconclusive")
     sign = 1 if higher_is_better else -1
     if min(sign * low, sign * high) > 0:
         return badge("better", "good")
     if max(sign * low, sign * high) > 0:
         return soft("no harm shown")
-    return soft("worse, within the margin" if evidence.is_sure(line.p_adjusted) else "worse, but could be chance")
+    return soft("worse, within the margin" if evidence.is_sure(line.p_adjusted) else "worse, not significant")
 
 
 def show_metrics(found: Comparison, *, key: str) -> None:
@@ -79,14 +79,14 @@ def show_metrics(found: Comparison, *, key: str) -> None:
         return
     rows = [
         (
-            words(line.name) + ("" if line.higher_is_better else " (less is better)"),
+            words(line.name) + ("" if line.higher_is_better else " (lower is better)"),
             formats.number(line.current),
             formats.number(line.candidate),
             interval(line.difference),
         )
         for line in lines
     ]
-    show(table(("Metric", "Now", "Candidate", "Difference"), rows, caption="Metrics", classes="cs-stack"))
+    show(table(("Metric", "Live", "Candidate", "Difference"), rows, caption="Metrics", classes="cs-stack"))
     names = ("name", "higher_is_better", "current", "candidate", "p_value")
     plain = [[*(getattr(line, name) for name in names), *evidence.gap_of(line.difference)] for line in lines]
     tables.download(

@@ -1,4 +1,4 @@
-"""The comparison with what is live, as a reviewer reads it.
+"""The comparison with the live version, as a reviewer reads it.
 
 The verdict in words comes first, then who is harmed, then the average with its interval, and what was noticed.
 """
@@ -21,7 +21,7 @@ _VERDICTS = {
     Outcome.BETTER: ("good", "Better than {}"),
     Outcome.NOT_WORSE: ("good", "Not worse than {}"),
     Outcome.WORSE: ("bad", "Worse than {}"),
-    Outcome.CANNOT_TELL: ("warn", "Cannot tell whether it is better than {}"),
+    Outcome.CANNOT_TELL: ("warn", "Inconclusive: neither better nor worse than {} can be shown"),
 }
 ADVICE = {Recommendation.PROMOTE: "good", Recommendation.HOLD: "warn", Recommendation.REJECT: "bad"}
 _SEVERITY = {Severity.BLOCKING: "bad", Severity.WARNING: "warn", Severity.INFO: "mute"}
@@ -45,7 +45,7 @@ def headline(found: Comparison, *, against: str) -> tuple[str, str]:
         return "bad", f"Harm: worse for {shorten(harmed[0], 60)}{more} than {against}"
     tone, title = _VERDICTS[found.verdict]
     if found.verdict is Outcome.NOT_WORSE and _holds_zero(found.difference):
-        title = "No difference to {} is shown"
+        title = "No significant difference from {}"
     return ADVICE[found.recommendation] if tone != "bad" else tone, title.format(against)
 
 
@@ -70,20 +70,19 @@ def harmed_slices(found: Comparison) -> int:
 
 def _numbers(found: Comparison) -> list[Pair]:
     advice = badge(found.recommendation.value, ADVICE[found.recommendation])
-    pairs: list[Pair] = [("Recommendation of the engine", advice)]
+    pairs: list[Pair] = [("Recommendation", advice)]
     worst = worst_slice(found)
     if worst:
         title = "Worst slice" if worst.harmed else "Worst slice, no harm shown"
         pairs.append((title, f"{slice_name(worst)}: {interval(worst.difference)}"))
-    pairs.append((f"All rows together, {found.metric}", interval(found.difference)))
+    pairs.append((f"Overall {formats.metric_name(found.metric)}", interval(found.difference)))
     pairs.append(("Margin", margins(found.margin, found.slice_margin)))
-    pairs.append(("Wins on resamples", _wins(found)))
-    is_tiny = found.p_value is not None and found.p_value < 1e-4
-    pairs.append(("p-value", "below 0.0001" if is_tiny else formats.number(found.p_value, 3)))
+    pairs.append(("Resampling", _wins(found)))
+    pairs.append(("p-value", formats.p_value(found.p_value)))
     pairs.append(("Rows compared", formats.number(found.rows)))
     needed = found.power.detectable_difference
     if needed is not None:
-        pairs.append(("Smallest difference that these rows can show", formats.number(needed, 3)))
+        pairs.append(("Minimum detectable difference", formats.number(needed, 3)))
     return pairs
 
 
@@ -94,18 +93,17 @@ def margins(whole: float, part: float | None) -> str:
 
 
 def _wins(found: Comparison) -> str:
-    rule = found.published_rule
-    said = "passes" if rule.passes else "does not pass"
-    return f"{formats.percent(found.win_rate)}; the published rule (bar {formats.percent(rule.bar, 0)}) {said}"
+    required = formats.percent(found.published_rule.bar, 0)
+    return f"Better in {formats.percent(found.win_rate)} of resamples ({required} required)"
 
 
 def interval(difference: Gap) -> str:
-    """The difference with its interval: value (95 % interval low to high)."""
+    """The difference with its interval: value (95% CI low to high)."""
     value, low, high = bounds = gap_of(difference)
     show_number = formats.change if all(abs(x or 0) < 1 for x in bounds) else formats.signed
     if value is None or low is None or high is None:
         return show_number(value)
-    return f"{show_number(value)} ({difference.level * 100:.0f} % interval {show_number(low)} to {show_number(high)})"
+    return f"{show_number(value)} ({difference.level:.0%} CI {show_number(low)} to {show_number(high)})"
 
 
 def slices_by_harm(found: Comparison) -> list[SliceLine]:
@@ -160,7 +158,7 @@ def show_findings(comparison: Comparison, *, key: str) -> None:
     found = sorted(comparison.findings, key=lambda finding: _RANK[finding.severity])
     if not found:
         return
-    st.markdown("**What was noticed**")
+    st.markdown("**Findings**")
     rows = [
         (
             badge(f.severity.value, _SEVERITY[f.severity]),

@@ -96,13 +96,13 @@ def _witness(state: WitnessState) -> Markup:
         far = f"has seen entries 1 to {formats.number(state.size)}; {formats.number(state.behind)} not yet"
     problem = html("<br>{}", f"{state.problem} {state.hint}".strip()) if state.problem else ""
     is_away = bool(state.problem) and state.freshness != "silent"
-    mark = badge("away", "warn") if is_away else badge(state.freshness, _TONES.get(state.freshness, "mute"))
+    mark = badge("unreachable", "warn") if is_away else badge(state.freshness, _TONES.get(state.freshness, "mute"))
     head = row([html("<strong>{}</strong>", state.name), mark, seen])
     return html('<div class="cs-witness">{}<div>{}{}</div></div>', head, far, problem)
 
 
 def _take_away() -> None:
-    st.subheader("Take it away", anchor=False)
+    st.subheader("Export", anchor=False)
     ledger = wiring.portal().ledger
     note = ledger.find(LedgerQuery()).checkpoint
     if not note:
@@ -110,7 +110,7 @@ def _take_away() -> None:
         return
     actor = identity.actor()
     if actor.may(Permission.EXPORT):
-        st.caption("Entries, checkpoints, witnesses' copies and the script that verifies them offline. It is recorded.")
+        st.caption("All entries, checkpoints, witness copies and an offline verifier. Exports are logged.")
         st.download_button(
             "Export for an auditor",
             data=lambda: ledger.export(actor),
@@ -119,7 +119,7 @@ def _take_away() -> None:
             icon=":material/download:",
         )
     else:
-        st.caption("Auditors export the ledger here, with the script that verifies it offline.")
+        st.caption("Auditors can export the ledger here, with an offline verifier.")
     with st.expander("Newest checkpoint"):
         st.caption("Signed note: name of the ledger, number of entries, root hash, signatures")
         st.code(note, language=None, wrap_lines=True)

@@ -23,7 +23,7 @@ _LABELS = {
     UserAction.REVIEW: ("Sign as reviewed", ":material/visibility:"),
     UserAction.REQUEST_CHANGES: ("Request changes", ":material/edit_note:"),
     UserAction.REJECT: ("Reject", ":material/block:"),
-    UserAction.RESEAL: ("Seal again", ":material/refresh:"),
+    UserAction.RESEAL: ("Reseal", ":material/refresh:"),
     UserAction.WITHDRAW: ("Withdraw", ":material/undo:"),
 }
 
@@ -103,16 +103,12 @@ def _name(action: str, detail: RequestDetail) -> str:
 def _reseal(detail: RequestDetail, subject: str) -> Command:
     return Command(
         name=_name("reseal", detail),
-        title="Seal again",
-        label="Seal again",
+        title="Reseal",
+        label="Reseal",
         run=lambda actor, _reason, _key: wiring.portal().promotions.reseal(actor, detail.request.id),
-        done="Sealed again",
-        lead=f"{subject}: Countersign",
-        explanation=(
-            "collects the evidence anew",
-            "voids all signatures that were given",
-            "asks the reviewers again",
-        ),
+        done="Resealed",
+        lead=f"{subject}: Countersign will",
+        explanation=("collect evidence again", "void all signatures", "notify reviewers"),
         asks_reason=False,
     )
 
@@ -124,7 +120,7 @@ def _withdraw(detail: RequestDetail, subject: str) -> Command:
         label="Withdraw the request",
         run=lambda actor, reason, _key: wiring.portal().promotions.withdraw(actor, detail.request.id, reason=reason),
         done="Request withdrawn",
-        lead=f"{subject}: the request ends here; nothing is promoted.",
+        lead=f"{subject}: the request will be closed; nothing is promoted.",
     )
 
 
@@ -157,23 +153,28 @@ def _decide(kind: DecisionKind, detail: RequestDetail, subject: str) -> Command:
 
 def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str, ...], str, str]:
     if kind is DecisionKind.REJECT:
-        return "Your signature means: this must not be promoted. The request ends here.", (), "Reject", "Rejected"
+        return (
+            "You confirm that this version must not be promoted. The request will be closed.",
+            (),
+            "Reject",
+            "Rejected",
+        )
     if kind is DecisionKind.REQUEST_CHANGES:
-        lead = "The requester is asked to change something and to seal again."
+        lead = "The requester is asked to make changes and to reseal."
         return lead, (), "Request changes", "Changes requested"
     if kind is DecisionKind.REVIEW:
-        lead = "Your signature means: I have reviewed the evidence on this page. It is not an approval."
+        lead = "You confirm that you have reviewed the evidence on this page. This is not an approval."
         return lead, (), "Sign as reviewed", "Signed as reviewed"
     plan = f"plan `{formats.digest(detail.request.plan_digest)}`"
-    lead = f"Your signature means: I have looked at the evidence on this page ({plan}) and approve what follows. "
-    lead += f"You sign for **{as_text(detail.slots[0])}**. It is " if len(detail.slots) == 1 else "It is "
+    lead = f"You confirm that you have reviewed the evidence on this page ({plan}) and approve what follows. "
+    lead += f"You sign for **{as_text(detail.slots[0])}**. This is " if len(detail.slots) == 1 else "This is "
     if detail.quorum - detail.signatures > 1:
-        lead += f"signature {detail.signatures + 1} of {detail.quorum}; once all are there, Countersign"
+        lead += f"signature {detail.signatures + 1} of {detail.quorum}; once the last one is in, Countersign will:"
     else:
-        lead += "the last signature needed. At once, Countersign"
+        lead += "the final signature. Countersign will then immediately:"
     return lead, detail.consequences, "Sign and approve", "Signed"
 
 
 def quorum_line(detail: RequestDetail) -> str:
     """How many signatures there are; which ones are missing, the summary says."""
-    return f"{detail.signatures} of {detail.quorum} {'signature' if detail.quorum == 1 else 'signatures'}"
+    return f"{detail.signatures} of {detail.quorum} signatures"

@@ -12,7 +12,7 @@ from services.domain.promotions.promotion import PromotionRequest
 
 
 def forget(name: str) -> None:
-    """Before the dialog opens: what an earlier one opened leads nowhere any more."""
+    """Before the dialog opens: what an earlier one opened leads nowhere now."""
     st.session_state.pop(_opened(name), None)
 
 
@@ -21,7 +21,7 @@ def ask(
 ) -> None:
     """Ask for the reason, open the request with it, and show its page. `name` is the command's, unique on the page.
 
-    The id is kept in the session: the page may be run anew between the call and the next step.
+    The id is kept in the session: the page may run again between the call and the next step.
     """
 
     def run(actor: Actor, reason: str, _: str) -> None:
@@ -30,7 +30,7 @@ def ask(
     command = commands.Command(
         name=name, title="Request promotion", label=label, run=run, done=done, reason_label=reason_label
     )
-    commands.form(command, busy="Reading the registry, comparing with what is live, sealing the plan …")
+    commands.form(command, busy="Reading the registry, comparing with the live version, sealing the plan …")
     request_id = st.session_state.get(_opened(name))
     if request_id:
         commands.flash(done)

@@ -11,6 +11,7 @@ from dashboard.text import shorten
 from dashboard.widgets.base import formats
 from dashboard.widgets.base.markup import bullets, show, soft, table
 from dashboard.widgets.evidence import plots
+from dashboard.widgets.request import tense
 from dashboard.widgets.version import grid as tables
 from services.domain.catalogue import VersionDetail
 from services.domain.model_metrics import known_metrics, unknown_metrics
@@ -28,12 +29,12 @@ def show_beside(detail: RequestDetail) -> None:
         return
     candidate = detail.request.key
     both = [_detail(VersionKey(candidate.model, number)) for number in (current, candidate.version)]
-    head = ("", f"v{current}, live", f"v{candidate.version}")
+    head = ("", tense.baseline(detail), f"v{candidate.version}")
     st.markdown("**What the runs logged**")
-    st.caption("As the catalogue has it now; each version's metrics were measured by themselves, not on the same rows.")
+    st.caption("Current catalogue values. Each version's metrics were computed on its own rows.")
     now, new = both
     if now is None or new is None or now.run is None or new.run is None:
-        st.caption("The catalogue does not know the run of one of them, so parameters and metrics are not compared.")
+        st.caption("The run of one version is not in the catalogue, so parameters and metrics are not compared.")
     else:
         _differences("Parameters", now.run.params, new.run.params, head=head)
         _differences("Metrics", known_metrics(now.metrics), known_metrics(new.metrics), head=head)
@@ -79,5 +80,5 @@ def _over_versions(candidate: VersionKey, current: int) -> None:
     metric = detail.row.metric_name if detail is not None and detail.run is not None else None
     points = wiring.portal().catalogue.metric_over_versions(candidate.model, metric) if metric else ()
     if metric and points:
-        with st.expander(f"{shorten(metric, 40)} over the versions"):
+        with st.expander(f"{shorten(metric, 40)} over versions"):
             plots.show_metric(points, metric, [current, candidate.version])

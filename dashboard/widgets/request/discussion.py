@@ -15,6 +15,7 @@ from dashboard.widgets.base import commands, formats
 from dashboard.widgets.base.markup import badge, code, empty, paragraphs, show, soft, time
 from services.domain.identity.people import Actor, Person
 from services.domain.promotions.mentions import Mentioned
+from services.domain.promotions.plan import in_words
 from services.domain.promotions.requests import Comment, DecisionKind
 from services.domain.promotions.rights import UserAction
 from services.errors import PortalError
@@ -23,7 +24,7 @@ from services.promotions.answers import RequestDetail
 _KIND = {
     DecisionKind.APPROVE: ("good", "approved"),
     DecisionKind.REJECT: ("bad", "rejected"),
-    DecisionKind.REQUEST_CHANGES: ("warn", "asked for changes"),
+    DecisionKind.REQUEST_CHANGES: ("warn", "requested changes"),
     DecisionKind.REVIEW: ("info", "signed as reviewed"),
     DecisionKind.BREAK_GLASS: ("bad", "broke glass: promoted without signatures"),
 }
@@ -32,16 +33,15 @@ _KIND = {
 def show_decisions(detail: RequestDetail) -> None:
     """Signatures, the latest first; void ones stay, with the reason."""
     if not detail.decisions:
-        empty(
-            "Nobody has decided yet.",
-            f"{detail.quorum} {'signature is' if detail.quorum == 1 else 'signatures are'} needed.",
-        )
+        needed = f"{formats.count(detail.quorum, 'approval')} needed."
+        is_final = detail.request.is_final
+        empty("Nobody decided." if is_final else "No decisions yet.", "" if is_final else needed)
         return
     items = []
     for decision in sorted(detail.decisions, key=lambda d: d.at, reverse=True):
         tone, said = _KIND[decision.kind]
         is_void = bool(decision.void_reason)
-        void = html("<br>{} {}", badge("void", "warn"), decision.void_reason) if is_void else ""
+        void = html("<br>{} {}", badge("void", "warn"), _void(decision.void_reason)) if is_void else ""
         said += f" for {decision.slot}" if decision.slot else ""
         plan = soft("signed the plan ") + code(formats.digest(decision.plan_digest))
         items.append(html(
@@ -50,6 +50,11 @@ def show_decisions(detail: RequestDetail) -> None:
             said, time(decision.at), paragraphs(decision.reason), plan, void,
         ))  # fmt: skip
     show(html('<ul class="cs-time">{}</ul>', join(items)))
+
+
+def _void(reason: str) -> str:
+    """Why a signature does not count; reasons kept by earlier releases named fields of the plan."""
+    return "; ".join(in_words(part) for part in reason.split("; "))
 
 
 def show_discussion(detail: RequestDetail, actor: Actor) -> None:
@@ -90,8 +95,8 @@ def _answered(detail: RequestDetail) -> str | None:
         return None
     known = {c.id: f"{c.person.name}: {c.text[:60]}" for c in detail.comments}
     chosen = st.selectbox(
-        "In answer to", list(known), index=None, key="comment_reply", format_func=lambda i: known.get(i, i),
-        placeholder="Nobody: a new comment",
+        "Reply to", list(known), index=None, key="comment_reply", format_func=lambda i: known.get(i, i),
+        placeholder="New comment",
     )  # fmt: skip
     return str(chosen) if chosen else None
 
@@ -100,7 +105,8 @@ def _added(found: Mentioned) -> str:
     """A name that led to nobody is said: whoever wrote it believes that somebody was told."""
     told = ", ".join(person.name for person in found.people)
     unknown = ", ".join(f"@{name}" for name in found.unknown)
-    parts = ["Comment added", f"for {told}" if told else "", f"nobody was told by {unknown}" if unknown else ""]
+    nobody = f"{unknown} matches nobody, so nobody was notified by that name"
+    parts = ["Comment added", f"{told} notified" if told else "", nobody if unknown else ""]
     return as_text("; ".join(part for part in parts if part))
 
 
@@ -116,7 +122,7 @@ def _comment_box(detail: RequestDetail, actor: Actor, others: Sequence[Person]) 
         placeholder="Ask, explain, or note what you looked at",
     )
     tell = st.multiselect(
-        "Tell", others, key=f"tell:{key}", format_func=lambda person: person.name,
+        "Notify", others, key=f"tell:{key}", format_func=lambda person: person.name,
         placeholder="Nobody in particular", help="They are notified. In the text, @name does the same.",
     )  # fmt: skip
     reply_to = _answered(detail)

@@ -27,7 +27,7 @@ def _body(key: VersionKey) -> None:
     places = list(wiring.portal().promotions.environments(key.model))
     if not places:
         empty(
-            "No policy allows this model anywhere.",
+            "No policy allows this model in any environment.",
             "Add a policy for it to governance.yaml; without one nothing is promoted.",
         )
         return
@@ -36,11 +36,11 @@ def _body(key: VersionKey) -> None:
     name = st.selectbox("Environment", names, key=f"env:{key}", help="Where the version should go live.")
     place = places[names.index(name)] if name in names else places[0]
     steps = bullets(what_happens(place, key.version), ordered=True)
-    show(as_html("Once enough reviewers have signed, Countersign"), steps)
+    show(as_html("After approval, Countersign will:"), steps)
     asking.ask(
         _name(key),
         lambda actor, reason: wiring.portal().promotions.open(actor, key, place.name, reason=reason),
-        label="Collect evidence and ask",
+        label="Collect evidence and submit",
         done=f"Request opened: {as_text(lists.version_label(key, limit=40))} to {as_text(place.name)}",
         reason_label="Why should this version be promoted?",
     )
@@ -50,12 +50,12 @@ def what_happens(place: Environment, version: int) -> list[str]:
     """What a promotion into this environment will do, in order."""
     registry = []
     if place.alias:
-        registry.append(f"moves the alias {place.alias} to v{version}")
+        registry.append(f"move the alias {place.alias} to v{version}")
     if place.stage:
-        registry.append(f"puts v{version} into the stage {place.stage} and archives the version that is there now")
+        registry.append(f"move v{version} to the stage {place.stage} and archive the version that is there now")
     pipeline = place.pipeline
     release = (
-        [f"starts pipeline {pipeline.pipeline_id} in {pipeline.project} and follows it to its end"] if pipeline else []
+        [f"start pipeline {pipeline.pipeline_id} in {pipeline.project} and follow it to its end"] if pipeline else []
     )
     ordered = registry + release if place.registry is RegistryOrder.BEFORE else release + registry
-    return [*ordered, f"marks v{version} as live in {place.name}; if a step fails, what was live before is put back"]
+    return [*ordered, f"mark v{version} as live in {place.name}; if a step fails, the version before is restored"]

@@ -17,9 +17,9 @@ from services.domain.promotions.oversight import Assignment, AssignmentKind, Fin
 
 _TONE = {Severity.LOW: "mute", Severity.MEDIUM: "warn", Severity.HIGH: "bad", Severity.CRITICAL: "bad"}
 _SAID = {
-    AssignmentKind.REASSIGN: "asked",
-    AssignmentKind.DELEGATE: "let sign in their place",
-    AssignmentKind.DEFER: "put it off",
+    AssignmentKind.REASSIGN: "reassigned it to",
+    AssignmentKind.DELEGATE: "delegated to",
+    AssignmentKind.DEFER: "snoozed it",
 }
 
 
@@ -36,7 +36,7 @@ def show_findings(findings: Sequence[Finding], actor: Actor, *, where: str) -> N
                 row(
                     [
                         *marks,
-                        soft(f"{subject} · {finding.owner.name} mends it"),
+                        soft(f"{subject} · owner {finding.owner.name}"),
                         html("<span>due {}</span>", time(finding.due)),
                     ]
                 )
@@ -51,9 +51,9 @@ def show_findings(findings: Sequence[Finding], actor: Actor, *, where: str) -> N
 
 def _close(finding: Finding) -> Command:
     return Command(
-        name=f"close:{finding.id}", title="Close the finding", label="Close it", done="Finding closed",
+        name=f"close:{finding.id}", title="Close the finding", label="Close finding", done="Finding closed",
         run=lambda actor, reason, _key: wiring.portal().findings.close_finding(actor, finding.id, resolution=reason),
-        lead=f"**{as_text(finding.title)}**", reason_label="How was it mended, and how did you look?",
+        lead=f"**{as_text(finding.title)}**", reason_label="How was it fixed, and how did you verify it?",
     )  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def show_reviews(due: Sequence[ReviewDue], actor: Actor) -> None:
         with st.container(border=True, gap="xxsmall"):
             lists.version_link(item.deployment.key, limit=40)
             state = badge("overdue", "bad") if item.is_overdue(now) else badge("planned", "mute")
-            last = soft(f"last by {item.last.person.name}") if item.last else soft("not reviewed since it went live")
+            last = soft(f"last by {item.last.person.name}") if item.last else soft("no review since it went live")
             show(row([state, soft(item.deployment.environment), html("<span>due {}</span>", time(item.due)), last]))
             if actor.may(Permission.DECIDE) and st.button("Review it", key=f"review:{item.deployment.id}"):
                 launch(_review(item))
@@ -73,12 +73,12 @@ def show_reviews(due: Sequence[ReviewDue], actor: Actor) -> None:
 def _review(item: ReviewDue) -> Command:
     label = as_text(lists.version_label(item.deployment.key))
     return Command(
-        name=f"review:{item.deployment.id}", title="Review what is live", label="It may stay live", done="Reviewed",
+        name=f"review:{item.deployment.id}", title="Review the live version", label="Keep it live", done="Reviewed",
         run=lambda actor, reason, key: wiring.portal().findings.record_review(
             actor, item.deployment.id, reason=reason, idempotency_key=key
         ),
         lead=f"**{label}** in {as_text(item.deployment.environment)}. If it should not stay live, raise a finding "
-        "or ask for another version instead.",
+        "or request promotion of another version instead.",
         reason_label="What did you look at, and what did you see?",
     )  # fmt: skip
 

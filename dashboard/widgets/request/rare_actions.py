@@ -1,4 +1,4 @@
-"""The rarer actions on a request: hand on, stand in, put off, raise a finding, break glass."""
+"""The rarer actions on a request: reassign, delegate, snooze, raise a finding, break glass."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from services.errors import InvalidInputError
 from services.promotions.answers import RequestDetail
 
 LABELS = {
-    UserAction.DELEGATE: ("Let somebody sign for me", ":material/person_add:"),
-    UserAction.REASSIGN: ("Ask somebody else", ":material/forward:"),
-    UserAction.DEFER: ("Look at it later", ":material/snooze:"),
+    UserAction.DELEGATE: ("Delegate", ":material/person_add:"),
+    UserAction.REASSIGN: ("Reassign", ":material/forward:"),
+    UserAction.DEFER: ("Snooze", ":material/snooze:"),
     UserAction.RAISE_FINDING: ("Raise a finding", ":material/flag:"),
     UserAction.BREAK_GLASS: ("Break glass", ":material/emergency:"),
 }
@@ -40,8 +40,9 @@ def _delegate(detail: RequestDetail, name: str, subject: str) -> Command:
 
     slots = ", ".join(detail.slots)
     return Command(
-        name=name, title="Let somebody sign for me", label="Delegate", run=run, done="Delegated",
-        lead=f"{subject}  \nAnother reviewer signs for **{slots}** in your place. Four eyes hold for them as for you.",
+        name=name, title="Delegate", label="Delegate", run=run, done="Delegated",
+        lead=f"{subject}  \nAnother reviewer signs for **{slots}** in your place. "
+        "The four-eyes rule applies to them as well.",
         extra=lambda: _pick_person(picked, detail, name),
     )  # fmt: skip
 
@@ -55,8 +56,8 @@ def _reassign(detail: RequestDetail, name: str, subject: str) -> Command:
         )
 
     return Command(
-        name=name, title="Ask somebody else", label="Reassign", run=run, done="Reassigned",
-        lead=f"{subject}  \nThe request leaves your list and shows up in theirs.",
+        name=name, title="Reassign", label="Reassign", run=run, done="Reassigned",
+        lead=f"{subject}  \nIt moves from your queue to theirs.",
         extra=lambda: _pick_person(picked, detail, name),
     )  # fmt: skip
 
@@ -75,8 +76,8 @@ def _defer(detail: RequestDetail, name: str, subject: str) -> Command:
         )
 
     return Command(
-        name=name, title="Look at it later", label="Put it off", run=run, done="Put off", extra=ask,
-        lead=f"{subject}  \nIt leaves your list until then. It still expires, and others may still decide.",
+        name=name, title="Snooze", label="Snooze", run=run, done="Snoozed", extra=ask,
+        lead=f"{subject}  \nIt leaves your queue until then. It still expires, and others may still decide.",
     )  # fmt: skip
 
 
@@ -89,8 +90,8 @@ def _raise_finding(detail: RequestDetail, name: str, subject: str) -> Command:
         return wiring.portal().findings.raise_finding(actor, detail.request.key, wanted, idempotency_key=key)
 
     return Command(
-        name=name, title="Raise a finding", label="Raise it", run=run, done="Finding raised",
-        lead=f"{subject}  \nWhile it is open nobody approves this version, unless it is low.",
+        name=name, title="Raise a finding", label="Raise finding", run=run, done="Finding raised",
+        lead=f"{subject}  \nOpen findings block approval, except low-severity ones.",
         reason_label="What is wrong?", extra=lambda: _ask_finding(picked, name),
     )  # fmt: skip
 
@@ -101,7 +102,7 @@ def _ask_finding(picked: dict[str, Any], name: str) -> None:
             "Severity", list(Severity), index=1, key=f"severity:{name}", format_func=lambda s: s.value
         )
         people = list(wiring.portal().findings.people())
-        picked["owner"] = st.selectbox("Who mends it", people, key=f"owner:{name}", format_func=lambda p: p.name)
+        picked["owner"] = st.selectbox("Owner", people, key=f"owner:{name}", format_func=lambda p: p.name)
         picked["day"] = st.date_input(
             "Until", value=datetime.now(UTC).date() + timedelta(days=7), key=f"due:{name}", min_value="today"
         )
@@ -115,9 +116,9 @@ def _break_glass(detail: RequestDetail, name: str, subject: str) -> Command:
 
     return Command(
         name=name, title="Break glass", label="Promote without signatures", run=run, done="Glass broken",
-        lead=f"{subject}  \n**This goes past signatures and checks.** It is shown to everybody, written in the ledger "
-        "under your name, and blocks further promotions there until another person has reviewed it. At once, "
-        "Countersign",
+        lead=f"{subject}  \n**This bypasses signatures and checks.** It is shown to everybody, written to the ledger "
+        "under your name, and blocks further promotions there until another person has reviewed it. Countersign will "
+        "then immediately:",
         explanation=detail.consequences, reason_label="What is the emergency?",
     )  # fmt: skip
 

@@ -54,19 +54,35 @@ def show_rollout(detail: RequestDetail) -> None:
 
 
 def _show_reasons(rollout: Rollout) -> None:
-    """The first cause stays the reason shown; what came later stands below it."""
+    """The first cause stays the reason shown; what the worker reported last is below it."""
     if rollout.cause:
         st.error(as_text(rollout.cause), icon=":material/error:")
-    if rollout.error and rollout.error != rollout.cause:
-        is_bad = rollout.state is not RolloutState.RUNNING
-        show_text = st.error if is_bad and not rollout.cause else st.info
-        show_text(as_text(rollout.error), icon=":material/info:")
+    if rollout.error != rollout.cause:
+        _show_problem(rollout)
     waits = rollout.waits_for_worker_since
     if waits is not None and SystemClock().now() - waits > WORKER_GRACE:
-        st.warning(f"Waits for a worker since {formats.when(waits)}.", icon=":material/hourglass_disabled:")
+        st.warning(f"Waiting for a worker since {formats.when(waits)}.", icon=":material/hourglass_disabled:")
     if rollout.state is RolloutState.NEEDS_HUMAN:
-        text = "Countersign could neither finish nor undo this. An operator must choose what becomes of it."
+        text = "Countersign could neither finish nor undo this. An operator must decide how it ends."
         st.warning(text, icon=":material/support_agent:")
+
+
+def _show_problem(rollout: Rollout) -> None:
+    """What the worker said last. Only a rollout that ended badly is an error: one that waits for its release is well.
+
+    A pause without a failed attempt is waiting; with one, the other side did not answer and is asked again.
+    """
+    if not rollout.error:
+        return
+    said = as_text(rollout.error)
+    if rollout.state in {RolloutState.FAILED, RolloutState.NEEDS_HUMAN}:
+        st.error(said, icon=":material/error:")
+    elif rollout.state is RolloutState.COMPENSATING:
+        st.warning(f"{said} The rollout is being undone.", icon=":material/undo:")
+    elif rollout.state is RolloutState.RUNNING and rollout.attempts:
+        st.warning(f"{said} Countersign tries again by itself.", icon=":material/sync_problem:")
+    elif rollout.state is RolloutState.RUNNING:
+        st.info(said, icon=":material/hourglass_top:")
 
 
 def steps_in_order(rollout: Rollout, detail: RequestDetail) -> list[RolloutStep]:

@@ -14,6 +14,7 @@ from dashboard.widgets.evidence import drift, fairness
 from dashboard.widgets.evidence import tables as evidence_tables
 from dashboard.widgets.evidence import verdict as evidence
 from dashboard.widgets.request import beside as request_beside
+from dashboard.widgets.request import tense
 from dashboard.widgets.version import card
 from services.domain.catalogue import TestCase
 from services.domain.checks import Check, Enforcement, Verdict
@@ -25,14 +26,13 @@ from services.promotions.answers import RequestDetail
 from services.promotions.sealed.evidence import SealedEvidence
 
 CHANGES_SHOWN = 20
-_NOTHING_LIVE = "a baseline, as nothing is live yet"
 _TONE = {Verdict.PASS: "good", Verdict.WARN: "warn", Verdict.FAIL: "bad", Verdict.UNKNOWN: "mute"}
 
 
 def show_checks(checks: tuple[Check, ...]) -> None:
     """Checks, what blocks first; those that pass are folded away when others do not."""
     if not checks:
-        empty("The policy asks for no checks.", "Only the signatures count here.")
+        empty("The policy requires no checks.", "Only signatures count here.")
         return
     bad = [check for check in checks if check.verdict is not Verdict.PASS]
     good = [check for check in checks if check.verdict is Verdict.PASS]
@@ -46,10 +46,10 @@ def show_checks(checks: tuple[Check, ...]) -> None:
 def _check(check: Check) -> Markup:
     marks = [verdict_badge(check.verdict)]
     if check.is_blocking:
-        marks.append(badge("blocks the approval", "bad"))
+        marks.append(badge("blocks approval", "bad"))
     elif check.enforcement is Enforcement.WARN:
         marks.append(badge("does not block", "mute"))
-    parts = [f"value {check.value}", f"asked for {check.threshold}" if check.threshold else ""]
+    parts = [check.value, f"required: {check.threshold}" if check.threshold else ""]
     source = html(" · source: {}", _source(check)) if check.source else ""
     return html(
         '<div class="cs-check cs-dot-{tone}"><strong>{name}</strong> {marks}'
@@ -72,19 +72,19 @@ def show_evidence(detail: RequestDetail) -> None:
     found, current = detail.evidence.compared.result, detail.plan.current_version
     if found is not None:
         _show_comparison(detail, found)
-        show(soft(f"Sealed with the request as {detail.request.evidence_digest}; recompute it with"))
+        show(soft(f"Sealed as {detail.request.evidence_digest}. Verify it with:"))
         st.code(f"countersign evidence verify {detail.request.id}", language="bash")
     elif current is None:
-        empty("This is the first version for this environment.", "There is nothing live to compare it with.")
+        empty("This is the first version for this environment.", "There was nothing live to compare it with.")
     else:
         problem = detail.evidence.compared.problem or "The evidence holds no comparison."
-        empty(f"It could not be compared with v{current}, which is live.", problem)
+        empty(f"It could not be compared with {tense.baseline(detail)}.", problem)
 
 
 def _show_comparison(detail: RequestDetail, found: Comparison) -> None:
     """In the order of the compare page; the worst slice stands before the average in the verdict's own figures."""
     current = detail.plan.current_version
-    evidence.show_verdict(found, against=f"v{current}, which is live" if current else _NOTHING_LIVE)
+    evidence.show_verdict(found, against=tense.baseline(detail))
     evidence.show_findings(found, key="sealed")
     now = VersionKey(detail.plan.model, current) if current else None
     if evidence_tables.has_curves(found):
@@ -93,7 +93,7 @@ def _show_comparison(detail: RequestDetail, found: Comparison) -> None:
     st.markdown("#### Slices, worst first")
     against = f"v{current}" if current else "the baseline"
     evidence_tables.show_slices(found, against=against, key="sealed")
-    st.markdown("#### Fairness: distance between the groups")
+    st.markdown("#### Fairness: gaps between groups")
     fairness.show_fairness(found, key="sealed")
     _show_drift(detail)
     st.markdown("#### Metrics and parameters")
@@ -109,7 +109,7 @@ def _show_drift(detail: RequestDetail) -> None:
     if lines or live or problem or training:
         st.markdown("#### Drift of the data")
     if lines:
-        st.markdown(f"**Training data against that of v{detail.plan.current_version}**")
+        st.markdown(f"**Training data compared with that of v{detail.plan.current_version}**")
         drift.show_lines(lines, key="sealed")
     elif training:
         st.caption(as_text(f"Training data was not compared: {training}"))
@@ -125,7 +125,7 @@ def show_since(detail: RequestDetail) -> None:
         return
     st.subheader("Changed since the last approval")
     if not detail.since.changes:
-        empty(f"Nothing but the version, against {detail.since.request_id}.")
+        empty(f"Only the version changed since {detail.since.request_id}.")
         return
     rows = [(c.what, _short(c.before), _short(c.after)) for c in detail.since.changes]
     caption = f"Changed since {detail.since.request_id}"
@@ -166,7 +166,7 @@ def show_card(detail: RequestDetail) -> None:
     if text:
         card.show_card(text)
     else:
-        empty("No model card is part of the evidence.", "Log model_card.md with the run, then seal the request again.")
+        empty("No model card is part of the evidence.", "Log model_card.md with the run, then reseal the request.")
 
 
 def show_policy(detail: RequestDetail) -> None:
@@ -187,7 +187,7 @@ def show_plan(detail: RequestDetail) -> None:
         ("Policy digest", code(detail.request.policy_digest)),
         ("Artifact digest", code(plan.artifact_digest) if plan.artifact_digest else soft(formats.UNKNOWN)),
         ("Run", code(plan.run_id) if plan.run_id else soft(formats.UNKNOWN)),
-        ("Live there when sealed", f"v{plan.current_version}" if plan.current_version else "nothing"),
+        ("Live version when sealed", f"v{plan.current_version}" if plan.current_version else "nothing"),
     ]
     show(facts(pairs))
     rows = [("metric", k, formats.number(v)) for k, v in sorted(plan.metrics.items())]

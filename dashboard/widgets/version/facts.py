@@ -44,7 +44,7 @@ def _value(fact: Fact) -> Markup:
 
 def _sources(fact: Fact) -> str:
     if fact.certainty is Certainty.UNKNOWN:
-        return soft(fact.hint if fact.sources else f"Nobody says. {fact.hint}".strip())
+        return soft(fact.hint if fact.sources else f"Not recorded. {fact.hint}".strip())
     return "; ".join(fact.sources)
 
 
@@ -103,7 +103,7 @@ def show_history(lines: Iterable[HistoryLine]) -> None:
     """What happened, newest first."""
     entries = sorted(lines, key=lambda line: line.at, reverse=True)
     if not entries:
-        empty("Nothing is known of its history.")
+        empty("No history is recorded.")
         return
     show(html('<ul class="cs-time">{}</ul>', join(_entry(line) for line in entries)))
 

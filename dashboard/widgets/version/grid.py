@@ -33,7 +33,7 @@ def versions(rows: Sequence[VersionRow]) -> None:
             height="content",
             row_height=38,
             column_config=_columns(),
-            placeholder="–",  # noqa: RUF001 - a dash for empty cells
+            placeholder=formats.UNKNOWN,
         )
     with st.container(key="cs-narrow", gap="small"):
         for version in rows:
@@ -41,18 +41,22 @@ def versions(rows: Sequence[VersionRow]) -> None:
 
 
 def _frame(rows: Sequence[VersionRow]) -> pd.DataFrame:
+    """Numbers as numbers, times as times: the grid sorts its cells, and as text "12 h" stands before "9 min"."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            "Open": [f"v{r.key.version}" for r in rows],
+            "Version": [r.key.version for r in rows],
+            "Open": ["Open" for _ in rows],
             "Model": [plain(r.key.model) for r in rows],
             "Stage": ["" if r.stage == "None" else r.stage for r in rows],
             "Aliases": [", ".join(r.aliases) for r in rows],
             "Live in": [", ".join(r.live_in) for r in rows],
-            "Metric": [metric(r) for r in rows],
-            "Tests": [tests(r) for r in rows],
-            "Last activity": [formats.age(r.last_activity) for r in rows],
+            "Metric": [plain(r.metric_name) if r.metric_name else formats.UNKNOWN for r in rows],
+            "Value": pd.array([r.metric_value for r in rows], dtype="Float64"),
+            "Failed": pd.array([_counted(r, r.tests_failed) for r in rows], dtype="Int64"),
+            "Passed": pd.array([_counted(r, r.tests_passed) for r in rows], dtype="Int64"),
+            "Last activity": pd.to_datetime([r.last_activity for r in rows], utc=True).tz_localize(None),
             "Owner": [r.owner or formats.UNKNOWN for r in rows],
             "Data": [r.dataset or formats.UNKNOWN for r in rows],
             "Run": [r.run_name or r.run_id or formats.UNKNOWN for r in rows],
@@ -60,20 +64,28 @@ def _frame(rows: Sequence[VersionRow]) -> pd.DataFrame:
     )
 
 
+def _counted(version: VersionRow, tests: int | None) -> int | None:
+    """None only where nothing was counted at all."""
+    return None if version.tests_passed is None and version.tests_failed is None else tests or 0
+
+
 def _columns() -> dict[str, Any]:
-    text = st.column_config.TextColumn
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     return {
-        "Open": st.column_config.ButtonColumn("Version", key=OPEN, type="tertiary", width=62, pinned=True),
-        "Model": text(width=156),
-        "Stage": text(width=84),
-        "Aliases": text(width=100),
+        "Version": number(width=62, pinned=True, format="v%d"),
+        "Open": st.column_config.ButtonColumn("Open", key=OPEN, type="tertiary", width=58, pinned=True),
+        "Model": text(width=130),
+        "Stage": text(width=82),
+        "Aliases": text(width=90),
         "Live in": text(width=84),
-        "Metric": text(width=94, help="The headline metric of the run"),
-        "Tests": text(width=82),
-        "Owner": text(width=84),
-        "Data": text(width=112),
-        "Run": text(width=100),
-        "Last activity": text(width=86),
+        "Metric": text(width=70, help="The headline metric of the run"),
+        "Value": number(width=84, help="Of the headline metric"),
+        "Failed": number(width=72, help="Tests that failed"),
+        "Passed": number(width=72, help="Tests that passed"),
+        "Owner": text(width=80),
+        "Data": text(width=100),
+        "Run": text(width=90),
+        "Last activity": st.column_config.DatetimeColumn(width=104, format="distance", timezone="UTC"),
     }
 
 
@@ -89,11 +101,20 @@ def version_actions(rows: Sequence[VersionRow]) -> None:
     models = {version.key.model for version in marked}
     with st.container(horizontal=True, vertical_alignment="center", key="cs-actions"):
         can_compare = 2 <= len(marked) <= 8 and len(models) == 1
-        if st.button(f"Compare {len(marked)} versions", type="primary", disabled=not can_compare):
-            chosen = sorted(version.key.version for version in marked)
-            st.switch_page(links.COMPARE, query_params=links.compare_params(next(iter(models)), chosen))
+        if st.button(f"Compare {formats.count(len(marked), 'version')}", type="primary", disabled=not can_compare):
+            st.switch_page(links.COMPARE, query_params=links.compare_params(next(iter(models)), baseline_first(marked)))
         if not can_compare:
             st.caption("Select two to eight versions of one model to compare them.")
+
+
+def baseline_first(marked: Sequence[VersionRow]) -> list[int]:
+    """Numbers of versions for a comparison: what is live is the baseline, else the oldest one."""
+    return [row.key.version for row in sorted(marked, key=baseline_rank)]
+
+
+def baseline_rank(version: VersionRow) -> tuple[bool, bool, int]:
+    """What is live in production goes before what is live elsewhere."""
+    return not version.live_in, "production" not in version.live_in, version.key.version
 
 
 def metric(version: VersionRow) -> str:

@@ -15,6 +15,8 @@ from dashboard.widgets.base.links import outside
 from dashboard.widgets.base.markup import bullets, show
 from services.domain.lineage import Graph, Node, NodeKind
 
+DETAIL = 70
+"""Characters below a name: "live since" and "until" with whole dates."""
 _ORDER = tuple(NodeKind)
 _NAMES = {
     NodeKind.DATASET: "data set",
@@ -36,7 +38,7 @@ def show_graph(graph: Graph) -> None:
             parts.append(_arrow(graph, columns[i - 1], nodes))
         parts.append(html('<div class="cs-lin-col">{}</div>', join(_node(node) for node in nodes)))
     show(html('<div class="cs-lin" role="group" aria-label="Lineage">{}</div>', join(parts)))
-    with st.expander("The lineage in words"):
+    with st.expander("Lineage in words"):
         show(bullets(sentences(graph)))
 
 
@@ -44,12 +46,12 @@ def sentences(graph: Graph) -> list[str]:
     """Each edge as a sentence; nodes that nothing leads to stand alone."""
     by_id = {node.id: node for node in graph.nodes}
     lines = [
-        f"{_title(by_id[edge.source])} → {words(edge.relation)} → {_title(by_id[edge.target])}"
+        f"{_title(by_id[edge.source])} → {edge.relation.value} → {_title(by_id[edge.target])}"
         for edge in graph.edges
         if edge.source in by_id and edge.target in by_id
     ]
     linked = {end for edge in graph.edges for end in (edge.source, edge.target)}
-    return lines + [f"{_title(node)}: nothing leads to it or from it" for node in graph.nodes if node.id not in linked]
+    return lines + [f"{_title(node)}: not linked to anything" for node in graph.nodes if node.id not in linked]
 
 
 def _title(node: Node) -> str:
@@ -59,9 +61,8 @@ def _title(node: Node) -> str:
 
 def _arrow(graph: Graph, before: Sequence[Node], after: Sequence[Node]) -> Markup:
     ends = ({n.id for n in before}, {n.id for n in after})
-    said = [e.relation for e in graph.edges if (e.source in ends[0] and e.target in ends[1])]
-    said += [e.relation for e in graph.edges if (e.source in ends[1] and e.target in ends[0])]
-    label = ", ".join(dict.fromkeys(words(relation) for relation in said))
+    said = [e.relation.value for e in graph.edges if e.source in ends[0] and e.target in ends[1]]
+    label = ", ".join(dict.fromkeys(said))
     return html('<div class="cs-lin-arrow"><span>{}</span></div>', label)
 
 
@@ -70,7 +71,8 @@ def _node(node: Node) -> Markup:
     target = node.link if node.link.startswith("/") and not node.link.startswith("//") else outside(node.link)
     if target:
         label = html('<a href="{}">{}</a>', target, label)
-    detail = html("<small>{}</small>", shorten(node.detail, 30)) if node.detail else ""
+    said = words(node.detail) if node.kind is NodeKind.RELEASE else node.detail
+    detail = html("<small>{}</small>", shorten(said, DETAIL)) if said else ""
     kind = "" if node.is_known else " cs-lin-unknown"
     title = f"{node.label} {node.detail}".strip()
     return html(

@@ -33,18 +33,16 @@ BARS = 15
 
 def show_again(answer: WhyAnswer) -> None:
     """Two buttons, what they gave, and the dossier for those who may export."""
-    st.subheader("Ask the model again")
+    st.subheader("Replay and explain")
     st.caption(
-        "The version that answered runs in a process of its own, without network and without the portal's secrets. "
-        "It takes some seconds."
+        "The version that answered runs in a separate process, without network access or the portal's secrets. "
+        "This can take a minute."
     )
     why, prediction = wiring.portal().why, answer.record.request_id
     with st.container(horizontal=True):
-        replay = st.button("Score again", icon=":material/replay:")
-        reasons = st.button("Show the reasons", icon=":material/query_stats:")
-        dossier = identity.actor().may(Permission.EXPORT) and st.button(
-            "Make the dossier", icon=":material/folder_zip:"
-        )
+        replay = st.button("Replay", icon=":material/replay:")
+        reasons = st.button("Explain", icon=":material/query_stats:")
+        dossier = identity.actor().may(Permission.EXPORT) and st.button("Create dossier", icon=":material/folder_zip:")
     with boundary():
         told = _once("replay", prediction, replay, lambda: why.replay(identity.actor(), prediction))
         if told is not None:
@@ -57,7 +55,7 @@ def show_again(answer: WhyAnswer) -> None:
         made = _once("dossier", prediction, bool(dossier), lambda: _dossier(prediction))
         if made is not None:
             st.download_button(
-                "Download the dossier", made, f"dossier-{plain(prediction)[:60]}.zip", "application/zip",
+                "Download dossier", made, f"dossier-{plain(prediction)[:60]}.zip", "application/zip",
                 icon=":material/download:", on_click="ignore",
             )  # fmt: skip
 
@@ -73,7 +71,7 @@ def _once(what: str, prediction: str, is_asked: bool, ask: Callable[[], T]) -> T
     key = f"why_{what}"
     asked = (prediction, identity.actor().person.id)
     if is_asked:
-        with st.spinner("Asking the model …"):
+        with st.spinner("Running the model …"):
             st.session_state[key] = (asked, ask())
     kept: tuple[tuple[str, str], T] | None = st.session_state.get(key)
     return kept[1] if kept is not None and kept[0] == asked else None
@@ -84,11 +82,11 @@ def _replay(replay: Replay) -> None:
     rows = [
         ("Logged", shorten(replay.logged, 200)),
         ("Scored again", shorten(replay.again, 200)),
-        ("Model's bytes", replay.model_digest or "not sealed; as the registry holds them now"),
+        ("Model's bytes", replay.model_digest or "not sealed; as now in the registry"),
     ]
     show(table(("What", "Value"), rows, caption="Logged and scored again", classes="cs-stack"))
     if replay.mismatches:
-        st.caption("The environment differs from the one that the model asks for:")
+        st.caption("The environment differs from the one the model requires:")
         show(bullets(mismatch.sentence() for mismatch in replay.mismatches))
     st.caption(as_text(replay.isolation))
 
@@ -97,10 +95,10 @@ def _reasons(reasons: Reasons) -> None:
     show(html("<p>{}</p>", reasons.in_words()))
     st.plotly_chart(
         _figure(reasons.inputs[:BARS]), key="why_reasons_plot", config=CONFIG,
-        alt="What each input moved the answer by; the table below says the same",
+        alt="Contribution of each input; the table below has the numbers",
     )  # fmt: skip
     rows = [(i.name, str(i.value), i.moved, i.error) for i in reasons.inputs]
-    numbers("What each input moved", ("Input", "Value", "Moved", "Standard error"), rows)
+    numbers("Contribution of each input", ("Input", "Value", "Moved", "Standard error"), rows)
     show(soft(reasons.sum_check()))
     show(soft(f"Method: {METHODS.get(reasons.method, reasons.method)}. {SAYS}"))
     show(bullets(SAYS_NOT))
@@ -125,8 +123,8 @@ def _figure(inputs: Sequence[InputMoved]) -> go.Figure:
         hovertemplate="%{y}<br>moved %{x:+.4f}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(
-        height=120 + 30 * len(shown), margin={"l": 10, "r": 50, "t": 10, "b": 10}, xaxis_title="Moved the answer by",
-        yaxis={"automargin": True}, showlegend=False,
+        height=120 + 30 * len(shown), margin={"l": 10, "r": 50, "t": 10, "b": 10},
+        xaxis_title="Contribution to the answer", yaxis={"automargin": True}, showlegend=False,
     )  # fmt: skip
     return figure
 

@@ -34,7 +34,7 @@ def show_answer(answer: WhyAnswer) -> None:
     """Sentence, doubts, parts with sources, the ways on, and the row."""
     show(html('<p class="cs-answer">{}</p>', answer.sentence))
     if answer.caveats:
-        st.info("To know about this answer", icon=":material/info:")
+        st.info("Caveats", icon=":material/info:")
         show(bullets(answer.caveats))
     facts.show_facts(answer.facts, caption="Parts of the answer with their sources")
     _links(answer)

@@ -74,7 +74,7 @@ def _state(spells: Sequence[Spell], moment: datetime) -> None:
         (
             spell.environment,
             lists.version_label(spell.key),
-            badge("live", "good") if spell.is_sure_at(moment) else badge("perhaps", "warn"),
+            badge("live", "good") if spell.is_sure_at(moment) else badge("rollout under way", "warn"),
             time(_start(spell)),
             _end(spell),
             soft(f"ledger entry {spell.seq}" + (f", release {shorten(spell.release, 30)}" if spell.release else "")),
@@ -140,11 +140,11 @@ def _add(figure: go.Figure, version: int, index: int, bars: Sequence[Bar], *, is
 
     colour = qualitative.Safe[index % len(qualitative.Safe)]
     lengths = [max(end - start, SHORTEST).total_seconds() * 1000 for _, start, end, _ in bars]
-    state = "live" if is_sure else "perhaps live"
+    state = "live" if is_sure else "rollout under way"
     said = [f"v{version}, {state}<br>{formats.moment(start)} to {formats.moment(end)}" for _, start, end, _ in bars]
     figure.add_bar(
         y=[as_label(place) for place, *_ in bars], x=lengths, base=[start for _, start, _, _ in bars], orientation="h",
-        name=f"v{version}" if is_sure else f"v{version}, perhaps", hovertext=said, hoverinfo="text",
+        name=f"v{version}" if is_sure else f"v{version} (rollout under way)", hovertext=said, hoverinfo="text",
         text=[f"v{version}" if is_sure else "" for _ in bars], textposition="inside", insidetextanchor="middle",
         marker={
             "color": colour, "opacity": 1.0 if is_sure else 0.55,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -76,13 +77,58 @@ class Change:
     before: Any
     after: Any
 
+    @property
+    def subject(self) -> str:
+        """What changed, as people call it: ``metric auc``; never a field name of the code."""
+        field_name, _, key = self.what.partition(".")
+        name = _SUBJECTS.get(field_name, field_name.replace("_", " "))
+        return f"{name} {key}".strip()
+
     def sentence(self) -> str:
-        """For people: ``metrics.auc: 0.926 → 0.999``."""
-        return f"{self.what}: {_show(self.before)} → {_show(self.after)}"
+        """For people: ``metric auc was 0.926, is now 0.999``."""
+        if self.what == "current_version":
+            return f"{_version(self.before)} was live when sealed; now {_version(self.after)} is"
+        return f"{self.subject} was {_show(self.before)}, is now {_show(self.after)}"
+
+
+_SUBJECTS = {
+    "model": "the model",
+    "version": "the version",
+    "version_created": "the time of registration",
+    "run_id": "the training run",
+    "artifact_digest": "the digest of the model's files",
+    "metrics": "metric",
+    "dataset_digests": "the digest of data set",
+    "test_results": "test report",
+    "environment": "the environment",
+    "stage": "the stage",
+    "alias": "the alias",
+    "current_version": "the live version",
+    "registry_order": "the order of registry and release",
+    "pipeline_project": "the project of the pipeline",
+    "pipeline_id": "the pipeline",
+    "pipeline_parameters": "pipeline parameter",
+    "policy_digest": "the digest of the policy",
+    "evidence_digest": "the digest of the evidence",
+}
+_KEPT = re.compile(rf"(.*?: )?({'|'.join(_SUBJECTS)})((?:\.[^:]*)?): (.*) → (.*)", re.DOTALL)
+
+
+def in_words(kept: str) -> str:
+    """A change as it was kept in earlier releases, ``current_version: 4 → 5``, in words; other text as it is."""
+    found = _KEPT.fullmatch(kept)
+    if found is None:
+        return kept
+    lead, name, key, before, after = found.groups()
+    return (lead or "") + Change(name + key, before, after).sentence()
 
 
 def _show(value: Any) -> str:
     return "nothing" if value is None or value == "" else str(value)
+
+
+def _version(value: Any) -> str:
+    return "nothing" if value in {None, "", "nothing"} else f"v{value}"
 
 
 def differences(signed: Plan, now: Plan) -> tuple[Change, ...]:

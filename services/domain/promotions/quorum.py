@@ -42,7 +42,7 @@ class Standing:
         parts = [f"{count} from {name}" for name, count in self.missing]
         lacking = self.quorum - self.approvals
         if lacking > 0:
-            parts.append(f"{lacking} {'approval' if lacking == 1 else 'approvals'} in all")
+            parts.append(f"{lacking} {'approval' if lacking == 1 else 'approvals'}{' in all' if parts else ''}")
         return ", ".join(parts)
 
 

@@ -35,6 +35,11 @@ class RequestState(StrEnum):
     EXPIRED = "expired"
     VOID = "void"
 
+    @property
+    def in_words(self) -> str:
+        """For people, after "the request is": ``waiting for changes``."""
+        return {"changes_requested": "waiting for changes"}.get(self.value, self.value.replace("_", " "))
+
 
 class RequestEvent(StrEnum):
     """Event that changes a request's state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -162,12 +163,24 @@ def _why_closed(action: UserAction, actor: Actor, facts: RequestFacts) -> str | 
     if action in _TALKS:
         return None if actor.may(Permission.COMMENT) else "Your role is read-only; it cannot comment."
     if next_state(facts.state, _EVENT_OF[action]) is None:
-        return f"The request is {facts.state.value.replace('_', ' ')}."
+        return _closed_by_state(facts)
     if action in {UserAction.WITHDRAW, UserAction.RESEAL}:
         return _why_not_own(actor, facts)
     if action is UserAction.BREAK_GLASS:
         return _why_not_break_glass(actor, facts)
     return _why_not_judge(action, actor, facts)
+
+
+def _closed_by_state(facts: RequestFacts) -> str:
+    if facts.state is RequestState.CHANGES_REQUESTED:
+        return f"{facts.participants.requester.name} has been asked for changes. You can decide again after a reseal."
+    return f"The request is {facts.state.in_words}."
+
+
+def _blocked_by(names: Sequence[str]) -> str:
+    """``You can't approve: Tests and Lineage are blocking.``."""
+    listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return f"You can't approve: {listed} {'is' if len(names) == 1 else 'are'} blocking."
 
 
 def _why_not_own(actor: Actor, facts: RequestFacts) -> str | None:
@@ -201,7 +214,7 @@ def _why_not_sign(action: UserAction, actor: Actor, facts: RequestFacts) -> str 
         blocking = [check.name for check in facts.checks if check.is_blocking]
         blocking += [f"finding {finding.id} ({finding.title})" for finding in facts.findings]
         if blocking:
-            return f"Blocked by: {', '.join(blocking)}."
+            return _blocked_by(blocking)
     return _why_no_place(_SIGNS[action], actor, facts)
 
 

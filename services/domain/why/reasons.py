@@ -91,6 +91,6 @@ class Reasons:
             return f"No input moved {self.target} away from {self.base:.3f}, the mean over {self.background}.{changed}"
         parts = "; ".join(i.sentence() for i in moved)
         return (
-            f"Over {self.background}, {self.target} is {self.base:.3f} on average; here it is {self.prediction:.3f}. "
-            f"The largest movers: {parts}.{changed}"
+            f"Over {self.background}, {self.target} averages {self.base:.3f}; this prediction: {self.prediction:.3f}. "
+            f"Main contributions: {parts}.{changed}"
         )

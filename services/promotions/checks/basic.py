@@ -11,6 +11,7 @@ from services.domain.examined import Examined, LeftOut
 from services.domain.model_metrics import MetricValue
 from services.domain.policy import CheckRule
 from services.evidence.findings import HARMS, Severity
+from services.evidence.measures.estimates import Outcome
 from services.evidence.record import Comparison, Recommendation
 from services.promotions.checks.coverage import lost_rows
 from services.promotions.checks.facts import COMPARE, RUN, VERSION, Compared, Line, number, texts
@@ -37,7 +38,7 @@ def tests_passed(rule: CheckRule, material: Material, _: Compared) -> Check:
     found = test_results.judge(material.tests)
     source = ", ".join(report.source for report in material.tests) or "run artifacts below tests, version tags"
     return Check(
-        "Tests", found.verdict, found.sentence, found.value, "no failed test", source,
+        "Tests", found.verdict, found.sentence, found.value, "no failures", source,
         enforcement=rule.enforcement, examined=found.examined,
     )  # fmt: skip
 
@@ -144,13 +145,16 @@ def lineage_complete(rule: CheckRule, material: Material, _: Compared) -> Check:
     return Check("Lineage", verdict, sentence, value, "all known", "run", enforcement=rule.enforcement)
 
 
+_VERDICTS = {Outcome.CANNOT_TELL: "inconclusive", Outcome.NOT_WORSE: "not worse"}
+
+
 def _measured(result: Comparison) -> str:
-    """Like ``better, auc +0.0120 (+0.0098 to +0.0162)``: the verdict alone hides how much and for whom."""
-    verdict, gap = result.verdict.value.replace("_", " "), result.difference
+    """Like ``better overall: auc +0.0120 (95% CI +0.0098 to +0.0162)``: the verdict alone hides how much."""
+    verdict, gap = _VERDICTS.get(result.verdict, result.verdict.value), result.difference
     if gap.value is None:
         return verdict
-    interval = "" if gap.low is None or gap.high is None else f" ({gap.low:+.4f} to {gap.high:+.4f})"
-    return f"{verdict} on average, {result.metric} {gap.value:+.4f}{interval}"
+    interval = "" if gap.low is None or gap.high is None else f" ({gap.level:.0%} CI {gap.low:+.4f} to {gap.high:+.4f})"
+    return f"{verdict} overall: {result.metric} {gap.value:+.4f}{interval}"
 
 
 def _also_live(compared: Compared) -> tuple[LeftOut, ...]:
@@ -171,7 +175,7 @@ def _cannot_be_used(result: Comparison) -> bool:
 
 def comparison(rule: CheckRule, _: Material, compared: Compared) -> Check:
     """The recommendation of the comparison; the first version is judged against a threshold or a constant."""
-    name = "Compared with a baseline" if compared.is_first else "Compared with what is live"
+    name = "Comparison with a baseline" if compared.is_first else "Comparison with live"
     line = Line(rule, name, "held-out predictions", COMPARE, "better" if compared.is_first else "not worse")
     if compared.result is None:
         return line.unknown(f"Could not be compared. {compared.problem}".strip())

@@ -15,8 +15,8 @@ def found(verdict="cannot_tell", low=-0.001, high=0.001, **more):
 @pytest.mark.parametrize(
     ("compared", "title"),
     [
-        (found(), "Cannot tell whether it is better than v5"),
-        (found("not_worse"), "No difference to v5 is shown"),
+        (found(), "Inconclusive: neither better nor worse than v5 can be shown"),
+        (found("not_worse"), "No significant difference from v5"),
         (found("not_worse", low=-0.0015, high=-0.0005), "Not worse than v5"),
         (found("better", low=0.001, high=0.002), "Better than v5"),
         (
@@ -51,10 +51,10 @@ def test_slices__small_one_with_a_wide_interval__stands_behind_a_certain_loss():
     ("entry", "words"),
     [
         (part(-0.06, -0.04, harmed=True, loses=True, p_beyond=0.001), "harmed"),
-        (part(-0.06, -0.04, harmed=True, loses=True, p_beyond=0.4), "loses as all rows do"),
+        (part(-0.06, -0.04, harmed=True, loses=True, p_beyond=0.4), "worse, in line with the overall drop"),
         (part(-0.06, -0.04, harmed=True), "harmed"),
         (part(-0.006, -0.004, p_adjusted=0.001), "worse, within the margin"),
-        (part(-0.06, -0.04, p_adjusted=0.3), "worse, but could be chance"),
+        (part(-0.06, -0.04, p_adjusted=0.3), "worse, not significant"),
         (part(-0.06, 0.04, p_adjusted=0.3), "no harm shown"),
         (part(0.02, 0.04), "better"),
     ],
@@ -64,5 +64,5 @@ def test_slice__of_each_kind__is_called_what_it_is(entry, words):
 
 
 def test_fairness__wider_gap_that_the_engine_did_not_find__could_be_chance():
-    assert "could be chance" in _wider(0.08, is_found=False)
+    assert "not significant" in _wider(0.08, is_found=False)
     assert "<strong>" in _wider(0.08, is_found=True)

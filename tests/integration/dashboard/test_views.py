@@ -158,7 +158,7 @@ def test_models__filters__come_from_the_address(visit: Visit) -> None:
 
 def test_models__second_page__comes_from_the_address(visit: Visit) -> None:
     first, second = visit("models"), visit("models", models_page="2")
-    assert list(first.dataframe[0].value["Version"]) if "Version" in first.dataframe[0].value else True
+    assert list(first.dataframe[0].value["Version"])
     assert "1 to 25 shown" in texts(first)
     assert "26 to 50 shown" in texts(second)
 
@@ -169,8 +169,9 @@ def test_models__page_beyond_the_end__falls_back_to_the_first(visit: Visit) -> N
 
 def test_models__unknown_values__are_words_in_the_table(visit: Visit) -> None:
     frame = visit("models", q="detector").dataframe[0].value
-    assert list(frame["Metric"]) == ["f1 $score$ :fire: 0.1235", "unknown"]
-    assert list(frame["Tests"]) == ["unknown", "unknown"]
+    assert list(frame["Metric"]) == ["f1 $score$ :fire:", "unknown"]
+    assert frame["Passed"].isna().all()
+    assert frame["Failed"].isna().all()
 
 
 def test_models__two_versions_of_one_model_selected__can_be_compared(visit: Visit) -> None:
@@ -203,11 +204,13 @@ def test_home__more_than_a_page_of_others_requests__counts_ones_own_all_the_same
     many_requests(opened, requester=world.BEN)
     app = visit("queue", person="demo:ben")
     figures = {metric.label: metric.value for metric in app.metric}
-    assert figures["You asked for, undecided"] == "60"
-    assert "All that you asked for (60)" in [link.label for link in app.get("page_link")]
-    waiting = {metric.label: metric.value for metric in visit("queue", person="demo:chi").metric}["Waiting for you"]
+    assert figures["Your open requests"] == "60"
+    assert "All your requests (60)" in [link.label for link in app.get("page_link")]
+    waiting = {metric.label: metric.value for metric in visit("queue", person="demo:chi").metric}[
+        "Waiting for your review"
+    ]
     links = [link.label for link in visit("queue", person="demo:chi").get("page_link")]
-    assert f"All that wait for you ({waiting})" in links
+    assert f"All requests waiting for your review ({waiting})" in links
     assert int(waiting) > 60
 
 
@@ -221,10 +224,8 @@ def test_requests__views_about_oneself__are_paged_and_in_the_address(visit: Visi
     waiting = visit("requests", person="demo:chi", requests_view=links.WAITS_FOR_ME)
     assert len(_titles(waiting)) == 25
     none = visit("requests", person="demo:dee", requests_view=links.WAITS_FOR_ME)
-    assert "Nothing waits for your decision" in texts(none)
-    assert "You have asked for no promotion" in texts(
-        visit("requests", person="demo:dee", requests_view=links.ASKED_BY_ME)
-    )
+    assert "Nothing is waiting for your review" in texts(none)
+    assert "requested a promotion yet" in texts(visit("requests", person="demo:dee", requests_view=links.ASKED_BY_ME))
 
 
 def _titles(app: AppTest) -> list[str]:
@@ -233,19 +234,19 @@ def _titles(app: AppTest) -> list[str]:
 
 def test_request__harm__is_said_first_and_the_worst_slice_stands_before_the_average(visit: Visit) -> None:
     said = texts(visit("request", id="req-7"))
-    assert said.index("Harm: worse for sex=Female") < said.index("blocks the approval") < said.index('"cs-verdict')
-    assert said.index("Worst slice") < said.index("All rows together")
+    assert said.index("Harm: worse for sex=Female") < said.index("blocks approval") < said.index('"cs-verdict')
+    assert said.index("Worst slice") < said.index("Overall AUC")
     slices = said[said.index("<caption>Slices, worst first") :]
     assert slices.index("sex=Female</span></td>") < slices.index("sex=Male</span></td>")
 
 
 def test_compare__several_versions__sections_stand_in_the_order_of_reading_under_headings(visit: Visit) -> None:
     app = visit("compare", model=world.CENSUS, versions="5,7,6")
-    wanted = ["Verdict", "Curves", "Slices", "Fairness", "Drift", "Metrics and parameters", "Over the versions"]
+    wanted = ["Verdict", "Curves", "Slices", "Fairness", "Drift", "Metrics and parameters", "Metric over versions"]
     assert [str(heading.value) for heading in app.subheader] == wanted
     pieces = [str(element.proto.body) for element in app.get("html")]
     order = [
-        "cs-toc", "Harm: worse for", 'class="cs-verdict', "<dt>All rows together", "<caption>Findings",
+        "cs-toc", "Harm: worse for", 'class="cs-verdict', "<dt>Overall AUC", "<caption>Findings",
         "<caption>Slices, worst first", "<caption>Fairness", "<caption>Metrics<", "<caption>The versions",
     ]  # fmt: skip
     found = [next(place for place, piece in enumerate(pieces) if part in piece) for part in order]
@@ -310,12 +311,12 @@ def test_request__its_evidence__stands_in_the_order_of_the_compare_page(visit: V
 
 def test_request__read_from_the_top__says_the_worst_first_and_decides_last(visit: Visit) -> None:
     said = texts(visit("request", id="req-7"))
-    order = ["In short", "Checks", "Compared with what is live", "Documentation", "Discussion", "Decide"]
+    order = ["In short", "Checks", "Comparison with the live version", "Documentation", "Discussion", "Decide"]
     found = [said.index(f"{name}") for name in order]
     assert found == sorted(found), list(zip(order, found, strict=True))
-    summary = said.index("is to take the place of v")
-    assert summary < said.index("blocks the approval")
-    assert summary < said.index("All rows together")
+    summary = said.index("v7 would replace v5 in production.")
+    assert summary < said.index("blocks approval")
+    assert summary < said.index("Overall AUC")
 
 
 def test_request__of_the_requester__closed_actions_say_why(visit: Visit) -> None:
@@ -338,8 +339,8 @@ def test_request__policy_wants_a_fresh_sign_in__leads_there_and_back(
 
 def test_request__stale__shows_before_and_after(visit: Visit) -> None:
     app = visit("request", id="req-8")
-    assert "changed since it was sealed" in texts(app)
-    assert "0.8903 → 0.999" in texts(app)
+    assert "it has changed since it was sealed" in texts(app)
+    assert "metric auc was 0.8903, is now 0.999" in texts(app)
     assert "void" in texts(app)
     assert next(b for b in app.button if b.label == "Approve").disabled
 
@@ -417,13 +418,13 @@ def test_request__comment_that_fails__keeps_the_text(visit: Visit, opened: FakeO
 def test_release__old_picture__is_called_old(visit: Visit, opened: FakeOpened) -> None:
     opened.portal.releases.is_down = True  # type: ignore[attr-defined]
     said = texts(visit("release", project="census", run="13"))
-    assert "This is an old picture" in said
+    assert "This view is out of date" in said
     assert "did not answer within 10 s" in said
 
 
 def test_release__for_a_reader__has_no_button_and_says_why(visit: Visit) -> None:
     app = visit("release", person="demo:dee", project="census", run="13")
-    assert not [b for b in app.button if b.label == "Cancel the run"]
+    assert not [b for b in app.button if b.label == "Cancel release"]
     assert "Only operators" in texts(app)
 
 

@@ -20,7 +20,7 @@ def _notices(opened: FakeOpened) -> FakeNotices:
 def test_you__says_who_and_what_the_roles_let_do(visit: Visit) -> None:
     said = texts(visit("you", person="demo:ben"))
     assert "Ben Okafor" in said
-    assert "judge the requests of others" in said
+    assert "decide on requests of others" in said
     assert "ask for promotions" not in said
     assert as_text("ben@example.com") in said
 
@@ -40,4 +40,4 @@ def test_mail__chosen__is_kept_and_shown_again(visit: Visit, opened: FakeOpened)
 
 def test_mail__nobody_is_mailed__says_so(visit: Visit, opened: FakeOpened) -> None:
     _notices(opened).is_mailed = False
-    assert "mails nobody yet" in texts(visit("you", person="demo:ben"))
+    assert "Email is not set up yet" in texts(visit("you", person="demo:ben"))

@@ -31,7 +31,7 @@ def test_compare__clearly_better__promote():
     assert found.win_rate > 0.99
     assert found.wins + found.ties + found.losses + found.bootstrap.not_computable == 200
     assert found.reason.count(".") >= 1
-    assert "no guard was hit" in found.reason
+    assert "no guardrail was triggered" in found.reason
 
 
 def test_compare__clearly_worse__reject():

@@ -39,7 +39,7 @@ def test_open__sealed__covers_artifact_metrics_tests_data_policy_and_holder(worl
     assert plan.dataset_digests["adult-train (training)"] == "abc12345"
     assert plan.current_version == 1
     assert plan.policy_digest.startswith("sha256:")
-    assert detail.consequences[0] == "moves the alias champion from v1 to v2"
+    assert detail.consequences[0] == "move the alias champion from v1 to v2"
 
 
 @pytest.mark.parametrize("who", [BEN, DEV, PIPELINE])

@@ -100,8 +100,8 @@ def test_sealed__with_all_inputs__has_checks_with_links_and_is_equal_again(
 ) -> None:
     request = _opened(desk, 2)
     checks = _checks(desk, request)
-    assert checks["Compared with what is live"].verdict is Verdict.PASS
-    assert checks["Compared with what is live"].link == f"/compare?model={MODEL}&versions=1%2C2"
+    assert checks["Comparison with live"].verdict is Verdict.PASS
+    assert checks["Comparison with live"].link == f"/compare?model={MODEL}&versions=1%2C2"
     assert checks["Drift of the training data"].verdict is Verdict.PASS
     assert checks["Drift of the training data"].link == "http://mlflow/r"
     found = verifier.verify(request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import io
 import json
 import subprocess
@@ -15,6 +16,7 @@ import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import Engine
 
 from services.database.engine import open_engine
@@ -239,6 +241,27 @@ def test_dossier__of_a_promoted_version__tells_everything_and_is_verified_offlin
     assert len(sealed) == 3
     assert all(f"sha256:{digest}" in named for digest in sealed.values())
     assert Action.EXPORT_MADE.value in stage.scene.world.actions()
+
+
+def test_dossier__every_form__has_the_reasons_of_requester_and_approver_and_the_prediction_in_words(
+    stage: Stage,
+) -> None:
+    files = stage.room.dossier(DEV, stage.log())
+    told = json.loads(files["dossier.json"])
+    given = told["given_reasons"]
+    assert [one["did"] for one in given] == ["requested the promotion", "approved"]
+    assert all(one["reason"] and one["seq"] for one in given)
+    assert told["predicted"][1].startswith("Predicted class: ")
+    assert "the probability of 1 is" in told["predicted"][1]
+    assert "No decision threshold is recorded" in told["predicted"][2]
+    pages = PdfReader(io.BytesIO(files["dossier.pdf"])).pages
+    printed = " ".join(" ".join(page.extract_text() for page in pages).split())
+    shown = html.unescape(files["dossier.html"].decode())
+    for text in (shown, printed):
+        for one in given:
+            assert f"{one['person']} {one['did']}" in text
+            assert one["reason"] in text
+        assert told["predicted"][1] in text
 
 
 def test_dossier__evidence_pack_with_one_changed_byte__is_not_verified(stage: Stage, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_duration__two_largest_units(value: float | None, shown: str) -> None:
 @pytest.mark.parametrize(
     ("ago", "shown"),
     [(timedelta(seconds=1), "just now"), (timedelta(minutes=5), "5 min ago"), (timedelta(days=40), "1 month ago"),
+     (-timedelta(days=89, hours=23), "in 3 months"), (-timedelta(days=13, hours=23), "in 14 d"),
      (timedelta(days=800), "2 y ago"), (-timedelta(hours=3), "in 3 h")],
 )  # fmt: skip
 def test_age__largest_unit_and_direction(ago: timedelta, shown: str) -> None:

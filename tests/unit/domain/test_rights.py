@@ -99,7 +99,7 @@ def test_auditor__reads_everything_and_changes_nothing() -> None:
 def test_approve__blocking_check__is_closed_and_reject_stays_open(verdict: Verdict) -> None:
     chloe = Actor(Person("chloe.martin", "C"), frozenset({Role.REVIEWER}))
     found = {a.action: a for a in actions(chloe, facts(RequestState.OPEN, checks=(Check("Tests", verdict, "Bad."),)))}
-    assert found[UserAction.APPROVE].reason == "Blocked by: Tests."
+    assert found[UserAction.APPROVE].reason == "You can't approve: Tests is blocking."
     assert found[UserAction.REJECT].is_open
 
 
