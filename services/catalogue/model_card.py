@@ -147,7 +147,7 @@ _TEMPLATE = re.compile(
 )
 """Sentences that the templates of common tools hold themselves."""
 _REMINDER = re.compile(r"(?:to-?do|t\.?b\.?[dac]\.?|fix-?me)\s*[:\u2013\u2014-]\s*[^\n]*$", re.IGNORECASE)
-"""A note that something is to be written, such as `TODO: fill in`."""
+"""A note that something is to be written, such as `to-do: fill in`."""
 _SLOT = re.compile(
     r"\{\{[^{}]{0,300}\}\}|\{%[^%]{0,300}%\}|<[a-z][\w -]{0,60}>"
     r"|\[(?:insert|add|describe|todo|tbd|your|fill)\b[^\]]{0,300}\]",

