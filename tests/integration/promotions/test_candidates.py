@@ -186,7 +186,7 @@ def test_command__opening_as_nobody_known__is_refused_before_anything_is_read(
     monkeypatch.setattr("getpass.getuser", lambda: "root")
     asked = Namespace(model=MODEL, environment="production", earlier_looks=0, json=False, open="Weekly.", person=None)
     world.registry.is_down = True
-    with pytest.raises(NotAllowedError, match="Who asks"):
+    with pytest.raises(NotAllowedError, match="requester is unclear"):
         command(asked, desk, lambda: KNOWN)
 
 

@@ -180,7 +180,7 @@ def test_approve__first_signature_then_change__first_signature_is_void(engine: E
 
 def test_approve__on_a_digest_that_is_not_in_force__conflicts(world: World) -> None:
     request = world.open()
-    with pytest.raises(ConflictError, match="sealed again"):
+    with pytest.raises(ConflictError, match="resealed"):
         world.approve(replace(request, plan_digest="sha256:" + "0" * 64))
 
 

@@ -56,7 +56,7 @@ def test_slots__in_order__the_second_waits_for_the_first(strict: OversightWorld)
 def test_slots__quorum_without_the_discipline__is_not_enough(strict: OversightWorld) -> None:
     request = strict.open()
     strict.approve(request, CHLOE)
-    assert "turn of business" in str(reason_closed(strict, EVE, request, UserAction.APPROVE))
+    assert "business must sign first" in str(reason_closed(strict, EVE, request, UserAction.APPROVE))
     with pytest.raises(RefusedError):
         strict.approve(request, EVE)
     assert strict.state(request) == "open"
@@ -95,7 +95,7 @@ def test_delegate__to_somebody_who_cannot_decide__is_refused(strict: OversightWo
 
 
 def test_delegate__by_somebody_without_the_discipline__is_closed(strict: OversightWorld) -> None:
-    assert "no signature" in str(reason_closed(strict, BEN, strict.open(), UserAction.DELEGATE))
+    assert "no open signature" in str(reason_closed(strict, BEN, strict.open(), UserAction.DELEGATE))
 
 
 def test_reassign__moves_the_ask(strict: OversightWorld) -> None:
