@@ -72,7 +72,7 @@ def test_candidate__tagged_through_its_run__counts_and_is_cleared(world: World, 
 
 def test_best__none_is_better__opens_nothing_and_changes_no_tag(world: World, desk: CandidateDesk) -> None:
     _tag(world, 3, 5)
-    with pytest.raises(RefusedError, match="none is better"):
+    with pytest.raises(RefusedError, match="No candidate is significantly better"):
         desk.open_best(ANA, MODEL, "production", reason="Weekly training.")
     assert _is_tagged(world, 3)
     assert _is_tagged(world, 5)

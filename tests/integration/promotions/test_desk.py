@@ -140,12 +140,12 @@ def test_approve__same_click_twice_at_once__is_one_signature(world: World) -> No
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda w: w.registry.model_bytes.update({V2: b"other"}), "artifact_digest"),
-        (lambda w: w.registry.logged.update({"run-census-2": replace(w.registry.logged["run-census-2"], metrics={"auc": 0.999})}), "metrics.auc"),
-        (lambda w: w.registry.files.update({("run-census-2", "tests/model.xml"): b"<testsuite/>"}), "test_results"),
-        (lambda w: w.registry.hold(VersionKey(MODEL, 3), stage="Production", alias="champion"), "current_version"),
-        (lambda w: w.registry.files.pop(("run-census-2", "evaluation/predictions.parquet")), "dataset_digests.held-out"),
-        (lambda w: setattr(w.sealer, "governance", governance(quorum=3)), "policy_digest"),
+        (lambda w: w.registry.model_bytes.update({V2: b"other"}), "the digest of the model's files"),
+        (lambda w: w.registry.logged.update({"run-census-2": replace(w.registry.logged["run-census-2"], metrics={"auc": 0.999})}), "metric auc"),
+        (lambda w: w.registry.files.update({("run-census-2", "tests/model.xml"): b"<testsuite/>"}), "test report"),
+        (lambda w: w.registry.hold(VersionKey(MODEL, 3), stage="Production", alias="champion"), "v1 was live when sealed; now v3 is"),
+        (lambda w: w.registry.files.pop(("run-census-2", "evaluation/predictions.parquet")), "the digest of data set held-out"),
+        (lambda w: setattr(w.sealer, "governance", governance(quorum=3)), "the digest of the policy"),
     ],
     ids=["files", "metric", "tests", "newer holder", "predictions", "policy"],
 )  # fmt: skip
@@ -189,13 +189,13 @@ def test_approve__failed_check__blocks(world: World) -> None:
         b'<testsuite><testcase name="women"><failure message="AUC 0.87"/></testcase></testsuite>'
     )
     request = world.open()
-    with pytest.raises(RefusedError, match="Blocked by: Tests"):
+    with pytest.raises(RefusedError, match="You can't approve: Tests"):
         world.approve(request)
 
 
 def test_approve__missing_tests__are_unknown_and_block(world: World) -> None:
     del world.registry.files[("run-census-2", "tests/model.xml")]
-    with pytest.raises(RefusedError, match="Blocked by: Tests"):
+    with pytest.raises(RefusedError, match="You can't approve: Tests"):
         world.approve(world.open())
 
 

@@ -33,7 +33,7 @@ def test_replay__same_policy__decides_the_same(strict: OversightWorld) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
-        ("quorum: 2", "quorum: 3", "1 approval in all"),
+        ("quorum: 2", "quorum: 3", "missing: 1 approval"),
         ("{discipline: risk}, {discipline: business}", "{discipline: risk, count: 2}", "1 from risk"),
         ("[{kind: tests_passed}, ", "[{kind: metric_floor, with: {metric: auc, at_least: 0.9}}, ", "auc is 0.8400"),
         ("    expires_after_days: 14", "    expires_after_days: 14\n    requesters: {people: [eve]}", "may not ask"),

@@ -120,7 +120,7 @@ def test_sealed__first_version__is_judged_against_the_baseline(world: World, des
     world.registry.add_version("other", 1)
     world.registry.files[("run-other-1", "evaluation/predictions.parquet")] = _table(1.0)
     request = desk.open(ANA, VersionKey("other", 1), "production", reason="The first.").id
-    check = _checks(desk, request)["Compared with a baseline"]
+    check = _checks(desk, request)["Comparison with a baseline"]
     assert check.verdict is Verdict.PASS
     assert "threshold 0.6" in check.sentence
 
@@ -129,7 +129,7 @@ def test_sealed__first_version_without_predictions__does_not_pass(world: World, 
     world.registry.add_version("other", 1)
     del world.registry.files[("run-other-1", "evaluation/predictions.parquet")]
     request = desk.open(ANA, VersionKey("other", 1), "production", reason="The first.").id
-    assert _checks(desk, request)["Compared with a baseline"].verdict is Verdict.UNKNOWN
+    assert _checks(desk, request)["Comparison with a baseline"].verdict is Verdict.UNKNOWN
 
 
 def test_verify__after_the_artifact_was_replaced__still_computes_from_what_was_sealed(
