@@ -18,6 +18,7 @@ from services.ports.time import Clock, Ids
 from services.promotions.answers import Promotions
 from services.promotions.ranking import Candidates
 from services.releases.answers import Releases
+from services.rollout.answers import Recovery
 from services.rollout.context import WitnessGate
 from services.why.answers import Why
 from tests import fake_portal as fakes
@@ -77,6 +78,10 @@ def health(fake: fakes.FakeHealth) -> Health:
 
 
 def notices(fake: fakes.FakeNotices) -> Notices:
+    return fake
+
+
+def recovery(fake: fakes.FakeRecovery) -> Recovery:
     return fake
 
 

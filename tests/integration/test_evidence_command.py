@@ -140,7 +140,7 @@ def test_command__first_version__needs_no_current_table(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gone.csv", "b.csv"], "is not there"),
+        (["gone.csv", "b.csv"], "does not exist"),
         (["a.csv", "b.csv", "--score", "prob"], "no column 'prob'"),
         (["a.csv", "b.csv", "--slice", "country"], "slice column 'country'"),
         (["a.csv", "b.csv", "--group", "customer"], "group column 'customer'"),

@@ -63,7 +63,7 @@ def test_model__that_crashes__is_told_with_its_last_words(models: Path) -> None:
 
 
 def test_model__that_allocates_50_gb__is_refused_the_memory(models: Path) -> None:
-    with pytest.raises(ModelRunError, match="more than 2,048 MB") as raised:
+    with pytest.raises(ModelRunError, match="exceeded 2,048 MB") as raised:
         run_model(models / "hungry", "predict", NOTHING, LIMITS)
     assert raised.value.code == "model_memory"
 

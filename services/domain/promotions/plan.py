@@ -81,6 +81,9 @@ class Change:
     def subject(self) -> str:
         """What changed, as people call it: ``metric auc``; never a field name of the code."""
         field_name, _, key = self.what.partition(".")
+        part, _, rest = key.partition(".")
+        if (name := _PARTS.get(f"{field_name}.{part}")) is not None:
+            return f"{name} {rest}".strip()
         name = _SUBJECTS.get(field_name, field_name.replace("_", " "))
         return f"{name} {key}".strip()
 
@@ -110,7 +113,22 @@ _SUBJECTS = {
     "pipeline_parameters": "pipeline parameter",
     "policy_digest": "the digest of the policy",
     "evidence_digest": "the digest of the evidence",
+    "generation": "the number of changes of what is live",
+    "target": "the target",
+    "release": "the release",
 }
+_PARTS = {
+    "target.alias": "the alias",
+    "target.stages": "the stage of version",
+    "target.created": "the creation time of version",
+    "release.commit": "the pipeline's commit",
+    "release.yaml_digest": "the digest of the pipeline's YAML",
+    "release.variables": "pipeline variable",
+    "release.connections": "service connection",
+    "release.environments": "the pipeline's environments",
+    "release.unsealed": "what could not be read of the pipeline",
+}
+"""Fields inside a field."""
 _KEPT = re.compile(rf"(.*?: )?({'|'.join(_SUBJECTS)})((?:\.[^:]*)?): (.*) → (.*)", re.DOTALL)
 
 

@@ -34,7 +34,7 @@ def test_doctor__check_before_production__is_named(bench: Bench, tmp_path: Path)
     seed.environment(bench.site.organization, PROJECT, "production", [ApprovalCheck(("Anna",))])
     found = azure(bench, tmp_path)
     assert found.is_well
-    assert "Before production: Approval" in found.sentence
+    assert "Checks on production: Approval" in found.sentence
 
 
 def test_doctor__no_check_before_production__says_how_to_add_one(bench: Bench, tmp_path: Path) -> None:

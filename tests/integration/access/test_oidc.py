@@ -225,7 +225,7 @@ def test_provider__answers_rubbish__is_named(client: Client, other_side: Provide
 
 
 def test_provider__calls_itself_otherwise__is_refused_with_what_to_do(client: Client, other_side: Provider) -> None:
-    with pytest.raises(UpstreamInvalidError, match="says that it is") as refused:
+    with pytest.raises(UpstreamInvalidError, match="reports the issuer") as refused:
         client(issuer=other_side.issuer.replace("127.0.0.1", "localhost")).begin("/")
     assert "COUNTERSIGN_OIDC_ISSUER" in refused.value.hint
 
@@ -253,7 +253,7 @@ def test_read_again__account_closed__is_refused(client: Client, other_side: Prov
 def test_read_again__answer_about_somebody_else__is_refused(client: Client, other_side: Provider) -> None:
     arrival = arrive(client(), other_side)
     other_side.refresh = dict.fromkeys(other_side.refresh, "mallory")
-    with pytest.raises(UpstreamRefusedError, match="somebody else"):
+    with pytest.raises(UpstreamRefusedError, match="a different person"):
         client().read_again(arrival.sealed)
 
 

@@ -67,7 +67,7 @@ def test_data_file__the_wheel_has_no_such_file__says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: wheel_at(tmp_path))
-    with pytest.raises(DataMissingError, match=r"adult_census\.csv is not there"):
+    with pytest.raises(DataMissingError, match=r"adult_census\.csv is missing"):
         data_file(CENSUS_FILE, CENSUS_SHA256)
 
 

@@ -78,7 +78,7 @@ def test_rotation__retired_key_after_its_period__counts_no_more(bench: Bench) ->
 def test_rotation__twice__all_keys_are_found_in_the_ledger(bench: Bench) -> None:
     bench.append(1)
     turn(bench)
-    with pytest.raises(ConflictError, match="under way"):
+    with pytest.raises(ConflictError, match="in progress"):
         turn(bench)
     bench.clock.now += 2 * WEEK
     second = bench.ring.active.verifier

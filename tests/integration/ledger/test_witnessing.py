@@ -139,7 +139,7 @@ def test_publish__to_a_witness_that_lost_what_it_confirmed__is_refused(bench: Be
     whole = file.read_text()
     file.write_text("".join(note + "\n" for note in split_notes(whole)[:kept]))
     bench.append(1)
-    with pytest.raises(WitnessRefusedError, match=r"confirmed 5 entries but now holds (none|only 3) of them now"):
+    with pytest.raises(WitnessRefusedError, match=r"confirmed 5 entries but now holds (none|only 3) of them"):
         bench.publish()
     with bench.store() as store:
         assert witnessed_up_to(store) == 5

@@ -50,12 +50,12 @@ def test_edit_after_approval__voids_it(strict: OversightWorld) -> None:
     request = strict.open()
     strict.approve(request, CHLOE)
     strict.registry.set_alias(MODEL, "champion", 3)
-    with pytest.raises(RefusedError, match="current_version: 1 → 3"):
+    with pytest.raises(RefusedError, match="v1 was live when sealed; now v3 is"):
         strict.approve(request, BEN)
     detail = strict.desk.detail(BEN, request.id)
     assert detail.signatures == 0
-    assert detail.decisions[0].void_reason == "current_version: 1 → 3"
-    assert detail.request.stale == ("current_version: 1 → 3",)
+    assert detail.decisions[0].void_reason == "v1 was live when sealed; now v3 is"
+    assert detail.request.stale == ("v1 was live when sealed; now v3 is",)
 
 
 @pytest.mark.parametrize("part", ["requester", "author", "registrar"])
@@ -198,7 +198,7 @@ def test_pending_request__made_stale_by_a_newer_champion__is_suspended(strict: O
     strict.approve(older, CHLOE)
     promoted(strict, 2)
     detail = strict.desk.detail(BEN, older.id)
-    assert detail.request.stale == ("current_version: 1 → 2",)
+    assert detail.request.stale == ("v1 was live when sealed; now v2 is",)
     assert detail.signatures == 0
     with pytest.raises(RefusedError, match="changed since it was sealed"):
         strict.approve(older, BEN)

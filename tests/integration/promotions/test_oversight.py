@@ -295,7 +295,7 @@ def test_rules__frozen__a_new_policy_file_voids_the_seal(strict: OversightWorld,
     request = strict.open()
     changed = replace(rules.policies[0], quorum=1, slots=())
     strict.sealer.governance = replace(rules, policies=(changed,))
-    with pytest.raises(RefusedError, match="policy_digest"):
+    with pytest.raises(RefusedError, match="the digest of the policy"):
         strict.approve(request, CHLOE)
 
 

@@ -89,7 +89,7 @@ def test_watch__reserved_target__sees_a_hand_and_not_the_rollout_itself(world: W
     assert watch(world) == 2
     with world.units.read() as unit:
         told = [incident.sentence for incident in unit.deployments.incidents()]
-    assert any("Production of census (production) is held by v2, v3" in sentence for sentence in told)
+    assert any("Production of census (production) now points to v2, v3" in sentence for sentence in told)
     assert all("A rollout has the target reserved" in sentence for sentence in told)
     world.registry._put_stage(V2, "Archived")
     watch(world)

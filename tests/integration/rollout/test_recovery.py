@@ -142,7 +142,7 @@ def test_accept__of_the_old_version__ends_the_request_and_voids_what_was_sealed_
     assert (rollout_of(world, request).state, world.state(request)) == (RolloutState.ACCEPTED, "failed")
     assert world.units.generation(MODEL, "production") == 1
     assert holder(world) is None
-    with pytest.raises(RefusedError, match="generation: 0 → 1"):
+    with pytest.raises(RefusedError, match="the number of changes of what is live was 0, is now 1"):
         world.approve(waiting)
 
 

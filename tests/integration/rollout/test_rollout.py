@@ -118,7 +118,7 @@ def test_rollout__files_changed_after_approval__is_void_before_any_effect(world:
     world.registry.model_bytes[VersionKey(MODEL, 2)] = b"poisoned"
     world.run()
     assert world.state(request) == "void"
-    assert "artifact_digest: sha256:" in rollout_of(world, request).cause
+    assert "the digest of the model's files was sha256:" in rollout_of(world, request).cause
     assert world.registry.writes == []
     assert world.pipelines.starts == []
 

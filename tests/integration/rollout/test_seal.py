@@ -32,7 +32,7 @@ def test_rollouts__two_from_one_sealed_state__the_second_is_void_with_both_state
     lost = first if world.state(first) == "void" else second
     rollout = rollout_of(world, lost)
     assert rollout.state is RolloutState.VOID
-    assert "the registry: alias champion at v1; Production: v1 → alias champion at v" in rollout.cause
+    assert "the registry was alias champion at v1; Production: v1, is now alias champion at v" in rollout.cause
     assert world.actions().count("registry:version:live") == 1
     with world.units.read() as unit:
         assert unit.rollouts.target_holder(MODEL, "production") is None
@@ -49,7 +49,7 @@ def test_rollouts__values_put_back_by_hand_in_between__the_generation_still_tell
     world.registry._put_alias(MODEL, "champion", 1)
     world.run()
     assert world.state(second) == "void"
-    assert "generation: 0 → 1" in rollout_of(world, second).cause
+    assert "the number of changes of what is live was 0, is now 1" in rollout_of(world, second).cause
 
 
 @pytest.mark.parametrize("version", [V1, V2])
@@ -67,7 +67,7 @@ def test_rollout__stage_moved_alone__is_void(world: World) -> None:
     world.registry._put_stage(V3, "Production")
     world.run()
     assert world.state(request) == "void"
-    assert "Production: v1 → alias champion at v1; Production: v1, v3" in rollout_of(world, request).cause
+    assert "Production: v1, is now alias champion at v1; Production: v1, v3" in rollout_of(world, request).cause
 
 
 def test_rollout__yaml_changed_after_the_approval__stops_before_the_start(world: World) -> None:
@@ -75,7 +75,7 @@ def test_rollout__yaml_changed_after_the_approval__stops_before_the_start(world:
     world.pipelines.defined = replace(world.pipelines.defined, yaml_digest="sha256:" + "2" * 64)
     world.run()
     assert (world.state(request), world.pipelines.starts) == ("void", [])
-    assert "release.yaml_digest" in rollout_of(world, request).cause
+    assert "the digest of the pipeline's YAML" in rollout_of(world, request).cause
 
 
 def test_rollout__service_connection_replaced_under_its_name__stops_before_the_start(world: World) -> None:

@@ -92,7 +92,7 @@ def test_read_table__unusable_file__says_what_to_do(tmp_path, name, content, cod
 
 
 def test_read_table__no_file__says_so(tmp_path):
-    with pytest.raises(InvalidInputError, match="is not there"):
+    with pytest.raises(InvalidInputError, match="does not exist"):
         read_table(tmp_path / "gone.csv", name="current")
 
 
