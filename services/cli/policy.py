@@ -82,7 +82,8 @@ def _lint(text: GovernanceText, people: Sequence[Actor], strict: bool, say: Say)
         say(remark.in_words(text.name))
     failed = has_errors(remarks) or (strict and bool(remarks))
     proved = f"{len(text.rules.policies)} policies, {len(people)} people"
-    say(f"{text.name}: {'NOT ready to activate' if failed else 'every policy can be satisfied'} ({proved}).")
+    warned = f"no errors, {len(remarks)} warnings to read" if remarks else "every policy can be satisfied"
+    say(f"{text.name}: {'NOT ready to activate' if failed else warned} ({proved}).")
     return 1 if failed else 0
 
 

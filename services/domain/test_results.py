@@ -159,7 +159,9 @@ def judge(reports: Sequence[TestReport]) -> Judgement:
     if unsure:
         return Judgement(Verdict.UNKNOWN, " ".join(["Not certain.", *unsure]), value, examined)
     if not any(report.passed or report.warned for report in reports):
-        return Judgement(Verdict.UNKNOWN, "Every test was skipped; nothing was tested.", value, examined)
+        is_empty = not any(report.skipped for report in reports)
+        sentence = "The reports list no test." if is_empty else "Every test was skipped; nothing was tested."
+        return Judgement(Verdict.UNKNOWN, sentence, value, examined)
     verdict = Verdict.WARN if any(report.warned for report in reports) else Verdict.PASS
     return Judgement(verdict, _good_news(reports), value, examined)
 

@@ -123,3 +123,9 @@ def test_words__for_counts__name_what_there_is() -> None:
     assert line_of(report) == "3 passed, 0 failed, 2 skipped, 4 warning, 1 not run"
     only_warned = TestReport("t", "s", "", 3, 0, 0, warned=1)
     assert judge([only_warned]).verdict is Verdict.WARN
+
+
+def test_reports__without_any_test__say_so_and_speak_of_no_skipped_ones() -> None:
+    judged = judge([TestReport("a", "s", "", 0, 0, 0)])
+    assert judged.verdict is Verdict.UNKNOWN
+    assert judged.sentence == "The reports list no test."
