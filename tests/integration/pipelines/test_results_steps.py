@@ -109,3 +109,27 @@ def test_record__of_what_makes_no_sense__says_so(tmp_path: Path) -> None:
     assert "is not a number" in issue(
         run_step("record_results", *common, "--report", str(report), "--exit-code", "bad")
     )
+
+
+def test_tries_of_one_test__counted_once_by_the_suite__are_one(tmp_path: Path) -> None:
+    """Case 28: pytest-rerunfailures writes an element a try, and only the counter tells."""
+    report = tmp_path / "unit.xml"
+    report.write_text('<testsuite tests="1">' + '<testcase classname="s" name="a"/>' * 3 + "</testsuite>")
+    assert record(report)["countersign.test.unit.passed"] == "1"
+
+
+def test_tests_of_one_name__counted_each_by_the_suite__stay_apart(tmp_path: Path) -> None:
+    report = tmp_path / "unit.xml"
+    report.write_text('<testsuite tests="2"><testcase name="a"/><testcase name="a"><error/></testcase></testsuite>')
+    tags = record(report)
+    assert (tags["countersign.test.unit.passed"], tags["countersign.test.unit.failed"]) == ("1", "1")
+
+
+@pytest.mark.parametrize(("kind", "failed"), [("testCodeFailure", "0"), ("AssertionError", "1")])
+def test_todo__of_nodes_own_runner__does_not_count_as_failed(tmp_path: Path, kind: str, failed: str) -> None:
+    """Case 29: beside any other writer a failure stays a failure."""
+    inner = f'<skipped type="todo"/><failure type="{kind}"/>'
+    report = tmp_path / "unit.xml"
+    report.write_text(f'<testsuites><testcase name="a">{inner}</testcase><testcase name="b"/></testsuites>')
+    tags = record(report)
+    assert (tags["countersign.test.unit.passed"], tags["countersign.test.unit.failed"]) == ("1", failed)
