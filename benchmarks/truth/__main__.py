@@ -89,7 +89,9 @@ def measure(inputs: int, seed: int, judge: Judge) -> tuple[dict[str, Tally], lis
             tally.outcomes[found] += 1
             tally.unknown += answer is Answer.UNKNOWN
             if found is not Outcome.RIGHT:
-                wrong.append(f"{found.value}: {case.kind}, {case.name}: {case.truth.value}, and told {answer.value}")
+                wrong.append(
+                    f"{found.value}: {case.kind}, {case.name}: expected {case.truth.value}, reported {answer.value}"
+                )
     return tallies, wrong
 
 

@@ -72,7 +72,7 @@ def make(chance: random.Random) -> Sequence[Case]:
     before, now = _sample(rng, rows, shift), _sample(rng, rows, shift)
     number, change = chance.choice(["age", "income"]), chance.choice(list(OF_NUMBERS))
     kind = chance.choice(list(OF_KINDS))
-    gone = chance.choice(["age", "income", "job", "flag"])
+    missing = chance.choice(["age", "income", "job", "flag"])
     more = {**now, "region": rng.choice(["n", "s"], rows)}
     count = chance.randint(8, 30)
     few = {name: values[:count] for name, values in now.items()}
@@ -83,9 +83,9 @@ def make(chance: random.Random) -> Sequence[Case]:
         _case(f"{number}: {change}", Truth.BAD, (before, {**now, number: OF_NUMBERS[change](now[number])})),
         _case(f"job: {kind}", Truth.BAD, (before, {**now, "job": OF_KINDS[kind](now["job"])})),
         _case("flag: another constant", Truth.BAD, (before, {**now, "flag": np.array(["1"] * rows)})),
-        _case(f"{gone} gone", Truth.BAD, (before, {n: v for n, v in now.items() if n != gone})),
-        _case(f"{gone} gone, others named", Truth.GOOD, (before, {n: v for n, v in now.items() if n != gone}),
-              [n for n in ("age", "income", "job", "flag") if n != gone]),
+        _case(f"{missing} missing", Truth.BAD, (before, {n: v for n, v in now.items() if n != missing})),
+        _case(f"{missing} missing, others named", Truth.GOOD, (before, {n: v for n, v in now.items() if n != missing}),
+              [n for n in ("age", "income", "job", "flag") if n != missing]),
         _case("a column more", Truth.OPEN, (before, more)),
         _case("a column more, others named", Truth.GOOD, (before, more), ["age", "income", "job"]),
         _case("a named column that neither has", Truth.OPEN, (before, now), ["age", "height"]),

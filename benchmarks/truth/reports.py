@@ -43,7 +43,7 @@ OWN: tuple[tuple[str, Truth, str], ...] = (
     ("a status that says failed", Truth.BAD, f'<testsuite tests="2" failures="1">{ONE}{STATUS_FAILED}</testsuite>'),
     ("an error of the tear-down", Truth.BAD, f'<testsuite name="pytest" tests="1" errors="1">{TEARDOWN}</testsuite>'),
     ("counts tests, lists none", Truth.OPEN, '<testsuite tests="3" failures="0"/>'),
-    ("counters that are no numbers", Truth.OPEN, '<testsuite tests="many"><testcase name="a"/></testsuite>'),
+    ("counters that are not numbers", Truth.OPEN, '<testsuite tests="many"><testcase name="a"/></testsuite>'),
 )  # fmt: skip
 
 

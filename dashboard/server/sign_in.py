@@ -143,7 +143,7 @@ def demo_people() -> tuple[DemoPerson, ...]:
 
 
 def again(target: str) -> str:
-    """Where somebody proves anew who they are, and comes back from to `target`."""
+    """The address where a user signs in again and returns to `target`."""
     return _way_in(Wish(target, fresh=True))
 
 
@@ -180,7 +180,7 @@ def _problem(error: PortalError, wish: Wish) -> Response:
 
 def _absent() -> Response:
     text = (
-        "Nobody can sign in yet: this portal has no identity provider, and it is no demo. "
-        "The documentation, under sign-in, says how to set one up."
+        "Nobody can sign in yet: no identity provider is set up, and this is not a demo. "
+        "See sign-in in the documentation to set one up."
     )
     return plain_pages.message("Sign in", text, ways={"Look again": "/"}, status=404)

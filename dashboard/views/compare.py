@@ -83,7 +83,7 @@ def _choice() -> tuple[str | None, list[int]]:
 
 
 def _keep_known(model: str | None, numbers: list[int]) -> None:
-    """Keep the versions that exist; what the address named beyond them is said until the choice changes."""
+    """Keep the versions that exist; unknown ones in the address are reported until the choice changes."""
     asked = st.session_state.get(VERSIONS, [])
     st.session_state[VERSIONS] = [n for n in asked if n in numbers][:MOST]
     unknown = [f"v{n}" for n in asked if n not in numbers]

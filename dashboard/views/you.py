@@ -1,4 +1,4 @@
-"""You: who the portal takes you for, what your roles let you do, and what you are told by mail."""
+"""You: your account, what your roles allow, and your notifications."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ LIMIT = 2_000_000
 
 
 def target_of(registry: RegistryReader, key: VersionKey, run_id: str) -> str:
-    """The target's name; empty where nobody says. Raises UpstreamError."""
+    """The target's name; empty where not recorded. Raises UpstreamError."""
     run = registry.runs([run_id]).get(run_id)
     if run is None:
         return ""

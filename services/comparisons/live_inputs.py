@@ -133,7 +133,7 @@ def _is_usable(record: PredictionRecord) -> bool:
 
 
 def _failed(count: int) -> tuple[LeftOut, ...]:
-    """Requests that no model answered are no inputs of a model."""
+    """Requests that no model answered do not count as model inputs."""
     return (LeftOut(f"{count:,} requests", "they failed, so no model answered them", by_policy=True),) if count else ()
 
 

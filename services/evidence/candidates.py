@@ -23,7 +23,7 @@ class Ranked:
     comparison: Comparison
     p_adjusted: float | None
     may_win: bool
-    """Recommended by itself, and still beyond chance after the correction."""
+    """Recommended by itself, and still significant after the correction."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def pick_best(
     options: Options | None = None,
     earlier_looks: int = 0,
 ) -> Ranking:
-    """Compare every candidate with the current version and name the best one that is beyond chance.
+    """Compare every candidate with the current version and name the best one that is significantly better.
 
     `earlier_looks` counts comparisons made on the same evaluation rows before; they enter the correction.
     Raises InvalidInputError when there is none that can be compared.

@@ -77,7 +77,7 @@ class SliceLine:
     harmed: bool = False
     note: str = ""
     loses: bool = False
-    """Harmed by its metric: beyond chance, and by more than the segments' margin."""
+    """Harmed by its metric: significantly, and by more than the segments' margin."""
     p_beyond: float | None = None
     """Holm: loses more than all rows together certainly do."""
 

@@ -138,7 +138,7 @@ def _drift(_: Mapping[str, Any], given: Mapping[str, float]) -> Iterator[Found]:
     if most is not None and most > _MUCH:
         yield WARNING, f"drift hardly ever fails: {_percent('max_psi', most)}; a PSI of 0.25 is already large"
     if most == 0:
-        yield WARNING, "drift with max_psi 0 fails on any difference beyond chance"
+        yield WARNING, "drift with max_psi 0 fails on any significant difference"
     if most is not None and some is not None and some >= most:
         yield WARNING, f"drift never warns: warn_psi {some:g} is not below max_psi {most:g}"
 

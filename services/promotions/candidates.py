@@ -107,7 +107,7 @@ class CandidateDesk:
     def open_best(self, actor: Actor, model: str, environment: str, *, reason: str, earlier_looks: int = 0) -> Picked:
         """Open the request for the best candidate and clear the others' tags; the winner keeps its own.
 
-        Raises NotAllowedError, RefusedError (none is better beyond chance) and what `rank` and opening raise.
+        Raises NotAllowedError, RefusedError (none is significantly better) and what `rank` and opening raise.
         """
         self._desk.demand_asking(actor, model, environment)
         ranking = self._rank(model, environment, earlier_looks)

@@ -239,7 +239,7 @@ class PromotionDesk:
         return saved
 
     def reseal(self, actor: Actor, request_id: str) -> PromotionRequest:
-        """Collect and seal again; earlier signatures are void."""
+        """Collect evidence and reseal; earlier signatures are void."""
         with self._units.read() as unit:
             request, _ = request_and_plan(unit, request_id)
             self.demand(unit, actor, request, UserAction.RESEAL)

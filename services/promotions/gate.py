@@ -1,9 +1,9 @@
 """The gate: may this version be deployed there, now? Asked by a pipeline, or by Azure DevOps, before each deployment.
 
-Allowed is only the very run that a running rollout has started, read back and noted, for exactly this version, target
-and plan, while the model's files are what was signed. The yes is written in one statement with its condition: after it
-the rollout waits for the run instead of stopping it. Everything else is refused; a run that the rollout has not noted
-yet is told to ask again.
+Only the run that an active rollout has started, read back and recorded is allowed, for exactly this version, target and
+plan, while the model's files are what was signed. Permission and its condition are written in one statement: from then
+on the rollout waits for the run instead of stopping it. Everything else is refused; a run that the rollout has not
+recorded yet must ask again.
 """
 
 from __future__ import annotations
@@ -97,12 +97,12 @@ class Gate:
         )
 
     def _admit(self, question: GateQuestion, case: _Case) -> str | None:
-        """Write the yes, unless the rollout has gone on meanwhile."""
+        """Record the permission, unless the rollout has moved on meanwhile."""
         if case.rollout is None or question.run is None:
             return None
         with self._units.begin() as unit:
             is_admitted = unit.rollouts.admit(case.rollout.id, run_id=question.run)
-        return None if is_admitted else "The rollout has gone on since: it does not wait for this run any more."
+        return None if is_admitted else "The rollout has moved on: it no longer waits for this run."
 
     def _why_not_files(self, key: VersionKey, plan: Plan) -> str | None:
         if plan.artifact_digest is None:

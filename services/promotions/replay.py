@@ -1,7 +1,7 @@
 """What another policy would have decided on past requests, from the evidence that was sealed with each.
 
-Nothing is read from outside: a replay judges what was known then. What cannot be judged again is said: a comparison
-keeps the figures that were sealed, and somebody who is not among the people given counts without a discipline.
+Nothing is read from outside: a replay judges what was known then. What cannot be judged again is reported: a
+comparison keeps the figures that were sealed, and a person who is not among those given counts without a discipline.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REJUDGED = {"artifact_digest", "comparison", "lineage_complete", "metric_floor",
 """Checks that every sealed evidence holds enough for."""
 FROM_COMPARISON = {"slice_floor", "calibration", "fairness_bound"}
 FROM_MODEL = {"signature", "dependencies", "safe_format"}
-"""What these are judged from, where it was sealed; of others the verdict of then is taken, where there is one."""
+"""What these are judged from, where it was sealed; for others the sealed verdict is used, if there is one."""
 _LET_THROUGH = {RequestState.APPROVED, RequestState.ROLLING_OUT, RequestState.PROMOTED, RequestState.ROLLED_BACK}
 
 _RENAMED = {
@@ -139,7 +139,7 @@ def _checks(
     notes = []
     comparing = [_settings(checks, "comparison") for checks in (policy.checks, frozen["checks"])]
     if compared.result is not None and comparing[0] != comparing[1]:
-        notes.append("compared under the settings of then")
+        notes.append("compared under the settings at that time")
     checks: list[Check] = []
     for rule in policy.checks:
         judged = evaluate(replace(policy, checks=(rule,)), _material(plan, evidence, at), compared)

@@ -266,7 +266,7 @@ def _archive(file: str) -> tuple[str, str]:
 
 
 def _pin(specifier: SpecifierSet) -> tuple[str, bool]:
-    """The only version that a specifier allows. Of two different pins neither can be installed: that is no pin."""
+    """The only version that a specifier allows. Two different pins cannot be installed: that is not a pin."""
     versions = {
         spec.version for spec in specifier if spec.operator in {"==", "==="} and not spec.version.endswith(".*")
     }

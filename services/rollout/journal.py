@@ -68,7 +68,7 @@ def note(work: Work, context: Context, **data: Any) -> None:
 def done(
     work: Work, context: Context, detail: str, data: Mapping[str, Any] | None = None, *, unit: Unit | None = None
 ) -> None:
-    """The step has had its effect; in the caller's transaction, or in one of its own."""
+    """The step has had its effect; in the caller's transaction, or in a separate one."""
     if unit is None:
         with work.tools.units.begin() as own:
             done(work, context, detail, data, unit=own)

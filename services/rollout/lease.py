@@ -1,7 +1,7 @@
 """A worker's hold on one rollout: a token in the database, and a heartbeat that keeps it.
 
-A lease is a few beats long, so a killed worker's rollout is taken up within seconds. A heartbeat that fails, for
-whatever reason, counts as a lost lease: the worker then sends nothing more, also where the token may still be its own.
+A lease lasts a few heartbeats, so a killed worker's rollout is taken over within seconds. A heartbeat that fails, for
+whatever reason, counts as a lost lease: the worker then sends nothing more, even if the token may still be its own.
 """
 
 from __future__ import annotations

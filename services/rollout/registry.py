@@ -47,8 +47,8 @@ def take_registry_back(work: Work, context: Context) -> None:
         if far is None:
             raise NeedsPersonError(_foreign(context, move, held) + " Nothing was touched.")
         if far == 0:
-            told = _told(context, held)
-            journal.undone(work, context, f"Read back as before: {told}.", restored=_reading(context, held))
+            restored_to = _told(context, held)
+            journal.undone(work, context, f"Read back as before: {restored_to}.", restored=_reading(context, held))
             return
         _send(work, context, move.undo_write(far), back=True)
 

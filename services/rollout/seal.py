@@ -1,4 +1,4 @@
-"""Compares the world with the whole seal: signatures, plan, target and release."""
+"""Compares the current state with the whole seal: signatures, plan, target and release."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def demand_seal(work: Work, context: Context, *, moved: bool) -> TargetState:
     move = context.move(held)
     changes += _target_changes(context, move, held, expected=move.whole if moved else 0)
     if changes:
-        told = "; ".join(change.sentence() for change in changes)
-        raise SealDiffersError(f"Changed since the approval: {told}.")
+        changed = "; ".join(change.sentence() for change in changes)
+        raise SealDiffersError(f"Changed since the approval: {changed}.")
     return move.base
 
 
@@ -54,9 +54,9 @@ def _target_changes(context: Context, move: RegistryMove, held: RegistrySnapshot
     env, signed = context.environment, move.states[expected]
     now = target_state(held, context.key.version, stage=env.stage)
     before, after = (state.sentence(stage=env.stage, alias=env.alias) for state in (signed, now))
-    anew = [f"v{v}" for v, at in signed.created.items() if now.created.get(v, at) != at]
+    recreated = [f"v{v}" for v, at in signed.created.items() if now.created.get(v, at) != at]
     deleted = [f"v{v}" for v in signed.created if v not in held.created]
-    after += f" ({', '.join(anew)} created again)" if anew else ""
+    after += f" ({', '.join(recreated)} created again)" if recreated else ""
     after += f" ({', '.join(deleted)} deleted)" if deleted else ""
     if before == after:  # only a stage besides the holders differs
         before, after = (", ".join(f"v{v} in {s}" for v, s in sorted(x.stages.items())) for x in (signed, now))

@@ -1,7 +1,7 @@
-"""Takes a release back: what the gate has not let through is stopped; what deploys is waited for.
+"""Takes a release back: runs that have not passed the gate are stopped; deploying ones are waited for.
 
 A version that is deployed cannot be taken back by stopping anything. A person is asked; when they choose to undo, the
-version that was live before is released again by a run of its own, which the gate lets through once it is noted.
+version that was live before is released again by a separate run, which the gate allows once it is recorded.
 """
 
 from __future__ import annotations

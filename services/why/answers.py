@@ -49,7 +49,7 @@ class Why(Protocol):
         """
 
     def replay(self, actor: Actor, prediction_id: str) -> Replay:
-        """The logged input scored again by the version that answered, in a process of its own.
+        """The logged input scored again by the version that answered, in a separate process.
 
         Raises RefusedError (version or inputs unknown), ModelRunError, NotFoundError, UpstreamError.
         """

@@ -63,7 +63,7 @@ def caveats(origins: Sequence[Origin]) -> tuple[str, ...]:
         elif origin.is_other_version:
             said.append(
                 f"MLflow has another version under the name {origin.key} by now (the model was created again); "
-                "what is said here comes from the sealed evidence alone."
+                "what is shown here comes from the sealed evidence alone."
             )
     return tuple(said)
 
@@ -128,7 +128,7 @@ def merged(
 
 
 def _if_it_was(key: VersionKey, fact: Fact) -> list[Claim]:
-    """What is said of one version; those who say the same stand together."""
+    """What each source reports about one version; equal reports are grouped."""
     sources: dict[str, list[str]] = {}
     for claim in fact.claims:
         sources.setdefault(claim.value, []).append(claim.source)

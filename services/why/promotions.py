@@ -41,7 +41,7 @@ class GivenReason:
 class Promotion:
     """One promotion: signed by whom on which plan and evidence. Documents are used only when their digest holds.
 
-    Whoever broke the glass for it stands last among the approvers, marked with `GLASS`: what they did is no signature.
+    Whoever broke the glass for it is listed last among the approvers, marked with `GLASS`: that is not a signature.
     """
 
     request_id: str

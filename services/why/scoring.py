@@ -34,7 +34,7 @@ SEED = 20_260_101
 
 
 class Runner(Protocol):
-    """Runs a version's model in a process of its own."""
+    """Runs a version's model in a separate process."""
 
     def run(
         self,

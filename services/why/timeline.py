@@ -111,6 +111,6 @@ def parse_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise InvalidInputError(
-            f"{text!r} is no time.", hint="Write it like 2026-11-20T10:00:00 or 2026-11-20T11:00:00+01:00."
+            f"{text!r} is not a time.", hint="Write it like 2026-11-20T10:00:00 or 2026-11-20T11:00:00+01:00."
         ) from error
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

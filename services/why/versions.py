@@ -116,7 +116,7 @@ def _missing(record: PredictionRecord) -> str:
 
 
 def _by_ledger(spells: Sequence[Spell], record: PredictionRecord) -> tuple[Fact, tuple[VersionKey, ...]]:
-    """The row names no version: what was live is told, and never known to have answered."""
+    """The row names no version: what was live is reported, but not as known to have answered."""
     live = tuple(dict.fromkeys(spell.key for spell in spells))
     if not live:
         hint = f"The log names no version and the ledger has none live then. {LOG_HINT}"

@@ -1,4 +1,4 @@
-"""The answer in one sentence, made of the facts; what is not known is said to be unknown."""
+"""The answer in one sentence, made of the facts; what is not known is reported as unknown."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def _live(live: Fact, release: Fact, record: PredictionRecord) -> str:
 
 
 def _approved(fact: Fact) -> str:
-    """Breaking the glass is no approval, and is not told as one."""
+    """Breaking the glass is not an approval, and is not reported as one."""
     verb = "let through in an emergency by" if GLASS in fact.value else "approved by"
     doubt = " (the sources contradict each other)" if fact.certainty is Certainty.CONTRADICTED else ""
     return f"{verb} {_named(fact, 'nobody on record')}{doubt}"

@@ -26,7 +26,7 @@ REASON_LIMIT = 4000
 
 @dataclass(frozen=True)
 class Command:
-    """Something that changes the world, as its dialog shows it."""
+    """A command with an effect, as its dialog shows it."""
 
     name: str
     """Unique on the page: part of the keys of its widgets."""

@@ -67,7 +67,7 @@ def metric_name(name: str) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p-value, never as a percentage: it is no probability that the result is luck."""
+    """A p-value, never as a percentage: it is not the probability that the result is due to chance."""
     if value is None or math.isnan(value):
         return UNKNOWN
     if value < 1e-4:

@@ -66,7 +66,7 @@ def state_badge(state: RequestState) -> Markup:
 
 
 def verdict_badge(verdict: Verdict) -> Markup:
-    """Outcome of a check, told by sign, word and colour."""
+    """Outcome of a check, shown by icon, word and colour."""
     tone, text = _VERDICT[verdict]
     return badge(text, tone)
 

@@ -21,7 +21,7 @@ from services.evidence.record import Comparison
 
 
 def show_all(compared: VersionComparison) -> None:
-    """Every section under a heading of its own, and the way to each from the top."""
+    """Every section under its own heading, with links to each at the top."""
     _show_problems(compared)
     links = join((html('<a href="#{}">{}</a>', anchor, title) for anchor, title, _ in SECTIONS), " ")
     show(html('<nav class="cs-toc" aria-label="On this page">{}</nav>', links))

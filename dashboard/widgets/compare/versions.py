@@ -13,7 +13,7 @@ from services.comparisons.answers import CellRow, VersionComparison
 from services.domain.catalogue import VersionRow
 
 _ABSENT = {"Tag": "not set"}
-"""What is said where a value is missing: a tag is known to be absent, the rest is what a run may not have kept."""
+"""Text for a missing value: a tag is known to be absent; anything else may not have been logged."""
 
 
 def show_differences(compared: VersionComparison) -> None:

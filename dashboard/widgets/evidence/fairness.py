@@ -61,7 +61,7 @@ def _widening(gap: FairnessGap) -> float | None:
 
 
 def _is_found(found: Comparison, entry: FairnessTable, gap: FairnessGap) -> bool:
-    """True when the engine found this gap to grow beyond chance."""
+    """True when the engine found that this gap grew significantly."""
     noticed = [finding for finding in found.findings if finding.kind == "fairness_gap"]
     return any(finding.subject == entry.column and gap.rate in finding.sentence for finding in noticed)
 

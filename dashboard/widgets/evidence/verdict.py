@@ -1,6 +1,6 @@
 """The comparison with the live version, as a reviewer reads it.
 
-The verdict in words comes first, then who is harmed, then the average with its interval, and what was noticed.
+The verdict in words comes first, then who is harmed, then the average with its interval, then the findings.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def has_blocking(found: Comparison) -> bool:
 
 
 def harmed_slices(found: Comparison) -> int:
-    """How many slices lose beyond chance and margin, and more than all rows do."""
+    """Number of slices whose loss is significant, exceeds the margin, and exceeds that of all rows."""
     return sum(_is_harm(finding) for finding in found.findings)
 
 
@@ -144,7 +144,7 @@ def shares_the_loss(line: SliceLine) -> bool:
 
 
 def is_sure(p_value: float | None) -> bool:
-    """Whether a corrected p-value is beyond chance."""
+    """Whether a corrected p-value is significant."""
     return p_value is not None and p_value < SURE
 
 

@@ -53,8 +53,10 @@ def _follow() -> None:
     check = wiring.portal().ledger.last_check()
     if check is None or check.finished is not None:
         st.rerun()
-    told = f"{formats.number(check.done)} of {formats.count(check.total, 'entry', 'entries')}" if check.total else ""
-    st.progress(check.share, text=f"Hashing {told}" if told else "Asking the witnesses …")
+    progress = (
+        f"{formats.number(check.done)} of {formats.count(check.total, 'entry', 'entries')}" if check.total else ""
+    )
+    st.progress(check.share, text=f"Hashing {progress}" if progress else "Asking the witnesses …")
 
 
 def _result(check: LedgerCheck) -> None:

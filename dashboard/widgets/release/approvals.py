@@ -1,4 +1,4 @@
-"""Who let a release through in Azure DevOps, what Countersign told its checks, and what else was deployed there."""
+"""Who approved a release in Azure DevOps, how Countersign answered its checks, and what else was deployed there."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _RESULT = {"succeeded": "good", "succeededWithIssues": "warn", "failed": "bad", 
 
 
 def show_approvals(view: ReleaseView) -> None:
-    """Who approved in Azure DevOps, and what Countersign told its checks."""
+    """Who approved in Azure DevOps, and how Countersign answered its checks."""
     _show_checks(view.checks)
     _decide(view)
     if not view.detail.approvals:

@@ -73,7 +73,7 @@ def _button(state: ActionState, label: str, icon: str) -> bool:
 
 
 def _say_why(states: list[ActionState]) -> None:
-    """Reasons in words: a tooltip is no help on a phone."""
+    """Reasons in words: phones do not show tooltips."""
     reasons: dict[str, list[str]] = {}
     for state in states:
         if state.reason and state.action in _LABELS:

@@ -76,7 +76,7 @@ def _thread(comments: tuple[Comment, ...], reply_to: str | None, names: Mapping[
     items = [
         html(
             '<li class="cs-dot-info"><strong>{}</strong> {}{}{}{}</li>',
-            c.person.name, time(c.at), paragraphs(c.text), _told(c, names), _thread(comments, c.id, names),
+            c.person.name, time(c.at), paragraphs(c.text), _mentioned(c, names), _thread(comments, c.id, names),
         )
         for c in comments
         if c.reply_to == reply_to
@@ -84,9 +84,9 @@ def _thread(comments: tuple[Comment, ...], reply_to: str | None, names: Mapping[
     return html('<ul class="cs-time">{}</ul>', join(items)) if items else html("")
 
 
-def _told(comment: Comment, names: Mapping[str, str]) -> str:
-    told = ", ".join(names.get(person, person) for person in comment.mentions)
-    return soft(f"for {told}") if told else ""
+def _mentioned(comment: Comment, names: Mapping[str, str]) -> str:
+    mentioned = ", ".join(names.get(person, person) for person in comment.mentions)
+    return soft(f"for {mentioned}") if mentioned else ""
 
 
 def _answered(detail: RequestDetail) -> str | None:
@@ -102,11 +102,11 @@ def _answered(detail: RequestDetail) -> str | None:
 
 
 def _added(found: Mentioned) -> str:
-    """A name that led to nobody is said: whoever wrote it believes that somebody was told."""
-    told = ", ".join(person.name for person in found.people)
+    """Unknown names are reported: otherwise the author would believe that somebody was notified."""
+    mentioned = ", ".join(person.name for person in found.people)
     unknown = ", ".join(f"@{name}" for name in found.unknown)
     nobody = f"{unknown} matches nobody, so nobody was notified by that name"
-    parts = ["Comment added", f"{told} notified" if told else "", nobody if unknown else ""]
+    parts = ["Comment added", f"{mentioned} notified" if mentioned else "", nobody if unknown else ""]
     return as_text("; ".join(part for part in parts if part))
 
 

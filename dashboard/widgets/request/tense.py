@@ -55,7 +55,7 @@ def _now(detail: RequestDetail) -> str:
 
 
 def is_out_of_date(detail: RequestDetail) -> bool:
-    """True for an undecided request whose seal no longer describes the world."""
+    """True for an undecided request whose seal is out of date."""
     return bool(detail.request.stale) and not detail.request.is_final
 
 

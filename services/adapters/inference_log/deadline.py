@@ -1,4 +1,4 @@
-"""A call that ends in time, whatever the driver does: it runs in a separate thread and is told to stop when late."""
+"""A call that ends in time, whatever the driver does: it runs in a separate thread and is asked to stop when late."""
 
 from __future__ import annotations
 

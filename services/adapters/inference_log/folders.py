@@ -178,7 +178,7 @@ def _inside(place: _Place, entry: os.DirEntry[str], day_name: str) -> _Place:
 
 
 def _day_of(parts: Mapping[str, str | None], digits: Sequence[str], day_name: str) -> date | None:
-    """The day that the folders say so far: its own column, or year, month and day in folders of their own."""
+    """The day that the folders give so far: one column, or separate folders for year, month and day."""
     by_fold = {name.casefold(): value or "" for name, value in parts.items()}
     for name in (day_name.casefold(), *DAY_NAMES):
         day = _iso(by_fold.get(name, ""))

@@ -61,8 +61,8 @@ def _paired(asked: Unpacked, answered: Answer) -> tuple[list[Mapping[str, Any]],
             return inputs, [None] * len(inputs), "Which part of the answer belongs to which row is unknown."
         return inputs, [answered.value] * len(inputs), ""
     if len(values) != len(inputs):
-        told = f"The request has {len(inputs)} rows and the answer {len(values)} values"
-        return inputs, [None] * len(inputs), f"{told}: which belong together is unknown."
+        counts = f"The request has {len(inputs)} rows and the answer {len(values)} values"
+        return inputs, [None] * len(inputs), f"{counts}: which belong together is unknown."
     return inputs, list(values), ""
 
 
@@ -79,8 +79,8 @@ def _base(row: Mapping[str, Any], source: str, columns: LogColumns) -> Predictio
     notes = list(row.get("notes") or ())
     served = _text(row.get("served"))
     if served:
-        model, version, told = _by_served(served, model, version, columns)
-        notes += [told] if told else []
+        model, version, counts = _by_served(served, model, version, columns)
+        notes += [counts] if counts else []
     environment = _text(row.get("environment"))
     model, more = _fixed("model", model, columns)
     environment, again = _fixed("environment", environment, columns)

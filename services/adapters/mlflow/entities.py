@@ -55,7 +55,7 @@ def _aliases(found: Any) -> tuple[str, ...]:
     if found is None:
         return ()
     if not isinstance(found, list) or not all(isinstance(alias, str) for alias in found):
-        raise InvalidAnswer("answered with aliases that are no texts")
+        raise InvalidAnswer("answered with aliases that are not strings")
     return tuple(sorted(found))
 
 

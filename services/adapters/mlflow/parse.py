@@ -142,7 +142,7 @@ def pairs(holder: Json, key: str) -> Iterator[tuple[str, Any]]:
 
 
 def texts(holder: Json, key: str) -> dict[str, str]:
-    """Tags or parameters; values that are no text are left out."""
+    """Tags or parameters; values that are not strings are left out."""
     return {k: text({"value": v}, "value") for k, v in pairs(holder, key) if isinstance(v, str)}
 
 

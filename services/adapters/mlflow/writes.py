@@ -1,7 +1,7 @@
 """Moves stages, aliases and tags. Each change is sent once; the caller reads back what became of it.
 
 `archive_existing_versions` is never used: it is not atomic, fails on PostgreSQL with psycopg 3, and would archive
-versions that nobody signed for. The portal archives the previous holder by a step of its own.
+versions that nobody signed for. The portal archives the previous holder in a separate step.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def parse_xml(data: bytes) -> Element:
 
 
 def parse_json(data: bytes) -> Any:
-    """The value. Raises UnreadableError, also for a name that stands twice in one object: one of the two would hide."""
+    """The value. Raises UnreadableError, also for a duplicate name in one object: one value would hide the other."""
     try:
         value = json.loads(data, object_pairs_hook=_once)
     except RecursionError:

@@ -159,7 +159,7 @@ def differences(signed: Plan, now: Plan) -> tuple[Change, ...]:
 
 
 def _is_said_by(change: Change, changes: Sequence[Change]) -> bool:
-    """The alias, and that a version matters since the alias is there, are said by `current_version` already."""
+    """`current_version` already reports the alias, and that a version matters because it holds the alias."""
     if change.what == "target.alias":
         return any(c.what == "current_version" and c.after == change.after for c in changes)
     is_new = change.before is None and change.what.startswith(("target.created.", "target.stages."))

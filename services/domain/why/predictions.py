@@ -50,7 +50,7 @@ class PredictionRecord:
     has_names: bool = True
     """False where the payload is a list without names: which value is which is unknown."""
     is_understood: bool = True
-    """False where the payload has a form that is not known, so that its columns cannot be told apart."""
+    """False where the payload has an unknown format, so its columns cannot be distinguished."""
     notes: tuple[str, ...] = ()
     """What to know about the row: payloads that were not logged, sources that disagree."""
 

@@ -53,7 +53,7 @@ class Whole:
 
     @property
     def certain_loss(self) -> float:
-        """The loss of all rows where it is beyond chance, else 0; never negative."""
+        """The loss of all rows where it is significant, else 0; never negative."""
         gain, end = self.difference.value, self.difference.high
         if not self.higher_is_better:
             gain, end = -gain, -self.difference.low
@@ -187,7 +187,7 @@ def slice_lines(
 ) -> tuple[SliceLine, ...]:
     """One line a segment, the harmed and the worst first.
 
-    Harmed: the loss is beyond chance (Holm over all segments and both guards) and larger than the segments' margin.
+    Harmed: the loss is significant (Holm over all segments and both guards) and larger than the segments' margin.
     """
     judged = [
         _judge(rows.take(mask), (name, value), settings=settings, whole=whole)
@@ -331,7 +331,7 @@ def slice_findings(lines: tuple[SliceLine, ...]) -> list[Finding]:
 
 
 def _beyond_the_whole(line: SliceLine) -> bool:
-    """Harmed by its scores alone, or beyond chance (Holm) losing more than all rows certainly do."""
+    """Harmed by its scores alone, or losing significantly (Holm) more than all rows certainly do."""
     return not line.loses or (line.p_beyond is not None and line.p_beyond < LEVEL)
 
 

@@ -251,7 +251,7 @@ def _coding(left: Predictions, right: Predictions, task: Task, positive: str | N
 
 
 def _refuse_foreign_classes(side: Predictions, labels: list[Column]) -> None:
-    """Predicted classes of which not one is a label are no classes: mostly a probability in their place."""
+    """Raises where none of the predicted classes is a label: mostly probabilities in their place."""
     if side.decided is None:
         return
     known = {str(text).casefold() for column in labels for text in set(canonical_texts(column).tolist())}

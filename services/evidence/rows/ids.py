@@ -12,7 +12,7 @@ from services.evidence.findings import Finding, Severity
 from services.evidence.rows.inputs import Predictions
 
 Reader = Callable[[str], str | None]
-"""From a text to the spelling that both tables share; None for a text that is none of the kind."""
+"""From a text to the spelling that both tables share; None for any other text."""
 
 
 def _as_number(text: str) -> str | None:

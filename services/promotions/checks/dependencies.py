@@ -94,7 +94,7 @@ def _is_inside(library: Library, files: tuple[str, ...] | None) -> bool:
 
 
 def _python(model: ModelFacts) -> str:
-    """The Python that the model was saved with; empty where nobody says it."""
+    """The Python that the model was saved with; empty where not recorded."""
     flavor = (model.flavors or {}).get("python_function")
     version = str(flavor.get("python_version", "")) if isinstance(flavor, dict) else ""
     numbers = version.split(".")
