@@ -1,4 +1,4 @@
-"""The signed-in user of this session. Looked up on every run, so that a sign-out or a lost role takes effect at once."""
+"""The signed-in user of this session, looked up on every run: a sign-out or a lost role takes effect at once."""
 
 from __future__ import annotations
 

@@ -655,7 +655,7 @@ class FakeRecovery:
     def options(self, actor: Actor, rollout: Rollout | None) -> Sequence[RecoveryOption]:
         if rollout is None or rollout.state is not RolloutState.NEEDS_HUMAN:
             return ()
-        closed = None if actor.may(Permission.OPERATE_RELEASE) else "Only operators choose what becomes of a rollout."
+        closed = None if actor.may(Permission.OPERATE_RELEASE) else "Only operators can decide how a rollout continues."
         return [RecoveryOption(action, closed) for action in RecoveryAction]
 
     def choose(self, actor: Actor, request_id: str, action: RecoveryAction, *, reason: str) -> Rollout:

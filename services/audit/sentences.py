@@ -1,4 +1,4 @@
-"""Ledger entries as sentences: ``{actor} {words}``. Every action has its words; a test holds that."""
+"""Ledger entries as sentences: ``{actor} {words}``. A test checks that every action has its words."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SENTENCES: Mapping[Action, str] = {
     Action.REQUEST_WITHDRAWN: "withdrew the request to promote {subject}",
     Action.REQUEST_EXPIRED: "closed the request to promote {subject}: nobody decided in time",
     Action.REQUEST_SUSPENDED: "found the seal of {subject} out of date",
-    Action.REQUEST_RESUMED: "found {subject} as it was sealed again",
+    Action.REQUEST_RESUMED: "found that {subject} matches its seal again",
     Action.REQUEST_PROMOTED: "closed the request to promote {subject}: promoted",
     Action.REQUEST_FAILED: "closed the request to promote {subject}: the rollout failed",
     Action.REQUEST_ROLLED_BACK: "closed the request to promote {subject}: rolled back",
     Action.REQUEST_EXPIRING: "reminded people that the request to promote {subject} expires",
     Action.DECISION_APPROVED: "signed for the promotion of {subject}",
-    Action.DECISION_REVIEWED: "signed to have reviewed the promotion of {subject}",
+    Action.DECISION_REVIEWED: "signed as reviewed the promotion of {subject}",
     Action.DECISION_REJECTED: "rejected the promotion of {subject}",
     Action.DECISION_CHANGES_REQUESTED: "requested changes before {subject} is promoted",
     Action.DECISION_WITHDRAWN: "took back the signature on the promotion of {subject}",
@@ -34,15 +34,15 @@ SENTENCES: Mapping[Action, str] = {
     Action.REQUEST_DEFERRED: "snoozed the request to promote {subject}",
     Action.COMMENT_ADDED: "commented on the request to promote {subject}",
     Action.ROLLOUT_STARTED: "began the rollout of {subject}",
-    Action.ROLLOUT_COMPENSATED: "put back what was live before {subject}",
+    Action.ROLLOUT_COMPENSATED: "restored the version that was live before {subject}",
     Action.ROLLOUT_FINISHED: "finished the rollout of {subject}",
     Action.ROLLOUT_FAILED: "stopped the rollout of {subject} and began to undo it",
     Action.ROLLOUT_STOPPED: "stopped: the rollout of {subject} can neither continue nor be undone without a person",
     Action.ROLLOUT_VOIDED: "ended the rollout of {subject}: changed since the approval, nothing was done",
-    Action.ROLLOUT_RETRIED: "chose to go on with the rollout of {subject}",
-    Action.ROLLOUT_UNDO_CHOSEN: "chose to undo the rollout of {subject}, its release included",
-    Action.ROLLOUT_ACCEPTED: "accepted what the rollout of {subject} has left as it is",
-    Action.ROLLOUT_GIVEN_UP: "gave up the rollout of {subject}; what is wrong stays an incident",
+    Action.ROLLOUT_RETRIED: "chose to continue the rollout of {subject}",
+    Action.ROLLOUT_UNDO_CHOSEN: "chose to undo the rollout of {subject}, including its release",
+    Action.ROLLOUT_ACCEPTED: "accepted the state that the rollout of {subject} left",
+    Action.ROLLOUT_GIVEN_UP: "gave up the rollout of {subject}; the problem stays an open incident",
     Action.ROLLOUT_STEP_DONE: "finished {step} in the rollout of {subject}",
     Action.ROLLOUT_STEP_FAILED: "failed at {step} in the rollout of {subject}",
     Action.ROLLOUT_STEP_COMPENSATED: "undid {step} in the rollout of {subject}",
@@ -64,13 +64,13 @@ SENTENCES: Mapping[Action, str] = {
     Action.BREAK_GLASS_USED: "broke glass to promote {subject}",
     Action.TOKEN_ISSUED: "issued token {subject}",
     Action.TOKEN_REVOKED: "revoked token {subject}",
-    Action.ROLE_GRANTED: "gave a role to {subject}",
-    Action.ROLE_REVOKED: "took a role from {subject}",
+    Action.ROLE_GRANTED: "granted a role to {subject}",
+    Action.ROLE_REVOKED: "revoked a role from {subject}",
     Action.SESSION_SIGNED_IN: "signed in",
     Action.SESSION_SIGNED_OUT: "signed out",
     Action.POLICY_CHANGED: "changed the policy in force",
     Action.EVIDENCE_SEALED: "sealed the evidence for {subject}",
-    Action.EVIDENCE_VIEWED: "looked at the evidence for {subject}",
+    Action.EVIDENCE_VIEWED: "viewed the evidence for {subject}",
     Action.VERSIONS_COMPARED: "compared other versions with {subject}",
     Action.CANDIDATES_RANKED: "ranked the candidates against {subject}",
     Action.PREDICTION_LOOKED_UP: "looked up prediction {subject}",
@@ -78,13 +78,13 @@ SENTENCES: Mapping[Action, str] = {
     Action.PREDICTION_EXPLAINED: "explained prediction {subject}",
     Action.EXPORT_MADE: "exported {subject}",
     Action.HOOK_RECEIVED: "received a message about {subject}",
-    Action.LEDGER_HEARTBEAT: "wrote a heartbeat: nothing else had happened",
-    Action.LEDGER_ORIGIN_OPENED: "went on as {subject} after a backup was restored",
+    Action.LEDGER_HEARTBEAT: "wrote a heartbeat: there was no other activity",
+    Action.LEDGER_ORIGIN_OPENED: "continued as {subject} after a backup was restored",
     Action.LEDGER_KEY_ROTATED: "changed the ledger's key to {subject}",
     Action.LEDGER_PERSONAL_ERASED: "erased personal values on request",
     Action.LEDGER_HOLD_PLACED: "placed a legal hold on {subject}",
     Action.LEDGER_HOLD_LIFTED: "lifted the legal hold on {subject}",
-    Action.RETENTION_APPLIED: "dropped personal values that were kept long enough",
+    Action.RETENTION_APPLIED: "deleted personal values past their retention period",
 }
 
 
@@ -127,8 +127,8 @@ def _evidence(entry: LedgerEntry) -> str:
     after = entry.after if isinstance(entry.after, dict) else {}
     version = after.get("version")
     if isinstance(version, str):
-        return f"looked at the evidence for {version}"
-    return f"looked at the evidence of request {entry.request_id or 'unknown'}"
+        return f"viewed the evidence for {version}"
+    return f"viewed the evidence of request {entry.request_id or 'unknown'}"
 
 
 def _dossier(entry: LedgerEntry) -> str:
@@ -140,7 +140,7 @@ _SPECIAL: Mapping[tuple[Action, str], Callable[[LedgerEntry], str]] = {
     (Action.EVIDENCE_VIEWED, "evidence"): _evidence,
     (Action.EXPORT_MADE, "prediction"): _dossier,
 }
-"""Actions whose sentence hangs on the kind of subject."""
+"""Actions whose sentence depends on the kind of subject."""
 
 
 def subject_words(entry: LedgerEntry) -> str:

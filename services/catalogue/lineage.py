@@ -46,7 +46,7 @@ def facts_of(version: ModelVersion, run: Run | None, links: Mapping[str, str]) -
 
 
 def _data_hint(run: Run | None) -> str:
-    """What to do, and what was logged that is not known to be training data."""
+    """The hint, and data sets that were logged but not as training data."""
     hint = "Log the training set with mlflow.log_input(dataset, context='training')."
     others = [f"{d.name} (context {d.context or 'none'})" for d in (run.datasets if run else ())]
     return f"Logged, but not as training data: {', '.join(others)}. {hint}" if others else hint
@@ -81,7 +81,7 @@ def graph_of(
     requests: Sequence[PromotionRequest],
     releases: Sequence[ReleaseRow],
 ) -> Graph:
-    """Data set → run → version → request → release → environment; what is missing stands there as unknown."""
+    """Data set → run → version → request → release → environment; missing parts are shown as unknown."""
     nodes, edges = _origin(version, run)
     target = "version"
     for request in requests:

@@ -1,1 +1,1 @@
-"""What Azure DevOps tells and asks the portal by itself: service hooks, and the *Invoke REST API* check."""
+"""Calls from Azure DevOps to the portal: service hooks, and the *Invoke REST API* check."""

@@ -1,9 +1,9 @@
-"""Answers the *Invoke REST API* check that stands before an environment in Azure DevOps.
+"""Answers the *Invoke REST API* check in front of an environment in Azure DevOps.
 
-The check sends its call and waits (callback mode). The call is kept at once; the worker asks the gate, with the run as
-Azure DevOps itself tells it, and calls back. Nothing of what the call says is believed but the ids: the run is read
-with the portal's own credentials, must be the one that the rollout started, and the answer goes to the configured
-organization only. Until an answer is certain the check waits; Azure DevOps does not deploy meanwhile.
+The check sends its call and waits (callback mode). The call is stored at once; the worker asks the gate, with the run
+as Azure DevOps itself reports it, and calls back. Only the ids in the call are trusted: the run is read with the
+portal's own credentials, must be the one that the rollout started, and the answer goes only to the configured
+organization. Until the answer is certain the check waits; Azure DevOps does not deploy meanwhile.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from services.promotions.gate import Gate, GateAnswer, GateQuestion
 
 log = logging.getLogger(__name__)
 PATIENCE = timedelta(hours=1)
-"""How long an answer may wait for MLflow or Azure DevOps; then it is no."""
+"""How long an answer may wait for MLflow or Azure DevOps; then it is a refusal."""
 GIVE_UP = timedelta(hours=40)
 """The check's token ends after 48 hours."""
 LEASE = timedelta(minutes=2)
@@ -60,7 +60,7 @@ class CheckInbox:
         self._clock = clock
 
     def receive(self, headers: Mapping[str, str], environment: str) -> bool:
-        """Keep a call; False for one that was here before. Raises InvalidInputError, AzureDevOpsNotSetError."""
+        """Store a call; False for a duplicate. Raises InvalidInputError, AzureDevOpsNotSetError."""
         call = self._read({name.lower(): value.strip() for name, value in headers.items()}, environment)
         with self._units.begin() as unit:
             return unit.hooks.add_check(call)
@@ -108,7 +108,7 @@ class CheckWorker:
         self._clock = clock
 
     def beat(self) -> int:
-        """Work on all checks that are due; how many those were."""
+        """Work on all due checks; returns how many there were."""
         done = 0
         while (call := self._take()) is not None:
             done += 1
@@ -155,7 +155,7 @@ class CheckWorker:
         return self._gate.ask(GateQuestion(request_id, key, call.environment, digest, run=run.ref.number))
 
     def _run(self, call: CheckCall) -> ReleaseRun:
-        """The run as Azure DevOps tells it; the list knows its pipeline, the run its parameters."""
+        """The run as Azure DevOps reports it: the list has its pipeline, the run its parameters."""
         if self._pipelines is None:
             raise AzureDevOpsNotSetError
         found = self._pipelines.get_many([RunRef(call.ids.project_id, 0, call.build_id)])
@@ -179,7 +179,7 @@ class CheckWorker:
         self._save(replace(call, state=CheckState.SENT, sealed_token="", error=""))
 
     def _refused(self, call: CheckCall, error: PortalError) -> None:
-        """After an answer that may have arrived, a refusal of the second means that it did."""
+        """When an answer may have arrived, a refusal of the second one means that it did."""
         state = CheckState.SENT if call.error == UnknownOutcomeError.code else CheckState.FAILED
         log.warning("check of run %s: %s", call.build_id, error.sentence())
         self._save(replace(call, state=state, sealed_token="", error=error.sentence()))

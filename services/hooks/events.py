@@ -20,11 +20,13 @@ DEPLOYMENT_COMPLETED = "ms.vss-release.deployment-completed-event"
 
 
 def read_event(body: bytes, received: datetime) -> HookEvent:
-    """The event of a notification. Raises InvalidInputError for what is none; unknown kinds name no run."""
+    """The event of a notification. Raises InvalidInputError for anything else; an unknown kind has no run."""
     try:
         document = json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
-        raise InvalidInputError("The body is no JSON.", hint="Send the notification as Azure DevOps does.") from None
+        raise InvalidInputError(
+            "The body is not valid JSON.", hint="Send the notification as Azure DevOps does."
+        ) from None
     if not isinstance(document, dict):
         raise _wrong("a JSON object")
     event_id, kind = document.get("id"), document.get("eventType")

@@ -1,7 +1,7 @@
-"""Keeps what service hooks tell, once, and acts on it soon.
+"""Stores each service hook notification once, and acts on it soon.
 
 Hooks are lossy and unordered, so nothing depends on them: rollouts and releases are polled anyway. An event only makes
-the portal look at once.
+the portal poll at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class HookInbox:
         self._clock = clock
 
     def receive(self, body: bytes) -> bool:
-        """Keep a notification; False for one that was here before. Raises InvalidInputError."""
+        """Store a notification; False for a duplicate. Raises InvalidInputError."""
         event = read_event(body, self._clock.now())
         with self._units.begin() as unit:
             return unit.hooks.add_event(event)
@@ -44,7 +44,7 @@ class HookWorker:
         self._clock = clock
 
     def beat(self) -> int:
-        """Act on what has arrived; how many events that were."""
+        """Act on the stored events; returns how many there were."""
         with self._units.read() as unit:
             events = unit.hooks.unhandled(BATCH)
         if not events:
@@ -57,7 +57,7 @@ class HookWorker:
         return len(events)
 
     def _look(self, number: int) -> None:
-        """Let the rollouts of the run look at once, and renew pictures of runs that no rollout follows."""
+        """Let the rollouts of the run poll at once, and refresh the snapshots of runs that no rollout follows."""
         self._follower.forget_number(number)
         now = self._clock.now()
         with self._units.begin() as unit:

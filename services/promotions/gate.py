@@ -28,7 +28,7 @@ class GateQuestion:
     """What a pipeline asks."""
 
     request_id: str
-    """The mark of the run: the request's id, with ``-undo`` for a run that releases the version before again."""
+    """The mark of the run: the request's id, with ``-undo`` for a run that releases the previous version again."""
     key: VersionKey
     environment: str
     plan_digest: str | None = None
@@ -48,7 +48,7 @@ class GateAnswer:
     plan_digest: str = ""
     artifact_digest: str | None = None
     glass_broken_by: str = ""
-    """Who promoted it in an emergency, past the signatures; empty for everything that was approved."""
+    """Who promoted it in an emergency, without signatures; empty for everything that was approved."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Gate:
     def ask(self, question: GateQuestion) -> GateAnswer:
         """The answer.
 
-        Raises UpstreamUnavailableError while the rollout has not noted its run, and UpstreamError when the model's
+        Raises UpstreamUnavailableError while the rollout has not recorded its run, and UpstreamError when the model's
         files cannot be read: then the pipeline asks again.
         """
         with self._units.read() as unit:
@@ -125,7 +125,7 @@ def _case(unit: Unit, question: GateQuestion) -> _Case:
 
 
 def _case_of_undo(unit: Unit, question: GateQuestion, undone: PromotionRequest) -> _Case:
-    """A run that releases the version before again: judged by the request that brought that version there."""
+    """A run that releases the previous version again: judged by the request that promoted that version."""
     rollout, live = unit.rollouts.of_request(undone.id), _live(unit, undone)
     brought = unit.requests.get(live.request_id) if live and live.request_id else undone
     plan = plan_of(unit, brought)
@@ -158,14 +158,14 @@ def _why_not(question: GateQuestion, request: PromotionRequest) -> str | None:
 
 
 def _why_not_run(question: GateQuestion, rollout: Rollout | None) -> str | None:
-    """Only the noted run of a running rollout. Raises UpstreamUnavailableError while no run is noted."""
+    """Only the recorded run of an active rollout. Raises UpstreamUnavailableError while no run is recorded."""
     if rollout is None or rollout.state is not RolloutState.RUNNING:
         return f"The rollout is {rollout.state.value.replace('_', ' ')}." if rollout else "There is no rollout."
     if question.run is None:
         return f"The question names no run. {NAME_THE_RUN}"
     if rollout.run_id is None:
         raise UpstreamUnavailableError(
-            "The rollout has not noted its run yet.", system="countersign", code="run_not_noted",
+            "The rollout has not recorded its run yet.", system="countersign", code="run_not_noted",
             hint="Ask again in a few seconds.", retry_after=3.0,
         )  # fmt: skip
     same = rollout.run_id == question.run
@@ -173,7 +173,7 @@ def _why_not_run(question: GateQuestion, rollout: Rollout | None) -> str | None:
 
 
 def _why_not_live(unit: Unit, request: PromotionRequest) -> str | None:
-    """A target without a pipeline has no run to note: whoever deploys there asks while it rolls out or is live."""
+    """A target without a pipeline has no run to record: the gate allows it while the request rolls out or is live."""
     if request.state is not RequestState.PROMOTED:
         return None
     live = unit.deployments.of(model=request.key.model, version=request.key.version, live_only=True)
@@ -183,7 +183,7 @@ def _why_not_live(unit: Unit, request: PromotionRequest) -> str | None:
 
 def _yes(question: GateQuestion, case: _Case) -> str:
     if question.request_id != request_of(question.request_id):
-        return "Was live before, and is released again by a rollout that is being undone."
+        return "Previously live, and released again by a rollout that is being undone."
     return "Glass broken, sealed, and under way." if case.glass_broken_by else "Approved, sealed, and under way."
 
 

@@ -40,7 +40,7 @@ def frozen_policies(unit: Unit, requests: Iterable[PromotionRequest]) -> Mapping
 
 
 def outlines_of(unit: Unit, requests: Sequence[PromotionRequest], now: datetime) -> Sequence[Outline]:
-    """Whose turn each of many requests is: four statements in all, and no evidence."""
+    """Who must act next on each of many requests: four statements in all, without evidence."""
     ids = [request.id for request in requests]
     policies = frozen_policies(unit, requests)
     decisions, assignments = unit.requests.decisions_of(ids), unit.oversight.assignments_of(ids)
@@ -157,7 +157,7 @@ def environment_of(frozen: dict[str, object]) -> Environment:
 
 
 def _target(frozen: dict[str, Any]) -> PipelineTarget:
-    """Requests from before classic releases were known name no kind."""
+    """Requests from before classic releases were supported have no kind."""
     return PipelineTarget(**{**frozen, "kind": RunKind(frozen.get("kind", RunKind.PIPELINE))})
 
 

@@ -1,7 +1,7 @@
-"""Rollouts that were begun by the release before this one, under definition 1, go on under this one's rules.
+"""Adopts rollouts that the previous release began, under definition 1: they continue under the current rules.
 
-Definition 1 compared with the seal before the waits and without the lock. What has had no effect yet is compared again
-under the lock; what has had one goes on from there, judged by the registry's reading as any other.
+Definition 1 compared with the seal before the waits and without the lock. A rollout without an effect so far is
+compared again under the lock; any other continues from its step, judged by the registry's reading as usual.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def adopt(work: Work, context: Context) -> None:
     """Take over an older rollout in one transaction. Raises NeedsPersonError for any but definition 1."""
     begun = work.lease.claim.definition_version
     if begun != 1:
-        raise NeedsPersonError(f"It was begun under definition {begun}, and this release goes by {DEFINITION_VERSION}.")
+        raise NeedsPersonError(f"It was begun under definition {begun}; this release uses {DEFINITION_VERSION}.")
     with work.tools.units.begin() as unit:
         unit.rollouts.adopt(work.lease.claim)
         if RolloutStep.RECHECK in context.journal and not any(step in context.journal for step in _EFFECTS):

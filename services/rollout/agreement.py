@@ -19,7 +19,7 @@ def agreed_version(
 ) -> int:
     """The version that holds alias and stage and is released. Raises RefusedError where they disagree, UpstreamError.
 
-    `deployed` is None where nothing is released by a pipeline: then the registry alone speaks.
+    `deployed` is None where nothing is released by a pipeline: then only the registry counts.
     """
     try:
         held = reader.holders(request.key.model, stage=environment.stage, alias=environment.alias)
@@ -34,14 +34,14 @@ def agreed_version(
         stage = f"{environment.stage} is held by {', '.join(f'v{v}' for v in held.in_stage) or 'no version'}"
         parts = [alias, stage if environment.stage else "", f"{_named(deployed)} is released" if deployed else ""]
         raise RefusedError(
-            f"There is no one version to accept: {', '.join(part for part in parts if part)}.",
-            hint="Choose undo, or put it right in MLflow first.", code="accept_disagrees",
+            f"There is no single version to accept: {', '.join(part for part in parts if part)}.",
+            hint="Choose undo, or correct it in MLflow first.", code="accept_disagrees",
         )  # fmt: skip
     return next(int(version) for version in versions if version is not None)
 
 
 def deployed_version(pipelines: ReleasePipelines, start: RunStart, *, mine: int, before: int | None) -> int | None:
-    """What the runs of a rollout have left released. Raises RefusedError while one of them goes on, UpstreamError."""
+    """What the runs of a rollout have left released. Raises RefusedError while one is running, UpstreamError."""
     runs = pipelines.find_all_by_request(start)
     again = pipelines.find_all_by_request(replace_mark(start, undo_mark(start.request_id)))
     going = [run for run in (*runs, *again) if not run.is_finished]

@@ -1,4 +1,4 @@
-"""What the recovery of rollouts answers with."""
+"""Types that the recovery of rollouts returns."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.promotions.rollout import RecoveryAction, Rollout
 
 @dataclass(frozen=True)
 class RecoveryOption:
-    """One action, and why it is closed to this person now, if it is."""
+    """One action, and why it is not available to this person now, if it is not."""
 
     action: RecoveryAction
     reason: str | None = None
@@ -30,8 +30,8 @@ class Recovery(Protocol):
         """All actions for a rollout that needs a person; empty for any other. Asks no outside system."""
 
     def choose(self, actor: Actor, request_id: str, action: RecoveryAction, *, reason: str) -> Rollout:
-        """Do it: the incident is closed and the ledger tells who, what and why.
+        """Do it: the incident is closed and the ledger records who, what and why.
 
-        Raises NotAllowedError, InvalidInputError (no reason), ConflictError (it needs nobody any more), RefusedError
+        Raises NotAllowedError, InvalidInputError (no reason), ConflictError (it no longer needs a person), RefusedError
         (accept while alias, stage and release disagree), UpstreamError.
         """

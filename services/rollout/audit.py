@@ -1,7 +1,7 @@
-"""Looks at what ended rollouts have left in Azure DevOps: two runs with one mark, or another version than is live.
+"""Checks what ended rollouts left in Azure DevOps: two runs with one mark, or a released version that is not live.
 
-The protocol starts one run a rollout and the gate lets one deploy. A request that was on its way longer than its
-time-out can still start a second run, and a rollout that a person gave up can leave its version released.
+The protocol starts one run per rollout and the gate lets one deploy. A request that arrives after its time-out can
+still start a second run, and a rollout that a person gave up can leave its version released.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from services.rollout.journal import context_of
 from services.rollout.record import record
 
 LOOK_BACK = timedelta(hours=24)
-"""Rollouts that ended longer ago are not looked at: a request does not stay on its way that long."""
+"""Rollouts that ended longer ago are not checked: no request is delayed that long."""
 TWO_RUNS, DIFFERS = "two_runs", "release_differs"
 _DEPLOYED = (RunResult.SUCCEEDED, RunResult.PARTIALLY_SUCCEEDED)
 
@@ -51,7 +51,7 @@ class _Found:
 
 
 class ReleaseAudit:
-    """Opens an incident for each, once, and closes it when it is put right."""
+    """Opens an incident for each, once, and closes it when it is corrected."""
 
     def __init__(self, units: Units, pipelines: ReleasePipelines | None, *, clock: Clock, ids: Ids) -> None:
         self._units = units
@@ -60,7 +60,7 @@ class ReleaseAudit:
         self._ids = ids
 
     def beat(self) -> int:
-        """Look once; returns how many incidents were opened. Raises UpstreamError: then it is looked at next time."""
+        """Check once; returns how many incidents were opened. Raises UpstreamError: then the next check tries again."""
         if self._pipelines is None:
             return 0
         with self._units.read() as unit:
@@ -93,7 +93,7 @@ class ReleaseAudit:
         return is_new
 
     def _close_fixed(self, unit: Unit, ended: Sequence[_Ended], found: Sequence[_Found]) -> None:
-        """Only a difference in what is released can be put right, and only what was looked at is closed."""
+        """Only a difference in what is released can be corrected, and only what was checked is closed."""
         still = {item.ended.request.id for item in found if item.kind == DIFFERS}
         looked_at = {one.request.id: one for one in ended}
         for incident in unit.deployments.incidents():
@@ -139,5 +139,5 @@ def _released(one: _Ended, runs: Sequence[ReleaseRun], again: Sequence[ReleaseRu
 def _differs(one: _Ended, version: int) -> _Found:
     live = "no version" if one.live is None else f"v{one.live}"
     where = f"{one.request.key.model} in {one.request.environment}"
-    sentence = f"Of {where} v{version} is released, and {live} is live by the portal's record."
+    sentence = f"{where}: v{version} is released, but {live} is live by the portal's record."
     return _Found(one, DIFFERS, live, f"v{version}", sentence)

@@ -36,7 +36,7 @@ def nobody(rollout_id: str, step: str, operation: str) -> None:
 
 
 class WitnessGate(Protocol):
-    """Tells whether a witness outside the portal has seen the ledger so far."""
+    """Reports whether an outside witness has seen the ledger so far."""
 
     def has_seen(self, request_id: str) -> bool:
         """True when the approval's entry is covered by a witnessed checkpoint."""
@@ -55,7 +55,7 @@ class Tools:
     ids: Ids
     witness: WitnessGate
     settle: timedelta = timedelta(seconds=90)
-    """How long a start whose answer was lost is looked for before it counts as not made."""
+    """How long to look for a start whose answer was lost before it counts as not made."""
     deadline: timedelta = timedelta(hours=2)
     """How long a release may take."""
     lease: LeaseTimes = field(default_factory=LeaseTimes)
@@ -74,7 +74,7 @@ class Tools:
 
 @dataclass(frozen=True)
 class Context:
-    """One rollout under way, as it was read from the database."""
+    """One active rollout, as read from the database."""
 
     request: PromotionRequest
     plan: Plan
@@ -90,12 +90,12 @@ class Context:
         return self.request.key
 
     def data(self, step: RolloutStep) -> Mapping[str, Any]:
-        """What an earlier step left for later ones."""
+        """Data that an earlier step left for later ones."""
         line = self.journal.get(step)
         return line.data if line else {}
 
     def begun(self, step: RolloutStep) -> datetime:
-        """When the step was begun first; now, if it was not."""
+        """When the step first began; now, if it did not."""
         line = self.journal.get(step)
         return line.started if line else self.now
 
@@ -171,5 +171,5 @@ class Work:
         return self.lease.claim.rollout_id
 
     def at(self, operation: str) -> None:
-        """Say which operation begins."""
+        """Report which operation begins."""
         self.tools.observe(self.rollout_id, self.step.value if self.step else "end", operation)

@@ -53,7 +53,7 @@ def move_of(unit: Unit, rollout_id: str) -> RegistryMove:
 
 
 def intend(work: Work, context: Context, data: Mapping[str, Any] | None = None) -> None:
-    """The step is begun; `data` is added to what it has kept."""
+    """The step begins; `data` is added to its data."""
     assert work.step is not None  # noqa: S101 - only steps intend
     kept = {**context.data(work.step), **(data or {})}
     with work.tools.units.begin() as unit:
@@ -61,7 +61,7 @@ def intend(work: Work, context: Context, data: Mapping[str, Any] | None = None) 
 
 
 def note(work: Work, context: Context, **data: Any) -> None:
-    """Keep something with the step under way: also a test of the token that leaves a trace."""
+    """Store data with the active step; this also tests the token and leaves a trace."""
     intend(work, context, data)
 
 
@@ -80,7 +80,7 @@ def done(
 
 
 def undone(work: Work, context: Context, detail: str, *, restored: Mapping[str, Any] | None = None) -> None:
-    """The step's effect is taken back; `restored` is what was read back from the registry."""
+    """The step's effect is undone; `restored` is what was read back from the registry."""
     assert work.step is not None  # noqa: S101 - only steps are undone
     with work.tools.units.begin() as unit:
         unit.rollouts.write_step(work.lease.claim, work.step, StepState.UNDONE, detail=detail)
@@ -91,14 +91,14 @@ def undone(work: Work, context: Context, detail: str, *, restored: Mapping[str, 
 
 
 def pause(work: Work, *, delay: timedelta, attempts: int, error: str) -> None:
-    """Let go until later."""
+    """Release the claim until later."""
     work.lease.end()
     with work.tools.units.begin() as unit:
         unit.rollouts.release(work.lease.claim, delay=delay, attempts=attempts, error=error)
 
 
 def turn_back(work: Work, context: Context, error: RolloutFailedError) -> None:
-    """From now on what was done is undone; a first cause that is kept already stays."""
+    """From now on completed steps are undone; an existing first cause is kept."""
     work.lease.end()
     with work.tools.units.begin() as unit:
         unit.rollouts.finish(work.lease.claim, RolloutState.COMPENSATING, error=error.sentence(), cause=error.cause)

@@ -25,16 +25,16 @@ class LeaseTimes:
 
     length: timedelta = timedelta(seconds=10)
     beat: timedelta | None = timedelta(seconds=2.5)
-    """None: no heartbeat, for tests that move the time themselves."""
+    """None: no heartbeat, for tests that control the time."""
 
 
 SHORTEST = 2.0
 BEATS = 4
-"""A lease lasts so many heartbeats: one that comes late does not lose it."""
+"""Heartbeats per lease: a single late one does not lose it."""
 
 
 def lease_of(seconds: float) -> LeaseTimes:
-    """A lease of this length, renewed a few times within it."""
+    """A lease of this length, renewed several times within it."""
     length = max(SHORTEST, seconds)
     return LeaseTimes(timedelta(seconds=length), timedelta(seconds=length / BEATS))
 

@@ -23,14 +23,14 @@ class TooSlowError(RolloutFailedError):
 
 
 class SealDiffersError(RolloutFailedError):
-    """Something is not as it was signed; the message tells both states."""
+    """Something is not as it was signed; the message gives both states."""
 
     code = "seal_broken"
     cause = Cause.DIFFERS
 
 
 class NeedsPersonError(PortalError):
-    """The portal can neither go on nor back without harm."""
+    """The portal can neither continue nor undo without harm."""
 
     code = "needs_person"
 

@@ -1,6 +1,6 @@
-"""The way out of "needs a person": retry, undo, accept what is there, give up.
+"""The ways out of "needs a person": retry, undo, accept the current state, give up.
 
-Each action replaces the token, so whoever was still at work stops; each closes the incident and is in the ledger, with
+Each action replaces the token, so any worker still active stops; each closes the incident and is in the ledger with
 its reason. The target stays locked through a retry and an undo, and is free once the rollout has ended.
 """
 
@@ -31,7 +31,7 @@ from services.rollout.journal import NEEDS_PERSON, context_of
 from services.rollout.record import record
 from services.rollout.steps import UNDO, steps_of
 
-NOT_YOURS = "Only operators choose what becomes of a rollout."
+NOT_YOURS = "Only operators can decide how a rollout continues."
 _LEDGER = {
     RecoveryAction.RETRY: Action.ROLLOUT_RETRIED,
     RecoveryAction.UNDO: Action.ROLLOUT_UNDO_CHOSEN,
@@ -72,7 +72,7 @@ class RecoveryDesk:
         closed = _why_not(actor)
         if closed is not None:
             raise NotAllowedError(closed)
-        reason = reason_of(reason, "Say why; it is part of the record.")
+        reason = reason_of(reason, "Give a reason; it becomes part of the record.")
         with self._units.read() as unit:
             rollout = _waiting(unit, request_id)
             context = context_of(unit, request_id, rollout.id)
@@ -111,7 +111,7 @@ class RecoveryDesk:
             self._accept(unit, context, choice)
 
     def _accept(self, unit: Unit, context: Context, choice: _Choice) -> None:
-        """The portal's own record follows: the accepted version is live, and no plan sealed before holds any more."""
+        """The portal's record follows: the accepted version is live, and plans sealed earlier are no longer valid."""
         request, key = context.request, VersionKey(context.key.model, int(choice.accepted or 0))
         unit.rollouts.raise_generation(key.model, request.environment)
         before = _live(unit, request)
@@ -132,7 +132,7 @@ class RecoveryDesk:
         request = unit.requests.get(request.id)
         state = next_state(request.state, event)
         if state is None:
-            raise ConflictError(f"The request is {request.state.in_words} by now.")
+            raise ConflictError(f"The request is already {request.state.in_words}.")
         unit.requests.save(replace(request, state=state, updated=self._clock.now()))
         record(unit, request, action, by=choice.actor, before="rolling_out", after=state.value, reason=choice.reason)
 
@@ -145,14 +145,14 @@ class RecoveryDesk:
 
 def _why_not(actor: Actor) -> str | None:
     if actor.is_service:
-        return "Only people choose what becomes of a rollout."
+        return "Only people can decide how a rollout continues."
     return None if actor.may(Permission.OPERATE_RELEASE) else NOT_YOURS
 
 
 def _waiting(unit: Unit, request_id: str) -> Rollout:
     rollout = unit.rollouts.of_request(request_id)
     if rollout is None or rollout.state is not RolloutState.NEEDS_HUMAN:
-        raise ConflictError("The rollout does not need a person (any more).")
+        raise ConflictError("The rollout does not need a person (or no longer does).")
     return rollout
 
 
@@ -164,7 +164,7 @@ def _live(unit: Unit, request: PromotionRequest) -> Deployment | None:
 def _deployment(
     new_id: str, key: VersionKey, unit: Unit, request: PromotionRequest | None, environment: Environment
 ) -> Deployment:
-    """The live version by a person's word; of a version that nobody signed for here, no creation time is known."""
+    """The version that a person accepted as live; one that nobody signed for has no known creation time."""
     now = unit.rollouts.now()
     if request is None:
         return Deployment(new_id, key, environment.name, now)
@@ -178,7 +178,7 @@ def _deployment(
 
 
 def _reopen(unit: Unit, context: Context, rollout: Rollout) -> None:
-    """Forward from where it stopped: that step is looked at again, later ones are to be done again."""
+    """Continue from where it stopped: that step is checked again, later ones are repeated."""
     steps = steps_of(context)
     stopped = _stopped_at(context, steps, is_back=bool(rollout.cause))
     for step in steps[steps.index(stopped) :]:

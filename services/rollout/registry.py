@@ -1,7 +1,7 @@
-"""Moves the target in the registry, one write a turn, and takes the move back the same way.
+"""Moves the target in the registry, one write per turn, and undoes the move the same way.
 
-One reading says how far the move has come. A reading that this rollout never makes is foreign: forward it turns back,
-on the way back nothing is touched and a person is asked.
+One reading shows how far the move is. A reading that this rollout never produces is foreign: going forward, the
+rollout turns back; while undoing, nothing is touched and a person is asked.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def move_registry(work: Work, context: Context) -> None:
 
 
 def take_registry_back(work: Work, context: Context) -> None:
-    """All or nothing: only a state that this rollout has made is taken back."""
+    """All or nothing: only a state that this rollout produced is undone."""
     while True:
         work.at("undo_look")
         move, held, far = _look(work, context)
@@ -106,7 +106,7 @@ def _delete_alias(writer: RegistryWriter, context: Context) -> None:
 
 
 def _done(work: Work, context: Context, move: RegistryMove, held: RegistrySnapshot) -> None:
-    """The ledger tells the reading, and names as archived only those that were read in that stage."""
+    """The ledger records the reading, and names as archived only versions that were read in that stage."""
     before, new = context.plan.current_version, context.key.version
     with work.tools.units.begin() as unit:
         journal.done(work, context, f"Read back: {_told(context, held)}.", _reading(context, held), unit=unit)
@@ -120,7 +120,7 @@ def _done(work: Work, context: Context, move: RegistryMove, held: RegistrySnapsh
 
 
 def _reading(context: Context, held: RegistrySnapshot) -> dict[str, Any]:
-    """What was read, as plain JSON; `version` is who holds the target by it."""
+    """What was read, as plain JSON; `version` is the holder of the target."""
     in_stage = max(held.in_stage) if held.in_stage else None
     version = held.alias_version if context.environment.alias else in_stage
     return {"version": version, "alias": held.alias_version, "in_stage": list(held.in_stage)}

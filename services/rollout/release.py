@@ -1,4 +1,4 @@
-"""Starts the one pipeline run of a rollout, reads it back, notes it for the gate, and follows it to its end."""
+"""Starts the one pipeline run of a rollout, reads it back, records it for the gate, and follows it to its end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def start_run(work: Work, context: Context) -> None:
-    """Exactly one run: looked for before it is started, started once, read back before the gate knows it."""
+    """Exactly one run: searched for before starting, started once, read back before the gate accepts it."""
     assert work.step is not None  # noqa: S101 - steps run as steps
     line = context.journal.get(work.step)
     if line is None or line.state is not StepState.INTENT:
@@ -38,7 +38,7 @@ def start_run(work: Work, context: Context) -> None:
 
 
 def _demand_settled(work: Work, context: Context) -> None:
-    """A start whose answer was lost may still show up: it counts as not made only after a while."""
+    """A start whose answer was lost may still appear: it counts as not made only after a while."""
     sent = context.data(RolloutStep.START_RUN).get("sent")
     if sent is not None and context.now < datetime.fromisoformat(str(sent)) + work.tools.settle:
         raise Wait("Looking for a start whose answer was lost.", timedelta(seconds=3))
@@ -59,7 +59,7 @@ def _start(work: Work, context: Context) -> ReleaseRun:
 
 
 def _note(work: Work, found: ReleaseRun) -> None:
-    """Of several runs with this mark the oldest is noted, whoever started it; the gate lets through no other."""
+    """Of several runs with this mark the oldest is recorded, whoever started it; the gate allows no other."""
     work.at("note_run")
     context = journal.read_context(work)
     oldest = work.tools.azure.find_by_request(context.run_start()) or found
@@ -71,7 +71,7 @@ def _note(work: Work, found: ReleaseRun) -> None:
         unit.rollouts.note_run(
             work.lease.claim, project=run.ref.project, pipeline_id=run.ref.pipeline_id, run_id=run.ref.number
         )
-        detail = f"Run {run.name} ({run.ref.run_id}) is started, read back and noted."
+        detail = f"Run {run.name} ({run.ref.run_id}) is started, read back and recorded."
         journal.done(work, context, detail, told, unit=unit)
     tag(work, context, run)
 
@@ -95,7 +95,7 @@ def demand_sealed_run(work: Work, context: Context, run: ReleaseRun) -> None:
 
 
 def _texts(start: RunStart) -> dict[str, str]:
-    """Parameters whose spelling survives the way through Azure DevOps."""
+    """Parameters whose spelling survives a round trip through Azure DevOps."""
     return {name: value for name, value in start.parameters.items() if isinstance(value, str)}
 
 
@@ -110,7 +110,7 @@ def tag(work: Work, context: Context, run: ReleaseRun) -> None:
 
 
 def follow_run(work: Work, context: Context) -> None:
-    """Look once; wait while it runs. A refused look is not a failed release: the run goes on without us."""
+    """Poll once; wait while it runs. A refused poll is not a failed release: the run continues without us."""
     work.at("look_at_run")
     work.lease.demand()
     context = journal.read_context(work)

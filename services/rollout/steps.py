@@ -1,4 +1,4 @@
-"""The steps of a rollout: what does each, and what takes it back. ADR 9 has the table of the protocol."""
+"""The steps of a rollout: what does each, and what undoes it. ADR 9 has the table of the protocol."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.rollout.undo_release import take_release_back
 from services.rollout.waits import recheck, reserve, wait_for_witness
 
 Doing = Callable[[Work, Context], None]
-"""Does a step, or takes it back, and writes that into the journal.
+"""Does a step, or undoes it, and records that in the journal.
 
 Raises Wait, RolloutFailedError, NeedsPersonError, LeaseLostError, UpstreamError; may be called again after any of them.
 """
@@ -29,11 +29,11 @@ UNDO: Mapping[RolloutStep, Doing] = {
     RolloutStep.MOVE_REGISTRY: take_registry_back,
     RolloutStep.START_RUN: take_release_back,
 }
-"""Steps with an effect outside; the lock is given free when the rollout ends."""
+"""Steps with an outside effect; the lock is released when the rollout ends."""
 
 
 def steps_of(context: Context) -> tuple[RolloutStep, ...]:
-    """The steps of this rollout in their order, without the last one, which marks the version live."""
+    """The steps of this rollout in order, except the last, which marks the version live."""
     steps = steps_for(
         context.environment.registry,
         has_pipeline=context.environment.pipeline is not None,

@@ -1,4 +1,4 @@
-"""Takes a release back: runs that have not passed the gate are stopped; deploying ones are waited for.
+"""Undoes a release: runs that have not passed the gate are stopped; deploying ones are waited for.
 
 A version that is deployed cannot be taken back by stopping anything. A person is asked; when they choose to undo, the
 version that was live before is released again by a separate run, which the gate allows once it is recorded.
@@ -32,7 +32,7 @@ class _Before:
 
 
 def take_release_back(work: Work, context: Context) -> None:
-    """Cancel what is queued, wait for what deploys; deployed: a person, or the version before once more."""
+    """Cancel queued runs, wait for deploying ones; once deployed: a person, or the previous version released again."""
     while True:
         work.at("undo_look_at_run")
         work.lease.demand()
@@ -43,13 +43,13 @@ def take_release_back(work: Work, context: Context) -> None:
             journal.undone(work, context, _told(runs))
             return
         if not work.lease.claim.undo_all:
-            raise NeedsPersonError("The release has deployed and cannot be stopped any more.")
+            raise NeedsPersonError("The release has deployed and can no longer be stopped.")
         if _released_again(work, context):
             return
 
 
 def _stop_first(work: Work, runs: Sequence[ReleaseRun]) -> bool:
-    """Ask the first run that may still be stopped to stop; True when one was asked. Raises Wait while any goes on."""
+    """Stop the first run that can still be stopped; True when there was one. Raises Wait while any is running."""
     under_way = [run for run in runs if not run.is_finished]
     if not under_way:
         return False
@@ -77,7 +77,7 @@ def _told(runs: Sequence[ReleaseRun]) -> str:
 
 
 def _released_again(work: Work, context: Context) -> bool:
-    """True once the run that releases the version before has ended well and the step is written as undone."""
+    """True once the run that releases the previous version has succeeded and the step is recorded as undone."""
     before = _before(work, context)
     start = _start_of(context, before)
     run = work.tools.azure.find_by_request(start)

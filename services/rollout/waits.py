@@ -11,11 +11,11 @@ from services.rollout.outcomes import RolloutFailedError, Wait
 from services.rollout.seal import demand_seal, demand_signatures
 
 LONGEST_LOOK = timedelta(minutes=5)
-"""A rollout that waits for a window is looked at that often, so that nobody depends on one far-off timer."""
+"""How often a rollout that waits for a window is checked, so that nothing depends on one distant timer."""
 
 
 def wait_for_witness(work: Work, context: Context) -> None:
-    """Nothing irreversible before somebody outside has seen the approval."""
+    """Nothing irreversible happens before an outside witness has seen the approval."""
     work.at("see_witness")
     if not work.tools.witness.has_seen(context.request.id):
         raise Wait("Waiting for the witness to see the approval.")
@@ -23,7 +23,7 @@ def wait_for_witness(work: Work, context: Context) -> None:
 
 
 def reserve(work: Work, context: Context) -> None:
-    """One rollout at a time into one model's environment; windows are waited for before, without the lock."""
+    """One rollout at a time per model and environment; waiting for windows comes first, without the lock."""
     work.at("lock")
     _wait_for_window(work, context)
     with work.tools.units.begin() as unit:
@@ -35,7 +35,7 @@ def reserve(work: Work, context: Context) -> None:
 
 
 def _wait_for_window(work: Work, context: Context) -> None:
-    """Windows and freezes hold for everything but an emergency."""
+    """Windows and freezes apply to everything except an emergency."""
     with work.tools.units.read() as unit:
         decisions = unit.requests.decisions(context.request.id)
     if glass_broken(decisions, context.request.plan_digest) is None:
@@ -49,7 +49,7 @@ def _demand_open(context: Context, now: datetime) -> None:
     opening = context.policy.calendar.next_opening(now)
     if opening is None:
         raise RolloutFailedError(f"{closed} It does not open within 400 days.", code="never_open")
-    raise Wait(f"{closed} It goes on {opening:%Y-%m-%d %H:%M} UTC.", min(opening - now, LONGEST_LOOK))
+    raise Wait(f"{closed} It continues {opening:%Y-%m-%d %H:%M} UTC.", min(opening - now, LONGEST_LOOK))
 
 
 def recheck(work: Work, context: Context) -> None:

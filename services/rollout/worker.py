@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 200
 MAX_REFUSALS = 3
-"""A refused write is looked at again: the reading decides. So often; then it turns back, or a person is asked."""
+"""How often a refused write is checked again (the reading decides) before turning back or asking a person."""
 LONGEST_PAUSE = 60.0
 
 
@@ -55,14 +55,14 @@ class RolloutWorker:
 
 
 class _Turn:
-    """What one claim comes to."""
+    """The work of one claim."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
         self._claim = work.lease.claim
 
     def take(self) -> None:
-        """Go on until the rollout waits or ends. Raises LeaseLostError."""
+        """Continue until the rollout waits or ends. Raises LeaseLostError."""
         try:
             self._go()
         except Wait as wait:
@@ -123,7 +123,7 @@ class _Turn:
             journal.turn_back(self._work, context, error)
 
     def _again_later(self, error: PortalError) -> None:
-        """Outages are waited for. What the other side refuses is looked at again a few times: the reading decides."""
+        """Waits for outages to end. Refused writes are checked again a few times: the reading decides."""
         attempts = self._claim.attempts + 1
         if isinstance(error, UpstreamRefusedError) and attempts > MAX_REFUSALS:
             self._fail(RolloutFailedError(error.message, hint=error.hint, code=error.code))
@@ -139,5 +139,5 @@ class _Turn:
 
 def _pause_of(error: PortalError, attempts: int) -> timedelta:
     pause = min(LONGEST_PAUSE, 2.0 ** min(attempts - 1, 6)) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-    asked = getattr(error, "retry_after", None) or 0.0  # a system that says when it wants to be asked again
+    asked = getattr(error, "retry_after", None) or 0.0  # the system says when to ask again
     return timedelta(seconds=max(pause, asked))

@@ -84,7 +84,7 @@ def test_words__every_action__is_a_sentence_of_its_own() -> None:
         (entry(Action.LEDGER_HEARTBEAT, Subject("ledger", "x/1")), "opened the ledger"),
         (
             entry(Action.LEDGER_HEARTBEAT, Subject("ledger", "x/1"), seq=2),
-            "wrote a heartbeat: nothing else had happened",
+            "wrote a heartbeat: there was no other activity",
         ),
         (
             entry(Action.LEDGER_HOLD_PLACED, Subject("promotion_request", "req-1")),
@@ -117,11 +117,11 @@ def test_words__every_action__is_a_sentence_of_its_own() -> None:
         ),
         (
             entry(Action.EVIDENCE_VIEWED, Subject("evidence", "sha256:" + "a" * 64), after={"version": "census v7"}),
-            "looked at the evidence for census v7",
+            "viewed the evidence for census v7",
         ),
         (
             entry(Action.EVIDENCE_VIEWED, Subject("evidence", "sha256:" + "a" * 64), request_id="req-1"),
-            "looked at the evidence of request req-1",
+            "viewed the evidence of request req-1",
         ),
         (
             entry(
