@@ -590,7 +590,7 @@ class FakeWhy:
 
     def dossier(self, actor: Actor, prediction_id: str) -> Mapping[str, bytes]:
         if not actor.may(Permission.EXPORT):
-            raise NotAllowedError("Your role does not export dossiers.", hint="Auditors do.")
+            raise NotAllowedError("Your role cannot export dossiers.", hint="Auditors do.")
         return {"README.txt": b"Dossier"}
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:

@@ -19,7 +19,7 @@ SENTENCES: Mapping[Action, str] = {
     Action.REQUEST_WITHDRAWN: "withdrew the request to promote {subject}",
     Action.REQUEST_EXPIRED: "closed the request to promote {subject}: nobody decided in time",
     Action.REQUEST_SUSPENDED: "found the seal of {subject} out of date",
-    Action.REQUEST_RESUMED: "found that {subject} matches its seal again",
+    Action.REQUEST_RESUMED: "found the seal of {subject} valid again",
     Action.REQUEST_PROMOTED: "closed the request to promote {subject}: promoted",
     Action.REQUEST_FAILED: "closed the request to promote {subject}: the rollout failed",
     Action.REQUEST_ROLLED_BACK: "closed the request to promote {subject}: rolled back",

@@ -125,7 +125,7 @@ def _two_runs(one: _Ended, runs: Sequence[ReleaseRun]) -> list[_Found]:
         return []
     names = ", ".join(f"{run.name} ({run.ref.run_id})" for run in runs)
     sentence = f"The rollout of {one.request.key} to {one.request.environment} has {len(runs)} runs: {names}."
-    return [_Found(one, TWO_RUNS, "1", str(len(runs)), f"{sentence} The gate lets only the noted one deploy.")]
+    return [_Found(one, TWO_RUNS, "1", str(len(runs)), f"{sentence} The gate lets only the recorded one deploy.")]
 
 
 def _released(one: _Ended, runs: Sequence[ReleaseRun], again: Sequence[ReleaseRun]) -> int | None:

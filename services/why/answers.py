@@ -1,4 +1,4 @@
-"""The Why part of the portal's face: what pages and command line may ask about a prediction."""
+"""The Why interface of the portal: what pages and command line may ask about a prediction."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ class WhyAnswer:
     deployment: Deployment | None
     request: PromotionRequest | None
     caveats: tuple[str, ...] = ()
-    """What to know about the answer: gaps, doubts, and where a source could not be used."""
+    """Caveats of the answer: gaps, doubts, and sources that could not be used."""
     candidates: tuple[VersionKey, ...] = ()
-    """The versions that come into question; one where there is no doubt."""
+    """The versions that may have answered; one where there is no doubt."""
     inputs_note: str = ""
     """Why inputs are hidden or missing; empty when all are shown."""
 
 
 class Why(Protocol):
-    """Answers the auditor. Every look-up is recorded in the ledger."""
+    """Answers auditors. Every look-up is recorded in the ledger."""
 
     def recent(self, actor: Actor) -> Sequence[PredictionRecord]:
         """The newest predictions, for the picker; empty when there is no log."""
 
     def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
-        """The answer; `days` where the id does not tell its time.
+        """The answer; `days` where the id does not contain its time.
 
         Raises NotFoundError, InvalidInputError (ambiguous, or too much to look through), NotAllowedError,
         UpstreamError.
@@ -55,10 +55,10 @@ class Why(Protocol):
         """
 
     def reasons(self, actor: Actor, prediction_id: str) -> Reasons:
-        """What each input moved, and the nearest known examples. Raises what `replay` raises."""
+        """The contribution of each input, and the nearest known examples. Raises what `replay` raises."""
 
     def dossier(self, actor: Actor, prediction_id: str) -> Mapping[str, bytes]:
-        """Everything that tells and proves the answer, file name to bytes; recorded. Raises what `answer` raises."""
+        """What documents and proves the answer, file name to bytes; recorded. Raises what `answer` raises."""
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
         """Predictions by model, window of time and inputs. Raises NotAllowedError, InvalidInputError, UpstreamError."""
@@ -67,4 +67,4 @@ class Why(Protocol):
         """What was live where and when, from the ledger alone."""
 
     def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Spell]:
-        """What was live at a moment, surest first; several when only the prediction's row can tell."""
+        """What was live at a moment, most certain first; several when only the prediction's row can decide."""

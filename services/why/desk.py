@@ -1,8 +1,8 @@
-"""Why did the model predict this? One sentence out of the inference log, the ledger and the registry's copy.
+"""Why did the model predict this? One sentence from the inference log, the ledger and the registry's copy.
 
-Each part is known, unknown or contradicted, with its source. The version is claimed twice, by the row of the log and
-by what the ledger had live at that moment; where the two differ, both are shown and neither is preferred. MLflow is
-not asked: what is deleted there changes no answer. Every look-up is written into the ledger before the answer is given.
+Each part is known, unknown or contradicted, with its source. The version has two sources, the row of the log and what
+was live at that moment by the ledger; where they differ, both are shown and neither is preferred. MLflow is not
+queried: deletions there change no answer. Every look-up is recorded in the ledger before the answer is given.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ ID_LIMIT = 200
 
 @dataclass(frozen=True)
 class Examined:
-    """A prediction with everything that is known around it, before anything is hidden from the reader."""
+    """A prediction with everything known about it, before anything is hidden from the reader."""
 
     record: PredictionRecord
     answered: Answered
@@ -57,7 +57,7 @@ class Examined:
 
     @property
     def origin(self) -> Origin | None:
-        """The one version that answered, where there is no doubt."""
+        """The version that answered, where there is no doubt."""
         is_known = self.answered.fact.certainty is Certainty.KNOWN
         return self.origins[0] if is_known and self.origins else None
 
@@ -87,15 +87,15 @@ class WhyDesk:
         return Found(tuple(self.shown_to(actor, record) for record in found), left_out_of(found))
 
     def search(self, actor: Actor, wanted: PredictionQuery) -> Sequence[PredictionRecord]:
-        """Predictions by model, window of time and inputs; the search itself stands in the ledger."""
+        """Predictions by model, time window and inputs; the search itself is recorded in the ledger."""
         demand_look_up(actor)
         if wanted.inputs:
-            _demand(actor, Permission.SEE_INPUTS, "Your role does not see inputs, and so cannot search by them.")
+            _demand(actor, Permission.SEE_INPUTS, "Your role cannot see inputs, so it cannot search by them.")
         hidden = sorted(set(wanted.inputs) & set(self._masked))
         if hidden:
             raise NotAllowedError(f"{', '.join(hidden)} is masked; nobody can search by it here.")
         if wanted.until <= wanted.since:
-            raise InvalidInputError("The window of time ends before it begins.", hint="Swap the two times.")
+            raise InvalidInputError("The time window ends before it begins.", hint="Swap the two times.")
         told: dict[str, Json] = {
             "since": wanted.since.isoformat(),
             "until": wanted.until.isoformat(),
@@ -114,11 +114,11 @@ class WhyDesk:
         return self._as_of.timeline(model)
 
     def live_at(self, model: str, environment: str, at: datetime) -> Sequence[Spell]:
-        """What was live at a moment, surest first, from the ledger alone."""
+        """What was live at a moment, most certain first, from the ledger alone."""
         return self._as_of.live_at(at, model=model, environment=environment)
 
     def answer(self, actor: Actor, prediction_id: str, *, days: DateRange | None = None) -> WhyAnswer:
-        """The answer, and an entry in the ledger that it was asked for."""
+        """The answer; the look-up is recorded in the ledger."""
         demand_look_up(actor)
         found = self.found(prediction_id, days=days)
         record = found[0]
@@ -164,7 +164,7 @@ class WhyDesk:
         return self.found(prediction_id, days=days)[0]
 
     def found(self, prediction_id: str, *, days: DateRange | None = None) -> Sequence[PredictionRecord]:
-        """The one record, with what was not looked at."""
+        """The one record, with what was not examined."""
         wanted = _clean(prediction_id)
         found = self.log.find(wanted, days=days)
         if not found:
@@ -179,7 +179,7 @@ class WhyDesk:
         if len(found) > 1:
             raise InvalidInputError(
                 f"{len(found)} predictions share the id {wanted}.",
-                hint="The log is ambiguous here: find out which writer gave the id twice.",
+                hint="The log is ambiguous here: find out which writer used the id twice.",
                 code="ambiguous",
             )
         return found
@@ -195,7 +195,7 @@ class WhyDesk:
 
     @property
     def masked_inputs(self) -> tuple[str, ...]:
-        """Inputs that nobody sees here."""
+        """Inputs that are hidden from everyone here."""
         return self._masked
 
     def shown_to(self, actor: Actor, record: PredictionRecord) -> PredictionRecord:
@@ -206,9 +206,9 @@ class WhyDesk:
         if not record.inputs:
             return "The inputs are not in the log."
         if not actor.may(Permission.SEE_INPUTS):
-            return "Your role does not see inputs."
+            return "Your role cannot see inputs."
         if self._masked and not (record.has_names and record.is_understood):
-            return "All inputs are masked: the log does not say which value is which, and some are masked by name."
+            return "All inputs are masked: the log has no input names, and some inputs are masked by name."
         hidden = [name for name in record.inputs if name in self._masked]
         return f"Masked by the settings: {', '.join(hidden)}." if hidden else ""
 
@@ -225,12 +225,12 @@ def demand_look_up(actor: Actor) -> None:
 
 
 def demand_one_request(found: Sequence[PredictionRecord], wanted: str) -> None:
-    """Rows of one request are several predictions. Raises InvalidInputError (code several_rows)."""
+    """Refuses a request with several rows: each is a prediction. Raises InvalidInputError (code several_rows)."""
     requests = {record.of_request for record in found}
     if len(found) > 1 and len(requests) == 1 and requests != {""} and len({r.request_id for r in found}) == len(found):
         first, last = found[0].request_id, found[-1].request_id
         raise InvalidInputError(
-            f"The request {wanted} held {len(found)} rows, each of them a prediction.",
+            f"The request {wanted} held {len(found)} rows; each is a prediction.",
             hint=f"Ask for one of them: {first} to {last}.",
             code="several_rows",
         )
@@ -249,7 +249,7 @@ def _clean(prediction_id: str) -> str:
 
 
 def _promotion(unit: Unit, key: VersionKey, answered: Answered, timeline: Timeline) -> Promotion | None:
-    """The promotion behind the spell that answered, else the last one that brought this version live anywhere."""
+    """The promotion behind the live period that answered, else the last one that made this version live anywhere."""
     spell = answered.spell_of(key)
     if spell is None or not spell.request_id:
         known = [s for s in timeline.spells if s.key == key and s.ground is Ground.LIVE]

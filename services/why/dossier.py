@@ -1,7 +1,7 @@
-"""The dossier of one prediction: a folder that tells and proves the answer without the portal.
+"""The dossier of one prediction: a folder that documents and proves the answer without the portal.
 
-Documents that were sealed are written byte for byte: their SHA-256 is what the ledger's entries name, and those entries
-stand in the evidence pack with their proofs, which `verify_ledger.py` checks offline. Making one is recorded first.
+Sealed documents are written byte for byte: the ledger's entries name their SHA-256, and the evidence pack contains
+those entries with their proofs, which `verify_ledger.py` checks offline. The export itself is recorded first.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class DossierDesk:
     def make(self, actor: Actor, prediction_id: str) -> Files:
         """File name to bytes. Raises NotAllowedError, NotFoundError, InvalidInputError, UpstreamError."""
         if not actor.may(Permission.EXPORT) or not actor.may(Permission.LOOK_UP_PREDICTION):
-            raise NotAllowedError("Your role does not export dossiers.", hint="Auditors do.")
+            raise NotAllowedError("Your role cannot export dossiers.", hint="Auditors do.")
         found = self._why.found(prediction_id)
         record = found[0]
         told: dict[str, Json] = {"what": "dossier"}

@@ -1,4 +1,4 @@
-"""What a dossier is made of, whatever form it takes."""
+"""The content of a dossier, independent of its format."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Gathered:
 
     @property
     def why_no_reasons(self) -> str:
-        """Why nobody's reasons stand here; empty when some do."""
+        """Why there are no reasons here; empty when there are some."""
         if self.given_reasons:
             return ""
         if len(self.answer.candidates) > 1:
-            return "Which version answered is not certain, so no one request stands behind it."
+            return "Which version answered is not certain, so there is no single request behind it."
         return "The ledger has no promotion request behind this prediction."

@@ -1,4 +1,4 @@
-"""Lineage of the versions that come into question: from the sealed evidence, and from the registry's copy."""
+"""Lineage of the versions that may have answered: from the sealed evidence, and from the registry's copy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HINTS = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Everything that is known of one version."""
+    """Everything that is known about one version."""
 
     key: VersionKey
     detail: VersionDetail | None
@@ -32,7 +32,7 @@ class Origin:
 
     @property
     def is_other_version(self) -> bool:
-        """True when the registry's copy has another version of that number: the model was created again since."""
+        """True when the registry's copy has another version with that number: the model was created again."""
         sealed = str(self.promotion.plan.get("version_created", "")) if self.promotion else ""
         if not sealed or self.detail is None:
             return False
@@ -40,9 +40,9 @@ class Origin:
 
 
 def lineage_facts(origins: Sequence[Origin], *, disputed: bool, settled: bool = True) -> list[Fact]:
-    """One fact for each part of the lineage; with several versions in question, what each of them would mean.
+    """One fact for each part of the lineage; with several possible versions, the value for each.
 
-    Where the version is not `settled`, each part says what it is *if* it was this version.
+    Where the version is not `settled`, each part gives its value *if* it was this version.
     """
     each = [_of_one(origin) for origin in origins]
     if not each:
@@ -54,7 +54,7 @@ def lineage_facts(origins: Sequence[Origin], *, disputed: bool, settled: bool = 
 
 
 def caveats(origins: Sequence[Origin]) -> tuple[str, ...]:
-    """What to know about where the lineage comes from."""
+    """Caveats about the sources of the lineage."""
     said: list[str] = []
     for origin in origins:
         said += origin.promotion.problems if origin.promotion else ()
@@ -100,7 +100,7 @@ def _sealed(promotion: Promotion | None) -> dict[str, list[Claim]]:
 
 
 def _training(datasets: Sequence[Dataset]) -> str:
-    """As the registry's copy words it: what was logged as training data, nothing else."""
+    """In the wording of the registry's copy: only what was logged as training data."""
     return training_text(datasets)
 
 
@@ -112,9 +112,9 @@ def parameter_text(params: Mapping[str, Any]) -> str:
 def merged(
     name: str, keys: Sequence[VersionKey], facts: Sequence[Fact], *, disputed: bool, settled: bool = True
 ) -> Fact:
-    """One fact out of those of several versions: known where all agree, else what it is for each of them.
+    """One fact from those of several versions: known where all agree, else the value for each.
 
-    Where log and ledger dispute the version itself, facts that differ are contradicted like it.
+    Where log and ledger dispute the version itself, facts that differ are contradicted too.
     """
     claims = tuple(claim for key, fact in zip(keys, facts, strict=True) for claim in _if_it_was(key, fact))
     agreed = settle(name, claims, hint=facts[0].hint)

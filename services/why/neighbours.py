@@ -1,4 +1,4 @@
-"""Nearest known examples, by Gower's distance (Gower 1971): exact, over real rows, no model in between."""
+"""Nearest known examples, by Gower's distance (Gower 1971): exact, over real rows, without a model."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def nearest(
 ) -> tuple[tuple[Neighbour, ...], tuple[Neighbour, ...]]:
     """The nearest rows, and the nearest whose outcome is not the predicted one.
 
-    `examples` has a row an example, `outcomes` its outcome; only columns that the prediction has take part. A number
-    counts by its share of the column's range, anything else by being equal or not; missing values differ from all.
+    `examples` has one row per example, `outcomes` its outcome; only columns that the prediction has are used. Numbers
+    differ by a share of the column's range, other values by being equal or not; missing values differ from all.
     """
     columns = [name for name in examples.columns if name in inputs]
     if not columns or examples.empty:

@@ -1,4 +1,4 @@
-"""The dossier as one page of HTML that needs nothing else: no script, no font, no picture from elsewhere."""
+"""The dossier as one self-contained HTML page: no external script, font or image."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def page_html(gathered: Gathered) -> str:
         Markup("<h2>Scored again</h2>"),
         _replay(gathered),
         Markup("<h2>Reasons</h2>"),
-        _reasons(gathered.reasons) if gathered.reasons else Markup("<p>There are none in this dossier.</p>"),
+        _reasons(gathered.reasons) if gathered.reasons else Markup("<p>This dossier has none.</p>"),
         _optional("<h2>Missing</h2>{}", _list(gathered.problems)),
         _optional("<h2>Model card</h2><pre>{}</pre>", gathered.card),
         Markup("<h2>Proof</h2>"),
@@ -66,7 +66,7 @@ def rows_of(gathered: Gathered) -> list[tuple[str, str]]:
 
 
 def proof_lines(gathered: Gathered) -> list[tuple[str, str]]:
-    """Number of each proven entry, and what it says in words with its action; two cells."""
+    """The number of a proven entry, and its sentence with its action; two cells."""
     found = []
     for item in (gathered.pack or {}).get("entries", ()):
         entry = LedgerEntry.parse(str(item["body"]))
@@ -169,7 +169,7 @@ def _near(title: str, found: Sequence[Neighbour]) -> Markup:
 def unproven(gathered: Gathered) -> str:
     """Why there is no proof."""
     if len(gathered.answer.candidates) > 1:
-        return "Which version answered is not certain, so no one promotion stands behind it that could be proven here."
+        return "Which version answered is not certain, so there is no single promotion to prove here."
     return "The ledger has no promotion behind this prediction, so there is nothing to prove."
 
 
@@ -177,7 +177,7 @@ def _proof(gathered: Gathered) -> Markup:
     if gathered.pack is None:
         return _html("<p>{}</p>", unproven(gathered))
     return _join([
-        Markup("<p>These entries stand in the ledger; evidence-pack.json has their proofs.</p>"),
+        Markup("<p>These entries are in the ledger; evidence-pack.json has their proofs.</p>"),
         _table(("Entry", "What it says"), proof_lines(gathered)),
         _html("<p>Signed checkpoint:</p><pre>{}</pre>", gathered.pack["checkpoint"]),
     ])  # fmt: skip

@@ -18,7 +18,7 @@ PLAIN, BOLD = "DejaVuSans", "DejaVuSans-Bold"
 TEXT_LIMIT = 1500
 CARD_LIMIT = 20_000
 HEADED = 90
-"""Points of a page that a section's title needs below it."""
+"""Space that a section's title needs below it, in points."""
 COLOURS = {Certainty.KNOWN: "#1a7f37", Certainty.UNKNOWN: "#5c6670", Certainty.CONTRADICTED: "#b42318"}
 
 
@@ -96,7 +96,7 @@ def _tell_reasons(writer: _Writer, reasons: Reasons) -> None:
 
 
 def _tell_card(writer: _Writer, card: str) -> None:
-    """The Markdown that cards are mostly made of: headings, paragraphs, tables as lines; anything else as it stands."""
+    """The Markdown that most cards use: headings, paragraphs, tables as lines; anything else is left as it is."""
     for block in card.replace("**", "").replace("\r\n", "\n").split("\n\n"):
         head, _, rest = block.strip().partition("\n")
         if head.startswith("#"):
@@ -123,7 +123,7 @@ def _tell_proof(writer: _Writer, gathered: Gathered) -> None:
     if gathered.pack is None:
         writer.text(unproven(gathered))
         return
-    writer.text("These entries stand in the ledger; evidence-pack.json has their proofs, verify_ledger.py checks them.")
+    writer.text("These entries are in the ledger; evidence-pack.json has their proofs, verify_ledger.py checks them.")
     writer.table(("Entry", "What it says"), [(_e(n), _e(text)) for n, text in proof_lines(gathered)], (0.1, 0.9))
     writer.text("Signed checkpoint:", style="strong")
     writer.text(str(gathered.pack["checkpoint"]), style="soft")
@@ -169,7 +169,7 @@ class _Writer:
         self.text(text, style="title")
 
     def heading(self, text: str) -> None:
-        """A section's title, on a new page where next to nothing of the section would fit below it."""
+        """A section's title, on a new page where too little of the section would fit below it."""
         from reportlab.platypus import CondPageBreak
 
         self.flow.append(CondPageBreak(HEADED))
@@ -188,7 +188,7 @@ class _Writer:
             self.text(f"• {line}")
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float]) -> None:
-        """A table that goes over pages; cells are escaped already."""
+        """A table that may span pages; cells are already escaped."""
         from reportlab.lib.colors import HexColor
         from reportlab.platypus import Paragraph, Table
 
@@ -200,7 +200,7 @@ class _Writer:
         self.flow.append(Table(body, colWidths=widths, repeatRows=1, style=look, spaceAfter=6))
 
     def bars(self, bars: Sequence[tuple[str, float]]) -> None:
-        """What each input moved: to the right raised, to the left lowered; the number stands beside it."""
+        """Contribution of each input: raised to the right, lowered to the left, with the number beside it."""
         from reportlab.graphics.shapes import Drawing, Line, Rect, String  # type: ignore[import-untyped]  # it has no types
         from reportlab.lib.colors import HexColor
 
@@ -218,7 +218,7 @@ class _Writer:
         self.flow.append(drawing)
 
     def foot(self, title: str) -> Any:
-        """Draws the foot of a page."""
+        """Draws the footer of a page."""
 
         def draw(canvas: Any, document: Any) -> None:
             canvas.setFont(self._plain, 7)

@@ -1,4 +1,4 @@
-"""What was predicted, in words: class and decision threshold, or number and unit, as far as anything says so."""
+"""What was predicted, in words: class and decision threshold, or number and unit, as far as recorded."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _PROBABILITY = "the probability of "
 def in_words(
     record: PredictionRecord, reasons: Reasons | None, replay: Replay | None, origin: Origin | None
 ) -> tuple[str, ...]:
-    """Sentences; the logged output always, what it means only where the model or a tag says so."""
+    """Sentences: always the logged output; its meaning only where the model or a tag gives it."""
     logged = "No output is logged." if record.output is None else f"Logged output: {record.output}."
     if record.score is not None:
         logged += f" Logged score: {record.score}."
     if reasons is None:
-        return logged, "What it means is not known: the reasons of the model could not be computed."
+        return logged, "Its meaning is unknown: the reasons of the model could not be computed."
     found = (logged, *_meaning(reasons, origin))
     if replay is not None and replay.verdict is ReplayVerdict.DIFFERENT:
-        return (*found, "The model was scored again for this, and its answer is not the logged one.")
+        return (*found, "The model was scored again for this, and its answer differs from the logged one.")
     return found
 
 
@@ -51,7 +51,7 @@ def _meaning(reasons: Reasons, origin: Origin | None) -> Iterator[str]:
 
 
 def _told(origin: Origin | None, name: str) -> tuple[str, str]:
-    """A value and where it stands; empty where nothing says, or only another version of that number does."""
+    """A value and its source; empty where there is none, or only for another version with that number."""
     if origin is None or origin.detail is None or origin.is_other_version:
         return "", ""
     run = origin.detail.run

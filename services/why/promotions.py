@@ -1,4 +1,4 @@
-"""What ledger and sealed documents say of the promotion that brought a version live."""
+"""What ledger and sealed documents record about the promotion that made a version live."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Promotion:
     request: PromotionRequest | None = None
     problems: tuple[str, ...] = ()
     reasons: tuple[GivenReason, ...] = ()
-    """Of the requester, then of everybody who signed this very plan, as the ledger has them."""
+    """From the requester, then from everyone who signed exactly this plan, as the ledger has them."""
 
 
 def read_promotion(unit: Unit, spell: Spell | None) -> Promotion | None:
@@ -111,7 +111,7 @@ def _entries(unit: Unit, request_id: str) -> list[LedgerEntry]:
 
 
 def _standing(entries: Sequence[LedgerEntry], digest: str, kind: Action) -> list[LedgerEntry]:
-    """Standing signatures on this very plan: one a person, and none that came before a later seal of another plan."""
+    """Valid signatures on exactly this plan: one per person, and none made before a later seal of another plan."""
     signed: dict[str, LedgerEntry] = {}
     for entry in entries:
         if entry.action is kind and entry.plan_digest == digest:
@@ -124,7 +124,7 @@ def _standing(entries: Sequence[LedgerEntry], digest: str, kind: Action) -> list
 
 
 def _glass(entries: Sequence[LedgerEntry], digest: str) -> list[LedgerEntry]:
-    """The last use of the emergency way for this very plan, if there is one."""
+    """The last emergency promotion of exactly this plan, if there is one."""
     return [e for e in entries if e.action is Action.BREAK_GLASS_USED and e.plan_digest == digest][-1:]
 
 
@@ -153,13 +153,13 @@ def _evidence(unit: Unit, digest: str, problems: list[str]) -> SealedEvidence | 
 
 
 def _document(unit: Unit, digest: str, kind: str, problems: list[str]) -> Mapping[str, Any]:
-    """A sealed document; empty, with the problem said, when it is missing or is not the one that was sealed."""
+    """A sealed document; empty, with the problem reported, when it is missing or is not the one that was sealed."""
     if not digest:
         return {}
     try:
         body = unit.requests.document(digest)
     except NotFoundError:
-        problems.append(f"The sealed {kind} {digest[:19]} is not kept any more.")
+        problems.append(f"The sealed {kind} {digest[:19]} is no longer kept.")
         return {}
     if f"sha256:{hashlib.sha256(body.encode()).hexdigest()}" != digest:
         problems.append(f"The kept {kind} is not the one that was sealed as {digest[:19]}; it is not used.")

@@ -1,4 +1,4 @@
-"""The Why room: everything that pages and command line may ask about a prediction."""
+"""The Why use case: everything that pages and command line may ask about a prediction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from services.why.scoring import ScoringDesk
 
 
 class WhyRoom:
-    """Implements `services.portal.Why` by handing on to the desks."""
+    """Implements `services.portal.Why` by delegating to the desks."""
 
     def __init__(self, desk: WhyDesk, scoring: ScoringDesk, dossiers: DossierDesk) -> None:
         self._desk = desk

@@ -1,4 +1,4 @@
-"""Replay and reasons: the one version that answered, asked again in its own process, outside the portal."""
+"""Replay and reasons: the version that answered scores again in a separate process, outside the portal."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Asked:
 
 
 class ScoringDesk:
-    """Asks the model again. Every time stands in the ledger."""
+    """Scores the model again. Each time is recorded in the ledger."""
 
     def __init__(self, units: Units, why: WhyDesk, runner: Runner, registry: RegistryReader) -> None:
         self._units = units
@@ -80,7 +80,7 @@ class ScoringDesk:
         return replace(veiled, sentence=_replay_sentence(veiled, asked.origin.key))
 
     def _veil(self, actor: Actor, name: str) -> dict[str, str]:
-        """What hides an input's values from who may not see them; empty for who may."""
+        """Masks input values for users who may not see them; empty for those who may."""
         may_see = actor.may(Permission.SEE_INPUTS) and name not in self._why.masked_inputs
         return {} if may_see else {"logged": MASK, "asked": MASK}
 
@@ -105,17 +105,17 @@ class ScoringDesk:
         origin, record = examined.origin, examined.record
         if origin is None:
             raise RefusedError(
-                "Which version answered is not certain, so there is no one version to ask again.",
+                "Which version answered is not certain, so there is no single version to score again.",
                 hint="Let the endpoint log the version that answered.",
             )
         if record.failure:
             raise RefusedError(
-                f"The request failed ({record.failure}): there is no answer to hold a new one against.",
-                hint="Ask for a request that was answered.",
+                f"The request failed ({record.failure}): there is no answer to compare a new one with.",
+                hint="Choose a request that was answered.",
             )
         if not (record.has_names and record.is_understood):
             raise RefusedError(
-                "The log does not say which value belongs to which input, so the model cannot be asked again.",
+                "The log does not say which value belongs to which input, so the model cannot be scored again.",
                 hint="Let the client send names: dataframe_split or dataframe_records.",
             )
         if not record.inputs:
@@ -145,7 +145,7 @@ class ScoringDesk:
         return (frame, "") if "label" in frame.columns else (None, f"The artifact {EXAMPLES} has no column label.")
 
     def _background(self, record: PredictionRecord, examples: Any) -> tuple[list[list[Any]], str]:
-        """Rows to compare with: training examples where they are reachable, else other predictions around that time."""
+        """Rows to compare with: training examples where available, else other predictions around that time."""
         names = list(record.inputs)
         if examples is not None and set(names) <= set(examples.columns) and len(examples) >= FEWEST:
             sample = examples[names].sample(min(BACKGROUND, len(examples)), random_state=SEED)
@@ -164,10 +164,10 @@ class ScoringDesk:
             )
         return [
             [_askable(name, r.inputs[name]) for name in names] for r in others
-        ], f"{len(others)} other predictions of those days"
+        ], f"{len(others)} other predictions from those days"
 
     def _shown(self, actor: Actor, made: Reasons) -> Reasons:
-        """Values that this person may not see are masked; what each input moved stays."""
+        """Masks values that this person may not see; the contribution of each input stays."""
         everything = not actor.may(Permission.SEE_INPUTS)
         hidden = set(self._why.masked_inputs)
 
@@ -186,7 +186,7 @@ class ScoringDesk:
 
 
 def replay_of(asked: Asked, found: RunResult) -> Replay:
-    """Compare what came out with what was logged."""
+    """Compare the result with the logged answer."""
     record, output = asked.record, found.output
     values, probabilities = output["values"][0], (output.get("probabilities") or [None])[0]
     verdict, again, difference = compare(record.output, record.score, values, probabilities)
@@ -215,14 +215,14 @@ def _replay_sentence(made: Replay, key: VersionKey) -> str:
     outcome = {
         ReplayVerdict.EQUAL: "gave exactly the logged answer",
         ReplayVerdict.WITHIN: "gave the logged answer within the tolerance",
-        ReplayVerdict.DIFFERENT: "gave another answer than the logged one",
+        ReplayVerdict.DIFFERENT: "gave a different answer from the logged one",
         ReplayVerdict.NOT_COMPARABLE: "gave an answer that cannot be compared with what was logged",
     }[made.verdict]
     by = f" (largest difference {made.difference:.3g})" if made.difference else ""
     bytes_ = (
-        "with the model's bytes as they were sealed"
+        "with the model's bytes as sealed"
         if made.is_sealed
-        else "with the bytes that the registry holds now; none were sealed to hold them against"
+        else "with the bytes that the registry holds now; there are no sealed bytes to compare them with"
     )
     changed = "".join(f" {item.sentence()}." for item in made.seen)
     cause = f" Likely cause: {made.cause}" if made.cause else ""
@@ -269,10 +269,10 @@ def _row_and_columns(record: PredictionRecord) -> dict[str, Any]:
 
 
 def _askable(name: str, value: Any) -> Any:
-    """A value as the model's process takes it. Raises RefusedError for one that JSON cannot hold."""
+    """A value as the model's process accepts it. Raises RefusedError for one that JSON cannot hold."""
     if (isinstance(value, float) and math.isinf(value)) or isinstance(value, bytes):
         raise RefusedError(
-            f"The input {name} is {'infinite' if isinstance(value, float) else 'bytes'}, which cannot be asked again.",
+            f"The input {name} is {'infinite' if isinstance(value, float) else 'bytes'}, which cannot be sent again.",
             hint="Ask the endpoint itself.",
         )
     if isinstance(value, Decimal):

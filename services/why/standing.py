@@ -1,7 +1,7 @@
-"""How the versions that come into question stood at that moment: live since when, by which release and whose leave.
+"""The state of the possible versions at that moment: live since when, by which release and with whose approval.
 
-With several versions in question, each fact says what it is for each of them; the approval of one is not the answer's,
-and none of them is passed over.
+With several possible versions, each fact gives its value for each of them; the approval of one does not count for the
+answer, and no version is left out.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def standing_facts(
 def _of_one(
     origin: Origin, answered: Answered, record: PredictionRecord, deployment: Deployment | None
 ) -> dict[str, Fact]:
-    """A promotion counts only where this version was live then through it, not where it went live another time."""
+    """A promotion counts only if it made this version live at that time, not at another time."""
     places = answered.places_of(origin.key)
     if len(places) > 1:
         return {name: _anywhere(name, places) for name in NAMES}
@@ -56,7 +56,7 @@ def _of_one(
 
 
 def _anywhere(name: str, places: Sequence[Spell]) -> Fact:
-    """The row does not say in which of several environments it was asked."""
+    """The row does not name which of several environments it came from."""
     told = " or ".join(_lived(spell) for spell in places) if name == "Live" else "unknown"
     sources = tuple(f"ledger entry {spell.seq}" for spell in places) if name == "Live" else ()
     environments = ", ".join(spell.environment for spell in places)
@@ -74,7 +74,7 @@ def _lived(spell: Spell) -> str:
     end = spell.sure_until or spell.may_until
     until = f"to {end:%Y-%m-%d %H:%M:%S} UTC" if end else "until now"
     if spell.sure_from is None:
-        return f"in {spell.environment} at most from {spell.may_from:%Y-%m-%d %H:%M:%S} UTC {until}, never for sure"
+        return f"in {spell.environment} at most from {spell.may_from:%Y-%m-%d %H:%M:%S} UTC {until}, never certain"
     since = "seen from" if spell.ground is Ground.SEEN else "from"
     return f"in {spell.environment} {since} {spell.sure_from:%Y-%m-%d %H:%M:%S} UTC {until}"
 

@@ -1,6 +1,6 @@
 """As of T: what was live in each environment at any past moment, from the ledger alone.
 
-Neither MLflow nor the table of deployments is asked: deleting a model, a version, a run or a user changes no answer.
+Neither MLflow nor the deployments table is read: deleting a model, a version, a run or a user changes no answer.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ MEANING: Mapping[Action, Happened] = {
 
 
 class AsOf:
-    """Reads the timeline out of the ledger."""
+    """Reads the timeline from the ledger."""
 
     def __init__(self, units: Units) -> None:
         self._units = units
 
     def timeline(self, model: str = "") -> Timeline:
-        """All that the ledger tells of one model, or of all."""
+        """Everything the ledger has about one model, or all."""
         with self._units.read() as unit:
             return read_timeline(unit.archive, model)
 
     def live_at(self, moment: datetime, *, model: str = "", environment: str = "") -> tuple[Spell, ...]:
-        """What was live then, surest first."""
+        """What was live then, most certain first."""
         return self.timeline(model).at(moment, model=model, environment=environment)
 
 
 def read_timeline(archive: LedgerArchive, model: str = "") -> Timeline:
-    """The timeline of one model, or of all; entries that cannot be read are named, not skipped in silence."""
+    """The timeline of one model, or of all; entries that cannot be read are named, not silently skipped."""
     events: list[LiveEvent] = []
     problems: list[str] = []
     for stored in sorted(_stored(archive, model), key=lambda row: row.seq):

@@ -1,4 +1,4 @@
-"""Which version answered: what the log's row says, held against what the ledger says was live at that moment."""
+"""Which version answered: the log's row, compared with what was live at that moment by the ledger."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ LOG_HINT = "Let the endpoint log the version that answered."
 
 @dataclass(frozen=True)
 class Answered:
-    """The versions that come into question, best first, with the fact and what to know about it."""
+    """The versions that may have answered, best first, with the fact and its caveats."""
 
     fact: Fact
     candidates: tuple[VersionKey, ...]
     spells: tuple[Spell, ...]
-    """Spells that were possible at that moment; where the row names a version, its own come first."""
+    """Live periods that were possible at that moment; those of the version in the row come first."""
     caveats: tuple[str, ...] = ()
 
     @property
@@ -32,16 +32,16 @@ class Answered:
         return is_disputed or self.fact.certainty is Certainty.KNOWN
 
     def places_of(self, key: VersionKey) -> tuple[Spell, ...]:
-        """One spell for each environment in which this version may have answered."""
+        """One live period for each environment in which this version may have answered."""
         return tuple({s.environment: s for s in reversed(self.spells) if s.key == key}.values())
 
     def spell_of(self, key: VersionKey) -> Spell | None:
-        """The spell in which this version may have answered."""
+        """The live period in which this version may have answered."""
         return next((spell for spell in self.spells if spell.key == key), None)
 
 
 def who_answered(record: PredictionRecord, timeline: Timeline) -> Answered:
-    """Cross-check; where log and ledger differ, both stand there and neither is preferred.
+    """Cross-check; where log and ledger differ, both are given and neither is preferred.
 
     Only a version that the row itself names is ever known: what was live is a stand-in for a missing one. Where the row
     lacks time or environment, every version that may have been meant counts, so that a row that says less settles less.
@@ -81,14 +81,14 @@ def _by_row(
         nothing = Claim(f"no version of {record.model}", f"the ledger: {NOTHING_LIVE}")
         return settle("Version", [claim, nothing]), (stated,)
     if not is_placed and (others or (record.time is None and _has_gap(ever))):
-        hint = f"The row does not say {_missing(record)}, so what was live cannot be held against it."
+        hint = f"The row does not say {_missing(record)}, so it cannot be compared with what was live."
         return Fact("Version", Certainty.UNKNOWN, str(stated), (claim.source,), (claim,), hint), (stated,)
     at_that_time = agreeing if record.time is not None else []
     return settle("Version", [claim, *(_live_claim(s, record) for s in at_that_time)]), (stated,)
 
 
 def _ever(record: PredictionRecord, timeline: Timeline) -> tuple[Spell, ...]:
-    """All spells of the model, in the environment that the row names, if it names one."""
+    """All live periods of the model, in the environment that the row names, if any."""
     return tuple(
         s for s in timeline.spells if s.key.model == record.model and record.environment in {None, s.environment}
     )
@@ -122,7 +122,7 @@ def _by_ledger(spells: Sequence[Spell], record: PredictionRecord) -> tuple[Fact,
         hint = f"The log names no version and the ledger has none live then. {LOG_HINT}"
         return settle("Version", [], hint=hint), ()
     claims = tuple(_live_claim(s, record) for s in spells)
-    hint = f"The log names no version; what was live stands in for it. {LOG_HINT}"
+    hint = f"The log names no version; what was live is used instead. {LOG_HINT}"
     value = " or ".join(str(key) for key in live)
     return Fact("Version", Certainty.UNKNOWN, value, tuple(c.source for c in claims), claims, hint), live
 
@@ -143,7 +143,7 @@ def _live_claim(spell: Spell, record: PredictionRecord) -> Claim:
 
 def _caveats(record: PredictionRecord, timeline: Timeline, spells: Sequence[Spell]) -> tuple[str, ...]:
     said = list(record.notes)
-    said += [f"{problem} What it says may be wrong: verify the ledger." for problem in timeline.problems]
+    said += [f"{problem} Its content may be wrong: verify the ledger." for problem in timeline.problems]
     if record.version is None and record.version_text:
         said.append(f"The log says version {record.version_text!r}, which is not a version number.")
     if record.time is None:
@@ -178,4 +178,4 @@ def _nothing_known(record: PredictionRecord, timeline: Timeline) -> str:
             f"The ledger knows {record.model} in {', '.join(elsewhere)} and not in {record.environment}: what is live "
             "there is not decided through the portal."
         )
-    return f"The ledger has nothing of {record.model}: it was never promoted through the portal."
+    return f"The ledger has no entries for {record.model}: it was never promoted through the portal."

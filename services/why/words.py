@@ -32,9 +32,7 @@ def sentence(facts: Sequence[Fact], record: PredictionRecord) -> str:
             "approval are unknown."
         )
     if record.time is None:
-        return (
-            f"{answered}; {_trained(said)}; without a time nobody can say since when it was live and who approved it."
-        )
+        return f"{answered}; {_trained(said)}; without a time, since when it was live and who approved it are unknown."
     return (
         f"{answered}; {_trained(said)}, {_live(said['Live'], said['Release'], record)}, and was "
         f"{_approved(said['Approved by'])}{_evidence(said['Evidence'])}."
@@ -42,7 +40,7 @@ def sentence(facts: Sequence[Fact], record: PredictionRecord) -> str:
 
 
 def _if_it_was(said: Mapping[str, Fact], record: PredictionRecord) -> str:
-    """One version stands in for the one that is not known: all that follows holds only if it was that one."""
+    """One version is used in place of the unknown one: everything that follows holds only if it was that one."""
     version = said["Version"]
     number = version.value.rpartition(" ")[2]
     plain = {
@@ -55,13 +53,13 @@ def _if_it_was(said: Mapping[str, Fact], record: PredictionRecord) -> str:
     opening = f"{doubt}. If it was {version.value}, it"
     trained = _trained(plain).removeprefix("it ")
     if record.time is None:
-        return f"{opening} {trained}; without a time nobody can say since when it was live and who approved it."
+        return f"{opening} {trained}; without a time, since when it was live and who approved it are unknown."
     live = _live(plain["Live"], plain["Release"], record)
     return f"{opening} {trained}, {live}, and was {_approved(plain['Approved by'])}{_evidence(plain['Evidence'])}."
 
 
 def _as_if(fact: Fact) -> Certainty:
-    """As sure as the fact would be if the version were known."""
+    """The certainty that the fact would have if the version were known."""
     is_told = fact.certainty is Certainty.UNKNOWN and not fact.value.startswith(UNKNOWN)
     return Certainty.KNOWN if is_told else fact.certainty
 
@@ -84,7 +82,7 @@ def _when(time: Fact) -> str:
 
 def _trained(said: Mapping[str, Fact]) -> str:
     if all(said[name].value == UNKNOWN for name in LINEAGE):
-        return "it was trained nobody knows how, on what or by whom"
+        return "it was trained in an unknown way, on unknown data and by an unknown person"
     data, author = _named(said["Training data"], "unknown data"), _named(said["Author"], "an unknown person")
     commit = _named(said["Git commit"], "an unknown one")
     return (
@@ -94,7 +92,7 @@ def _trained(said: Mapping[str, Fact]) -> str:
 
 
 def _named(fact: Fact, unknown: str) -> str:
-    """The value, with other words where it, or what it is for one of several versions, is unknown."""
+    """The value, with other wording where it is unknown, or unknown for one of several versions."""
     return unknown if fact.value == UNKNOWN else fact.value.replace(f"{UNKNOWN} if it was", f"{unknown} if it was")
 
 
@@ -109,7 +107,7 @@ def _method(algorithm: Fact, parameters: Fact) -> str:
 
 def _live(live: Fact, release: Fact, record: PredictionRecord) -> str:
     if live.value == UNKNOWN:
-        return f"is on no record as live in {record.environment or 'any environment'} at that time"
+        return f"is not recorded as live in {record.environment or 'any environment'} at that time"
     through = "no release on record" if release.value == UNKNOWN else f"release {_named(release, 'none on record')}"
     return f"was live {_named(live, 'at no time on record')} through {through}"
 

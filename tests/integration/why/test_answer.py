@@ -49,7 +49,7 @@ def test_answer__row_misses_the_version__the_live_one_stands_in_and_nothing_is_k
     version = part(answer, "Version")
     assert (version.certainty, version.value) == (Certainty.UNKNOWN, str(key(2)))
     assert version.sources == (f"ledger entry {spell.seq}: live in production at that time",)
-    assert "stands in for it" in version.hint
+    assert "what was live is used instead" in version.hint
     rest = {fact.certainty for fact in answer.facts if fact.name != "Time"}
     assert rest == {Certainty.UNKNOWN}
     assert part(answer, "Author").value == "ana.ruiz if it was v2"
@@ -122,7 +122,7 @@ def test_answer__from_before_the_portal__knows_what_the_row_and_the_registry_say
     assert part(answer, "Version").sources == ("prediction log, day.parquet",)
     assert part(answer, "Author").value == "ana.ruiz"
     assert {part(answer, n).certainty for n in ("Live", "Release", "Approved by")} == {Certainty.UNKNOWN}
-    assert "is on no record as live in production at that time" in answer.sentence
+    assert "is not recorded as live in production at that time" in answer.sentence
     assert "approved by nobody on record" in answer.sentence
     assert any("before the portal" in caveat for caveat in answer.caveats)
 
@@ -148,7 +148,7 @@ def test_answer__model_that_nobody_knows__says_so_and_guesses_nothing(scene: Sce
     scene.promote(2)
     answer = scene.ask(time=scene.world.clock.now(), model="mystery", version=3)
     assert answer.sentence.startswith("mystery v3 answered this")
-    assert "; it was trained nobody knows how, on what or by whom, is on no record as live" in answer.sentence
+    assert "; it was trained in an unknown way, on unknown data and by an unknown person, is not" in answer.sentence
     assert "mystery v3 is not in the registry's copy." in answer.caveats
     assert any("never promoted through the portal" in caveat for caveat in answer.caveats)
     assert {part(answer, n).certainty for n in ("Author", "Training data", "Release")} == {Certainty.UNKNOWN}
@@ -167,7 +167,7 @@ def test_answer__without_time__does_not_ask_the_ledger(scene: Scene) -> None:
     said = f"The log says that {MODEL} v2 answered this at an unknown time, which the ledger cannot confirm. If it was"
     assert answer.sentence.startswith(said)
     assert part(answer, "Version").certainty is Certainty.UNKNOWN  # at some time it was v1
-    assert answer.sentence.endswith("; without a time nobody can say since when it was live and who approved it.")
+    assert answer.sentence.endswith("; without a time, since when it was live and who approved it are unknown.")
     assert part(answer, "Live").hint == "The log has no time for this prediction, so the ledger cannot say."
     assert any("no time" in caveat for caveat in answer.caveats)
 

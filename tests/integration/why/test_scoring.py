@@ -213,7 +213,7 @@ def test_reasons__without_training_examples__compare_with_other_predictions(
     for age in (20.0, 30.0, 40.0, 50.0, 60.0, 70.0):
         stage.log(inputs=ROW | {"age": age})
     reasons = stage.room.reasons(DEV, stage.log())
-    assert "other predictions of those days" in reasons.background
+    assert "other predictions from those days" in reasons.background
     assert EXAMPLES in reasons.neighbours_problem
 
 
