@@ -67,7 +67,7 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(_: Request) -> Response:
-    """The portal is open and its database answers. Outside systems do not count: the portal outlives them."""
+    """The portal is open and its database answers. Outside systems do not count: the portal works without them."""
     try:
         await anyio.to_thread.run_sync(_ask_database)
     except Exception:
@@ -77,13 +77,13 @@ async def readyz(_: Request) -> Response:
 
 
 async def moved(request: Request) -> Response:
-    """An address of an earlier release: its page has another name now. The query is kept."""
+    """Redirects the address of an earlier release to its renamed page. The query is kept."""
     path = MOVED[request.url.path]
     return RedirectResponse(f"{path}?{request.url.query}" if request.url.query else path, 308)
 
 
 def warm_up() -> None:
-    """Import what is heavy before the first visitor needs it."""
+    """Import heavy modules before the first visitor needs them."""
     try:
         import pandas as pd
         import plotly.graph_objects as go

@@ -1,4 +1,4 @@
-"""What somebody had typed when a command was refused.
+"""Text that a user had typed when a command was refused.
 
 A fresh sign-in leads through the provider and begins a new session of the page, which takes nothing along. Kept in
 memory, for an hour, for the same person and the same command only.
@@ -25,7 +25,7 @@ class Drafts:
         self._lock = Lock()
 
     def keep(self, person_id: str, command: str, text: str) -> None:
-        """Instead of what was kept for the command before."""
+        """Replaces the text stored for the command before."""
         with self._lock:
             self._kept.pop((person_id, command), None)
             if text.strip():
@@ -34,7 +34,7 @@ class Drafts:
                 self._kept.popitem(last=False)
 
     def take(self, person_id: str, command: str) -> str:
-        """What was kept, once; empty when there is nothing, or it is too old."""
+        """The stored text, once; empty when there is none or it is too old."""
         with self._lock:
             at, text = self._kept.pop((person_id, command), (0.0, ""))
         return text if self._clock() - at <= SECONDS else ""

@@ -17,7 +17,7 @@ LOG = logging.getLogger("countersign.dashboard")
 
 @contextmanager
 def boundary() -> Iterator[None]:
-    """Show what went wrong inside, and go on after it."""
+    """Show errors raised inside, and continue after it."""
     try:
         yield
     except PortalError as error:
@@ -28,7 +28,7 @@ def boundary() -> Iterator[None]:
 
 @contextmanager
 def or_heading(title: str, page: str, label: str) -> Iterator[None]:
-    """What an address names may not exist: the page still gets a heading, and a link to the list that has the others.
+    """The item in an address may not exist: the page still gets a heading, and a link to the list.
 
     The error goes on to the boundary, which says what was not found.
     """
@@ -41,7 +41,7 @@ def or_heading(title: str, page: str, label: str) -> Iterator[None]:
 
 
 def show_expected(error: PortalError) -> None:
-    """Message and hint of an error of ours."""
+    """Message and hint of a Countersign error."""
     text = f"**{as_text(error.message)}**"
     if error.hint:
         text += f"  \n{as_text(error.hint)}"
@@ -65,7 +65,7 @@ def show_unexpected(error: Exception) -> None:
 
 
 def on_script_error(error: Exception) -> bool:
-    """Streamlit's hook for what no boundary caught: fragments, dialogs and callbacks."""
+    """Streamlit's hook for errors outside any boundary: fragments, dialogs and callbacks."""
     if isinstance(error, PortalError):
         show_expected(error)
     else:

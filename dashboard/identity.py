@@ -23,7 +23,7 @@ def demo_people() -> tuple[DemoPerson, ...]:
 
 
 def signed_in(*, is_at_work: bool = True) -> Identity | None:
-    """Who is signed in in this browser now, if anybody is. `is_at_work` is False for looks that nobody asked for."""
+    """The user signed in in this browser, if any. `is_at_work` is False for background requests."""
     fixed = wiring.fixed_person()
     if fixed:
         return _demo(fixed)
@@ -40,7 +40,7 @@ def signed_in(*, is_at_work: bool = True) -> Identity | None:
 
 
 def own_state(person: Identity) -> None:
-    """A tab that comes back under another sign-in starts empty: drafts and choices belong to one person."""
+    """A tab that returns under another sign-in starts empty: drafts and choices belong to one person."""
     owner = st.session_state.get(_OWNER)
     if owner is not None and owner != person.person.id:
         st.session_state.clear()
@@ -48,13 +48,13 @@ def own_state(person: Identity) -> None:
 
 
 def current_actor() -> Actor | None:
-    """The person at work with the roles that hold now; None when nobody is signed in."""
+    """The signed-in person with current roles; None when nobody is signed in."""
     found = signed_in()
     return None if found is None else _actor_of(found)
 
 
 def refusal(person: Identity) -> PortalError | None:
-    """Why the services let this person read nothing; None for everybody with a role that reads."""
+    """Why this person may not read anything; None for everyone with a role that can read."""
     try:
         admit(_actor_of(person))
     except PortalError as error:
@@ -77,6 +77,6 @@ def actor() -> Actor:
 
 
 def _demo(person_id: str) -> Identity | None:
-    """Demo people are as the settings have them now."""
+    """Demo people as currently in the settings."""
     found = next((person for person in demo_people() if person.id == person_id), None)
     return Identity(Person(found.id, found.name), frozenset(found.roles), title=found.title) if found else None

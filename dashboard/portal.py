@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for every session: who is it, which page, what is out of order."""
+"""The script that Streamlit runs for every session: the user, the page, the warnings."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ def _sidebar(name: str, title: str) -> None:
 
 @st.fragment(run_every=WATCH_SECONDS)
 def _watch() -> None:
-    """A tab that nobody touches shows nothing any more soon after its sign-in ended elsewhere."""
+    """Clears an idle tab soon after its sign-in ended elsewhere."""
     if identity.signed_in(is_at_work=False) is None:
         st.rerun()
 
 
 def _nobody_here(name: str, refusal: PortalError) -> None:
-    """What somebody sees whose groups give no role. The page asked for stays registered, and is not run."""
+    """The page for users whose groups give no role. The requested page stays registered, but is not run."""
     st.title("Countersign")
     st.warning(
         f"You are signed in as **{as_text(name)}**.  \n{as_text(refusal.message)} {as_text(refusal.hint)}",
@@ -107,7 +107,7 @@ def _nobody_here(name: str, refusal: PortalError) -> None:
 
 
 def _stranger(path: str) -> None:
-    """What somebody sees who is not signed in. The page asked for is not run; its address is kept."""
+    """The page for users who are not signed in. The requested page is not run; its address is kept."""
     st.title("Countersign")
     if identity.demo_people() or wiring.provider() is not None:
         st.info("You are signed out. Sign in to go on; the address is kept.", icon=":material/login:")

@@ -1,4 +1,4 @@
-"""Text that others wrote is shown as text: names, comments, tags and descriptions never become markup.
+"""Text from users is shown as text: names, comments, tags and descriptions never become markup.
 
 Streamlit's Markdown has three layers, and a backslash stops only the first: the syntax itself; replacements in the
 finished text (`:emoji:`, `:material/…:`, arrows); and addresses that become links by themselves. The latter two are
@@ -39,13 +39,13 @@ def as_html(value: object) -> Markup:
 
 
 def html(template: LiteralString, *values: object, **named: object) -> Markup:
-    """The template with the values in its braces, each through `as_html`. The template is written in the source."""
+    """The template with each value passed through `as_html`. The template must be a literal in the source."""
     escaped = {name: as_html(value) for name, value in named.items()}
     return Markup(template.format(*map(as_html, values), **escaped))  # noqa: S704 - values are escaped
 
 
 def join(pieces: Iterable[object], between: LiteralString = "") -> Markup:
-    """Pieces one after another, each through `as_html`."""
+    """Pieces concatenated, each passed through `as_html`."""
     return as_html(between).join(map(as_html, pieces))
 
 
@@ -55,7 +55,7 @@ def as_label(value: object) -> str:
 
 
 def shorten(value: object, limit: int = 60) -> str:
-    """One line of at most `limit` characters; the middle goes, because both ends of a name tell it from others."""
+    """One line of at most `limit` characters; the middle is cut, because both ends of a name distinguish it."""
     text = plain(value)
     if len(text) <= limit:
         return text

@@ -1,6 +1,6 @@
-"""The one place where the dashboard meets the services: opened at start, asked by every page.
+"""The one place where the dashboard accesses the services: opened at start, used by every page.
 
-Tests put a small portal in with `use`; nothing that a visitor sends can reach it.
+Tests install a small portal with `use`; nothing that a visitor sends can reach it.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class SignIns(Protocol):
         """Begin one; returns its cookie."""
 
     def find(self, cookie: str | None, *, is_at_work: bool = True) -> Session | None:
-        """The sign-in of a cookie while it holds."""
+        """The sign-in of a cookie while it is valid."""
 
     def end(self, cookie: str | None) -> Session | None:
         """Sign out."""
 
     def end_at_provider(self, ended: Ended) -> int:
-        """The provider signed somebody out; returns how many ended."""
+        """The provider signed a user out; returns how many sessions ended."""
 
 
 class Opened(Protocol):
@@ -59,10 +59,10 @@ class Opened(Protocol):
 
     @property
     def provider(self) -> IdentityProvider | None:
-        """Whom people sign in with; None in the demo."""
+        """The identity provider; None in the demo."""
 
     def close(self) -> None:
-        """Stop the worker and let go of the database."""
+        """Stop the worker and close the database."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ def stop() -> None:
 
 
 def use(opened: Opened | None, *, person_id: str | None = None) -> None:
-    """Put a portal in, for tests; `person_id` is signed in without a cookie."""
+    """Install a portal, for tests; `person_id` is signed in without a cookie."""
     _STATE.opened, _STATE.person_id = opened, person_id
 
 
@@ -122,7 +122,7 @@ def sessions() -> SignIns:
 
 
 def provider() -> IdentityProvider | None:
-    """Whom people sign in with; None in the demo, and while the portal is not open."""
+    """The identity provider; None in the demo, and while the portal is not open."""
     return _STATE.opened.provider if _STATE.opened else None
 
 

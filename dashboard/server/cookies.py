@@ -1,6 +1,6 @@
-"""The cookies of sign-in: one opaque session id, and for ten minutes what a sign-in under way needs.
+"""The sign-in cookies: one opaque session id, and for ten minutes the state of a pending sign-in.
 
-Both are small whatever groups somebody has: a header line over 8 KB would hang the page's web socket.
+Both are small regardless of a user's groups: a header line over 8 KB would hang the page's web socket.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ def put_session(answer: Response, cookie: str, settings: Settings) -> None:
 
 
 def drop_session(answer: Response, settings: Settings) -> None:
-    """Take it back; the server has forgotten it already."""
+    """Delete it; the server no longer knows it."""
     answer.delete_cookie(session_name(settings), path="/", httponly=True, samesite="lax", secure=is_secure(settings))
 
 
 def put_attempt(answer: Response, name: str, secret: str, settings: Settings) -> None:
-    """Keep a sign-in under way; one cookie a tab."""
+    """Store a pending sign-in; one cookie per tab."""
     answer.set_cookie(
         ATTEMPT + name, secret, max_age=ATTEMPT_AGE, path=ATTEMPT_PATH,
         httponly=True, samesite="lax", secure=is_secure(settings),
@@ -51,12 +51,12 @@ def put_attempt(answer: Response, name: str, secret: str, settings: Settings) ->
 
 
 def drop_attempt(answer: Response, name: str, settings: Settings) -> None:
-    """A sign-in is over."""
+    """Ends a pending sign-in."""
     answer.delete_cookie(ATTEMPT + name, path=ATTEMPT_PATH, httponly=True, samesite="lax", secure=is_secure(settings))
 
 
 def attempts_of(cookies: Mapping[str, str]) -> dict[str, str]:
-    """Sign-ins under way in this browser, by name."""
+    """Pending sign-ins in this browser, by name."""
     return {name.removeprefix(ATTEMPT): value for name, value in cookies.items() if name.startswith(ATTEMPT)}
 
 

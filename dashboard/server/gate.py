@@ -1,6 +1,6 @@
-"""The gate: nobody unknown gets a page, a file or a web socket. Plain ASGI, so that it sees web sockets too.
+"""The gate: only signed-in users get a page, a file or a web socket. Plain ASGI, so that it sees web sockets too.
 
-A page asked for by a stranger leads to the sign-in and back; files answer 401; a socket is refused before it opens.
+A page requested without sign-in leads to the sign-in and back; files answer 401; a socket is refused before it opens.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _INLINE_SCRIPT = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", re.DO
 
 
 class BodyTooLargeError(Exception):
-    """More bytes came than a request may have."""
+    """The request has more bytes than allowed."""
 
 
 class BodyTooSlowError(Exception):
@@ -79,7 +79,7 @@ def streamlit_page() -> str:
 
 
 def security_headers(page: str) -> dict[str, str]:
-    """What every answer carries."""
+    """Headers of every answer."""
     return {
         "content-security-policy": content_security_policy(page),
         "x-content-type-options": "nosniff",
@@ -170,12 +170,12 @@ class Guard:
 
 
 def _is_kept(path: str) -> bool:
-    """Streamlit's own files only: what people see or download stays in no cache, not even the browser's."""
+    """Only Streamlit's own files may be cached: what people see or download is not, not even by the browser."""
     return path.startswith(("/static/", "/component/"))
 
 
 class _Begun:
-    """Sends on, and knows whether the answer has begun."""
+    """Passes messages on, and records whether the answer has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -191,7 +191,7 @@ def _too_large() -> PlainTextResponse:
 
 
 def _failure(error: Exception) -> PlainTextResponse:
-    """The server's own answer would lie outside of this guard and carry none of its headers."""
+    """The server's own answer would bypass this guard and lack its headers."""
     if isinstance(error, BodyTooLargeError):
         return _too_large()
     if isinstance(error, BodyTooSlowError):

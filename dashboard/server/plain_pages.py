@@ -43,7 +43,7 @@ def picker(people: Sequence[DemoPerson], target: str) -> HTMLResponse:
 
 
 def message(title: str, text: str, *, ways: Mapping[str, str], status: int = 200) -> HTMLResponse:
-    """What is the matter, and the ways on: label to address."""
+    """A message, and links onwards: label to address."""
     links = join(html('<a class="button" href="{}">{}</a>', link, label) for label, link in ways.items())
     return _page(title, html('<p role="status">{}</p>{}', text, links), status)
 

@@ -1,6 +1,6 @@
 """Sign-in and sign-out: through the identity provider, or, in the demo only, through a picker of demo people.
 
-Which of the two there is, the settings decide at the start. Deep links survive both ways. Network and database are
+The settings decide at start which of the two is used. Deep links survive both ways. Network and database are
 asked in threads: the event loop serves everybody.
 """
 
@@ -30,7 +30,7 @@ TOKEN_LIMIT = 100_000
 
 
 def routes() -> list[Route]:
-    """The addresses of sign-in."""
+    """The sign-in routes."""
     return [
         Route(PATH, show, methods=["GET"]),
         Route(PATH, choose, methods=["POST"]),
@@ -42,7 +42,7 @@ def routes() -> list[Route]:
 
 
 async def show(request: Request) -> Response:
-    """The picker of the demo, or the way to the provider."""
+    """The picker of the demo, or the redirect to the provider."""
     target = safe_target(request.query_params.get("next", "/"))
     if demo_people():
         return plain_pages.picker(demo_people(), target)
@@ -62,7 +62,7 @@ async def show(request: Request) -> Response:
 
 
 async def choose(request: Request) -> Response:
-    """Start a session for the demo person chosen; an earlier one of this browser ends."""
+    """Start a session for the chosen demo person; an earlier one in this browser ends."""
     fields = dict(parse_qsl((await request.body())[:BODY_LIMIT].decode("utf-8", "replace")))
     if not demo_people():
         return _absent()
@@ -88,7 +88,7 @@ async def arrive(request: Request) -> Response:
 
 
 async def back_channel(request: Request) -> Response:
-    """The provider signs somebody out: no browser, no cookie, a signed token instead (Back-Channel Logout 1.0)."""
+    """The provider signs a user out: a signed token instead of browser and cookie (Back-Channel Logout 1.0)."""
     provider = wiring.provider()
     if provider is None:
         return _absent()
@@ -104,7 +104,7 @@ async def back_channel(request: Request) -> Response:
 
 
 async def sign_out(request: Request) -> Response:
-    """End the session here at once, then at the provider. A link on another site only leads to the question."""
+    """End the session here at once, then at the provider. A link on another site only leads to the confirmation."""
     if request.method == "GET" and request.headers.get("sec-fetch-site", "none") in {"cross-site", "same-site"}:
         return plain_pages.question("Sign out", "Do you want to sign out?", action="/sign-out", label="Sign out")
     settings = wiring.settings()
@@ -117,7 +117,7 @@ async def sign_out(request: Request) -> Response:
 
 
 def _sign_out_url(sealed: str) -> str | None:
-    """None when there is no provider, it offers no sign-out, or it is away: here the person is signed out anyway."""
+    """None when there is no provider, it offers no sign-out, or it is unavailable: the user is still signed out here."""
     provider = wiring.provider()
     try:
         return provider.sign_out_url(sealed) if provider else None
@@ -171,7 +171,7 @@ def _demo_identity(person: DemoPerson) -> Identity:
 
 
 def _problem(error: PortalError, wish: Wish) -> Response:
-    """Says what is wrong; the page that somebody wanted is kept. Who is signed in already may also just go back."""
+    """Shows what is wrong; the requested page is kept. A user who is already signed in may also go back."""
     status = 503 if isinstance(error, UpstreamError) else 403
     back = {"Go back": safe_target(wish.target)} if wish.fresh else {}
     ways = {"Try again": _way_in(wish), **back}

@@ -1,1 +1,1 @@
-"""One file a page; Streamlit runs them as scripts."""
+"""One file per page; Streamlit runs them as scripts."""

@@ -1,4 +1,4 @@
-"""Compare: two or more versions of a model. Which ones, and then the verdict first, in words."""
+"""Compare: two or more versions of a model. The choice of versions, then the verdict in words."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _scoring() -> Callable[[int, int, str], None]:
-    """Tells how far the scoring of a version is; nothing shows where the predictions are at hand."""
+    """Shows the progress of scoring a version; nothing where the predictions are available."""
     place = st.empty()
 
     def tell(done: int, total: int, what: str) -> None:
@@ -95,7 +95,7 @@ def _keep_known(model: str | None, numbers: list[int]) -> None:
 
 
 def _from_address(models: list[str]) -> None:
-    """Take what the address says when it is not what was taken last: a link was followed."""
+    """Apply the address when it has changed: a link was followed."""
     model, text = st.query_params.get("model", ""), st.query_params.get("versions", "")
     if (model, text) == st.session_state.get("compare_seen"):
         return

@@ -1,4 +1,4 @@
-"""Ledger: is it whole and who has seen it; below, everything that was done, in words and raw."""
+"""Ledger: its integrity and witnesses; below, all entries, in words and raw."""
 
 from __future__ import annotations
 

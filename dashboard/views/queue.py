@@ -1,4 +1,4 @@
-"""Home: what waits for me, what I asked for, what is live, what is out of order."""
+"""Home: requests waiting for me, my requests, what is live, what needs attention."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _live(portal: Portal) -> dict[str, VersionPage]:
 
 
 def _rest(total: int, page: str, label: str, params: dict[str, str] | None = None) -> None:
-    """Says how many there are where not all are shown, and leads to them."""
+    """Shows the total where not all are shown, with a link to them."""
     if total > SHOWN:
         st.page_link(page, label=f"{label} ({total})", query_params=params)
 

@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _tabs(project: str, run_id: int) -> None:
-    """Opening a tab looks again: what a tab needs of Azure DevOps is fetched then, and not for the others."""
+    """Opening a tab refreshes it: data from Azure DevOps is fetched then, and only for that tab."""
     tabs = st.tabs(list(_TABS), on_change="rerun", key="release_tabs")
     for tab, draw in zip(tabs, _TABS.values(), strict=True):
         if tab.open:
@@ -93,7 +93,7 @@ def _actions(view: ReleaseView) -> None:
 
 
 def _progress(project: str, run_id: int, *, was_running: bool) -> None:
-    """Runs by itself while the release runs; the whole page runs once more when it has ended."""
+    """Refreshes while the release runs; the whole page runs once more when it has ended."""
     with boundary():
         view = wiring.portal().releases.view(project, run_id)
         run = view.detail.run

@@ -1,4 +1,4 @@
-"""Releases: pipeline runs as last seen, newest first."""
+"""Releases: the latest snapshot of pipeline runs, newest first."""
 
 from __future__ import annotations
 

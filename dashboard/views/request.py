@@ -1,4 +1,4 @@
-"""One request, on one screen: what changes, what speaks against it, the evidence, the discussion, the decision."""
+"""One request on one screen: changes, objections, evidence, discussion, decision."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _decision(detail: RequestDetail) -> None:
 
 
 def _follow(request_id: str) -> None:
-    """Runs by itself while the rollout moves; the whole page runs again once it has ended."""
+    """Refreshes while the rollout runs; the whole page runs again once it has ended."""
     detail = wiring.portal().promotions.detail(identity.actor(), request_id)
     if detail.request.state not in _MOVING or _needs_person(detail):
         st.rerun()

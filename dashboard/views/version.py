@@ -1,4 +1,4 @@
-"""One version: where it comes from, how good it is, where it is live, what is asked of it."""
+"""One version: lineage, metrics, environments and requests."""
 
 from __future__ import annotations
 

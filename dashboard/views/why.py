@@ -1,4 +1,4 @@
-"""Why: an auditor's answer to one prediction, each part with its source."""
+"""Why: the answer for auditors about one prediction, each part with its source."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def _answered(prediction_id: str) -> bool:
-    """Show the answer; False where there is none, and the ways to another prediction are needed."""
+    """Show the answer; False where there is none and other predictions must be offered."""
     is_found = False
     with boundary():
         with st.spinner("Looking in the prediction log and the ledger …"):
@@ -64,7 +64,7 @@ def _forget() -> None:
 
 
 def _others(*, is_open: bool) -> None:
-    """The ways to a prediction: the newest ones, and the search by model, time and inputs."""
+    """Finding a prediction: the newest ones, and the search by model, time and inputs."""
     if is_open:
         st.button("Look up another prediction", icon=":material/arrow_back:", on_click=_forget)
     records = wiring.portal().why.recent(identity.actor())
@@ -73,7 +73,7 @@ def _others(*, is_open: bool) -> None:
 
 
 def _asked(prediction_id: str) -> WhyAnswer:
-    """Asked once a visit: every look-up stands in the ledger, and a click elsewhere on the page is none."""
+    """Queried once per visit: every look-up is recorded in the ledger, and other clicks are not look-ups."""
     actor = identity.actor()
     asked = (prediction_id, actor.person.id, tuple(sorted(role.value for role in actor.roles)))
     kept = st.session_state.get(KEPT)
@@ -85,7 +85,7 @@ def _asked(prediction_id: str) -> WhyAnswer:
 
 
 def _from_address() -> None:
-    """Take the id that the address names, once: a link was followed."""
+    """Apply the id in the address, once: a link was followed."""
     named = st.query_params.get("prediction", "")
     if named != st.session_state.get("why_seen", ""):
         st.session_state["why_seen"] = st.session_state[ASKED] = named

@@ -72,7 +72,7 @@ def _mail(actor: Actor, own: OwnNotices) -> None:
 
 
 def _form(now: Preferences) -> Preferences | None:
-    """What was chosen, when it was just kept."""
+    """The choice, when it was just saved."""
     schedule = now.schedule
     with st.form("mail", border=False):
         rhythm = st.radio(
@@ -103,7 +103,7 @@ def _zones() -> list[str]:
 
 
 def _zone(schedule: Schedule | None) -> str:
-    """What was kept, else what the browser says."""
+    """The saved value, else the browser's."""
     wanted = schedule.zone if schedule else str(st.context.timezone or "")
     return wanted if wanted in _zones() else "UTC"
 

@@ -1,4 +1,4 @@
-"""Banners: what is out of order, and how old the data shown are."""
+"""Banners: open problems, and the age of the data shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = {"mlflow": "MLflow", "azure_devops": "Azure DevOps"}
 
 
 def show(health: Health) -> None:
-    """One banner for each system that is away, one for all open incidents."""
+    """One banner for each unavailable system, one for all open incidents."""
     for source in health.sources():
         if not source.is_reachable:
             st.warning(outage(source), icon=":material/cloud_off:")
@@ -31,7 +31,7 @@ def show(health: Health) -> None:
 
 
 def outage(source: SourceHealth) -> str:
-    """What is missing and how old the picture is."""
+    """What is unavailable and the age of the snapshot."""
     name = as_text(NAMES.get(source.system, source.system))
     if source.last_success is None:
         old = "It has not answered since the portal started; its data are missing."

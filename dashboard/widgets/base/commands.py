@@ -1,4 +1,4 @@
-"""Commands: ask for confirmation in a dialog, make one service call, say how it went.
+"""Commands: ask for confirmation in a dialog, make one service call, report the result.
 
 The call is pure: nothing of Streamlit happens between its start and its end, so a second click can interrupt the
 page but never the command. The idempotency key is made when the dialog opens: two clicks are one effect. An error
@@ -69,7 +69,7 @@ def _body(command: Command) -> None:
 
 
 def form(command: Command, *, busy: str = "Working …") -> bool:
-    """Reason, Back and the button that does it; True when it has been done."""
+    """Reason, Back and the command button; True when the command has run."""
     if command.extra is not None:
         command.extra()
     reason = _reason(command) if command.asks_reason else ""
@@ -113,12 +113,12 @@ def perform(command: Command, reason: str) -> bool:
 
 
 def flash(text: str) -> None:
-    """Say something after the next run has begun."""
+    """Show a message after the next run has begun."""
     st.session_state[_FLASH] = text
 
 
 def show_flash() -> None:
-    """What the last command left to say."""
+    """The message that the last command left."""
     text = st.session_state.pop(_FLASH, "")
     if text:
         st.toast(text, icon=":material/check:", duration="long")

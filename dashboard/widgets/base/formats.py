@@ -1,4 +1,4 @@
-"""Numbers, times and sizes for people. What is not known is ``unknown``, never 0."""
+"""Numbers, times and sizes for people. Unknown values are ``unknown``, never 0."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _METRICS = {
 
 
 def metric_name(name: str) -> str:
-    """The usual name of a metric; one that is not well known stays as it was logged."""
+    """The usual name of a metric; an unfamiliar one stays as logged."""
     return _METRICS.get(name, name)
 
 

@@ -1,4 +1,4 @@
-"""Addresses of pages, and how they are read back. Any name survives the way to an address and back."""
+"""Addresses of pages, and their parsing. Any name survives the round trip."""
 
 from __future__ import annotations
 

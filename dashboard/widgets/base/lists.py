@@ -33,7 +33,7 @@ P = TypeVar("P", bound=Paged)
 
 
 def paged(fetch: Callable[[int], P], render: Callable[[P], None], *, key: str) -> P:
-    """Fetch a page, show it and the pages' numbers below it. The number lives in the address."""
+    """Fetch a page, show it and the pager below it. The page number is in the address."""
     space = st.container()
     wanted = _wanted(key)
     page = fetch(wanted)

@@ -41,7 +41,7 @@ _STAGE_TONE = {"production": "good", "staging": "info", "archived": "mute"}
 
 
 def show(*pieces: Markup) -> None:
-    """Put pieces on the page. Raises TypeError for text that is not escaped."""
+    """Render pieces on the page. Raises TypeError for text that is not escaped."""
     for piece in pieces:
         if not isinstance(piece, Markup):
             raise TypeError(f"not Markup: {shorten(piece)!r}; make it with html, as_html or a piece of this module")
@@ -163,12 +163,12 @@ _NUMBER = re.compile(r"[+\u2212-]?\d[\d,]*(\.\d+)?%?")
 
 
 def _cell(name: str, cell: str) -> Markup:
-    """Plain numbers stand at the right, so that their digits line up."""
+    """Plain numbers are right-aligned, so that their digits line up."""
     if _NUMBER.fullmatch(cell):
         return html('<td data-label="{}" class="cs-num">{}</td>', name, cell)
     return html('<td data-label="{}">{}</td>', name, cell)
 
 
 def empty(title: str, what_to_do: str = "") -> None:
-    """Nothing here: what that means and what to do."""
+    """An empty state: what it means and what to do."""
     show(html('<div class="cs-empty"><strong>{}</strong><span>{}</span></div>', title, what_to_do))

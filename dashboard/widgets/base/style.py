@@ -42,7 +42,7 @@ def is_dark() -> bool:
 
 
 def secondary() -> str:
-    """The colour of secondary text in this session's theme, for what no stylesheet reaches."""
+    """The colour of secondary text in this session's theme, for content that no stylesheet reaches."""
     return _COLOURS["soft"][is_dark()]
 
 

@@ -1,4 +1,4 @@
-"""Versions tagged as candidates: rank them against what is live, and ask for the best one."""
+"""Versions tagged as candidates: rank them against the live one, and request the best."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TONES = {"better": "good", "not_worse": "mute", "worse": "bad", "cannot_tell": 
 
 
 def show_candidates(model: str, actor: Actor) -> None:
-    """A line and a button where versions are tagged; nothing where none is, or MLflow is away."""
+    """A line and a button where versions are tagged; nothing where none is, or MLflow is unavailable."""
     try:
         tagged = wiring.portal().candidates.tagged(model)
     except PortalError as error:
@@ -100,7 +100,7 @@ def _cells(line: CandidateLine) -> tuple[str, ...]:
 
 
 def _advice(line: CandidateLine) -> list[Markup]:
-    """Who may win, and who is rejected although all rows together do not say so: for harm to some."""
+    """Which candidates may win, and which are rejected for harming a group although the average does not show it."""
     if line.may_win:
         return [badge("may win", "good")]
     return [badge("reject", "bad")] if line.recommendation == "reject" and line.verdict != "worse" else []

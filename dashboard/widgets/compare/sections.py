@@ -1,4 +1,4 @@
-"""The sections of the compare page, in the order in which it is read: the verdict, for whom, how sure, what else."""
+"""The sections of the compare page in reading order: verdict, groups, certainty, the rest."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _show_curves(compared: VersionComparison) -> None:
 
 
 def _each(compared: VersionComparison, part: Callable[[Comparison, str], None], *, counts: bool = False) -> None:
-    """The part for every candidate, a tab each; the tab of the one that harms most is open, `counts` says how many."""
+    """One tab per candidate; the most harmful one is open, `counts` gives the number of harms."""
     found = compare_verdicts.comparisons(compared)
     if not found:
         st.caption("There is no paired comparison of these versions; the verdict says what it needs.")
@@ -98,7 +98,7 @@ def _show_drift(compared: VersionComparison) -> None:
 
 
 def _show_not_compared(compared: VersionComparison) -> None:
-    """Candidates whose training data has no line while others have."""
+    """Candidates without training data in the table while others have it."""
     lacking = [f"v{row.key.version}" for row in compared.details[1:] if row.key not in compared.drift]
     if compared.drift and lacking:
         names = ", ".join(lacking)
@@ -126,7 +126,7 @@ def _show_differences(compared: VersionComparison) -> None:
 
 
 def _show_metric(compared: VersionComparison) -> None:
-    """One metric over all versions of the model; those compared stand out."""
+    """One metric over all versions of the model; compared ones are highlighted."""
     first = compared.details[0]
     model, headline = first.key.model, first.metric_name
     names = list(wiring.portal().catalogue.metric_names(model))

@@ -1,4 +1,4 @@
-"""Is a candidate better than the baseline, for whom, and how sure are we: at a glance for many, in words for each."""
+"""Whether a candidate is better than the baseline, for whom and how certain: a table for many, words for each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show_verdicts(compared: VersionComparison) -> None:
 
 
 def _show_findings(found: Comparison, *, key: str, is_alone: bool) -> None:
-    """What blocks stays open; the rest is one press away where several verdicts stand below each other."""
+    """Blocking findings stay open; the rest is one click away where several verdicts are listed."""
     if is_alone or evidence.has_blocking(found):
         evidence.show_findings(found, key=key)
     elif found.findings:

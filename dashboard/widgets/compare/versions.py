@@ -38,7 +38,7 @@ def show_differences(compared: VersionComparison) -> None:
 
 
 def version_link(row: VersionRow, label: str = "") -> Markup:
-    """The version's name, leading to its page."""
+    """The version's name, linked to its page."""
     target = links.address(links.VERSION, links.version_params(row.key))
     label = label or lists.version_label(row.key, limit=30)
     return html('<a href="{}" title="{}">{}</a>', target, row.key, label)

@@ -1,4 +1,4 @@
-"""All curves of the versions compared, a tab each."""
+"""All curves of the compared versions, one tab each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SCORES = "Scores"
 
 
 def show_all(curves: Sequence[VersionCurves]) -> None:
-    """Every kind of curve, a tab each; of a regression the errors."""
+    """One tab per kind of curve; for a regression, the errors."""
     if any(c.errors for c in curves):
         distributions.show_errors(curves)
         return

@@ -1,4 +1,4 @@
-"""How scores, or errors of a regression, are spread: a panel a version, with the numbers behind it."""
+"""Distribution of scores, or of regression errors: one panel per version, with its numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HIGH, _LOW = 170, 110
 
 
 def show_scores(curves: Sequence[VersionCurves]) -> None:
-    """How the scores are spread among rows that were positive and rows that were not."""
+    """Distribution of scores for positive and negative rows."""
     panels: list[Panel] = [
         (f"v{c.key.version}", c.scores.edges, {"negative": c.scores.negative, "positive": c.scores.positive})
         for c in curves
@@ -45,7 +45,7 @@ def show_scores(curves: Sequence[VersionCurves]) -> None:
 
 
 def show_errors(curves: Sequence[VersionCurves]) -> None:
-    """How far a regression's values are off: left of zero it says too little, right of it too much."""
+    """Errors of a regression: left of zero it predicts too little, right of it too much."""
     panels: list[Panel] = [
         (f"v{c.key.version}", c.errors.edges, {"all rows": c.errors.rows}) for c in curves if c.errors is not None
     ]

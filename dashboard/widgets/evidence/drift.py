@@ -26,7 +26,7 @@ CHANCE = 0.01
 
 
 def show_lines(lines: Sequence[DriftLine], *, key: str) -> None:
-    """The columns that moved, most first; what hardly moved is one press away."""
+    """Columns that drifted, most first; those that hardly did are one click away."""
     head = ("Column", "Moved", "PSI", "Mean shift (SD)", "Largest difference in share", "Missing before", "Missing now")
     first = moved(lines)[:FIRST]
     rest = [line for line in lines if line not in first]
@@ -49,12 +49,12 @@ def show_lines(lines: Sequence[DriftLine], *, key: str) -> None:
 
 
 def moved(lines: Sequence[DriftLine]) -> list[DriftLine]:
-    """The columns that moved some or much."""
+    """Columns with moderate or large drift."""
     return [line for line in lines if line.verdict in {"some", "much"}]
 
 
 def unmeasured(lines: Sequence[DriftLine]) -> list[DriftLine]:
-    """The columns of which nobody can say whether they moved."""
+    """Columns whose drift is unknown."""
     return [line for line in lines if line.verdict == "unknown"]
 
 

@@ -1,4 +1,4 @@
-"""Fairness of a comparison: how far the groups are apart, now and with the candidate, and the rates behind it."""
+"""Fairness of a comparison: the gaps between groups, now and with the candidate, and their rates."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RATE_NAMES = ("Selected", "True positives", "False positives")
 
 
 def show_fairness(found: Comparison, *, key: str) -> None:
-    """The gap that widens most first; the rates of each group are one press away."""
+    """The gap that widens most comes first; the rates of each group are one click away."""
     rows = [(entry, gap) for entry in found.fairness for gap in entry.gaps]
     if not rows:
         st.caption("No group columns to assess fairness, or the task is not binary.")
@@ -55,7 +55,7 @@ def _points(difference: float | None) -> str:
 
 
 def _widening(gap: FairnessGap) -> float | None:
-    """By how much the groups move apart."""
+    """How much the gap between groups grows."""
     now, candidate = gap.current_difference, gap.candidate_difference
     return None if now is None or candidate is None else candidate - now
 

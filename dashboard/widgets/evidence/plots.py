@@ -75,7 +75,7 @@ def nothing(title: str) -> None:
 
 
 def show_metric(points: Sequence[MetricPoint], metric: str, chosen: Sequence[int]) -> None:
-    """One metric over the versions; the versions compared stand out."""
+    """One metric over the versions; compared ones are highlighted."""
     import plotly.graph_objects as go
 
     xs, ys = [p.version for p in points], [p.value for p in points]
@@ -117,7 +117,7 @@ def readable(figure: go.Figure) -> go.Figure:
 
 
 def numbers(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """The table behind a plot, and the same as a file."""
+    """The data of a plot as a table and as a file."""
     from dashboard.widgets.base.markup import show, table
 
     with st.expander(f"Numbers behind this plot ({len(rows)} rows)"):

@@ -1,4 +1,4 @@
-"""The differences of the slices beside that of all rows together, each with its interval: harm hides in no average."""
+"""The differences of the slices beside that of all rows together, each with its interval: the average hides no harm."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def show_verdict(found: Comparison, *, against: str) -> None:
 
 
 def headline(found: Comparison, *, against: str) -> tuple[str, str]:
-    """Tone and title. Harm to some outranks any average."""
+    """Tone and title. Harm to a group outranks any average."""
     harmed = [finding.subject for finding in found.findings if _is_harm(finding)]
     if harmed:
         more = f" and {len(harmed) - 1} more" if len(harmed) > 1 else ""
@@ -59,7 +59,7 @@ def _is_harm(finding: Finding) -> bool:
 
 
 def has_blocking(found: Comparison) -> bool:
-    """Whether something was noticed that blocks."""
+    """Whether there is a blocking finding."""
     return any(finding.severity is Severity.BLOCKING for finding in found.findings)
 
 
@@ -154,7 +154,7 @@ def slice_name(line: SliceLine) -> str:
 
 
 def show_findings(comparison: Comparison, *, key: str) -> None:
-    """What the engine noticed, worst first."""
+    """The engine's findings, worst first."""
     found = sorted(comparison.findings, key=lambda finding: _RANK[finding.severity])
     if not found:
         return

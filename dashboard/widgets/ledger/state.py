@@ -1,4 +1,4 @@
-"""Whether the ledger is whole, what each witness has seen of it, and how an auditor takes it away."""
+"""Ledger integrity, what each witness has seen, and the export for auditors."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _verify() -> None:
 
 
 def _follow() -> None:
-    """Looks once a second; the page stays usable meanwhile."""
+    """Polls once a second; the page stays usable meanwhile."""
     check = wiring.portal().ledger.last_check()
     if check is None or check.finished is not None:
         st.rerun()

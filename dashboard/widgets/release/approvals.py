@@ -70,7 +70,7 @@ def _verdict(check: CheckAnswer) -> Markup:
 
 
 def _decide(view: ReleaseView) -> None:
-    """Approve or reject what waits, for operators; Azure DevOps takes it where the portal's account is an approver."""
+    """Approve or reject pending approvals, for operators; the portal's account must be an approver there."""
     actor = identity.actor()
     waiting = [a for a in view.detail.approvals if a.status == "pending"]
     if not waiting or view.detail.run.is_finished:

@@ -1,4 +1,4 @@
-"""A pipeline run by stage and step, with durations, as Azure DevOps tells it."""
+"""A pipeline run by stage and step, with durations, as Azure DevOps reports it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _STEPS = {"Task", "Checkpoint.Approval", "Checkpoint.TaskCheck", "Checkpoint.Aut
 
 
 def show_stages(timeline: Sequence[TimelineItem], now: datetime) -> None:
-    """One card a stage, with its steps."""
+    """One card per stage, with its steps."""
     show(html('<ol class="cs-stages">{}</ol>', join(_stage(item, timeline, now) for item in stages(timeline))))
 
 
@@ -48,7 +48,7 @@ def steps(stage: TimelineItem, timeline: Sequence[TimelineItem]) -> list[Timelin
 
 
 def with_logs(timeline: Sequence[TimelineItem]) -> list[TimelineItem]:
-    """What has a log: failed ones first, then running ones, then the latest; the agent's own chores last."""
+    """What has a log: failed ones first, then running ones, then the latest; the agent's own steps last."""
     items = [item for item in timeline if item.log_id is not None]
     return sorted(
         items,

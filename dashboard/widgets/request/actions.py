@@ -1,4 +1,4 @@
-"""Buttons of a request and their dialogs. Which are open, and why others are not, the services say."""
+"""Buttons of a request and their dialogs. The services decide which are available, and why others are not."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LABELS = {
 
 
 def show_actions(detail: RequestDetail) -> None:
-    """All buttons; closed ones say why."""
+    """All buttons; unavailable ones give the reason."""
     states = {state.action: state for state in detail.actions}
     pressed = None
     with st.container(horizontal=True):
@@ -48,7 +48,7 @@ def show_actions(detail: RequestDetail) -> None:
 
 
 def _rare(states: dict[UserAction, ActionState]) -> UserAction | None:
-    """What is seldom needed: folded away, and only what is open to this person."""
+    """Rarely needed actions: collapsed, and only those this person may use."""
     open_now = [action for action in decide_more.LABELS if action in states and states[action].is_open]
     if not open_now:
         return None
@@ -176,5 +176,5 @@ def _meaning(kind: DecisionKind, detail: RequestDetail) -> tuple[str, tuple[str,
 
 
 def quorum_line(detail: RequestDetail) -> str:
-    """How many signatures there are; which ones are missing, the summary says."""
+    """The number of signatures; the summary lists the missing ones."""
     return f"{detail.signatures} of {detail.quorum} signatures"

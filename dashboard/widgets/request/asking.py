@@ -1,4 +1,4 @@
-"""The end of each dialog that asks for a promotion: reason, evidence, and on to the request."""
+"""The last part of each dialog that requests a promotion: reason, evidence, and the link to the request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from services.domain.promotions.promotion import PromotionRequest
 
 
 def forget(name: str) -> None:
-    """Before the dialog opens: what an earlier one opened leads nowhere now."""
+    """Before the dialog opens: clears the request that an earlier one opened."""
     st.session_state.pop(_opened(name), None)
 
 

@@ -50,7 +50,7 @@ def _detail(key: VersionKey) -> VersionDetail | None:
 
 
 def _unknown(details: Sequence[VersionDetail]) -> None:
-    """Metrics that nobody can tell to be the version's own."""
+    """Metrics that may not be the version's own."""
     lines = [f"{d.version.key}: {why}." for d in details for why in unknown_metrics(d.metrics).values()]
     if lines:
         with st.expander(f"Metrics that are unknown ({len(lines)})"):

@@ -84,7 +84,7 @@ def _review(item: ReviewDue) -> Command:
 
 
 def show_assignments(assignments: Sequence[Assignment]) -> None:
-    """Who handed on what, in its order."""
+    """Who delegated what to whom, in order."""
     items = []
     for a in assignments:
         whom = "" if a.kind is AssignmentKind.DEFER else f" {a.to.name}"

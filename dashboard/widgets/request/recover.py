@@ -1,4 +1,4 @@
-"""What an operator can choose for a rollout that needs a person. Which are open, the services say."""
+"""What an operator can choose for a rollout that needs a person. The services decide which are available."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _show_reasons(rollout: Rollout) -> None:
 
 
 def _show_problem(rollout: Rollout) -> None:
-    """What the worker said last. Only a rollout that ended badly is an error: one that waits for its release is well.
+    """The worker's last message. Only a rollout that ended badly is an error: one that waits for its release is fine.
 
     A pause without a failed attempt is waiting; with one, the other side did not answer and is asked again.
     """

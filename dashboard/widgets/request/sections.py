@@ -61,7 +61,7 @@ def _check(check: Check) -> Markup:
 
 
 def _source(check: Check) -> Markup:
-    """A page of ours in this tab, another system's in a new one."""
+    """A page of the portal opens in this tab, another system's in a new one."""
     if check.link.startswith("/compare?"):
         return html('<a href="{}" target="_self">{}</a>', check.link, check.source)
     return external(check.source, check.link)
@@ -120,7 +120,7 @@ def _show_drift(detail: RequestDetail) -> None:
 
 
 def show_since(detail: RequestDetail) -> None:
-    """What is different from the plan that was approved last for this place."""
+    """Differences from the plan last approved for this environment."""
     if detail.since is None:
         return
     st.subheader("Changed since the last approval")

@@ -1,4 +1,4 @@
-"""A request in a few sentences: what would change, what speaks against it, what is missing."""
+"""A request in a few sentences: changes, objections, missing parts."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def _end(state: RequestState) -> str:
 
 
 def _now(detail: RequestDetail) -> str:
-    """What runs there today, where that is neither what was sealed nor what the request brought."""
+    """The live version today, if it is neither the sealed one nor the one requested."""
     live = detail.live_version
     expected = {detail.plan.current_version}
     if detail.request.state is RequestState.PROMOTED:

@@ -1,4 +1,4 @@
-"""Facts that are honest about themselves, tests, history: what Version, Request and Why share."""
+"""Facts with their certainty, tests, history: shared by Version, Request and Why."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def show_tests(reports: Sequence[TestReport]) -> None:
 
 
 def _notes(report: TestReport) -> None:
-    """What is good to know beside the counts, and gives no reason for doubt."""
+    """Notes beside the counts that give no reason for doubt."""
     said = [] if not report.examined.is_whole else list(report.examined.sentences())
     if report.flaky:
         said.append(f"Flaky, passed only when run again: {', '.join(report.flaky[:FLAKY_SHOWN])}.")

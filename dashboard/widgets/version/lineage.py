@@ -1,4 +1,4 @@
-"""The lineage graph: one column a kind, arrows with their relation; on a phone it stands upright.
+"""The lineage graph: one column per kind, labelled arrows; vertical on a phone.
 
 Plain HTML: every label is text, every link can be reached by keyboard, and a list in words stands behind it.
 """
@@ -43,7 +43,7 @@ def show_graph(graph: Graph) -> None:
 
 
 def sentences(graph: Graph) -> list[str]:
-    """Each edge as a sentence; nodes that nothing leads to stand alone."""
+    """Each edge as a sentence; nodes without incoming edges are listed alone."""
     by_id = {node.id: node for node in graph.nodes}
     lines = [
         f"{_title(by_id[edge.source])} → {edge.relation.value} → {_title(by_id[edge.target])}"

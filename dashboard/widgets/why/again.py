@@ -1,4 +1,4 @@
-"""Asking the model again: replay, reasons and the dossier, each when somebody wants it (each stands in the ledger)."""
+"""Scoring again: replay, reasons and the dossier, each on request (each is recorded in the ledger)."""
 
 from __future__ import annotations
 

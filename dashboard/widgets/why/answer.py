@@ -31,7 +31,7 @@ def show_link(record: PredictionRecord) -> None:
 
 
 def show_answer(answer: WhyAnswer) -> None:
-    """Sentence, doubts, parts with sources, the ways on, and the row."""
+    """Sentence, doubts, parts with sources, links, and the row."""
     show(html('<p class="cs-answer">{}</p>', answer.sentence))
     if answer.caveats:
         st.info("Caveats", icon=":material/info:")

@@ -1,4 +1,4 @@
-"""Finding a prediction whose id is not known: by model, window of time and values of inputs."""
+"""Finding a prediction without its id: by model, time window and input values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = 20
 
 
 def show_search(newest: Sequence[PredictionRecord], *, is_open: bool = False) -> None:
-    """The form, and what it found. The model of the newest prediction is chosen; where none is logged, none is."""
+    """The form and its results. The model of the newest prediction is chosen; where none is logged, none is."""
     with st.expander("Find a prediction without its ID", icon=":material/search:", expanded=is_open):
         models = _models(newest)
         with st.form("why_search", border=False):

@@ -1,4 +1,4 @@
-"""What was live where and when, out of the ledger: a plot over time, and the state at one moment."""
+"""What was live where and when, from the ledger: a plot over time, and the state at one moment."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ Bar = tuple[str, datetime, datetime, bool]
 
 
 def _bars(spell: Spell) -> list[Bar]:
-    """The sure stretch, and the stretches before and after it in which another version may have answered."""
+    """The certain period, and the periods before and after it in which another version may have answered."""
     now = formats.now()
     may_until = spell.may_until or now
     if spell.sure_from is None:
