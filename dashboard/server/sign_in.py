@@ -117,7 +117,7 @@ async def sign_out(request: Request) -> Response:
 
 
 def _sign_out_url(sealed: str) -> str | None:
-    """None when there is no provider, it offers no sign-out, or it is unavailable: the user is still signed out here."""
+    """None when there is no provider, or it is unavailable or offers no sign-out: the user is still signed out here."""
     provider = wiring.provider()
     try:
         return provider.sign_out_url(sealed) if provider else None
