@@ -270,7 +270,7 @@ def test_gate__any_run_but_the_noted_one__is_refused(world: World, ask: Ask) -> 
 
 def test_gate__before_the_run_is_noted__asks_to_come_again(world: World, ask: Ask) -> None:
     request = world.approve(world.open())
-    with pytest.raises(UpstreamUnavailableError, match="not noted its run yet"):
+    with pytest.raises(UpstreamUnavailableError, match="not recorded its run yet"):
         ask(request.id)
 
 
