@@ -165,7 +165,9 @@ def banner(page: Page, system: str) -> None:
     """The banner that names the system and says how old the data are, once the portal has noticed."""
     end = time.monotonic() + NOTICED / 1000
     # A release's page says by itself that it is out of date; that is another line.
-    shown = page.get_by_test_id("stAlert").filter(has_text=re.compile(rf"{system} cannot be reached\. (Showing|It has)"))
+    shown = page.get_by_test_id("stAlert").filter(
+        has_text=re.compile(rf"{system} cannot be reached\. (Showing|It has)")
+    )
     while not shown.count() and time.monotonic() < end:
         page.reload()
         page.locator("h1").first.wait_for(timeout=SOON)
