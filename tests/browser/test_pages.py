@@ -200,7 +200,7 @@ def test_comment__that_names_people__says_who_was_notified_and_who_was_not(serve
     tab.page.get_by_role("option", name="Dee Larsen").click()
     tab.page.keyboard.press("Escape")
     tab.page.get_by_role("button", name="Add comment").click()
-    toast(tab.page, "@nobody.here matches nobody, so nobody was notified by that name")
+    toast(tab.page, "nobody.here matches nobody, so nobody was notified by that name")
     expect(tab.page.locator(".cs-time").get_by_text("for Dee Larsen, Ana Novak")).to_be_visible()
 
 
