@@ -309,7 +309,7 @@ def test_release__while_it_runs__moves_by_itself_and_an_operator_can_stop_it(ser
     expect(first).not_to_have_text(before, use_inner_text=True)
     tab.page.get_by_role("button", name="Cancel release").click()
     tab.page.get_by_role("dialog").get_by_role("button", name="Cancel release").click()
-    toast(tab.page, "Asked Azure DevOps to stop the run")
+    toast(tab.page, "Azure DevOps is cancelling the run")
     expect(tab.page.get_by_test_id("stCode").first).to_contain_text("<b>scored</b> 20 records")
 
 
@@ -319,7 +319,7 @@ def test_release__pending_approval__is_decided_by_an_operator_in_place(server: s
     tab.page.get_by_role("tab", name="Approvals").click()
     tab.page.get_by_role("button", name="Approve the stage").click()
     dialog = tab.page.get_by_role("dialog")
-    expect(dialog).to_contain_text("naming you in the comment")
+    expect(dialog).to_contain_text("name you in the comment")
     dialog.get_by_role("textbox").fill("The window is open.")
     dialog.get_by_role("textbox").press("Tab")
     dialog.get_by_role("button", name="Approve", exact=True).click()
