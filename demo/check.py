@@ -115,7 +115,7 @@ class Walk:
             dialog = page.get_by_role("dialog")
             dialog.get_by_role("textbox").last.fill("Better than the forest on every slice.")
             dialog.get_by_role("textbox").last.press("Tab")
-            dialog.get_by_role("button", name=re.compile("request|seal|ask", re.IGNORECASE)).last.click()
+            dialog.get_by_role("button", name="Collect evidence and submit").click()
             page.wait_for_url(re.compile(r"/request\?id="), timeout=SLOW_MS)
             self._see(page, "Decide")
             return re.search(r"id=([\w-]+)", page.url)[1]  # type: ignore[index]  # waited for just above
@@ -123,7 +123,7 @@ class Walk:
     def _approve(self, page: Any, request: str) -> None:
         with self._progress.step("Chloé reads the request and approves"):
             page.goto(f"{self._layout.portal_url}/request?id={request}")
-            self._see(page, "moves the alias champion from v4 to v5")
+            self._see(page, "move the alias champion from v4 to v5")
             self._picture(page, "request")
             page.get_by_role("button", name="Approve").first.click()
             dialog = page.get_by_role("dialog")
@@ -143,7 +143,7 @@ class Walk:
         with self._progress.step("Dev reads and verifies the ledger"):
             page.goto(f"{self._layout.portal_url}/ledger")
             page.get_by_role("button", name=re.compile("verify", re.IGNORECASE)).first.click()
-            self._see(page, re.compile("entries stand as written"))
+            self._see(page, re.compile("entries verified against"))
             self._picture(page, "ledger")
 
     def _ask_why(self, page: Any) -> tuple[str, str]:

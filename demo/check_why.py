@@ -26,22 +26,22 @@ ANSWER = ".cs-answer"
 
 def score_again(page: Any) -> None:
     """The logged input, scored again by the version that answered."""
-    page.get_by_role("button", name="Score again").click()
+    page.get_by_role("button", name="Replay").click()
     page.get_by_text("gave exactly the logged answer").first.wait_for()
 
 
 def show_reasons(page: Any) -> None:
     """What each input moved, plotted and in words, and the nearest examples."""
-    page.get_by_role("button", name="Show the reasons").click()
-    page.get_by_text(re.compile("The largest movers")).first.wait_for()
+    page.get_by_role("button", name="Explain").click()
+    page.get_by_text(re.compile("Main contributions")).first.wait_for()
     page.get_by_text("Nearest examples with another outcome").first.wait_for()
 
 
 def download_dossier(page: Any) -> bytes:
     """The zip file, as the browser gets it."""
-    page.get_by_role("button", name="Make the dossier").click()
+    page.get_by_role("button", name="Create dossier").click()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download the dossier").click()
+        page.get_by_role("button", name="Download dossier").click()
     return Path(waiting.value.path()).read_bytes()
 
 

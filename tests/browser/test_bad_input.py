@@ -1,6 +1,6 @@
 """The real portal over a real MLflow and Azure DevOps server that are killed, slow, or answer rubbish.
 
-Every page must answer, say what is missing and how old the picture is, and never show a traceback.
+Every page must answer, say what is missing and how old the data are, and never show a traceback.
 """
 
 from __future__ import annotations
@@ -162,15 +162,17 @@ def mended(site: Site) -> Iterator[None]:
 
 
 def banner(page: Page, system: str) -> None:
-    """The banner that names the system and says how old the picture is, once the portal has noticed."""
+    """The banner that names the system and says how old the data are, once the portal has noticed."""
     end = time.monotonic() + NOTICED / 1000
-    # A release's page says by itself that its picture is old; that is another line.
-    shown = page.get_by_test_id("stAlert").filter(has_text=re.compile(rf"{system} cannot be reached\. (What|It has)"))
+    # A release's page says by itself that it is out of date; that is another line.
+    shown = page.get_by_test_id("stAlert").filter(
+        has_text=re.compile(rf"{system} cannot be reached\. (Showing|It has)")
+    )
     while not shown.count() and time.monotonic() < end:
         page.reload()
         page.locator("h1").first.wait_for(timeout=SOON)
         page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=SOON)
-    expect(shown.first).to_contain_text(re.compile(r"What you see is as of \d{4}-\d\d-\d\d \d\d:\d\d UTC \(.+\)"))
+    expect(shown.first).to_contain_text(re.compile(r"Showing data as of \d{4}-\d\d-\d\d \d\d:\d\d UTC \(.+\)"))
 
 
 def healthy(tab: Tab, path: str = "/") -> None:
@@ -319,16 +321,16 @@ def test_mlflow__slow_or_rubbish_or_away__pages_answer_and_say_how_old_they_are(
 
 
 @pytest.mark.parametrize("mode", [Mode.STALL, Mode.RUBBISH, Mode.REFUSE], ids=lambda mode: mode.value)
-def test_azure_devops__slow_or_rubbish_or_away__releases_show_the_last_picture(
+def test_azure_devops__slow_or_rubbish_or_away__releases_show_the_last_snapshot(
     site: Site, join: Join, mode: Mode
 ) -> None:
     tab = join(site.address, "Ben Okafor")
     release = address_of("release", project=PROJECT, run=site.run)
     quick(tab, release)
-    expect(tab.page.get_by_text("asked just now").first).to_be_visible(timeout=SOON)
+    expect(tab.page.get_by_text("as of now").first).to_be_visible(timeout=SOON)
     site.outside.azure_door.become(mode)
     quick(tab, release)
-    expect(tab.page.get_by_text("This is an old picture.")).to_be_visible(timeout=SOON)
+    expect(tab.page.get_by_text("This view is out of date.")).to_be_visible(timeout=SOON)
     expect(tab.page.get_by_text(re.compile(r"as seen \d{4}-\d\d-\d\d")).first).to_be_visible()
     quick(tab, "/releases")
     expect(tab.page.get_by_text(re.compile("seen .* ago|seen just now")).first).to_be_visible()
@@ -337,7 +339,7 @@ def test_azure_devops__slow_or_rubbish_or_away__releases_show_the_last_picture(
     expect(tab.page.get_by_text(re.compile(r"\d versions"))).to_be_visible(timeout=SOON)
     site.outside.azure_door.become(Mode.PASS)
     healthy(tab, release)
-    expect(tab.page.get_by_text("asked just now").first).to_be_visible(timeout=SOON)
+    expect(tab.page.get_by_text("as of now").first).to_be_visible(timeout=SOON)
     assert tab.wrong == []
 
 

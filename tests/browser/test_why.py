@@ -32,7 +32,7 @@ def test_again__each_button__shows_what_it_gave_and_the_dossier_is_a_file(
     expect(page.get_by_text("Nearest examples with another outcome").first).to_be_visible()
     page.get_by_role("button", name="Create dossier").click()
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download the dossier").click()
+        page.get_by_role("button", name="Download dossier").click()
     assert waiting.value.suggested_filename == "dossier-3f1c-0001.zip"
     with zipfile.ZipFile(waiting.value.path()) as files:
         assert files.read("README.txt") == b"Dossier"

@@ -120,7 +120,7 @@ def numbers(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> N
     """The data of a plot as a table and as a file."""
     from dashboard.widgets.base.markup import show, table
 
-    with st.expander(f"Numbers behind this plot ({len(rows)} rows)"):
+    with st.expander(f"Numbers behind this plot ({formats.count(len(rows), 'row')})"):
         step = max(1, len(rows) // _ROWS_SHOWN)
         shown = [[_cell(cell) for cell in cells] for cells in rows[::step]]
         if step > 1:

@@ -97,10 +97,10 @@ def _decide_command(view: ReleaseView, approval: RunApproval, *, is_approved: bo
             actor, project, run_id, approval.id, is_approved=is_approved, reason=reason
         ),
         done="Azure DevOps has the decision",
-        lead="Countersign",
+        lead="Countersign will:",
         explanation=(
-            "writes your decision into its ledger",
-            f"{word.lower()}s in Azure DevOps with its own account, naming you in the comment",
+            "record your decision in its ledger",
+            f"{word.lower()} in Azure DevOps with its own account and name you in the comment",
         ),
     )
 

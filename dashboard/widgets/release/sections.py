@@ -33,14 +33,15 @@ def result_tone(result: RunResult | None) -> str:
 def cancel_command(view: ReleaseView) -> Command:
     """The dialog that stops a run."""
     project, run_id = view.row.project, view.row.run_id
+    restores = ("restore the version that was live before",) if view.row.request_id else ()
     return Command(
         name=f"cancel:{project}:{run_id}",
-        title="Cancel the run",
-        label="Cancel the run",
+        title="Cancel release",
+        label="Cancel release",
         run=lambda actor, _reason, _key: wiring.portal().releases.cancel(actor, project, run_id),
-        done="Asked Azure DevOps to stop the run",
-        lead="Countersign",
-        explanation=("asks Azure DevOps to stop the run", "puts back what was live before"),
+        done="Azure DevOps is cancelling the run",
+        lead="Countersign will:",
+        explanation=("ask Azure DevOps to cancel the run", *restores),
         asks_reason=False,
     )
 
@@ -50,14 +51,14 @@ def retry_command(view: ReleaseView, stage: TimelineItem) -> Command:
     project, run_id = view.row.project, view.row.run_id
     return Command(
         name=f"retry:{project}:{run_id}:{stage.identifier}",
-        title="Repeat a stage",
-        label="Repeat the stage",
+        title="Retry stage",
+        label="Retry stage",
         run=lambda actor, _reason, _key: wiring.portal().releases.retry_stage(actor, project, run_id, stage.identifier),
-        done="The stage runs again",
-        lead="Azure DevOps",
+        done="Azure DevOps is retrying the stage",
+        lead="Azure DevOps will:",
         explanation=(
-            f"runs the stage {shorten(stage.name, 60)} of this run again",
-            "goes on with what follows it, as the pipeline says",
+            f"run the stage {shorten(stage.name, 60)} of this run again",
+            "continue with the stages that depend on it",
         ),
         asks_reason=False,
     )

@@ -107,7 +107,7 @@ def _reseal(detail: RequestDetail, subject: str) -> Command:
         label="Reseal",
         run=lambda actor, _reason, _key: wiring.portal().promotions.reseal(actor, detail.request.id),
         done="Resealed",
-        lead=f"{subject}: Countersign will",
+        lead=f"{subject}  \nCountersign will:",
         explanation=("collect evidence again", "void all signatures", "notify reviewers"),
         asks_reason=False,
     )

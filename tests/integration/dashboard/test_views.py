@@ -374,7 +374,7 @@ def test_request__rollout_needs_a_person__offers_the_ways_out_to_operators(
     names = ["Go on from here", "Undo everything", "Accept what is there", "Give up"]
     assert [buttons[name].disabled for name in names] == [is_closed] * 4
     if is_closed:
-        assert "Only operators choose what becomes of a rollout" in said
+        assert "Only operators can decide how a rollout continues" in said
         return
     buttons["Give up"].click().run()
     assert app.text_area(key="reason:recover-give_up:req-10").label == "Reason"
