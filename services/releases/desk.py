@@ -40,6 +40,8 @@ DEPLOYMENTS = 15
 """Number of deployments that the page of a release shows."""
 FRESH = timedelta(seconds=2)
 """A snapshot younger than this is shown without a new read: many people may view the same release."""
+ASK_AGAIN = timedelta(seconds=5)
+"""A read that failed is not repeated sooner: a page that refreshes every few seconds would never show why it is old."""
 _DETAIL = TypeAdapter(ReleaseDetail)
 _OUTCOMES = {
     "Passed": test_results.PASSED, "Failed": test_results.FAILED, "Timeout": test_results.FAILED,
@@ -127,6 +129,8 @@ class ReleaseDesk:
         self._units = units
         self._pipelines = pipelines
         self._clock = clock
+        self._failed: dict[int, tuple[datetime, str]] = {}
+        """When each run was last asked for in vain, and what Azure DevOps answered."""
 
     def find(self, *, text: str = "", page: int = 1) -> ReleasePage:
         """Releases, newest first."""
@@ -142,11 +146,16 @@ class ReleaseDesk:
         now = self._clock.now()
         if detail.run.is_finished or timedelta() <= now - kept.seen < FRESH:
             return ReleaseView(row_of(kept), detail, is_live=True, checks=self._checks(run_id))
-        try:
-            detail = read_release(self._azure(), detail.run.ref, known=detail)
-        except PortalError as error:
-            told, checks = error.sentence(), self._checks(run_id)
-            return ReleaseView(row_of(kept), detail, is_live=False, problem=told, checks=checks)
+        failed = self._failed.get(run_id)
+        if failed is None or not timedelta() <= now - failed[0] < ASK_AGAIN:
+            failed = None
+            try:
+                detail = read_release(self._azure(), detail.run.ref, known=detail)
+            except PortalError as error:
+                failed = self._failed[run_id] = (self._clock.now(), error.sentence())
+        if failed is not None:
+            return ReleaseView(row_of(kept), detail, is_live=False, problem=failed[1], checks=self._checks(run_id))
+        self._failed.pop(run_id, None)
         keep_release(self._units, detail, request=None, now=now)
         return ReleaseView(row_of(self._kept(project, run_id)), detail, is_live=True, checks=self._checks(run_id))
 

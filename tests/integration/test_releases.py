@@ -77,6 +77,26 @@ def test_view__when_asking_fails__shows_the_old_picture_and_says_why(
     assert str(error) in view.problem
 
 
+def test_view__failed_a_moment_ago__is_answered_at_once_and_asked_again_later(
+    running: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that refreshes every three seconds while each read stalls for four would never show why it is old."""
+    asked: list[int] = []
+
+    def stalled(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise UpstreamUnavailableError("No answer.")
+
+    monkeypatch.setattr(releases, "read_release", stalled)
+    running.clock.advance(100)
+    page = desk(running)
+    assert [page.view("ml", 100).problem for _ in range(3)] == ["No answer."] * 3
+    assert len(asked) == 1
+    running.clock.advance(6)
+    assert not page.view("ml", 100).is_live
+    assert len(asked) == 2
+
+
 def test_view__of_a_finished_release__needs_no_azure_devops(world: World) -> None:
     world.approve(world.open())
     world.run()
