@@ -80,7 +80,8 @@ def _by_row(
     if not possible and record.time is not None and any(s.may_from <= record.time for s in ever):
         nothing = Claim(f"no version of {record.model}", f"the ledger: {NOTHING_LIVE}")
         return settle("Version", [claim, nothing]), (stated,)
-    if not is_placed and (others or (record.time is None and _has_gap(ever))):
+    is_open = _has_gap(ever) if record.time is None else _is_out_somewhere(ever, possible, record.time)
+    if not is_placed and (others or is_open):
         hint = f"The row does not say {_missing(record)}, so it cannot be compared with what was live."
         return Fact("Version", Certainty.UNKNOWN, str(stated), (claim.source,), (claim,), hint), (stated,)
     at_that_time = agreeing if record.time is not None else []
@@ -92,6 +93,15 @@ def _ever(record: PredictionRecord, timeline: Timeline) -> tuple[Spell, ...]:
     return tuple(
         s for s in timeline.spells if s.key.model == record.model and record.environment in {None, s.environment}
     )
+
+
+def _is_out_somewhere(ever: Sequence[Spell], possible: Sequence[Spell], at: datetime) -> bool:
+    """True if the model had been live in an environment in which nothing of it was live at that moment.
+
+    A row that names that environment contradicts the ledger, so a row that names none must not settle more.
+    """
+    begun = {spell.environment for spell in ever if spell.may_from <= at}
+    return bool(begun - {spell.environment for spell in possible})
 
 
 def _has_gap(spells: Sequence[Spell]) -> bool:

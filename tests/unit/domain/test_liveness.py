@@ -114,3 +114,17 @@ def test_time_zones__the_hour_that_comes_twice__is_one_moment_each(local: str, v
     timeline = timeline_of([*rollout(2, T0), *rollout(3, switch, before=2)])
     found = answered(timeline, datetime.fromisoformat(local))
     assert found.candidates == (VersionKey("fraud", version),)
+
+
+def test_row_without_environment__its_version_is_retired_in_one_of_two__is_not_known() -> None:
+    """With the environment the row contradicts the ledger, so without it the row must not be *known*."""
+    at, key = T0 + MINUTE, VersionKey("fraud", 1)
+    timeline = timeline_of(
+        LiveEvent(seq, T0, what, key, environment=environment)
+        for seq, (what, environment) in enumerate(
+            [(Happened.LIVE, "production"), (Happened.LIVE, "staging"), (Happened.RETIRED, "staging")], 1
+        )
+    )
+    assert answered(timeline, at, version=1, environment="staging").fact.certainty is Certainty.CONTRADICTED
+    assert answered(timeline, at, version=1, environment="production").fact.certainty is Certainty.KNOWN
+    assert answered(timeline, at, version=1, environment=None).fact.certainty is Certainty.UNKNOWN
