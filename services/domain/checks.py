@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from services.domain.examined import WHOLE, Examined, LeftOut
+from services.domain.examined import WHOLE, Examined
 
 
 class Verdict(StrEnum):
@@ -77,11 +77,9 @@ def check_to_json(check: Check) -> dict[str, Any]:
 def check_from_json(value: Mapping[str, Any]) -> Check:
     """A sealed check. Checks sealed before coverage was recorded have none and are read unchanged."""
     kept = {name: text for name, text in value.items() if name not in {"verdict", "enforcement", "examined"}}
-    examined = value.get("examined")
-    whole = WHOLE
-    if examined is not None:
-        left_out = tuple(LeftOut(**item) for item in examined["left_out"])
-        whole = Examined(**{**examined, "left_out": left_out})
     return Check(
-        **kept, verdict=Verdict(value["verdict"]), enforcement=Enforcement(value["enforcement"]), examined=whole
+        **kept,
+        verdict=Verdict(value["verdict"]),
+        enforcement=Enforcement(value["enforcement"]),
+        examined=Examined.from_json(value["examined"]) if value.get("examined") is not None else WHOLE,
     )

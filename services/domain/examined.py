@@ -5,8 +5,9 @@ A fact with partial coverage is never reported as complete; see `services.domain
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Examined:
     left_out: tuple[LeftOut, ...] = ()
     stand_in: str = ""
     """What was used instead of the requested thing, like ``the live version``; empty if nothing was replaced."""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Examined:
+        """The inverse of `dataclasses.asdict`."""
+        return cls(**{**value, "left_out": tuple(LeftOut(**item) for item in value["left_out"])})
 
     @property
     def is_whole(self) -> bool:

@@ -230,6 +230,5 @@ def unsealed_report(value: Mapping[str, Any]) -> TestReport:
     known = {name: item for name, item in value.items() if name in {field.name for field in fields(TestReport)}}
     known |= {name: tuple(known[name]) for name in ("flaky", "contradictions") if name in known}
     if "examined" in known:
-        left_out = tuple(LeftOut(**item) for item in known["examined"]["left_out"])
-        known["examined"] = Examined(**{**known["examined"], "left_out": left_out})
+        known["examined"] = Examined.from_json(known["examined"])
     return TestReport(**{**known, "cases": ()})

@@ -129,8 +129,8 @@ class ReleaseDesk:
         self._units = units
         self._pipelines = pipelines
         self._clock = clock
-        self._failed: dict[int, tuple[datetime, str]] = {}
-        """When each run was last asked for in vain, and what Azure DevOps answered."""
+        self._failed: dict[tuple[str, int], tuple[datetime, str]] = {}
+        """By project and run: when the last read failed, and why."""
 
     def find(self, *, text: str = "", page: int = 1) -> ReleasePage:
         """Releases, newest first."""
@@ -146,16 +146,16 @@ class ReleaseDesk:
         now = self._clock.now()
         if detail.run.is_finished or timedelta() <= now - kept.seen < FRESH:
             return ReleaseView(row_of(kept), detail, is_live=True, checks=self._checks(run_id))
-        failed = self._failed.get(run_id)
+        failed = self._failed.get((project, run_id))
         if failed is None or not timedelta() <= now - failed[0] < ASK_AGAIN:
             failed = None
             try:
                 detail = read_release(self._azure(), detail.run.ref, known=detail)
             except PortalError as error:
-                failed = self._failed[run_id] = (self._clock.now(), error.sentence())
+                failed = self._failed[project, run_id] = (self._clock.now(), error.sentence())
         if failed is not None:
             return ReleaseView(row_of(kept), detail, is_live=False, problem=failed[1], checks=self._checks(run_id))
-        self._failed.pop(run_id, None)
+        self._failed.pop((project, run_id), None)
         keep_release(self._units, detail, request=None, now=now)
         return ReleaseView(row_of(self._kept(project, run_id)), detail, is_live=True, checks=self._checks(run_id))
 
